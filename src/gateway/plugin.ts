@@ -1,0 +1,80 @@
+import type { Consumer } from '../oauth/client.ts';
+import type { Json } from '../ports/entity-store.ts';
+import type { MaybePromise } from '../ports/maybe-promise.ts';
+import type { Answer, ProxiedRequest } from './proxied-request.ts';
+
+/**
+ * What a plugin is: a name, a place in the order, a description of its settings, and a function that turns settings
+ * into hooks once, when the configuration snapshot is compiled. Nothing is looked up by name during a request.
+ */
+export interface PluginDefinition {
+  readonly name: string;
+  /** Higher runs earlier (Kong's order). */
+  readonly priority: number;
+  /** Whether it says who the caller is. Identity headers of a client never pass a route that has such a plugin. */
+  readonly authenticates: boolean;
+  compile(config: PluginConfig, about: PluginPlace, tools: PluginTools): PluginHooks;
+}
+
+/** A plugin's settings after validation, defaults filled in. */
+export type PluginConfig = { readonly [field: string]: Json | undefined };
+
+/** What the plugin is attached to; `undefined` where it is not limited. */
+export interface PluginPlace {
+  readonly pluginId: string;
+  readonly routeId: string | undefined;
+  readonly serviceId: string | undefined;
+  readonly consumerId: string | undefined;
+}
+
+/** What a hook may use of the outside, handed in by the composition root. Extended by the plugins that need more. */
+export interface PluginTools {
+  readonly now: () => number;
+}
+
+export interface PluginHooks {
+  /** Before the request goes upstream. `undefined`: go on. Answers at once whenever it can. */
+  access?(exchange: Exchange): MaybePromise<Verdict>;
+  /** When the head of the answer is known, whoever made it: adds, sets and removes its headers. */
+  respond?(exchange: Exchange, head: ResponseHead): void;
+}
+
+export type Verdict = undefined | Answer | Handover;
+
+/** The request is for one of our own endpoints, which is served by the listener's Koa application. */
+export interface Handover {
+  readonly handover: 'token' | 'authorize';
+  /** What the endpoint needs to know of the plugin; opaque to the proxy. */
+  readonly to: unknown;
+}
+
+/** One request and what became known of it. Made anew for each; the hooks write into it. */
+export interface Exchange {
+  readonly request: ProxiedRequest;
+  readonly requestId: string;
+  /** The client's address, by X-Forwarded-For where the peer is trusted. */
+  readonly clientAddress: string;
+  /** The matched route's and service's ids; a route may have no service. */
+  readonly routeId: string;
+  readonly serviceId: string | undefined;
+  /** The path after normalisation, still percent-encoded, without query. */
+  readonly path: string;
+  /** Who calls, once a plugin that authenticates has found out. */
+  identity: Identity | undefined;
+}
+
+export interface Identity {
+  readonly consumer: Consumer | undefined;
+  /** Set when nobody could be authenticated and the plugin names a consumer for that. */
+  readonly anonymous: boolean;
+  /** The id of the credential's record and what it is known by outside (a `client_id`, a user name). */
+  readonly credential: { readonly id: string; readonly identifier: string | undefined } | undefined;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  header(name: string): string | undefined;
+  setHeader(name: string, value: string): void;
+  addHeader(name: string, value: string): void;
+  removeHeader(name: string): void;
+}

@@ -1,0 +1,69 @@
+import type { Client, Consumer, EpochMilliseconds } from './client.ts';
+import type { Scope } from './scope.ts';
+
+/** The pair of strings that only the bearer keeps (RFC 6749 §1.4, §1.5). */
+export interface TokenPair {
+  readonly accessToken: string;
+  readonly refreshToken: string | undefined;
+}
+
+/**
+ * What a resource owner, or a client for itself, was granted, with the lifetimes of the one pair of tokens that stands
+ * for it now. Kong's row of `oauth2_tokens`. Everything above `generation` never changes after the grant is opened.
+ */
+export interface Grant {
+  /** A UUID: the `id` of Kong's row. Not a secret. */
+  readonly grantId: string;
+  /** The `id` of the client's record. */
+  readonly credentialId: string;
+  /** Where its tokens are good: `service:<id>`, `global`, or the name of a group that shares tokens. */
+  readonly boundTo: string;
+  /** The service named by Kong's row; `undefined` for a global token. */
+  readonly serviceId: string | undefined;
+  /** The resource owner: Kong's `authenticated_userid`. `undefined` when the client acts for itself. */
+  readonly subject: string | undefined;
+  /** What was granted (RFC 6749 §6: a refresh never exceeds it). */
+  readonly scope: Scope;
+  /** `sealed`: the store keeps an encrypted copy that the Admin API prints; `digest`: nothing that leads back to the token. */
+  readonly retains: 'sealed' | 'digest';
+  /** When the grant was opened. */
+  readonly grantedAt: EpochMilliseconds;
+
+  /** 1 for the first pair of tokens, one more at each rotation. */
+  readonly generation: number;
+  /** The scope of the current access token: `scope`, or less. */
+  readonly accessScope: Scope;
+  readonly issuedAt: EpochMilliseconds;
+  /** Exclusive: at this instant the access token is no longer good. `undefined`: never expires (Kong's `token_expiration=0`). */
+  readonly expiresAt: EpochMilliseconds | undefined;
+  /** Exclusive: when the refresh token, and the row with it, dies. `undefined`: never. */
+  readonly diesAt: EpochMilliseconds | undefined;
+}
+
+/** What a good access token proves. */
+export interface Bearer {
+  readonly grant: Grant;
+  readonly client: Client;
+  readonly consumer: Consumer;
+}
+
+/** What an authorization code stands for (RFC 6749 §4.1.2, RFC 7636 §4.4). */
+export interface AuthorizationCode {
+  /** The grant that redeeming it opens, fixed now, so that a replay can end it even before it is opened. */
+  readonly grantId: string;
+  readonly credentialId: string;
+  /** Where it may be redeemed: `service:<id>`, `plugin:<id>`, or the name of a group that shares codes. */
+  readonly boundTo: string;
+  readonly serviceId: string | undefined;
+  readonly subject: string | undefined;
+  readonly scope: Scope;
+  /** The redirect URI in force, whether the request named it or the client's only one was taken. */
+  readonly redirectUri: string;
+  /** Whether the authorization request named it (RFC 6749 §4.1.3 then requires it again). */
+  readonly redirectUriSent: boolean;
+  /** The S256 `code_challenge` without padding, or `undefined` when none was sent. */
+  readonly codeChallenge: string | undefined;
+  readonly issuedAt: EpochMilliseconds;
+  /** Exclusive. */
+  readonly expiresAt: EpochMilliseconds;
+}

@@ -1,0 +1,5 @@
+import type { EpochMilliseconds } from '../oauth/client.ts';
+
+export interface Clock {
+  now(): EpochMilliseconds;
+}

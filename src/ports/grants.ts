@@ -1,0 +1,98 @@
+import type { EpochMilliseconds } from '../oauth/client.ts';
+import type { Scope } from '../oauth/scope.ts';
+import type { Grant, TokenPair } from '../oauth/tokens.ts';
+import type { MaybePromise } from './maybe-promise.ts';
+
+/**
+ * Grants and the pair of tokens that stands for each of them now. One record per grant; every method is one
+ * indivisible act that says what happened.
+ *
+ * An access token lives iff it is the current one of a grant that was not ended. An ended grant's record outlives its
+ * longest token, so that nothing saved late survives a revocation.
+ */
+export interface Grants {
+  /**
+   * Records a new grant with its first tokens. `ended`: it had been ended before it could be opened; nothing was saved.
+   * `taken`: another grant holds one of the tokens already (only possible for tokens that an operator chose).
+   */
+  open(grant: Grant, tokens: TokenPair): MaybePromise<'opened' | 'ended' | 'taken'>;
+
+  /** The grant whose current access token this is, unless it was ended. Expired ones may still be told: the core judges the time. */
+  byAccessToken(accessToken: string): MaybePromise<Grant | undefined>;
+
+  /** The grant of a refresh token, current or already spent, unless it was ended or its row has died. */
+  byRefreshToken(refreshToken: string): MaybePromise<FoundRefreshToken | undefined>;
+
+  /**
+   * Puts the next pair in the place of the current one, if `refreshToken` is the current refresh token of a grant of
+   * this client that was not ended and has not died. Of any number of attempts with one token exactly one is told
+   * `rotated` (and told so again if the same attempt is repeated). The pair before is dead in the same act.
+   */
+  rotate(refreshToken: string, by: RotationAttempt): MaybePromise<Rotation>;
+
+  /** After this no token of the grant is found and none is saved, until `until`, which must outlast the longest of them. */
+  end(grantId: string, until: EpochMilliseconds | undefined): MaybePromise<void>;
+
+  // What an operator asks, by the Admin API's /oauth2_tokens ------------------------------------------------------
+
+  /** A live grant by its id, with its tokens as far as they are retained. */
+  get(grantId: string): MaybePromise<KeptGrant | undefined>;
+  /** Writes over a grant, tokens and all. `missing` when there is none. */
+  replace(grant: Grant, tokens: TokenPair): MaybePromise<'replaced' | 'missing' | 'taken'>;
+  /** In the order of their ids, after `after`; `next` is absent on the last page. */
+  page(query: GrantQuery): MaybePromise<GrantPage>;
+  /** Ends and forgets every grant of a client or a service; tells their ids. */
+  removeOf(owner: { readonly credentialId: string } | { readonly serviceId: string }): MaybePromise<readonly string[]>;
+}
+
+export type FoundRefreshToken =
+  | { readonly found: 'current'; readonly grant: Grant }
+  | { readonly found: 'spent'; readonly grant: Grant };
+
+export interface RotationAttempt {
+  /** Unguessable and new for each request; lets a repeated write be told from a reuse. */
+  readonly attempt: string;
+  readonly at: EpochMilliseconds;
+  readonly credentialId: string;
+  readonly boundTo: string;
+  readonly tokens: TokenPair;
+  readonly accessScope: Scope;
+  readonly expiresAt: EpochMilliseconds | undefined;
+  readonly diesAt: EpochMilliseconds | undefined;
+  /**
+   * Milliseconds for which the token just spent is answered with its same successor again. The successor must then
+   * have been derived from it, so that `tokens` of both attempts are equal. 0: never.
+   */
+  readonly grace: number;
+}
+
+export type Rotation =
+  /** `grant` is as it stands after the act. */
+  | { readonly outcome: 'rotated'; readonly grant: Grant }
+  /** Spent a moment ago, within the grace: the successor in force is the one in `tokens`. */
+  | { readonly outcome: 'repeated'; readonly grant: Grant }
+  /** Spent before: somebody holds a copy (RFC 9700 §4.14.2). */
+  | { readonly outcome: 'reused'; readonly grant: Grant }
+  | { readonly outcome: 'mismatched' }
+  | { readonly outcome: 'unknown' };
+
+export interface KeptGrant {
+  readonly grant: Grant;
+  /** `undefined` where only a digest is retained. */
+  readonly accessToken: string | undefined;
+  readonly refreshToken: string | undefined;
+  /** The first characters of a token that is retained as a digest, to recognise it by. */
+  readonly hint: string | undefined;
+}
+
+export interface GrantQuery {
+  readonly size: number;
+  readonly after: string | undefined;
+  readonly credentialId?: string;
+}
+
+export interface GrantPage {
+  readonly rows: readonly KeptGrant[];
+  /** Pass as `after` for the next page. */
+  readonly next: string | undefined;
+}
