@@ -1,0 +1,44 @@
+import type { PluginHooks } from './plugin.ts';
+import type { Answer, ProxiedRequest } from './proxied-request.ts';
+
+/**
+ * What an operator wrote, compiled: immutable, complete, and all that a request ever looks at. A change makes a new one;
+ * requests in flight keep the one they started with.
+ */
+export interface Snapshot {
+  /** The route of a request with everything that is to happen to it, or the answer that says why there is none. */
+  match(request: ProxiedRequest): Match | Answer;
+}
+
+export interface Match {
+  readonly routeId: string;
+  /** `undefined`: a route without a service. Its plugins run, then the gate answers 503. */
+  readonly service: UpstreamService | undefined;
+  /** The request's path after normalisation, percent-encoded, without query. */
+  readonly path: string;
+  /** Path and query for the upstream: prefix stripped, the service's path put before. */
+  readonly upstreamTarget: string;
+  /** What `strip_path` took away, for X-Forwarded-Prefix; `undefined` when nothing was. */
+  readonly strippedPrefix: string | undefined;
+  /** Send the client's Host upstream (`preserve_host`) instead of the service's. */
+  readonly preserveHost: boolean;
+  /** In the order they run. */
+  readonly hooks: readonly PluginHooks[];
+  /** Whether any of the plugins says who the caller is. */
+  readonly authenticates: boolean;
+}
+
+/** Where a service lives, and how patiently it is spoken to (Kong's service entity; times in milliseconds). */
+export interface UpstreamService {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly protocol: 'http' | 'https' | 'grpc' | 'grpcs' | 'ws' | 'wss' | 'tcp' | 'tls';
+  readonly host: string;
+  readonly port: number;
+  readonly retries: number;
+  readonly connectTimeout: number;
+  readonly writeTimeout: number;
+  readonly readTimeout: number;
+  /** `undefined`: the gate's own default. */
+  readonly tlsVerify: boolean | undefined;
+}
