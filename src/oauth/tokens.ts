@@ -16,10 +16,6 @@ export interface Grant {
   readonly grantId: string;
   /** The `id` of the client's record. */
   readonly credentialId: string;
-  /** Where its tokens are good: `service:<id>`, `global`, or the name of a group that shares tokens. */
-  readonly boundTo: string;
-  /** The service named by Kong's row; `undefined` for a global token. */
-  readonly serviceId: string | undefined;
   /** The resource owner: Kong's `authenticated_userid`. `undefined` when the client acts for itself. */
   readonly subject: string | undefined;
   /** What was granted (RFC 6749 §6: a refresh never exceeds it). */
@@ -31,6 +27,10 @@ export interface Grant {
 
   /** 1 for the first pair of tokens, one more at each rotation. */
   readonly generation: number;
+  /** Where its tokens are good: `service:<id>`, `global`, or the name of a group that shares tokens. */
+  readonly boundTo: string;
+  /** The service named by Kong's row; `undefined` for a global token. */
+  readonly serviceId: string | undefined;
   /** The scope of the current access token: `scope`, or less. */
   readonly accessScope: Scope;
   readonly issuedAt: EpochMilliseconds;

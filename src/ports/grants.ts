@@ -26,7 +26,8 @@ export interface Grants {
   /**
    * Puts the next pair in the place of the current one, if `refreshToken` is the current refresh token of a grant of
    * this client that was not ended and has not died. Of any number of attempts with one token exactly one is told
-   * `rotated` (and told so again if the same attempt is repeated). The pair before is dead in the same act.
+   * `rotated` (and told so again if the same attempt is repeated), unless the pair keeps the same refresh token. The
+   * access token before is dead in the same act.
    */
   rotate(refreshToken: string, by: RotationAttempt): MaybePromise<Rotation>;
 
@@ -53,8 +54,14 @@ export interface RotationAttempt {
   /** Unguessable and new for each request; lets a repeated write be told from a reuse. */
   readonly attempt: string;
   readonly at: EpochMilliseconds;
+  /** The grant must be this client's. */
   readonly credentialId: string;
+  /** Where the grant must be bound to; `undefined`: anywhere. */
+  readonly from: string | undefined;
+  /** Where the next pair is bound to. */
   readonly boundTo: string;
+  readonly serviceId: string | undefined;
+  /** Its refresh token may be the very one that is presented (Kong's `reuse_refresh_token`). */
   readonly tokens: TokenPair;
   readonly accessScope: Scope;
   readonly expiresAt: EpochMilliseconds | undefined;
