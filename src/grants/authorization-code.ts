@@ -1,0 +1,154 @@
+/**
+ * Authorization Code Grant, the token request (RFC 6749 §4.1.3), with PKCE (RFC 7636 §4.6).
+ *
+ *     awaitingClient ─▶ awaitingCode ──codeRedeemed──▶ awaitingGrant ──grantOpened──▶ granted
+ *           │                │                              └──grantEndedBefore──▶ refused
+ *           │                ├──codeReplayed──▶ awaitingEnd ──grantEnded──▶ refused
+ *           │                └──codeMismatched, codeUnknown──▶ refused
+ *           └── any answer ──▶ refused
+ */
+import type { Machine, Waiting } from '../machine/machine.ts';
+import type { Client } from '../oauth/client.ts';
+import { needsChallenge } from '../oauth/issuer.ts';
+import { codeChallengeOf, isCodeVerifier } from '../oauth/pkce.ts';
+import type { RefusalReason } from '../oauth/refusals.ts';
+import { admitClient } from './client-admission.ts';
+import { longestLife, openGrant } from './new-grant.ts';
+import {
+  type AuthenticateClient,
+  type ClientAuthenticated,
+  type ClientDeferred,
+  type ClientRejected,
+  type EndGrant,
+  type GrantOutcome,
+  type GrantReplies,
+  type OpenGrant,
+  type Parameter,
+  type RedeemAuthorizationCode,
+  type Refused,
+  refuse,
+  type TokenRequest,
+} from './vocabulary.ts';
+
+export interface AuthorizationCodeRequest extends TokenRequest {
+  readonly code: Parameter;
+  readonly codeVerifier: Parameter;
+}
+
+interface AwaitingClient extends Waiting<'awaitingClient', AuthenticateClient> {
+  readonly request: AuthorizationCodeRequest;
+}
+interface AwaitingCode extends Waiting<'awaitingCode', RedeemAuthorizationCode> {
+  readonly request: AuthorizationCodeRequest;
+  readonly client: Client;
+}
+interface AwaitingEnd extends Waiting<'awaitingEnd', EndGrant> {
+  readonly refusal: Refused;
+}
+interface AwaitingGrant extends Waiting<'awaitingGrant', OpenGrant> {}
+
+export type AuthorizationCodeState = AwaitingClient | AwaitingCode | AwaitingEnd | AwaitingGrant;
+
+export const authorizationCodeGrant: Machine<
+  AuthorizationCodeRequest,
+  GrantReplies,
+  AuthorizationCodeState,
+  GrantOutcome
+> = {
+  name: 'authorization_code',
+
+  start: (request) => ({
+    state: 'awaitingClient',
+    request,
+    awaits: { effect: 'authenticateClient', authentication: request.authentication },
+  }),
+
+  transitions: {
+    awaitingClient: {
+      clientAuthenticated: redeem,
+      clientRejected: redeem,
+      clientDeferred: redeem,
+    },
+    awaitingCode: {
+      codeRedeemed: ({ request, client }, { record }) => ({
+        state: 'awaitingGrant',
+        awaits: openGrant(request.issuer, {
+          grantId: record.grantId,
+          credentialId: client.id,
+          subject: record.subject,
+          scope: record.scope,
+          at: request.receivedAt,
+          refreshable: true,
+        }),
+      }),
+      // "If an authorization code is used more than once, the authorization server MUST deny the request and SHOULD
+      // revoke (when possible) all tokens previously issued based on that authorization code." (RFC 6749 §4.1.2)
+      codeReplayed: ({ request: { issuer, receivedAt } }, { grantId }) =>
+        issuer.profile.reuseEndsGrant
+          ? {
+              state: 'awaitingEnd',
+              refusal: refuse('code_invalid'),
+              awaits: { effect: 'endGrant', grantId, until: longestLife(issuer, receivedAt) },
+            }
+          : refuse('code_invalid'),
+      codeMismatched: ({ request }, { binding }) => {
+        if (binding === 'codeChallenge') return refuse(whatIsWrongWith(request.codeVerifier));
+        return refuse(binding === 'redirectUri' ? 'code_redirect_uri_mismatched' : 'code_invalid');
+      },
+      codeUnknown: () => refuse('code_invalid'),
+    },
+    awaitingEnd: {
+      grantEnded: ({ refusal }) => refusal,
+    },
+    awaitingGrant: {
+      grantOpened: ({ awaits: { grant } }, { tokens }) => ({ state: 'granted', grant, tokens }),
+      grantEndedBefore: () => refuse('code_invalid'),
+    },
+  },
+};
+
+function redeem(
+  { request }: AwaitingClient,
+  event: ClientAuthenticated | ClientRejected | ClientDeferred,
+): AwaitingCode | GrantOutcome {
+  const { issuer, codeVerifier, redirectUri } = request;
+  const { profile } = issuer;
+  const admitted = admitClient(request, event, 'checked');
+  if ('state' in admitted) return admitted;
+  const { client } = admitted;
+  if (profile.closesRedemption && !issuer.grantTypes.authorizationCode) return refuse('grant_type_unsupported');
+  if (typeof request.code !== 'string' || request.code === '') {
+    return request.code === undefined || request.code === ''
+      ? refuse('code_invalid')
+      : refuse('parameter_malformed', 'code');
+  }
+  const wellFormed = typeof codeVerifier === 'string' && isCodeVerifier(codeVerifier);
+  return {
+    state: 'awaitingCode',
+    request,
+    client,
+    awaits: {
+      effect: 'redeemAuthorizationCode',
+      code: request.code,
+      by: {
+        attempt: request.attempt,
+        at: request.receivedAt,
+        credentialId: client.id,
+        boundTo: issuer.codesBoundTo,
+        redirectUri: typeof redirectUri === 'string' ? redirectUri : undefined,
+        redirectUriRequired: profile.redirectUriAgain,
+        codeChallenge: wellFormed ? codeChallengeOf(codeVerifier) : undefined,
+        // "the authorization server MUST ensure that if there was no code_challenge in the authorization request, a
+        // request to the token endpoint containing a code_verifier is rejected" (RFC 9700 §2.1.1)
+        unchallenged: needsChallenge(issuer, client.type) ? 'refuse' : 'accept',
+        ownMismatch: profile.ownMismatch,
+      },
+    },
+  };
+}
+
+function whatIsWrongWith(codeVerifier: Parameter): RefusalReason {
+  if (codeVerifier === undefined) return 'code_verifier_missing';
+  if (typeof codeVerifier !== 'string') return 'code_verifier_not_a_string';
+  return isCodeVerifier(codeVerifier) ? 'code_verifier_wrong' : 'code_verifier_malformed';
+}

@@ -1,0 +1,98 @@
+/**
+ * Client Credentials Grant (RFC 6749 §4.4).
+ *
+ *     awaitingClient ──clientAuthenticated──▶ awaitingGrant ──grantOpened──▶ granted
+ *           └── any answer ──▶ refused
+ */
+import type { Machine, Waiting } from '../machine/machine.ts';
+import { scopeGranted } from '../oauth/issuer.ts';
+import { admitClient } from './client-admission.ts';
+import { openGrant } from './new-grant.ts';
+import { isProvisionKey } from './resource-owner.ts';
+import {
+  type AuthenticateClient,
+  type ClientAuthenticated,
+  type ClientDeferred,
+  type ClientRejected,
+  type GrantOutcome,
+  type GrantReplies,
+  type OpenGrant,
+  type Parameter,
+  refuse,
+  refuseWith,
+  type TokenRequest,
+} from './vocabulary.ts';
+
+export interface ClientCredentialsRequest extends TokenRequest {
+  /** Kong lets whoever knows the provision key name a resource owner even here. */
+  readonly authenticatedUserid: Parameter;
+  readonly provisionKey: Parameter;
+}
+
+interface AwaitingClient extends Waiting<'awaitingClient', AuthenticateClient> {
+  readonly request: ClientCredentialsRequest;
+}
+interface AwaitingGrant extends Waiting<'awaitingGrant', OpenGrant> {}
+
+export type ClientCredentialsState = AwaitingClient | AwaitingGrant;
+
+export const clientCredentialsGrant: Machine<
+  ClientCredentialsRequest,
+  GrantReplies,
+  ClientCredentialsState,
+  GrantOutcome
+> = {
+  name: 'client_credentials',
+
+  start: (request) => ({
+    state: 'awaitingClient',
+    request,
+    awaits: { effect: 'authenticateClient', authentication: request.authentication },
+  }),
+
+  transitions: {
+    awaitingClient: {
+      clientAuthenticated: decide,
+      clientRejected: decide,
+      clientDeferred: decide,
+    },
+    awaitingGrant: {
+      grantOpened: ({ awaits: { grant } }, { tokens }) => ({ state: 'granted', grant, tokens }),
+      grantEndedBefore: () => refuse('client_authentication_failed'),
+    },
+  },
+};
+
+function decide(
+  { request }: AwaitingClient,
+  event: ClientAuthenticated | ClientRejected | ClientDeferred,
+): AwaitingGrant | GrantOutcome {
+  const { issuer, authenticatedUserid } = request;
+  const admitted = admitClient(request, event, 'ignored');
+  if ('state' in admitted) return admitted;
+  if (!issuer.grantTypes.clientCredentials) return refuse('grant_type_unsupported');
+  // "The client credentials grant type MUST only be used by confidential clients." (RFC 6749 §4.4)
+  if (admitted.client.type === 'public' && !issuer.profile.publicClientCredentials)
+    return refuse('client_unauthorized');
+  if (authenticatedUserid !== undefined && !isProvisionKey(request.provisionKey, issuer)) {
+    return refuse('provision_key_wrong');
+  }
+  if (authenticatedUserid !== undefined && authenticatedUserid !== null && typeof authenticatedUserid !== 'string') {
+    return refuse('parameter_malformed', 'authenticated_userid');
+  }
+  const scoped = scopeGranted(issuer, request.scope);
+  if ('reason' in scoped) return refuseWith(scoped);
+  if (issuer.audience.boundTo === '') return refuse('service_missing');
+  return {
+    state: 'awaitingGrant',
+    awaits: openGrant(issuer, {
+      grantId: request.grantId,
+      credentialId: admitted.client.id,
+      subject: authenticatedUserid ?? undefined,
+      scope: scoped.scope,
+      at: request.receivedAt,
+      // "A refresh token SHOULD NOT be included." (RFC 6749 §4.4.3)
+      refreshable: false,
+    }),
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * Refreshing an Access Token (RFC 6749 §6), with rotation (RFC 9700 §4.14.2).
+ *
+ *     awaitingClient ─▶ awaitingGrant ──refreshTokenFound──▶ awaitingRotation ──refreshTokenRotated──▶ granted
+ *           │                │                                     ├──refreshTokenReused──▶ awaitingEnd ─▶ refused
+ *           │                └──refreshTokenUnknown──▶ refused     └──refreshTokenUnknown──▶ refused
+ *           └── any answer ──▶ refused
+ *
+ * What is read in awaitingGrant (whose grant, of what scope) never changes; everything that does is decided by the one
+ * act of awaitingRotation.
+ */
+import type { Machine, Waiting } from '../machine/machine.ts';
+import type { Client } from '../oauth/client.ts';
+import type { Issuer } from '../oauth/issuer.ts';
+import type { Refusal } from '../oauth/refusals.ts';
+import { isWithin, type Scope, splitScope } from '../oauth/scope.ts';
+import type { Grant } from '../oauth/tokens.ts';
+import { admitClient } from './client-admission.ts';
+import { accessTokenExpiry, boundService, longestLife, refreshTokenExpiry } from './new-grant.ts';
+import {
+  type AuthenticateClient,
+  type ClientAuthenticated,
+  type ClientDeferred,
+  type ClientRejected,
+  type EndGrant,
+  type FindRefreshToken,
+  type GrantOutcome,
+  type GrantReplies,
+  type Parameter,
+  type RefreshTokenFound,
+  type Refused,
+  type RotateRefreshToken,
+  refuse,
+  refuseWith,
+  type TokenRequest,
+} from './vocabulary.ts';
+
+export interface RefreshTokenRequest extends TokenRequest {
+  readonly refreshToken: Parameter;
+}
+
+interface AwaitingClient extends Waiting<'awaitingClient', AuthenticateClient> {
+  readonly request: RefreshTokenRequest;
+}
+interface AwaitingGrant extends Waiting<'awaitingGrant', FindRefreshToken> {
+  readonly request: RefreshTokenRequest;
+  readonly client: Client;
+}
+interface AwaitingRotation extends Waiting<'awaitingRotation', RotateRefreshToken> {
+  readonly request: RefreshTokenRequest;
+}
+interface AwaitingEnd extends Waiting<'awaitingEnd', EndGrant> {
+  readonly refusal: Refused;
+}
+
+export type RefreshTokenState = AwaitingClient | AwaitingGrant | AwaitingRotation | AwaitingEnd;
+
+export const refreshTokenGrant: Machine<RefreshTokenRequest, GrantReplies, RefreshTokenState, GrantOutcome> = {
+  name: 'refresh_token',
+
+  start: (request) => ({
+    state: 'awaitingClient',
+    request,
+    awaits: { effect: 'authenticateClient', authentication: request.authentication },
+  }),
+
+  transitions: {
+    awaitingClient: {
+      clientAuthenticated: look,
+      clientRejected: look,
+      clientDeferred: look,
+    },
+    awaitingGrant: {
+      refreshTokenFound: rotate,
+      refreshTokenUnknown: () => refuse('refresh_token_invalid'),
+    },
+    awaitingRotation: {
+      refreshTokenRotated: (_state, { grant, tokens }) => ({ state: 'granted', grant, tokens }),
+      // "If a refresh token is compromised and subsequently used by both the attacker and the legitimate client, one of
+      // them will present an invalidated refresh token, which will inform the authorization server of the breach."
+      // (RFC 9700 §4.14.2)
+      refreshTokenReused: ({ request: { issuer, receivedAt } }, { grant }) =>
+        issuer.profile.reuseEndsGrant
+          ? {
+              state: 'awaitingEnd',
+              refusal: refuse('refresh_token_invalid'),
+              awaits: { effect: 'endGrant', grantId: grant.grantId, until: lastsUntil(issuer, grant, receivedAt) },
+            }
+          : refuse('refresh_token_invalid'),
+      refreshTokenUnknown: () => refuse('refresh_token_invalid'),
+    },
+    awaitingEnd: {
+      grantEnded: ({ refusal }) => refusal,
+    },
+  },
+};
+
+function look(
+  { request }: AwaitingClient,
+  event: ClientAuthenticated | ClientRejected | ClientDeferred,
+): AwaitingGrant | GrantOutcome {
+  const admitted = admitClient(request, event, 'checked');
+  if ('state' in admitted) return admitted;
+  const { refreshToken } = request;
+  if (typeof refreshToken !== 'string' || refreshToken === '') {
+    return refreshToken === undefined || refreshToken === ''
+      ? refuse('refresh_token_invalid')
+      : refuse('parameter_malformed', 'refresh_token');
+  }
+  return {
+    state: 'awaitingGrant',
+    request,
+    client: admitted.client,
+    awaits: { effect: 'findRefreshToken', refreshToken },
+  };
+}
+
+function rotate(
+  { request, client, awaits: { refreshToken } }: AwaitingGrant,
+  { grant }: RefreshTokenFound,
+): AwaitingRotation | GrantOutcome {
+  const { issuer, receivedAt } = request;
+  const from = boundWhere(issuer, grant);
+  if (from === 'elsewhere') return refuse('refresh_token_invalid');
+  // "the refresh token is bound to the client to which it was issued" (RFC 6749 §6)
+  if (grant.credentialId !== client.id) return refuse('refresh_token_of_another_client');
+  const scoped = nextScope(issuer, grant, request.scope);
+  if ('reason' in scoped) return refuseWith(scoped);
+  if (issuer.audience.boundTo === '') return refuse('service_missing');
+  const successor = successorAt(issuer);
+  return {
+    state: 'awaitingRotation',
+    request,
+    awaits: {
+      effect: 'rotateRefreshToken',
+      refreshToken,
+      successor,
+      by: {
+        attempt: request.attempt,
+        at: receivedAt,
+        credentialId: client.id,
+        from: from === 'anywhere' ? undefined : grant.boundTo,
+        boundTo: issuer.audience.boundTo,
+        serviceId: boundService(issuer),
+        accessScope: scoped.scope,
+        expiresAt: accessTokenExpiry(issuer, receivedAt),
+        diesAt: successor === 'none' ? accessTokenExpiry(issuer, receivedAt) : refreshTokenExpiry(issuer, receivedAt),
+        grace: issuer.refreshTokenGrace,
+      },
+    },
+  };
+}
+
+/** Whether a grant may be refreshed at this issuer: where it is bound, or, with Kong, at one whose credentials are global. */
+function boundWhere(issuer: Issuer, grant: Grant): 'here' | 'anywhere' | 'elsewhere' {
+  if (grant.boundTo === issuer.audience.boundTo) return 'here';
+  return issuer.profile.refreshMovesToGlobal && issuer.audience.boundTo === 'global' ? 'anywhere' : 'elsewhere';
+}
+
+function nextScope(issuer: Issuer, grant: Grant, asked: Parameter): { readonly scope: Scope } | Refusal {
+  let { scope } = grant;
+  if (issuer.profile.refreshScope === 'narrows' && asked !== undefined) {
+    if (typeof asked !== 'string') return { reason: 'scope_malformed' };
+    // "The requested scope MUST NOT include any scope not originally granted by the resource owner" (RFC 6749 §6)
+    const narrower = splitScope(asked);
+    if (!isWithin(narrower, scope)) return { reason: 'scope_exceeds_grant' };
+    scope = narrower;
+  }
+  if (issuer.scopes !== undefined && !isWithin(scope, issuer.scopes)) return { reason: 'scope_exceeds_grant' };
+  return { scope };
+}
+
+function successorAt(issuer: Issuer): 'fresh' | 'derived' | 'kept' | 'none' {
+  if (issuer.accessTokenLifetime === 0) return 'none';
+  if (issuer.reusesRefreshToken) return 'kept';
+  return issuer.refreshTokenGrace > 0 ? 'derived' : 'fresh';
+}
+
+/** No token of the grant can live longer: neither the ones it has, nor ones that are being issued at this moment. */
+function lastsUntil(issuer: Issuer, grant: Grant, at: number): number | undefined {
+  const issuedNow = longestLife(issuer, at);
+  if (issuedNow === undefined || grant.expiresAt === undefined || grant.diesAt === undefined) return undefined;
+  return Math.max(issuedNow, grant.expiresAt, grant.diesAt);
+}

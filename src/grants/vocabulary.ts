@@ -1,0 +1,165 @@
+/** The effects that the grant machines ask for, the events that answer them, and how a grant can end. */
+import type { Effect, Event, Final } from '../machine/machine.ts';
+import type { Client, ClientAuthentication, EpochMilliseconds } from '../oauth/client.ts';
+import type { Issuer } from '../oauth/issuer.ts';
+import type { Refusal } from '../oauth/refusals.ts';
+import type { Scope } from '../oauth/scope.ts';
+import type { AuthorizationCode, Grant, TokenPair } from '../oauth/tokens.ts';
+
+// What every token request brings -----------------------------------------------------------------------------------
+
+/** A parameter as it came: usually a string, but JSON bodies and repeated parameters bring anything. */
+export type Parameter = unknown;
+
+export interface TokenRequest {
+  readonly issuer: Issuer;
+  readonly authentication: ClientAuthentication;
+  readonly redirectUri: Parameter;
+  readonly scope: Parameter;
+  readonly receivedAt: EpochMilliseconds;
+  /** New and unguessable for each request: names this attempt to the store. */
+  readonly attempt: string;
+  /** The id that a grant opened by this request gets. */
+  readonly grantId: string;
+}
+
+// Effects -----------------------------------------------------------------------------------------------------------
+
+export interface AuthenticateClient extends Effect<'authenticateClient'> {
+  readonly authentication: ClientAuthentication;
+}
+
+/** Take the code out of circulation and say what it stood for, in one indivisible act. */
+export interface RedeemAuthorizationCode extends Effect<'redeemAuthorizationCode'> {
+  readonly code: string;
+  readonly by: {
+    readonly attempt: string;
+    readonly at: EpochMilliseconds;
+    readonly credentialId: string;
+    readonly boundTo: string;
+    readonly redirectUri: string | undefined;
+    readonly redirectUriRequired: boolean;
+    readonly codeChallenge: string | undefined;
+    readonly unchallenged: 'accept' | 'refuse';
+    readonly ownMismatch: 'keeps' | 'spends';
+  };
+}
+
+/** Record a new grant with its first tokens. */
+export interface OpenGrant extends Effect<'openGrant'> {
+  readonly grant: Grant;
+  readonly withRefreshToken: boolean;
+}
+
+/** What a refresh token stands for. What it tells does not change; what may change is decided by the rotation. */
+export interface FindRefreshToken extends Effect<'findRefreshToken'> {
+  readonly refreshToken: string;
+}
+
+/** Put the next pair of tokens in the place of the current one, in one indivisible act. */
+export interface RotateRefreshToken extends Effect<'rotateRefreshToken'> {
+  readonly refreshToken: string;
+  /** `fresh`: both tokens are random. `derived`: made of the old one, so that a repeated refresh gets the same. `kept`: the refresh token stays. `none`: there is no next refresh token. */
+  readonly successor: 'fresh' | 'derived' | 'kept' | 'none';
+  readonly by: {
+    readonly attempt: string;
+    readonly at: EpochMilliseconds;
+    readonly credentialId: string;
+    readonly from: string | undefined;
+    readonly boundTo: string;
+    readonly serviceId: string | undefined;
+    readonly accessScope: Scope;
+    readonly expiresAt: EpochMilliseconds | undefined;
+    readonly diesAt: EpochMilliseconds | undefined;
+    readonly grace: number;
+  };
+}
+
+/** Revoke every token that descends from one grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
+export interface EndGrant extends Effect<'endGrant'> {
+  readonly grantId: string;
+  /** No token of the grant can outlive this; `undefined`: they might live for ever. */
+  readonly until: EpochMilliseconds | undefined;
+}
+
+export type GrantEffect =
+  | AuthenticateClient
+  | RedeemAuthorizationCode
+  | OpenGrant
+  | FindRefreshToken
+  | RotateRefreshToken
+  | EndGrant;
+
+// Events ------------------------------------------------------------------------------------------------------------
+
+export interface ClientAuthenticated extends Event<'clientAuthenticated'> {
+  readonly client: Client;
+}
+export interface ClientRejected extends Event<'clientRejected'> {
+  /** The client that was named, if there is such a one. */
+  readonly client: Client | undefined;
+}
+/** Too many slow hashes wait; nothing was tried. */
+export interface ClientDeferred extends Event<'clientDeferred'> {}
+
+export interface CodeRedeemed extends Event<'codeRedeemed'> {
+  readonly record: AuthorizationCode;
+}
+export interface CodeReplayed extends Event<'codeReplayed'> {
+  readonly grantId: string;
+}
+export interface CodeMismatched extends Event<'codeMismatched'> {
+  readonly binding: 'client' | 'boundTo' | 'redirectUri' | 'codeChallenge';
+}
+export interface CodeUnknown extends Event<'codeUnknown'> {}
+
+export interface GrantOpened extends Event<'grantOpened'> {
+  readonly tokens: TokenPair;
+}
+/** The grant had been ended before it could be opened: its code was replayed. */
+export interface GrantEndedBefore extends Event<'grantEndedBefore'> {}
+
+export interface RefreshTokenFound extends Event<'refreshTokenFound'> {
+  readonly grant: Grant;
+}
+export interface RefreshTokenUnknown extends Event<'refreshTokenUnknown'> {}
+
+export interface RefreshTokenRotated extends Event<'refreshTokenRotated'> {
+  readonly grant: Grant;
+  readonly tokens: TokenPair;
+}
+export interface RefreshTokenReused extends Event<'refreshTokenReused'> {
+  readonly grant: Grant;
+}
+export interface GrantEnded extends Event<'grantEnded'> {}
+
+export interface GrantReplies {
+  readonly authenticateClient: ClientAuthenticated | ClientRejected | ClientDeferred;
+  readonly redeemAuthorizationCode: CodeRedeemed | CodeReplayed | CodeMismatched | CodeUnknown;
+  readonly openGrant: GrantOpened | GrantEndedBefore;
+  readonly findRefreshToken: RefreshTokenFound | RefreshTokenUnknown;
+  readonly rotateRefreshToken: RefreshTokenRotated | RefreshTokenReused | RefreshTokenUnknown;
+  readonly endGrant: GrantEnded;
+}
+
+// Outcomes ----------------------------------------------------------------------------------------------------------
+
+/** A successful token response (RFC 6749 §5.1), before it is put on any wire. */
+export interface Granted extends Final<'granted'> {
+  readonly grant: Grant;
+  readonly tokens: TokenPair;
+}
+export interface Refused extends Final<'refused'>, Refusal {
+  /** How the client tried to authenticate, where that failed: decides the challenge (RFC 6749 §5.2). */
+  readonly failedAuthentication?: ClientAuthentication['method'];
+}
+
+export type GrantOutcome = Granted | Refused;
+
+export function refuse(reason: Refusal['reason'], detail?: string): Refused {
+  return detail === undefined ? { state: 'refused', reason } : { state: 'refused', reason, detail };
+}
+
+export function refuseWith(refusal: Refusal): Refused {
+  return refuse(refusal.reason, refusal.detail);
+}

@@ -1,0 +1,93 @@
+/**
+ * What a profile changes, as a value handed to the machines. `kong` answers as Kong 3.9's oauth2 plugin was seen to;
+ * `rfc9700` is current best practice. No machine asks which of the two it runs under.
+ */
+export interface Profile {
+  readonly name: 'kong' | 'rfc9700';
+  /** Whether the implicit and the password grant can be switched on at all (RFC 9700 §2.1.2, §2.4). */
+  readonly legacyGrants: boolean;
+  /** `configured`: as the plugin's `pkce` says. `always`: no code without a challenge (RFC 9700 §2.1.1). */
+  readonly pkce: 'configured' | 'always';
+  /** Whether a challenge must have the form that RFC 7636 §4.2 gives it. Kong stores what it gets. */
+  readonly strictChallenge: boolean;
+  /** Milliseconds. "A maximum authorization code lifetime of 10 minutes is RECOMMENDED." (RFC 6749 §4.1.2) */
+  readonly codeLifetime: number;
+  /** Which URI is in force when the authorization request names none and several are registered. */
+  readonly unnamedRedirectUri: 'first registered' | 'only one registered';
+  /** Who hears of a redirect_uri that is not registered: the first one that is, as with Kong, or nobody but the caller (RFC 6749 §4.1.2.1). */
+  readonly wrongRedirectUri: 'tell first registered' | 'tell caller';
+  /** Whether a loopback redirect URI may be used with any port (RFC 8252 §7.3). */
+  readonly loopbackPortsVary: boolean;
+  /** Whether a redirect_uri that was sent for the code is needed again for the token (RFC 6749 §4.1.3). */
+  readonly redirectUriAgain: boolean;
+  /** What a wrong redirect_uri or code_verifier by the code's own client costs the code. */
+  readonly ownMismatch: 'keeps' | 'spends';
+  /** Whether a second use of a code or a refresh token ends the grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
+  readonly reuseEndsGrant: boolean;
+  /** Whether `enable_authorization_code` also closes the token endpoint to codes. Kong looks at it only when it issues them. */
+  readonly closesRedemption: boolean;
+  /** Whether an unknown client at the client credentials grant gets the challenge that RFC 6749 §5.2 asks for. */
+  readonly challengesUnknownClients: boolean;
+  /** Whether public clients may use the client credentials grant, against RFC 6749 §4.4. */
+  readonly publicClientCredentials: boolean;
+  /** What the `scope` of a refresh request does (RFC 6749 §6). */
+  readonly refreshScope: 'ignored' | 'narrows';
+  /** Whether a refresh must be made where the grant is bound to, or may carry it to a plugin with global credentials. */
+  readonly refreshMovesToGlobal: boolean;
+  /** Whether `scope` stands in every token response, or only where it differs from what was asked (RFC 6749 §5.1). */
+  readonly scopeInResponse: 'always' | 'if different';
+  /** What the store keeps of tokens. */
+  readonly retains: 'sealed' | 'digest';
+  /** Whether `iss` stands in every authorization response (RFC 9207 §2). */
+  readonly iss: boolean;
+  /** How parameters are read: Kong takes forms, JSON, multipart and the query as they come. */
+  readonly parameters: 'lenient' | 'strict';
+}
+
+export const kong: Profile = {
+  name: 'kong',
+  legacyGrants: true,
+  pkce: 'configured',
+  strictChallenge: false,
+  codeLifetime: 300_000,
+  unnamedRedirectUri: 'first registered',
+  wrongRedirectUri: 'tell first registered',
+  loopbackPortsVary: false,
+  redirectUriAgain: false,
+  ownMismatch: 'keeps',
+  reuseEndsGrant: false,
+  closesRedemption: false,
+  challengesUnknownClients: false,
+  publicClientCredentials: true,
+  refreshScope: 'ignored',
+  refreshMovesToGlobal: true,
+  scopeInResponse: 'if different',
+  retains: 'sealed',
+  iss: false,
+  parameters: 'lenient',
+};
+
+export const rfc9700: Profile = {
+  name: 'rfc9700',
+  legacyGrants: false,
+  pkce: 'always',
+  strictChallenge: true,
+  codeLifetime: 60_000,
+  unnamedRedirectUri: 'only one registered',
+  wrongRedirectUri: 'tell caller',
+  loopbackPortsVary: true,
+  redirectUriAgain: true,
+  ownMismatch: 'spends',
+  reuseEndsGrant: true,
+  closesRedemption: true,
+  challengesUnknownClients: true,
+  publicClientCredentials: false,
+  refreshScope: 'narrows',
+  refreshMovesToGlobal: false,
+  scopeInResponse: 'always',
+  retains: 'digest',
+  iss: true,
+  parameters: 'strict',
+};
+
+export const profiles: Readonly<Record<Profile['name'], Profile>> = { kong, rfc9700 };

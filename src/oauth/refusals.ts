@@ -1,0 +1,242 @@
+/**
+ * Every reason for which this gate refuses, once. The machines speak of reasons only; what a reason is called on the
+ * wire is a matter of the profile: Kong's words, or those of RFC 6749 §4.1.2.1, §5.2 and RFC 6750 §3.1. The codes are
+ * stable: logs, metrics and docs/errors.md know them.
+ */
+
+export interface OAuthError {
+  readonly error: string;
+  /** `{detail}` stands for the parameter or scope token that the reason is about. Never says which check a secret failed. */
+  readonly description: string;
+}
+
+export interface RefusalText {
+  readonly kong: OAuthError;
+  readonly rfc9700: OAuthError;
+  /** For whoever meets it: what happened and what to do. */
+  readonly remedy: string;
+}
+
+const both = (error: string, description: string): { kong: OAuthError; rfc9700: OAuthError } => ({
+  kong: { error, description },
+  rfc9700: { error, description },
+});
+
+export const refusals = {
+  https_required: {
+    kong: { error: 'access_denied', description: 'You must use HTTPS' },
+    rfc9700: { error: 'invalid_request', description: 'You must use HTTPS' },
+    remedy:
+      'Call the TLS port. Behind a proxy that ends TLS, list it in PORTCULLIS_TRUSTED_IPS and set config.accept_http_if_already_terminated. On loopback see PORTCULLIS_PLAIN_HTTP_TOKENS.',
+  },
+  forwarded_proto_ambiguous: {
+    ...both('access_denied', 'Only one X-Forwarded-Proto header allowed'),
+    remedy: 'Let the proxy in front send exactly one X-Forwarded-Proto header with one value.',
+  },
+  method_not_allowed: {
+    ...both('invalid_method', 'The HTTP method {detail}'),
+    remedy: 'Use POST.',
+  },
+  body_unsupported: {
+    ...both('invalid_request', 'The body must be of type application/x-www-form-urlencoded'),
+    remedy: 'Send the parameters as a form: curl does so with --data.',
+  },
+  body_too_large: {
+    ...both('invalid_request', 'The body is too large'),
+    remedy: 'Send only the parameters of the request; together they may have 1 MiB.',
+  },
+  parameter_repeated: {
+    ...both('invalid_request', '{detail} must be given once'),
+    remedy: 'Send the parameter once, in one place.',
+  },
+  parameter_malformed: {
+    ...both('invalid_request', '{detail} is malformed'),
+    remedy: 'Send the parameter as one string of printable characters.',
+  },
+  parameter_unsupported: {
+    ...both('invalid_request', '{detail} is not supported'),
+    remedy: 'Send the parameters of the request themselves (RFC 9101 request objects are not supported).',
+  },
+  client_authentication_failed: {
+    ...both('invalid_client', 'Invalid client authentication'),
+    remedy:
+      'Check client_id and client_secret, and that the client has a redirect URI. A refresh token only works for the client it was issued to.',
+  },
+  client_authentication_repeated: {
+    ...both('invalid_request', 'The client must use one authentication method'),
+    remedy: 'Send the secret either in the Authorization header or in the body.',
+  },
+  client_authentication_deferred: {
+    ...both('temporarily_unavailable', 'Too many client authentications wait; try again'),
+    remedy: 'Try again after the seconds in Retry-After. Slow secret hashes are checked two at a time.',
+  },
+  client_secret_disallowed: {
+    kong: { error: 'invalid_request', description: 'client_secret is disallowed for public clients' },
+    rfc9700: { error: 'invalid_client', description: 'Invalid client authentication' },
+    remedy: 'A public client names itself by client_id alone.',
+  },
+  client_unauthorized: {
+    ...both('unauthorized_client', 'The client may not use this grant type'),
+    remedy: 'Only a confidential client may act for itself (RFC 6749 §4.4).',
+  },
+  redirect_uri_unregistered: {
+    kong: {
+      error: 'invalid_request',
+      description: 'Invalid redirect_uri that does not match with any redirect_uri created with the application',
+    },
+    rfc9700: { error: 'invalid_request', description: 'redirect_uri is not one of the registered redirect URIs' },
+    remedy: 'Send a redirect_uri that is registered with the client, to the letter.',
+  },
+  redirect_uri_missing: {
+    ...both('invalid_request', 'redirect_uri is missing'),
+    remedy: 'Several redirect URIs are registered with the client: name one (RFC 6749 §3.1.2.3).',
+  },
+  grant_type_missing: {
+    kong: { error: 'unsupported_grant_type', description: 'Invalid grant_type' },
+    rfc9700: { error: 'invalid_request', description: 'grant_type is missing' },
+    remedy: 'Send grant_type.',
+  },
+  grant_type_unsupported: {
+    kong: { error: 'unsupported_grant_type', description: 'Invalid grant_type' },
+    rfc9700: { error: 'unsupported_grant_type', description: 'This grant type is not supported here' },
+    remedy:
+      'Switch the grant on in the plugin (config.enable_…), or use another. Profile rfc9700 never has the password grant.',
+  },
+  response_type_unsupported: {
+    kong: { error: 'unsupported_response_type', description: 'Invalid response_type' },
+    rfc9700: { error: 'unsupported_response_type', description: 'This response_type is not supported here' },
+    remedy:
+      'Use response_type=code, with config.enable_authorization_code. Profile rfc9700 never has the implicit grant.',
+  },
+  provision_key_wrong: {
+    ...both('invalid_provision_key', 'Invalid provision_key'),
+    remedy: 'Send the provision_key of the plugin. Only your own login page should know it.',
+  },
+  authenticated_userid_missing: {
+    ...both('invalid_authenticated_userid', 'Missing authenticated_userid parameter'),
+    remedy: 'Send authenticated_userid, the id of the resource owner who has logged in.',
+  },
+  scope_malformed: {
+    ...both('invalid_scope', 'scope must be a string'),
+    remedy: 'Send scope once, as scope tokens with one blank between them.',
+  },
+  scope_unknown: {
+    ...both('invalid_scope', '"{detail}" is an invalid scope'),
+    remedy: 'Ask only for scope tokens that config.scopes of the plugin lists.',
+  },
+  scope_missing: {
+    ...both('invalid_scope', 'You must specify a scope'),
+    remedy: 'config.mandatory_scope is set: name at least one scope token.',
+  },
+  scope_exceeds_grant: {
+    kong: { error: 'invalid_scope', description: 'Scope mismatch' },
+    rfc9700: { error: 'invalid_scope', description: 'The scope exceeds what was granted, or is offered no longer' },
+    remedy:
+      'Ask for no more than was granted. If config.scopes of the plugin was narrowed, ask the resource owner again.',
+  },
+  code_invalid: {
+    kong: { error: 'invalid_request', description: 'Invalid code' },
+    rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
+    remedy: 'Redeem a code once, within its lifetime, at the service that issued it, as the client it was issued to.',
+  },
+  code_redirect_uri_mismatched: {
+    kong: { error: 'invalid_request', description: 'Invalid code' },
+    rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
+    remedy: 'Send the same redirect_uri as to the authorization endpoint.',
+  },
+  code_challenge_missing: {
+    kong: { error: 'invalid_request', description: 'code_challenge is required for {detail} clients' },
+    rfc9700: { error: 'invalid_request', description: 'code_challenge is missing' },
+    remedy: 'Use PKCE (RFC 7636): send code_challenge, and code_challenge_method=S256.',
+  },
+  code_challenge_without_value: {
+    kong: { error: 'invalid_request', description: 'code_challenge is required when code_method is present' },
+    rfc9700: { error: 'invalid_request', description: 'code_challenge is missing' },
+    remedy: 'Send code_challenge with code_challenge_method.',
+  },
+  code_challenge_malformed: {
+    ...both('invalid_request', 'code_challenge must be the base64url of a SHA-256 digest'),
+    remedy: 'Send BASE64URL(SHA256(code_verifier)), 43 characters, without padding (RFC 7636 §4.2).',
+  },
+  code_challenge_method_unsupported: {
+    ...both('invalid_request', 'code_challenge_method is not supported, must be S256'),
+    remedy: 'Send code_challenge_method=S256.',
+  },
+  code_verifier_missing: {
+    kong: { error: 'invalid_request', description: 'code_verifier is required for PKCE authorization requests' },
+    rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
+    remedy: 'The code was asked for with a code_challenge: send its code_verifier.',
+  },
+  code_verifier_not_a_string: {
+    ...both('invalid_request', 'code_verifier is not a string'),
+    remedy: 'Send code_verifier once, as a string.',
+  },
+  code_verifier_malformed: {
+    kong: { error: 'invalid_request', description: 'code_verifier must be between 43 and 128 characters' },
+    rfc9700: { error: 'invalid_request', description: 'code_verifier must be 43 to 128 unreserved characters' },
+    remedy: 'Send 43 to 128 characters out of A-Z a-z 0-9 - . _ ~ (RFC 7636 §4.1).',
+  },
+  code_verifier_wrong: {
+    kong: { error: 'invalid_grant', description: 'Invalid code' },
+    rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
+    remedy: 'Send the code_verifier that the code_challenge was made of. Profile rfc9700 gives one try.',
+  },
+  refresh_token_invalid: {
+    kong: { error: 'invalid_request', description: 'Invalid refresh_token' },
+    rfc9700: { error: 'invalid_grant', description: 'The refresh token is invalid, expired or already used' },
+    remedy:
+      'Use the refresh token of the last answer, once, at the service that issued it. Otherwise ask the resource owner again.',
+  },
+  refresh_token_of_another_client: {
+    kong: { error: 'invalid_client', description: 'Invalid client authentication' },
+    rfc9700: { error: 'invalid_grant', description: 'The refresh token is invalid, expired or already used' },
+    remedy: 'A refresh token works only for the client it was issued to.',
+  },
+  service_missing: {
+    ...both('invalid_request', 'This route has no service that a token could be bound to'),
+    remedy: 'Give the route a service, or set config.global_credentials on the plugin.',
+  },
+  token_missing: {
+    kong: { error: 'invalid_request', description: 'The access token is missing' },
+    rfc9700: { error: '', description: 'The access token is missing' },
+    remedy: 'Send "Authorization: Bearer <access token>".',
+  },
+  token_repeated: {
+    ...both('invalid_request', 'The access token must be sent once, in one way'),
+    remedy: 'Send the token in the Authorization header only (RFC 6750 §2).',
+  },
+  token_invalid: {
+    ...both('invalid_token', 'The access token is invalid or has expired'),
+    remedy: 'Refresh the token or get a new one. A token works only for the service it was issued for.',
+  },
+  token_global: {
+    kong: {
+      error: 'invalid_token',
+      description: "The access token is global, but the current plugin is configured without 'global_credentials'",
+    },
+    rfc9700: { error: 'invalid_token', description: 'The access token is invalid or has expired' },
+    remedy: 'Get a token at this service, or set config.global_credentials on its plugin.',
+  },
+  scope_insufficient: {
+    ...both('insufficient_scope', 'The access token lacks scope: {detail}'),
+    remedy: 'Get a token with the scope named in the challenge.',
+  },
+} as const satisfies Readonly<Record<string, RefusalText>>;
+
+export type RefusalReason = keyof typeof refusals;
+
+/** What a machine says instead of going on. */
+export interface Refusal {
+  readonly reason: RefusalReason;
+  /** The parameter, scope token or method it is about; never a secret. */
+  readonly detail?: string;
+}
+
+/** The words of a profile for a refusal. Only printable ASCII without quote and backslash comes from outside (RFC 6749 §5.2). */
+export function wordsOf(refusal: Refusal, profile: 'kong' | 'rfc9700'): OAuthError {
+  const { error, description } = refusals[refusal.reason][profile];
+  // "Values for the "error_description" parameter MUST NOT include characters outside the set %x20-21 / %x23-5B /
+  // %x5D-7E." (RFC 6749 §5.2) Kong's own quotes stay; what a caller wrote is cleaned.
+  const detail = (refusal.detail ?? '').replace(/[^\x20\x21\x23-\x5B\x5D-\x7E]/g, '?').slice(0, 100);
+  return { error, description: description.replace('{detail}', () => detail) };
+}
