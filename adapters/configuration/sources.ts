@@ -1,0 +1,134 @@
+/**
+ * Collects what was set, and where: command line before environment before settings file before Kong's names in the
+ * environment. A name is told in the spelling of its source, so that the operator finds it.
+ */
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Scalar } from 'yaml';
+import { nearest } from './suggestion.ts';
+
+export interface SettingSources {
+  /** By their names without the dashes: `proxy-listen`. */
+  readonly flags?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** A settings file, as YAML: `proxy_listen: 0.0.0.0:8000`. */
+  readonly file?: { readonly path: string; readonly text: string };
+}
+
+export interface Given {
+  readonly text: string;
+  /** The name as it was written, and where. */
+  readonly from: string;
+}
+
+interface Gathered {
+  /** By the names of the schema. */
+  readonly given: ReadonlyMap<string, Given>;
+  readonly problems: readonly { readonly from: string; readonly problem: string }[];
+  readonly warnings: readonly string[];
+}
+
+export function gather(
+  { flags = {}, env = {}, file }: SettingSources,
+  shape: Readonly<Record<string, unknown>>,
+  kongNames: ReadonlyMap<string, string>,
+): Gathered {
+  const given = new Map<string, Given>();
+  const problems: { from: string; problem: string }[] = [];
+  const warnings: string[] = [];
+  const names = Object.keys(shape);
+  const take = (text: string, written: string, from: string, spell: (name: string) => string) => {
+    const name = names.find((one) => spell(one) === written);
+    if (name !== undefined) return void given.set(name, { text, from });
+    const meant = nearest(written, names.map(spell));
+    problems.push({
+      from,
+      problem: meant === undefined ? 'there is no such setting' : `there is no such setting; did you mean ${meant}?`,
+    });
+  };
+
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith('KONG_') || value === undefined || isServiceLink(variable, value)) continue;
+    const name = kongNames.get(variable.slice('KONG_'.length));
+    if (name === undefined) warnings.push(`${variable} is a setting of Kong that means nothing here; it has no effect`);
+    else if (value !== '') given.set(name, { text: asOurs(name, value), from: variable });
+  }
+  if (file !== undefined) {
+    for (const line of linesOf(file)) {
+      if ('problem' in line) problems.push(line);
+      else take(line.text, line.name, line.from, inFile);
+    }
+  }
+  for (const [variable, value] of Object.entries(env)) {
+    // An empty variable is how a template says that nothing was set.
+    if (!variable.startsWith('PORTCULLIS_') || !value || isServiceLink(variable, value)) continue;
+    if (variable !== settingsFileVariable) take(value, variable, variable, inEnvironment);
+  }
+  for (const [flag, value] of Object.entries(flags)) take(value, `--${flag}`, `--${flag}`, onCommandLine);
+  return { given, problems, warnings };
+}
+
+/** Names the settings file itself; on the command line it is `--settings`. */
+export const settingsFileVariable = 'PORTCULLIS_SETTINGS';
+
+/** `proxyListen` is `proxy_listen` in a file … */
+export function inFile(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** … `PORTCULLIS_PROXY_LISTEN` in the environment … */
+export function inEnvironment(name: string): string {
+  return `PORTCULLIS_${inFile(name).toUpperCase()}`;
+}
+
+/** … and `--proxy-listen` on the command line. */
+export function onCommandLine(name: string): string {
+  return `--${inFile(name).replaceAll('_', '-')}`;
+}
+
+/** Kong's `auto` is one worker for each core; ours is one worker so far. */
+function asOurs(name: string, value: string): string {
+  return name === 'workers' && value === 'auto' ? '1' : value;
+}
+
+/**
+ * Kubernetes sets `PORTCULLIS_PORT=tcp://10.0.0.1:8000` and the like in every pod beside a Service of that name. They
+ * are not settings.
+ */
+function isServiceLink(variable: string, value: string): boolean {
+  return (
+    /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/.test(variable) ||
+    /_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(variable) ||
+    (variable.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
+  );
+}
+
+type FileLine =
+  | { readonly name: string; readonly text: string; readonly from: string }
+  | { readonly from: string; readonly problem: string };
+
+function linesOf({ path, text }: { readonly path: string; readonly text: string }): FileLine[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number | undefined) => `${path}:${lines.linePos(offset ?? 0).line}`;
+  if (document.errors.length > 0) {
+    return document.errors.map(({ pos, message }) => ({ from: at(pos[0]), problem: message }));
+  }
+  if (document.contents === null) return [];
+  if (!isMap(document.contents))
+    return [{ from: at(0), problem: 'a settings file holds lines of the form name: value' }];
+  return document.contents.items.flatMap((pair): FileLine[] => {
+    const name = isScalar(pair.key) ? String(pair.key.value) : '';
+    const from = `${at(isScalar(pair.key) ? pair.key.range?.[0] : undefined)} ${name}`;
+    const { value } = pair;
+    if (value === null || (isScalar(value) && value.value === null)) return [];
+    if (isScalar(value)) return [{ name, from, text: written(value) }];
+    if (isSeq(value) && value.items.every((item) => isScalar(item))) {
+      return [{ name, from, text: value.items.map(written).join(', ') }];
+    }
+    return [{ from, problem: 'takes one value, or a list of them' }];
+  });
+}
+
+/** As it stands in the file: `0x10` and `1e3` are not turned into other numbers first. */
+function written(scalar: Scalar): string {
+  return scalar.source ?? String(scalar.value);
+}

@@ -1,0 +1,374 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { configurationPage } from '../adapters/configuration/page.ts';
+import { inEnvironment, inFile, onCommandLine } from '../adapters/configuration/sources.ts';
+import {
+  type Configuration,
+  type ConfigurationReading,
+  descriptions,
+  problemLine,
+  readConfiguration,
+  type SettingName,
+  type SettingSources,
+  settings,
+} from '../adapters/configuration.ts';
+
+const names = Object.keys(settings.shape) as SettingName[];
+const directories = { state: '/state', settings: '/settings' };
+const read = (sources: SettingSources): ConfigurationReading => readConfiguration(sources, directories);
+const fromEnv = (env: Record<string, string>) => read({ env });
+
+describe('The configuration', () => {
+  it('needs nothing to be set', () => {
+    const { proxyListen, adminListen, ...rest } = accepted(read({}));
+    expect(proxyListen.map(({ host, port, ssl, http2 }) => [host, port, ssl, http2])).to.deep.equal([
+      ['0.0.0.0', 8000, false, false],
+      ['0.0.0.0', 8443, true, true],
+    ]);
+    expect(adminListen.map(({ host, port }) => [host, port])).to.deep.equal([['127.0.0.1', 8001]]);
+    expect(rest).to.deep.equal({
+      adminToken: undefined,
+      store: { kind: 'lmdb', directory: '/state/store' },
+      config: undefined,
+      publicUrl: undefined,
+      trustedIps: [],
+      plainHttpTokens: 'loopback',
+      masterKey: { from: 'file', path: '/settings/master.key', make: true },
+      workers: 1,
+      logLevel: 'info',
+      drainLimit: 10_000,
+      tlsFiles: undefined,
+      stateDirectory: '/state',
+    });
+  });
+
+  describe('is read from the command line, the environment and a file by the same names', () => {
+    const samples: Readonly<Record<SettingName, string>> = {
+      proxyListen: '127.0.0.1:1',
+      adminListen: '127.0.0.1:2',
+      adminToken: 'a-token-of-enough-letters',
+      store: 'memory:',
+      config: '/kong.yml',
+      publicUrl: 'https://api.example.org',
+      trustedIps: '10.0.0.0/8, ::1',
+      plainHttpTokens: 'never',
+      key: 'ab'.repeat(32),
+      keyFile: '/key',
+      workers: '1',
+      logLevel: 'warn',
+      drainLimit: '25',
+      sslCert: '/cert.pem',
+      sslCertKey: '/key.pem',
+      stateDir: '/elsewhere',
+    };
+    // Some only make sense together with another.
+    const beside: Partial<Record<SettingName, SettingName>> = { sslCert: 'sslCertKey', sslCertKey: 'sslCert' };
+
+    for (const name of names) {
+      it(`${inFile(name)} = ${inEnvironment(name)} = ${onCommandLine(name)}`, () => {
+        const given = [name, beside[name] ?? name];
+        const flags = Object.fromEntries(given.map((one) => [onCommandLine(one).slice(2), samples[one]!]));
+        const env = Object.fromEntries(given.map((one) => [inEnvironment(one), samples[one]!]));
+        const text = given
+          .filter(unique)
+          .map((one) => `${inFile(one)}: ${JSON.stringify(samples[one])}\n`)
+          .join('');
+        const byEnvironment = accepted(read({ env }));
+        expect(accepted(read({ flags }))).to.deep.equal(byEnvironment);
+        expect(accepted(read({ file: { path: 'gate.yml', text } }))).to.deep.equal(byEnvironment);
+        if (name !== 'workers') expect(byEnvironment).not.to.deep.equal(accepted(read({})));
+      });
+    }
+  });
+
+  it('lets the command line win over the environment, that over the file, and that over a variable of Kong', () => {
+    const all = {
+      flags: { 'log-level': 'trace' },
+      env: { PORTCULLIS_LOG_LEVEL: 'debug', KONG_LOG_LEVEL: 'error' },
+      file: { path: 'gate.yml', text: 'log_level: warn' },
+    };
+    expect(accepted(read(all)).logLevel).to.equal('trace');
+    expect(accepted(read({ env: all.env, file: all.file })).logLevel).to.equal('debug');
+    expect(accepted(read({ env: { KONG_LOG_LEVEL: 'error' }, file: all.file })).logLevel).to.equal('warn');
+    expect(accepted(read({ env: { KONG_LOG_LEVEL: 'error' } })).logLevel).to.equal('error');
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    const env = Object.fromEntries(names.map((name) => [inEnvironment(name), '']));
+    expect(accepted(read({ env }))).to.deep.equal(accepted(read({})));
+  });
+
+  it('reads lists in a file as lists', () => {
+    const text = 'trusted_ips: [10.0.0.0/8, "::1"]\nproxy_listen:\n  - 127.0.0.1:1\n  - "[::1]:2 ssl"\n';
+    const configuration = accepted(read({ file: { path: 'gate.yml', text } }));
+    expect(configuration.trustedIps).to.deep.equal(['10.0.0.0/8', '::1']);
+    expect(configuration.proxyListen.map(({ port, ssl }) => [port, ssl])).to.deep.equal([
+      [1, false],
+      [2, true],
+    ]);
+  });
+
+  describe('refuses a name it does not know, and says which was meant', () => {
+    it('in the environment', () => {
+      expect(refused(fromEnv({ PORTCULLIS_STROE: 'memory:' }))).to.deep.equal([
+        'PORTCULLIS_STROE: there is no such setting; did you mean PORTCULLIS_STORE?',
+      ]);
+    });
+    it('on the command line', () => {
+      expect(refused(read({ flags: { 'admin-listn': '127.0.0.1:1' } }))).to.deep.equal([
+        '--admin-listn: there is no such setting; did you mean --admin-listen?',
+      ]);
+    });
+    it('in a file, with its line', () => {
+      expect(
+        refused(read({ file: { path: 'gate.yml', text: '# ours\nstore: "memory:"\nproxy-listen: off\n' } })),
+      ).to.deep.equal(['gate.yml:3 proxy-listen: there is no such setting; did you mean proxy_listen?']);
+    });
+    it('and guesses nothing where nothing is near', () => {
+      expect(refused(fromEnv({ PORTCULLIS_X_Y_Z_UNRELATED: '1' }))).to.deep.equal([
+        'PORTCULLIS_X_Y_Z_UNRELATED: there is no such setting',
+      ]);
+    });
+    it('even if it is a name that every object has', () => {
+      for (const name of Object.getOwnPropertyNames(Object.prototype)) {
+        expect(refused(fromEnv({ [`PORTCULLIS_${name}`]: '1' })), name).to.have.length(1);
+        expect(refused(read({ flags: { [`x-${name}`]: '1' } })), name).to.have.length(1);
+        expect(refused(read({ file: { path: 'f', text: `${name}: 1` } })), name).to.have.length(1);
+      }
+    });
+  });
+
+  it('tells everything that is wrong at once', () => {
+    const lines = refused(fromEnv({ PORTCULLIS_STROE: 'x', PORTCULLIS_WORKERS: '4', PORTCULLIS_LOG_LEVEL: 'loud' }));
+    expect(lines).to.deep.equal([
+      'PORTCULLIS_STROE: there is no such setting; did you mean PORTCULLIS_STORE?',
+      'PORTCULLIS_WORKERS: 4 workers are not supported yet; the only number is 1',
+      'PORTCULLIS_LOG_LEVEL: "loud" is no level; there are trace, debug, info, warn, error, fatal and silent',
+    ]);
+  });
+
+  describe('refuses a value it does not understand, and says what may stand there', () => {
+    const wrong: readonly (readonly [variable: string, value: string, says: RegExp])[] = [
+      ['PORTCULLIS_STORE', 'redis://localhost', /takes lmdb:DIRECTORY, memory: or mongodb:/],
+      ['PORTCULLIS_STORE', 'lmdb:~/store', /~ is not expanded/],
+      ['PORTCULLIS_STORE', 'mongodb://', /takes lmdb/],
+      ['PORTCULLIS_PUBLIC_URL', 'api.example.org', /takes an absolute URL/],
+      ['PORTCULLIS_PUBLIC_URL', 'http://api.example.org', /must be https/],
+      ['PORTCULLIS_PUBLIC_URL', 'https://api.example.org/?', /query or a fragment/],
+      ['PORTCULLIS_PUBLIC_URL', 'https://a:b@api.example.org', /user name or password/],
+      ['PORTCULLIS_TRUSTED_IPS', '10.0.0.0/33', /neither an address nor a network/],
+      ['PORTCULLIS_TRUSTED_IPS', '10.0.0.0/8/8', /neither an address nor a network/],
+      ['PORTCULLIS_TRUSTED_IPS', '10.0.0.0/', /neither an address nor a network/],
+      ['PORTCULLIS_TRUSTED_IPS', 'unix:', /neither an address nor a network/],
+      ['PORTCULLIS_PLAIN_HTTP_TOKENS', 'always', /takes loopback or never/],
+      ['PORTCULLIS_KEY', 'ab'.repeat(31), /shorter than 32 bytes/],
+      ['PORTCULLIS_KEY', 'no key at all!', /neither hexadecimal nor base64url/],
+      ['PORTCULLIS_ADMIN_TOKEN', 'short', /16 or more visible ASCII/],
+      ['PORTCULLIS_WORKERS', 'many', /the only one supported yet is 1/],
+      ['PORTCULLIS_DRAIN_LIMIT', '1h', /no number of seconds between 0 and 3600/],
+      ['PORTCULLIS_DRAIN_LIMIT', '3601', /no number of seconds between 0 and 3600/],
+      ['PORTCULLIS_SSL_CERT', '/cert.pem', /needs PORTCULLIS_SSL_CERT_KEY as well/],
+      ['PORTCULLIS_SSL_CERT_KEY', '/key.pem', /needs PORTCULLIS_SSL_CERT as well/],
+      ['PORTCULLIS_ADMIN_LISTEN', '127.0.0.1:8001 ssl', /served over plain HTTP/],
+      ['PORTCULLIS_ADMIN_LISTEN', '127.0.0.1:8000, 127.0.0.1:8000', /twice/],
+    ];
+    for (const [variable, value, says] of wrong) {
+      it(`${variable}=${value}`, () => {
+        const lines = refused(fromEnv({ [variable]: value }));
+        expect(lines).to.have.length(1);
+        expect(lines[0])
+          .to.match(says)
+          .and.satisfy((line: string) => line.startsWith(`${variable}: `));
+      });
+    }
+
+    it('a settings file that is no list of names, with its line', () => {
+      expect(refused(read({ file: { path: 'f', text: '- a\n' } }))).to.deep.equal([
+        'f:1: a settings file holds lines of the form name: value',
+      ]);
+      expect(refused(read({ file: { path: 'f', text: 'store: memory:\n  x: [\n' } }))[0]).to.match(/^f:\d+: /);
+      expect(refused(read({ file: { path: 'f', text: 'store: { kind: memory }\n' } }))).to.deep.equal([
+        'f:1 store: takes one value, or a list of them',
+      ]);
+      expect(refused(read({ file: { path: 'f', text: 'store: "memory:"\nstore: "lmdb:"\n' } }))[0]).to.match(
+        /^f:2: .*unique/,
+      );
+    });
+
+    it('one and the same address for both listeners', () => {
+      const both = { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:9', PORTCULLIS_ADMIN_LISTEN: '127.0.0.1:9' };
+      expect(refused(fromEnv(both))).to.deep.equal([
+        'PORTCULLIS_ADMIN_LISTEN: 127.0.0.1:9 is a proxy listener already',
+      ]);
+    });
+
+    it('both listeners off', () => {
+      const both = { PORTCULLIS_PROXY_LISTEN: 'off', PORTCULLIS_ADMIN_LISTEN: 'off' };
+      expect(refused(fromEnv(both))[0]).to.match(/^PORTCULLIS_PROXY_LISTEN: .*nothing to do/);
+    });
+  });
+
+  it('SE-02: no message repeats the value of a secret', () => {
+    const secrets = names.filter((name) => descriptions.get(settings.shape[name])?.secret === true);
+    expect(secrets).to.include.members(['key', 'adminToken', 'store']);
+    fc.assert(
+      fc.property(fc.constantFrom(...secrets), fc.string({ minLength: 4, maxLength: 200 }), (name, noise) => {
+        const value = `Zq7${noise}kV9`;
+        const env = { [inEnvironment(name)]: value, PORTCULLIS_PROXY_LISTEN: 'wrong' };
+        const reading = read({ env, flags: { 'no-such': value } });
+        expect(JSON.stringify(reading)).not.to.include(JSON.stringify(value).slice(1, -1));
+      }),
+    );
+  });
+
+  describe('SE-13: an Admin listener that the network reaches', () => {
+    const open = { PORTCULLIS_ADMIN_LISTEN: '0.0.0.0:8001' };
+    it('is refused without a token', () => {
+      expect(refused(fromEnv(open))[0]).to.match(
+        /^PORTCULLIS_ADMIN_LISTEN: 0\.0\.0\.0:8001 can be reached .*PORTCULLIS_ADMIN_TOKEN/,
+      );
+      for (const host of ['[::]:1', '10.0.0.1:1', 'gate.internal:1', '[::ffff:10.0.0.1]:1', '0.0.0.0:0']) {
+        expect(refused(fromEnv({ PORTCULLIS_ADMIN_LISTEN: `127.0.0.1:1, ${host}` })), host).to.have.length(1);
+      }
+    });
+    it('is accepted with one', () => {
+      const reading = fromEnv({ ...open, PORTCULLIS_ADMIN_TOKEN: 'x'.repeat(16) });
+      expect(accepted(reading).adminToken).to.equal('x'.repeat(16));
+      expect(reading.warnings).to.deep.equal([]);
+    });
+    it('is accepted with none spelt out, and warned about', () => {
+      const reading = fromEnv({ ...open, PORTCULLIS_ADMIN_TOKEN: 'none' });
+      expect(accepted(reading).adminToken).to.equal(undefined);
+      expect(reading.warnings).to.deep.equal([
+        'PORTCULLIS_ADMIN_TOKEN: none: whoever reaches 0.0.0.0:8001 can change everything',
+      ]);
+    });
+    it('is not meant by a loopback address', () => {
+      for (const host of ['127.0.0.1', '127.8.8.8', '[::1]', 'localhost']) {
+        expect(fromEnv({ PORTCULLIS_ADMIN_LISTEN: `${host}:8001` }), host).to.include({ ok: true });
+      }
+    });
+  });
+
+  describe('has one master key', () => {
+    const bytes = Buffer.from(Array.from({ length: 32 }, (_, i) => 255 - i));
+    it('in hex or base64url', () => {
+      for (const key of [bytes.toString('hex'), bytes.toString('hex').toUpperCase(), bytes.toString('base64url')]) {
+        expect(accepted(fromEnv({ PORTCULLIS_KEY: key })).masterKey).to.deep.equal({ from: 'bytes', bytes });
+      }
+    });
+    it('or in a file', () => {
+      expect(accepted(fromEnv({ PORTCULLIS_KEY_FILE: '/run/key' })).masterKey).to.deep.equal({
+        from: 'file',
+        path: '/run/key',
+        make: true,
+      });
+    });
+    it('never in both', () => {
+      const both = { PORTCULLIS_KEY: bytes.toString('hex'), PORTCULLIS_KEY_FILE: '/run/key' };
+      expect(refused(fromEnv(both))).to.deep.equal([
+        'PORTCULLIS_KEY_FILE: the master key is given twice, here and by PORTCULLIS_KEY; leave one out',
+      ]);
+    });
+    it('that has to be given where a store is shared', () => {
+      const shared = { PORTCULLIS_STORE: 'mongodb://one,two/portcullis' };
+      expect(refused(fromEnv(shared))[0]).to.match(/^PORTCULLIS_STORE: .*PORTCULLIS_KEY/);
+      expect(accepted(fromEnv({ ...shared, PORTCULLIS_KEY: bytes.toString('hex') })).store).to.deep.equal({
+        kind: 'mongodb',
+        url: shared.PORTCULLIS_STORE,
+      });
+      expect(accepted(fromEnv({ ...shared, PORTCULLIS_KEY_FILE: '/run/key' })).masterKey).to.include({ make: false });
+    });
+    it('which is warned about on the command line', () => {
+      const { warnings } = read({ flags: { key: bytes.toString('hex') } });
+      expect(warnings).to.deep.equal([
+        '--key: every user of this machine can read a command line; use PORTCULLIS_KEY instead',
+      ]);
+    });
+  });
+
+  describe('understands the variables of Kong', () => {
+    it('that mean something here', () => {
+      const configuration = accepted(
+        fromEnv({
+          KONG_PROXY_LISTEN: '0.0.0.0:80 reuseport backlog=16384, 0.0.0.0:443 http2 ssl reuseport backlog=16384',
+          KONG_ADMIN_LISTEN: '127.0.0.1:9001 reuseport backlog=16384',
+          KONG_DECLARATIVE_CONFIG: '/kong/kong.yml',
+          KONG_TRUSTED_IPS: '0.0.0.0/0,::/0',
+          KONG_SSL_CERT: '/cert.pem',
+          KONG_SSL_CERT_KEY: '/key.pem',
+          KONG_LOG_LEVEL: 'notice',
+          KONG_NGINX_WORKER_PROCESSES: 'auto',
+        }),
+      );
+      expect(configuration.proxyListen.map(({ port, ssl, backlog }) => [port, ssl, backlog])).to.deep.equal([
+        [80, false, 16_384],
+        [443, true, 16_384],
+      ]);
+      expect(configuration).to.deep.include({
+        config: '/kong/kong.yml',
+        trustedIps: ['0.0.0.0/0', '::/0'],
+        tlsFiles: { certificate: '/cert.pem', key: '/key.pem' },
+        logLevel: 'info',
+        workers: 1,
+      });
+    });
+    it('and names each that does not, once', () => {
+      const reading = fromEnv({ KONG_DATABASE: 'postgres', KONG_PG_HOST: 'db', KONG_LOG_LEVEL: 'warn' });
+      expect(accepted(reading).logLevel).to.equal('warn');
+      expect(reading.warnings).to.deep.equal([
+        'KONG_DATABASE is a setting of Kong that means nothing here; it has no effect',
+        'KONG_PG_HOST is a setting of Kong that means nothing here; it has no effect',
+      ]);
+    });
+    it('and refuses a wrong value under the name that was written', () => {
+      expect(refused(fromEnv({ KONG_NGINX_WORKER_PROCESSES: '8' }))[0]).to.match(
+        /^KONG_NGINX_WORKER_PROCESSES: 8 workers/,
+      );
+    });
+  });
+
+  it('is not confused by what Kubernetes puts beside a Service called portcullis or kong-admin', () => {
+    const env = {
+      PORTCULLIS_PORT: 'tcp://10.96.0.12:8000',
+      PORTCULLIS_PORT_8000_TCP: 'tcp://10.96.0.12:8000',
+      PORTCULLIS_PORT_8000_TCP_ADDR: '10.96.0.12',
+      PORTCULLIS_PORT_8000_TCP_PORT: '8000',
+      PORTCULLIS_PORT_8000_TCP_PROTO: 'tcp',
+      PORTCULLIS_SERVICE_HOST: '10.96.0.12',
+      PORTCULLIS_SERVICE_PORT: '8000',
+      PORTCULLIS_SERVICE_PORT_PROXY_TLS: '8443',
+      PORTCULLIS_PROXY_PORT: 'tcp://10.96.0.12:8000',
+      KONG_ADMIN_SERVICE_HOST: '10.96.0.13',
+    };
+    const reading = read({ env });
+    expect(accepted(reading)).to.deep.equal(accepted(read({})));
+    expect(reading.warnings).to.deep.equal([]);
+    expect(refused(fromEnv({ PORTCULLIS_PORT: '8000' }))).to.have.length(1);
+  });
+
+  it('leaves no setting without words, and docs/configuration.md shows them as they are (npm run docs)', () => {
+    for (const name of names) {
+      const about = descriptions.get(settings.shape[name]);
+      expect(about, name).to.include.keys('title', 'form', 'description', 'recommendation');
+    }
+    const page = readFileSync(join(import.meta.dirname, '..', 'docs', 'configuration.md'), 'utf8');
+    expect(page).to.equal(configurationPage());
+  });
+});
+
+function accepted(reading: ConfigurationReading): Configuration {
+  if (!reading.ok) throw new Error(`refused: ${reading.problems.map(problemLine).join('; ')}`);
+  return reading.configuration;
+}
+
+function refused(reading: ConfigurationReading): string[] {
+  if (reading.ok) throw new Error('was accepted');
+  return reading.problems.map(problemLine);
+}
+
+function unique<T>(item: T, at: number, all: readonly T[]): boolean {
+  return all.indexOf(item) === at;
+}
