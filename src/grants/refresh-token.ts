@@ -10,7 +10,7 @@
  * act of awaitingRotation.
  */
 import type { Machine, Waiting } from '../machine/machine.ts';
-import type { Client } from '../oauth/client.ts';
+import type { Client, EpochMilliseconds } from '../oauth/client.ts';
 import type { Issuer } from '../oauth/issuer.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 import { isWithin, type Scope, splitScope } from '../oauth/scope.ts';
@@ -144,7 +144,7 @@ function rotate(
         serviceId: boundService(issuer),
         accessScope: scoped.scope,
         expiresAt: accessTokenExpiry(issuer, receivedAt),
-        diesAt: successor === 'none' ? accessTokenExpiry(issuer, receivedAt) : refreshTokenExpiry(issuer, receivedAt),
+        diesAt: nextDeath(issuer, grant, successor, receivedAt),
         grace: issuer.refreshTokenGrace,
       },
     },
@@ -176,8 +176,20 @@ function successorAt(issuer: Issuer): 'fresh' | 'derived' | 'kept' | 'none' {
   return issuer.refreshTokenGrace > 0 ? 'derived' : 'fresh';
 }
 
+/** When the next refresh token dies, or the access token if there is none. */
+function nextDeath(
+  issuer: Issuer,
+  grant: Grant,
+  successor: RotateRefreshToken['successor'],
+  at: EpochMilliseconds,
+): EpochMilliseconds | undefined {
+  if (successor === 'none') return accessTokenExpiry(issuer, at);
+  // A refresh token that stays keeps the time it was given, if none is given now (Kong).
+  return refreshTokenExpiry(issuer, at) ?? (successor === 'kept' ? grant.diesAt : undefined);
+}
+
 /** No token of the grant can live longer: neither the ones it has, nor ones that are being issued at this moment. */
-function lastsUntil(issuer: Issuer, grant: Grant, at: number): number | undefined {
+function lastsUntil(issuer: Issuer, grant: Grant, at: EpochMilliseconds): EpochMilliseconds | undefined {
   const issuedNow = longestLife(issuer, at);
   if (issuedNow === undefined || grant.expiresAt === undefined || grant.diesAt === undefined) return undefined;
   return Math.max(issuedNow, grant.expiresAt, grant.diesAt);

@@ -1,0 +1,64 @@
+/** The driving port of the issuer's side: what a transport may ask of it, and all it may ask. */
+import { authorizationEndpoint } from './authorization/authorization-endpoint.ts';
+import { drive, whenThere } from './driver/drive.ts';
+import { authorizationPerformers, grantPerformers, type Ports } from './driver/perform.ts';
+import { authorizationCodeGrant } from './grants/authorization-code.ts';
+import { clientCredentialsGrant } from './grants/client-credentials.ts';
+import { passwordGrant } from './grants/password.ts';
+import { refreshTokenGrant } from './grants/refresh-token.ts';
+import { unsupportedGrant } from './grants/unsupported.ts';
+import type { GrantOutcome } from './grants/vocabulary.ts';
+import type { Issuer } from './oauth/issuer.ts';
+import type { Clock } from './ports/clock.ts';
+import type { MaybePromise } from './ports/maybe-promise.ts';
+import { authorizationReply, readAuthorizationCall } from './wire/authorization-endpoint.ts';
+import type { EndpointRequest, Reply } from './wire/reply.ts';
+import { type Drawn, readTokenCall, type TokenCall, tokenReply } from './wire/token-endpoint.ts';
+
+export interface AuthorizationServer {
+  /** The token endpoint (RFC 6749 §3.2). */
+  token(issuer: Issuer, request: EndpointRequest): MaybePromise<Reply>;
+  /** The authorization endpoint (RFC 6749 §3.1) as a login page calls it. */
+  authorize(issuer: Issuer, request: EndpointRequest): MaybePromise<Reply>;
+}
+
+export function authorizationServer(ports: Ports, clock: Clock): AuthorizationServer {
+  const performers = grantPerformers(ports);
+  const authorizing = authorizationPerformers(ports);
+
+  const draw = (): Drawn => ({
+    receivedAt: clock.now(),
+    attempt: ports.entropy.token(),
+    grantId: ports.entropy.uuid(),
+  });
+
+  const run = (call: TokenCall): MaybePromise<GrantOutcome> => {
+    switch (call.grant) {
+      case 'authorization_code':
+        return drive(authorizationCodeGrant, call.request, performers);
+      case 'client_credentials':
+        return drive(clientCredentialsGrant, call.request, performers);
+      case 'password':
+        return drive(passwordGrant, call.request, performers);
+      case 'refresh_token':
+        return drive(refreshTokenGrant, call.request, performers);
+      case 'unsupported':
+        return drive(unsupportedGrant, call.request, performers);
+    }
+  };
+
+  return {
+    token(issuer, request) {
+      const read = readTokenCall(issuer, request, draw());
+      if ('status' in read) return read;
+      return whenThere(run(read.call), (outcome) => tokenReply(read, outcome));
+    },
+    authorize(issuer, request) {
+      const read = readAuthorizationCall(issuer, request, draw());
+      if ('status' in read) return read;
+      return whenThere(drive(authorizationEndpoint, read.request, authorizing), (outcome) =>
+        authorizationReply(read, outcome),
+      );
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { type Effect, type Event, type Final, type Machine, transition, type Waiting } from '../machine/machine.ts';
+import type { MaybePromise } from '../ports/maybe-promise.ts';
+
+/** One function per effect; the types let it answer only with an event that the effect allows. */
+export type Performers<R, F extends Effect> = {
+  readonly [K in F as K['effect']]: (effect: K) => K['effect'] extends keyof R ? MaybePromise<R[K['effect']]> : never;
+};
+
+type EffectOf<W extends Waiting> = W['awaits'];
+type Perform = (effect: Effect) => MaybePromise<Event>;
+
+/**
+ * Runs a machine to its outcome. Nothing else in `src` waits for anything.
+ *
+ * As long as every effect is answered at once (an access token found in a local cache) no promise is made; from the
+ * first effect that is not, the rest runs asynchronously.
+ */
+export function drive<I, R, W extends Waiting, O extends Final>(
+  machine: Machine<I, R, W, O>,
+  input: I,
+  performers: Performers<R, EffectOf<W>>,
+): MaybePromise<O> {
+  return run(machine, machine.start(input), performers);
+}
+
+function run<I, R, W extends Waiting, O extends Final>(
+  machine: Machine<I, R, W, O>,
+  from: W | O,
+  performers: Performers<R, EffectOf<W>>,
+): MaybePromise<O> {
+  let state = from;
+  while (isWaiting(state)) {
+    const reply = perform(performers, state.awaits);
+    if (isPending(reply)) {
+      const waiting: W = state;
+      return reply.then((event) => run(machine, transition(machine, waiting, event), performers));
+    }
+    state = transition(machine, state, reply);
+  }
+  return state;
+}
+
+/** Applies `f` at once to a value that is already there, later to one that is not. */
+export function whenThere<T, U>(value: MaybePromise<T>, f: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return isPending(value) ? value.then(f) : f(value);
+}
+
+function isPending<T>(value: MaybePromise<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+function isWaiting<W extends Waiting, O extends Final>(state: W | O): state is W {
+  return state.awaits !== undefined;
+}
+
+function perform<R, F extends Effect>(performers: Performers<R, F>, effect: F): MaybePromise<Event> {
+  return (performers as unknown as Readonly<Record<string, Perform>>)[effect.effect]!(effect);
+}

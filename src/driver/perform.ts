@@ -1,0 +1,122 @@
+/** The effects of the core, each performed against one port. A performer asks and names what came of it; it decides nothing. */
+import type { AccessReplies, FindAccessToken } from '../access/bearer-token.ts';
+import type { AuthorizationEffect, AuthorizationReplies } from '../authorization/vocabulary.ts';
+import type { GrantEffect, GrantReplies, RotateRefreshToken } from '../grants/vocabulary.ts';
+import type { TokenPair } from '../oauth/tokens.ts';
+import type { AuthorizationCodes } from '../ports/authorization-codes.ts';
+import type { Bearers } from '../ports/bearers.ts';
+import type { Clients } from '../ports/clients.ts';
+import type { Entropy, Successors } from '../ports/entropy.ts';
+import type { Grants } from '../ports/grants.ts';
+import { type Performers, whenThere } from './drive.ts';
+
+export interface Ports {
+  readonly clients: Clients;
+  readonly codes: AuthorizationCodes;
+  readonly grants: Grants;
+  readonly entropy: Entropy;
+  readonly successors: Successors;
+}
+
+export function grantPerformers(ports: Ports): Performers<GrantReplies, GrantEffect> {
+  const { clients, codes, grants } = ports;
+  return {
+    authenticateClient: ({ authentication }) =>
+      whenThere(clients.authenticate(authentication), ({ client, proof }) => {
+        if (proof === 'deferred') return { event: 'clientDeferred' };
+        return proof === 'proven' && client !== undefined
+          ? { event: 'clientAuthenticated', client }
+          : { event: 'clientRejected', client };
+      }),
+    redeemAuthorizationCode: ({ code, by }) =>
+      whenThere(codes.redeem(code, by), (redemption) => {
+        switch (redemption.outcome) {
+          case 'redeemed':
+            return { event: 'codeRedeemed', record: redemption.record };
+          case 'replayed':
+            return { event: 'codeReplayed', grantId: redemption.grantId };
+          case 'mismatched':
+            return { event: 'codeMismatched', binding: redemption.binding };
+          case 'unknown':
+            return { event: 'codeUnknown' };
+        }
+      }),
+    openGrant: openGrant(ports),
+    findRefreshToken: ({ refreshToken }) =>
+      whenThere(grants.byRefreshToken(refreshToken), (found) =>
+        found === undefined ? { event: 'refreshTokenUnknown' } : { event: 'refreshTokenFound', grant: found.grant },
+      ),
+    rotateRefreshToken: ({ refreshToken, successor, by }) => {
+      const tokens = successorsOf(ports, refreshToken, successor);
+      return whenThere(grants.rotate(refreshToken, { ...by, tokens }), (rotation) => {
+        switch (rotation.outcome) {
+          case 'rotated':
+          case 'repeated':
+            return { event: 'refreshTokenRotated', grant: rotation.grant, tokens };
+          case 'reused':
+            return { event: 'refreshTokenReused', grant: rotation.grant };
+          case 'mismatched':
+          case 'unknown':
+            return { event: 'refreshTokenUnknown' };
+        }
+      });
+    },
+    endGrant: ({ grantId, until }) => whenThere(grants.end(grantId, until), () => ({ event: 'grantEnded' })),
+  };
+}
+
+export function authorizationPerformers(ports: Ports): Performers<AuthorizationReplies, AuthorizationEffect> {
+  const { clients, codes, entropy } = ports;
+  return {
+    findClient: ({ clientId }) =>
+      whenThere(clients.find(clientId), (client) =>
+        client === undefined ? { event: 'clientUnknown' } : { event: 'clientFound', client },
+      ),
+    saveAuthorizationCode: ({ record }) => {
+      const code = entropy.token();
+      return whenThere(codes.save(code, record), () => ({ event: 'authorizationCodeSaved', code }));
+    },
+    openGrant: openGrant(ports),
+  };
+}
+
+export function accessPerformers(bearers: Bearers): Performers<AccessReplies, FindAccessToken> {
+  const unknown = { event: 'accessTokenUnknown' } as const;
+  return {
+    findAccessToken: ({ accessToken }) =>
+      whenThere(bearers.find(accessToken), (bearer) =>
+        bearer === undefined ? unknown : { event: 'accessTokenFound', bearer },
+      ),
+  };
+}
+
+function openGrant({ grants, entropy }: Ports): Performers<GrantReplies, GrantEffect>['openGrant'] {
+  return ({ grant, withRefreshToken }) => {
+    const tokens: TokenPair = {
+      accessToken: entropy.token(),
+      refreshToken: withRefreshToken ? entropy.token() : undefined,
+    };
+    return whenThere(grants.open(grant, tokens), (opened) => {
+      // Two random strings of 190 bits cannot meet; if they do, the source of chance is broken and nothing may go on.
+      if (opened === 'taken') throw new Error('a newly drawn token was in use already');
+      return opened === 'opened' ? { event: 'grantOpened', tokens } : { event: 'grantEndedBefore' };
+    });
+  };
+}
+
+function successorsOf(
+  { entropy, successors }: Ports,
+  refreshToken: string,
+  successor: RotateRefreshToken['successor'],
+): TokenPair {
+  switch (successor) {
+    case 'fresh':
+      return { accessToken: entropy.token(), refreshToken: entropy.token() };
+    case 'derived':
+      return successors.successorOf(refreshToken);
+    case 'kept':
+      return { accessToken: entropy.token(), refreshToken };
+    case 'none':
+      return { accessToken: entropy.token(), refreshToken: undefined };
+  }
+}

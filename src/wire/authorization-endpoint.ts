@@ -1,0 +1,152 @@
+/** The authorization endpoint as Kong puts it on a wire: a POST of the owner's login page, answered by a URL to send the browser to. */
+import type { AuthorizationRequest } from '../authorization/authorization-endpoint.ts';
+import type { AuthorizationOutcome } from '../authorization/vocabulary.ts';
+import type { Issuer } from '../oauth/issuer.ts';
+import { type Refusal, wordsOf } from '../oauth/refusals.ts';
+import { insecure, refusalBody, refuseMethod } from './endpoint.ts';
+import { type Parameters, parseForm, readParameters } from './parameters.ts';
+import { type EndpointRequest, notStored, type Reply } from './reply.ts';
+import type { Drawn } from './token-endpoint.ts';
+
+const known: ReadonlySet<string> = new Set([
+  'client_id',
+  'response_type',
+  'redirect_uri',
+  'scope',
+  'state',
+  'code_challenge',
+  'code_challenge_method',
+  'provision_key',
+  'authenticated_userid',
+  'request',
+  'request_uri',
+]);
+
+export interface ReadAuthorizationCall {
+  readonly request: AuthorizationRequest;
+  readonly echo: Parameters;
+}
+
+export function readAuthorizationCall(
+  issuer: Issuer,
+  endpoint: EndpointRequest,
+  { receivedAt, grantId }: Drawn,
+): ReadAuthorizationCall | Reply {
+  const wrongMethod = refuseMethod('authorization', issuer, endpoint);
+  if (wrongMethod !== undefined) return wrongMethod;
+  const read = readParameters(issuer.profile, known, endpoint);
+  if ('reason' in read) return plainly(issuer, read, new Map());
+  const { parameters } = read;
+  const plain = insecure(endpoint);
+  if (plain !== undefined) return plainly(issuer, plain, parameters);
+  if (issuer.profile.parameters === 'strict') {
+    const object = ['request', 'request_uri'].find((name) => parameters.has(name));
+    if (object !== undefined) return plainly(issuer, { reason: 'parameter_unsupported', detail: object }, parameters);
+  }
+  return {
+    request: {
+      issuer,
+      clientId: parameters.get('client_id'),
+      responseType: parameters.get('response_type'),
+      redirectUri: parameters.get('redirect_uri'),
+      scope: parameters.get('scope'),
+      codeChallenge: parameters.get('code_challenge'),
+      codeChallengeMethod: parameters.get('code_challenge_method'),
+      provisionKey: parameters.get('provision_key'),
+      authenticatedUserid: parameters.get('authenticated_userid'),
+      receivedAt,
+      grantId,
+    },
+    echo: parameters,
+  };
+}
+
+/** RFC 6749 §4.1.2, §4.1.2.1, §4.2.2; told as `{ redirect_uri }`, since the caller is the login page and not the browser. */
+export function authorizationReply({ request, echo }: ReadAuthorizationCall, outcome: AuthorizationOutcome): Reply {
+  const { issuer } = request;
+  const clientId = typeof request.clientId === 'string' ? { clientId: request.clientId } : {};
+  if (outcome.state === 'refused') {
+    const refusal: Refusal =
+      outcome.detail === undefined ? { reason: outcome.reason } : { reason: outcome.reason, detail: outcome.detail };
+    if (outcome.redirectUri === undefined) return { ...plainly(issuer, refusal, echo), ...clientId };
+    const { error, description } = wordsOf(refusal, issuer.profile.name);
+    const redirectUri = withQuery(outcome.redirectUri, issuer, echo, [
+      ['error', error],
+      ['error_description', description],
+    ]);
+    return { status: 400, headers: notStored, body: { redirect_uri: redirectUri }, refusal, ...clientId };
+  }
+  if (outcome.state === 'codeGranted') {
+    const redirectUri = withQuery(outcome.redirectUri, issuer, echo, [['code', outcome.code]]);
+    return { status: 200, headers: notStored, body: { redirect_uri: redirectUri }, ...clientId };
+  }
+  const { grant, tokens } = outcome;
+  const answer: Pair[] = [
+    ['access_token', tokens.accessToken],
+    ['token_type', 'bearer'],
+  ];
+  if (grant.expiresAt !== undefined) {
+    answer.push(['expires_in', String(Math.round((grant.expiresAt - grant.issuedAt) / 1000))]);
+  }
+  // "The parameters are added to the fragment component of the redirection URI" (RFC 6749 §4.2.2)
+  const fragment = encode(sorted([...answer, ...repeated(issuer, echo)]));
+  return {
+    status: 200,
+    headers: notStored,
+    body: { redirect_uri: `${outcome.redirectUri}#${fragment}` },
+    ...clientId,
+  };
+}
+
+type Pair = readonly [name: string, value: string];
+
+/** The redirect URI with more parameters in its query, which is otherwise kept (RFC 6749 §3.1.2). */
+function withQuery(uri: string, issuer: Issuer, echo: Parameters, more: readonly Pair[]): string {
+  const added = [...more, ...repeated(issuer, echo)];
+  const mark = uri.indexOf('?');
+  if (issuer.profile.parameters === 'strict') {
+    const joint = mark < 0 ? '?' : uri.endsWith('?') || uri.endsWith('&') ? '' : '&';
+    return `${uri}${joint}${encode(added)}`;
+  }
+  // Kong writes the query anew, sorted by name.
+  const kept = mark < 0 ? [] : [...parseForm(uri.slice(mark + 1))].flatMap(([name, value]) => flatten(name, value));
+  const names = new Set(added.map(([name]) => name));
+  return `${mark < 0 ? uri : uri.slice(0, mark)}?${encode(sorted([...kept.filter(([name]) => !names.has(name)), ...added]))}`;
+}
+
+/** "state REQUIRED if the "state" parameter was present in the client authorization request. The exact value received from the client." (RFC 6749 §4.1.2) */
+function repeated(issuer: Issuer, echo: Parameters): readonly Pair[] {
+  const state = echo.get('state');
+  const pairs: Pair[] = state === undefined || state === null ? [] : [...flatten('state', state)];
+  // "the authorization server [...] MUST indicate its identity by including the "iss" parameter" (RFC 9207 §2)
+  if (issuer.profile.iss && issuer.identifier !== undefined) pairs.push(['iss', issuer.identifier]);
+  return pairs;
+}
+
+/** A JSON value as the flat pairs that Kong makes of it: `state[1]`, `state.a`. */
+function flatten(name: string, value: unknown): readonly Pair[] {
+  if (Array.isArray(value)) return value.flatMap((one, index) => flatten(`${name}[${index + 1}]`, one));
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).flatMap(([key, one]) => flatten(`${name}.${key}`, one));
+  }
+  return [[name, String(value)]];
+}
+
+const sorted = (pairs: readonly Pair[]): readonly Pair[] => [...pairs].sort(([one], [other]) => (one < other ? -1 : 1));
+
+const encode = (pairs: readonly Pair[]): string =>
+  pairs.map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`).join('&');
+
+/** Everything but letters, digits and `_` as octets in lower-case hex, as Kong does. */
+function percentEncode(text: string): string {
+  return text.replace(/[^A-Za-z0-9_]/gu, (character) =>
+    [...Buffer.from(character, 'utf8')].map((octet) => `%${octet.toString(16).padStart(2, '0')}`).join(''),
+  );
+}
+
+/** "the authorization server SHOULD inform the resource owner of the error and MUST NOT automatically redirect" (RFC 6749 §4.1.2.1) */
+function plainly(issuer: Issuer, refusal: Refusal, echo: Parameters): Reply {
+  const body: Record<string, unknown> = refusalBody(issuer, refusal);
+  if (echo.has('state')) body['state'] = echo.get('state');
+  return { status: 400, headers: notStored, body, refusal };
+}

@@ -1,0 +1,94 @@
+/** Where a request carries its access token (RFC 6750 §2), and how a refusal is told (§3). */
+import type { AccessOutcome, Denied } from '../access/bearer-token.ts';
+import type { Profile } from '../oauth/profile.ts';
+import { wordsOf } from '../oauth/refusals.ts';
+import { mediaType, type Parameters, parseForm, readParameters } from './parameters.ts';
+import { bearerChallenge, type Reply } from './reply.ts';
+
+export interface PresentedToken {
+  readonly accessToken: string;
+  readonly in: 'header' | 'query' | 'body';
+  /** Whether the header named a scheme before it; Kong takes a bare token as well. */
+  readonly scheme: boolean;
+}
+
+export type BearerRead = PresentedToken | 'missing' | 'repeated' | 'malformed';
+
+/** What is needed to look into the body as well: it is only read when nothing else carries a token. */
+export const looksIntoBody = (profile: Profile, method: string, contentType: string | undefined): boolean =>
+  profile.parameters === 'lenient' &&
+  (method === 'POST' || method === 'PUT' || method === 'PATCH') &&
+  ['application/x-www-form-urlencoded', 'application/json', 'multipart/form-data'].includes(mediaType(contentType));
+
+/** The token in the header or in the query. */
+export function readBearer(profile: Profile, authorization: string | undefined, query: string): BearerRead {
+  if (profile.parameters === 'strict') return readStrictly(authorization, query);
+  if (authorization !== undefined && authorization.trim() !== '') {
+    const named = /^\s*(?:bearer|token)\s+(.+?)\s*$/i.exec(authorization)?.[1];
+    return { accessToken: named ?? authorization.trim(), in: 'header', scheme: named !== undefined };
+  }
+  if (authorization !== undefined || !query.includes('access_token')) return 'missing';
+  return inParameters(parseForm(query), 'query');
+}
+
+// "b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="" (RFC 6750 §2.1)
+const b64token = /^[A-Za-z0-9\-._~+/]+=*$/;
+
+function readStrictly(authorization: string | undefined, query: string): BearerRead {
+  const inQuery = query.includes('access_token') && parseForm(query).has('access_token');
+  if (authorization === undefined) return 'missing'; // a token in the query is not looked at (RFC 9700 §4.3.2)
+  const named = /^Bearer +(.*?) *$/i.exec(authorization)?.[1];
+  if (named === undefined) return 'missing'; // another scheme
+  // "Clients MUST NOT use more than one method to transmit the token in each request." (RFC 6750 §2)
+  if (inQuery) return 'repeated';
+  return b64token.test(named) ? { accessToken: named, in: 'header', scheme: true } : 'malformed';
+}
+
+/** The token in a body that was read because of `looksIntoBody`. */
+export function readBearerInBody(profile: Profile, contentType: string | undefined, body: Uint8Array): BearerRead {
+  const read = readParameters(profile, new Set(), { query: '', contentType, body });
+  return 'reason' in read ? 'missing' : inParameters(read.parameters, 'body');
+}
+
+function inParameters(parameters: Parameters, where: 'query' | 'body'): BearerRead {
+  const value = parameters.get('access_token');
+  return typeof value === 'string' && value !== '' ? { accessToken: value, in: where, scheme: false } : 'missing';
+}
+
+/** RFC 6750 §3.1. The body repeats the challenge, for people. */
+export function deniedReply(profile: Profile, realm: string | undefined, denied: Denied): Reply {
+  const { error, description } = wordsOf(denied, profile.name);
+  const separator = profile.parameters === 'strict' ? ', ' : ' ';
+  const refusal =
+    denied.detail === undefined ? { reason: denied.reason } : { reason: denied.reason, detail: denied.detail };
+  const body = error === '' ? { error_description: description } : { error, error_description: description };
+  // "If the request lacks any authentication information [...], the resource server SHOULD NOT include an error code or
+  // other error information." (RFC 6750 §3.1)
+  if (denied.reason === 'token_missing') {
+    const challenge = bearerChallenge(realm, scopeAttribute(denied), separator);
+    return { status: 401, headers: [['WWW-Authenticate', challenge]], body, refusal };
+  }
+  const told =
+    denied.reason === 'token_global' ? wordsOf({ reason: 'token_invalid' }, profile.name).description : description;
+  const challenge = bearerChallenge(
+    realm,
+    [['error', error], ['error_description', told], ...scopeAttribute(denied)],
+    separator,
+  );
+  const status = denied.reason === 'scope_insufficient' ? 403 : denied.reason === 'token_repeated' ? 400 : 401;
+  return { status, headers: [['WWW-Authenticate', challenge]], body, refusal };
+}
+
+/** "the resource server MAY include the "scope" attribute with the scope necessary to access the protected resource" (RFC 6750 §3.1) */
+function scopeAttribute({ requiredScope }: Denied): readonly (readonly [string, string])[] {
+  return requiredScope.length === 0 ? [] : [['scope', requiredScope.join(' ')]];
+}
+
+/** What a request without a usable token is denied with. */
+export function deniedRead(
+  read: 'missing' | 'repeated' | 'malformed',
+  requiredScope: Denied['requiredScope'],
+): Denied & AccessOutcome {
+  const reason = read === 'missing' ? 'token_missing' : read === 'repeated' ? 'token_repeated' : 'token_invalid';
+  return { state: 'denied', reason, requiredScope };
+}

@@ -1,0 +1,52 @@
+import type { ClientAuthentication } from '../oauth/client.ts';
+import type { Profile } from '../oauth/profile.ts';
+import type { Refusal } from '../oauth/refusals.ts';
+import { formDecode, type Parameters } from './parameters.ts';
+
+/** How the client says who it is (RFC 6749 §2.3.1): in the header or in the body. */
+export function readClientAuthentication(
+  profile: Profile,
+  parameters: Parameters,
+  authorization: string | undefined,
+): ClientAuthentication | Refusal {
+  const strict = profile.parameters === 'strict';
+  const basic = strict ? readBasicStrictly(authorization) : readBasic(authorization);
+  const clientId = string(parameters.get('client_id'));
+  const clientSecret = string(parameters.get('client_secret'));
+  if (strict && basic !== undefined) {
+    // "The client MUST NOT use more than one authentication method in each request." (RFC 6749 §2.3)
+    if (clientSecret !== undefined || (clientId !== undefined && clientId !== basic.clientId)) {
+      return { reason: 'client_authentication_repeated' };
+    }
+    return basic;
+  }
+  // With Kong both parameters win over the header, and one alone does not.
+  if (parameters.has('client_id') && parameters.has('client_secret')) {
+    return { method: 'client_secret_post', clientId, clientSecret };
+  }
+  return basic ?? { method: 'none', clientId, clientSecret };
+}
+
+/** RFC 6749 §2.3.1: both halves are form-encoded before they are joined and encoded in base64. */
+function readBasicStrictly(authorization: string | undefined): ClientAuthentication | undefined {
+  const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? '')?.[1];
+  if (encoded === undefined) return undefined;
+  const pair = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  if (colon < 1) return undefined;
+  return {
+    method: 'client_secret_basic',
+    clientId: formDecode(pair.slice(0, colon)),
+    clientSecret: formDecode(pair.slice(colon + 1)),
+  };
+}
+
+/** As Kong reads it: nothing is decoded, and whatever follows a second colon is lost. */
+function readBasic(authorization: string | undefined): ClientAuthentication | undefined {
+  const encoded = /[Bb]asic\s*(.+)/.exec(authorization ?? '')?.[1];
+  if (encoded === undefined) return undefined;
+  const [clientId, clientSecret] = Buffer.from(encoded.trim(), 'base64').toString('utf8').split(':');
+  return { method: 'client_secret_basic', clientId, clientSecret };
+}
+
+const string = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

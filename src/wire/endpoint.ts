@@ -1,0 +1,47 @@
+/** What the token endpoint and the authorization endpoint have in common before any parameter is looked at. */
+import type { Issuer } from '../oauth/issuer.ts';
+import { type Refusal, wordsOf } from '../oauth/refusals.ts';
+import { bearerChallenge, type EndpointRequest, notStored, type Reply } from './reply.ts';
+
+/** Both endpoints take POST only, before anything else is said (Kong; RFC 6749 §3.2 for the token endpoint). */
+export function refuseMethod(
+  endpoint: 'token' | 'authorization',
+  issuer: Issuer,
+  request: EndpointRequest,
+): Reply | undefined {
+  if (request.method === 'POST') return undefined;
+  const { profile } = issuer;
+  const method = /^[A-Z]{1,20}$/.test(request.method) ? request.method : 'you sent';
+  const refusal: Refusal = {
+    reason: 'method_not_allowed',
+    detail: `${method} is invalid for the ${endpoint} endpoint`,
+  };
+  const { error, description } = wordsOf(refusal, profile.name);
+  const strict = profile.parameters === 'strict';
+  const challenge = bearerChallenge(
+    request.realm,
+    [
+      ['error', error],
+      ['error_description', description],
+    ],
+    strict ? ', ' : ' ',
+  );
+  return {
+    status: 405,
+    headers: [['WWW-Authenticate', challenge], ...(strict ? ([['Allow', 'POST'], ...notStored] as const) : [])],
+    body: { error, error_description: description },
+    refusal,
+  };
+}
+
+/** "the authorization server MUST require the use of TLS" (RFC 6749 §3.1, §3.2) */
+export function insecure({ transport }: EndpointRequest): Refusal | undefined {
+  if (transport === 'secure') return undefined;
+  return { reason: transport === 'ambiguous' ? 'forwarded_proto_ambiguous' : 'https_required' };
+}
+
+/** A refusal told to the caller alone. */
+export function refusalBody(issuer: Issuer, refusal: Refusal): { error: string; error_description: string } {
+  const { error, description } = wordsOf(refusal, issuer.profile.name);
+  return { error, error_description: description };
+}

@@ -1,0 +1,45 @@
+/** What an endpoint answers, before a transport prints it. */
+import type { Refusal } from '../oauth/refusals.ts';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** JSON. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** For the log: why it was refused, and whom it was about. */
+  readonly refusal?: Refusal;
+  readonly clientId?: string;
+}
+
+/** How a request to one of our endpoints came, as far as a transport can tell. */
+export interface EndpointRequest {
+  readonly method: string;
+  /** `ambiguous`: a trusted proxy said two things about it. */
+  readonly transport: 'secure' | 'plain' | 'ambiguous';
+  readonly query: string;
+  readonly contentType: string | undefined;
+  /** `undefined`: larger than our endpoints read. */
+  readonly body: Uint8Array | undefined;
+  /** The value of the header that carries client credentials. */
+  readonly authorization: string | undefined;
+  readonly realm: string | undefined;
+}
+
+// "The authorization server MUST include the HTTP "Cache-Control" response header field [RFC2616] with a value of
+// "no-store" in any response containing tokens, credentials, or other sensitive information, as well as the "Pragma"
+// response header field [RFC2616] with a value of "no-cache"." (RFC 6749 §5.1)
+export const notStored: Reply['headers'] = [
+  ['Cache-Control', 'no-store'],
+  ['Pragma', 'no-cache'],
+];
+
+/** `WWW-Authenticate: Bearer` with these attributes (RFC 6750 §3). Kong separates them by blanks, the RFC by commas. */
+export function bearerChallenge(
+  realm: string | undefined,
+  attributes: readonly (readonly [name: string, value: string])[],
+  separator: ' ' | ', ',
+): string {
+  const all = realm === undefined ? attributes : ([['realm', realm], ...attributes] as const);
+  if (all.length === 0) return 'Bearer';
+  return `Bearer ${all.map(([name, value]) => `${name}="${value.replace(/["\\]/g, '')}"`).join(separator)}`;
+}

@@ -1,0 +1,148 @@
+/**
+ * The token endpoint as RFC 6749 puts it on a wire (§4, §5). All transports share this file; none of them knows a grant
+ * type.
+ */
+import type { AuthorizationCodeRequest } from '../grants/authorization-code.ts';
+import type { ClientCredentialsRequest } from '../grants/client-credentials.ts';
+import type { PasswordRequest } from '../grants/password.ts';
+import type { RefreshTokenRequest } from '../grants/refresh-token.ts';
+import type { UnsupportedRequest } from '../grants/unsupported.ts';
+import type { GrantOutcome, TokenRequest } from '../grants/vocabulary.ts';
+import type { EpochMilliseconds } from '../oauth/client.ts';
+import type { Issuer } from '../oauth/issuer.ts';
+import type { Refusal } from '../oauth/refusals.ts';
+import { sameScope, splitScope } from '../oauth/scope.ts';
+import { readClientAuthentication } from './client-authentication.ts';
+import { insecure, refusalBody, refuseMethod } from './endpoint.ts';
+import { type Parameters, readParameters } from './parameters.ts';
+import { type EndpointRequest, notStored, type Reply } from './reply.ts';
+
+const known: ReadonlySet<string> = new Set([
+  'grant_type',
+  'client_id',
+  'client_secret',
+  'code',
+  'code_verifier',
+  'redirect_uri',
+  'refresh_token',
+  'scope',
+  'provision_key',
+  'authenticated_userid',
+  'username',
+  'password',
+]);
+
+/** A request read: for which grant, and what its machine starts with. */
+export type TokenCall =
+  | { readonly grant: 'authorization_code'; readonly request: AuthorizationCodeRequest }
+  | { readonly grant: 'client_credentials'; readonly request: ClientCredentialsRequest }
+  | { readonly grant: 'password'; readonly request: PasswordRequest }
+  | { readonly grant: 'refresh_token'; readonly request: RefreshTokenRequest }
+  | { readonly grant: 'unsupported'; readonly request: UnsupportedRequest };
+
+export interface ReadTokenCall {
+  readonly call: TokenCall;
+  /** What the answer repeats. */
+  readonly echo: Parameters;
+}
+
+/** What the driver draws for each request. */
+export interface Drawn {
+  readonly receivedAt: EpochMilliseconds;
+  readonly attempt: string;
+  readonly grantId: string;
+}
+
+export function readTokenCall(issuer: Issuer, endpoint: EndpointRequest, drawn: Drawn): ReadTokenCall | Reply {
+  const wrongMethod = refuseMethod('token', issuer, endpoint);
+  if (wrongMethod !== undefined) return wrongMethod;
+  const read = readParameters(issuer.profile, known, endpoint);
+  if ('reason' in read) return refusalReply(issuer, read, none);
+  const { parameters } = read;
+  const plain = insecure(endpoint);
+  if (plain !== undefined) return refusalReply(issuer, plain, parameters);
+  const authentication = readClientAuthentication(issuer.profile, parameters, endpoint.authorization);
+  if ('reason' in authentication) return refusalReply(issuer, authentication, parameters);
+  const common: TokenRequest = {
+    issuer,
+    authentication,
+    redirectUri: parameters.get('redirect_uri'),
+    scope: parameters.get('scope'),
+    ...drawn,
+  };
+  return { call: callOf(parameters, common), echo: parameters };
+}
+
+function callOf(parameters: Parameters, common: TokenRequest): TokenCall {
+  const owner = {
+    authenticatedUserid: parameters.get('authenticated_userid'),
+    provisionKey: parameters.get('provision_key'),
+  };
+  const grantType = parameters.get('grant_type');
+  switch (grantType) {
+    case 'authorization_code':
+      return {
+        grant: grantType,
+        request: { ...common, code: parameters.get('code'), codeVerifier: parameters.get('code_verifier') },
+      };
+    case 'client_credentials':
+      return { grant: grantType, request: { ...common, ...owner } };
+    case 'password':
+      return { grant: grantType, request: { ...common, ...owner } };
+    case 'refresh_token':
+      return { grant: grantType, request: { ...common, refreshToken: parameters.get('refresh_token') } };
+    default:
+      return { grant: 'unsupported', request: { ...common, grantTypeMissing: grantType === undefined } };
+  }
+}
+
+/** RFC 6749 §5.1 and §5.2. */
+export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome): Reply {
+  const { issuer, authentication, scope: asked } = call.request;
+  const clientId = authentication.clientId;
+  if (outcome.state === 'refused') {
+    const reply = refusalReply(issuer, outcome, echo, outcome.failedAuthentication === 'client_secret_basic');
+    return clientId === undefined ? reply : { ...reply, clientId };
+  }
+  const { grant, tokens } = outcome;
+  const body: Record<string, unknown> = { access_token: tokens.accessToken, token_type: 'bearer' };
+  if (grant.expiresAt !== undefined) body['expires_in'] = Math.round((grant.expiresAt - grant.issuedAt) / 1000);
+  if (tokens.refreshToken !== undefined) body['refresh_token'] = tokens.refreshToken;
+  // "scope OPTIONAL, if identical to the scope requested by the client; otherwise, REQUIRED." (RFC 6749 §5.1)
+  const { scopeInResponse } = issuer.profile;
+  const differs =
+    call.grant === 'refresh_token' ? false : !sameScope(grant.accessScope, splitScope(String(asked ?? '')));
+  if (
+    scopeInResponse === 'always' ||
+    (differs && grant.accessScope.length > 0 && call.grant !== 'authorization_code')
+  ) {
+    body['scope'] = grant.accessScope.join(' ');
+  }
+  if (issuer.profile.parameters === 'lenient' && echo.has('state')) body['state'] = echo.get('state');
+  const reply: Reply = { status: 200, headers: notStored, body };
+  return clientId === undefined ? reply : { ...reply, clientId };
+}
+
+const none: Parameters = new Map();
+
+function refusalReply(issuer: Issuer, refusal: Refusal, echo: Parameters, challenged = false): Reply {
+  const body: Record<string, unknown> = refusalBody(issuer, refusal);
+  if (issuer.profile.parameters === 'lenient' && echo.has('state')) body['state'] = echo.get('state');
+  const about =
+    refusal.detail === undefined ? { reason: refusal.reason } : { reason: refusal.reason, detail: refusal.detail };
+  if (refusal.reason === 'client_authentication_deferred') {
+    return { status: 429, headers: [['Retry-After', '1'], ...notStored], body, refusal: about };
+  }
+  // "If the client attempted to authenticate via the "Authorization" request header field, the authorization server
+  // MUST respond with an HTTP 401 (Unauthorized) status code and include the "WWW-Authenticate" response header field
+  // matching the authentication scheme used by the client." (RFC 6749 §5.2)
+  if (challenged) {
+    return {
+      status: 401,
+      headers: [['WWW-Authenticate', 'Basic realm="OAuth2.0"'], ...notStored],
+      body,
+      refusal: about,
+    };
+  }
+  return { status: 400, headers: notStored, body, refusal: about };
+}
