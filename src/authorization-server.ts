@@ -1,6 +1,6 @@
 /** The driving port of the issuer's side: what a transport may ask of it, and all it may ask. */
 import { authorizationEndpoint } from './authorization/authorization-endpoint.ts';
-import { drive, whenThere } from './driver/drive.ts';
+import { drive } from './driver/drive.ts';
 import { authorizationPerformers, grantPerformers, type Ports } from './driver/perform.ts';
 import { authorizationCodeGrant } from './grants/authorization-code.ts';
 import { clientCredentialsGrant } from './grants/client-credentials.ts';
@@ -10,7 +10,7 @@ import { unsupportedGrant } from './grants/unsupported.ts';
 import type { GrantOutcome } from './grants/vocabulary.ts';
 import type { Issuer } from './oauth/issuer.ts';
 import type { Clock } from './ports/clock.ts';
-import type { MaybePromise } from './ports/maybe-promise.ts';
+import { type MaybePromise, whenThere } from './ports/maybe-promise.ts';
 import { authorizationReply, readAuthorizationCall } from './wire/authorization-endpoint.ts';
 import type { EndpointRequest, Reply } from './wire/reply.ts';
 import { type Drawn, readTokenCall, type TokenCall, tokenReply } from './wire/token-endpoint.ts';

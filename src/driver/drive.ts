@@ -1,5 +1,5 @@
 import { type Effect, type Event, type Final, type Machine, transition, type Waiting } from '../machine/machine.ts';
-import type { MaybePromise } from '../ports/maybe-promise.ts';
+import { isPending, type MaybePromise } from '../ports/maybe-promise.ts';
 
 /** One function per effect; the types let it answer only with an event that the effect allows. */
 export type Performers<R, F extends Effect> = {
@@ -38,15 +38,6 @@ function run<I, R, W extends Waiting, O extends Final>(
     state = transition(machine, state, reply);
   }
   return state;
-}
-
-/** Applies `f` at once to a value that is already there, later to one that is not. */
-export function whenThere<T, U>(value: MaybePromise<T>, f: (value: T) => MaybePromise<U>): MaybePromise<U> {
-  return isPending(value) ? value.then(f) : f(value);
-}
-
-function isPending<T>(value: MaybePromise<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 function isWaiting<W extends Waiting, O extends Final>(state: W | O): state is W {

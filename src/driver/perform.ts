@@ -8,7 +8,8 @@ import type { Bearers } from '../ports/bearers.ts';
 import type { Clients } from '../ports/clients.ts';
 import type { Entropy, Successors } from '../ports/entropy.ts';
 import type { Grants } from '../ports/grants.ts';
-import { type Performers, whenThere } from './drive.ts';
+import { whenThere } from '../ports/maybe-promise.ts';
+import type { Performers } from './drive.ts';
 
 export interface Ports {
   readonly clients: Clients;

@@ -1,3 +1,4 @@
+import type { Gate } from '../gate.ts';
 import type { Consumer } from '../oauth/client.ts';
 import type { Json } from '../ports/entity-store.ts';
 import type { MaybePromise } from '../ports/maybe-promise.ts';
@@ -27,9 +28,17 @@ export interface PluginPlace {
   readonly consumerId: string | undefined;
 }
 
-/** What a hook may use of the outside, handed in by the composition root. Extended by the plugins that need more. */
+/** What a hook may use of the outside, handed in by the composition root. */
 export interface PluginTools {
   readonly now: () => number;
+  /** The bearer check over the store. */
+  readonly gate: Gate;
+  /** A consumer by its id or its username. */
+  readonly findConsumer: (idOrUsername: string) => MaybePromise<Consumer | undefined>;
+  /** `loopback`: token requests over plain HTTP are let pass on loopback alone. */
+  readonly plainHttpTokens: 'loopback' | 'never';
+  /** How clients reach the gate, without a slash at the end; issuers are named by it. */
+  readonly publicUrl: string | undefined;
 }
 
 export interface PluginHooks {
@@ -59,8 +68,12 @@ export interface Exchange {
   readonly serviceId: string | undefined;
   /** The path after normalisation, still percent-encoded, without query. */
   readonly path: string;
-  /** Who calls, once a plugin that authenticates has found out. */
+  /** Who calls, once a plugin that authenticates has found out. Set by `identify`. */
   identity: Identity | undefined;
+  /** Why the gate itself refused, for log and metrics: a code of the table of refusals. */
+  refusal: string | undefined;
+  /** The `client_id` that a request to one of our endpoints named. */
+  clientId: string | undefined;
 }
 
 export interface Identity {

@@ -33,6 +33,8 @@ export interface ProxiedRequest {
   setHeader(name: string, value: string): void;
   /** Takes a header out of the upstream request, in every spelling (case, `_` for `-`) the client may have used. */
   removeHeader(name: string): void;
+  /** Path and query of the upstream request as it stands: `Match.upstreamTarget` until a plugin replaces it. Known before the hooks run. */
+  readonly upstreamTarget: string;
   /** Another path and query for the upstream request. */
   replaceTarget(target: string): void;
   /** Another body for the upstream request. Only after `readBody`. */

@@ -217,6 +217,10 @@ export const refusals = {
     rfc9700: { error: 'invalid_token', description: 'The access token is invalid or has expired' },
     remedy: 'Get a token at this service, or set config.global_credentials on its plugin.',
   },
+  anonymous_consumer_unknown: {
+    ...both('invalid_token', 'The access token is invalid or has expired'),
+    remedy: 'config.anonymous names a consumer that does not exist: make it, or clear the setting.',
+  },
   scope_insufficient: {
     ...both('insufficient_scope', 'The access token lacks scope: {detail}'),
     remedy: 'Get a token with the scope named in the challenge.',

@@ -148,5 +148,5 @@ function percentEncode(text: string): string {
 function plainly(issuer: Issuer, refusal: Refusal, echo: Parameters): Reply {
   const body: Record<string, unknown> = refusalBody(issuer, refusal);
   if (echo.has('state')) body['state'] = echo.get('state');
-  return { status: 400, headers: notStored, body, refusal };
+  return { status: refusal.reason === 'body_too_large' ? 413 : 400, headers: notStored, body, refusal };
 }

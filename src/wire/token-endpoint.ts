@@ -133,6 +133,7 @@ function refusalReply(issuer: Issuer, refusal: Refusal, echo: Parameters, challe
   if (refusal.reason === 'client_authentication_deferred') {
     return { status: 429, headers: [['Retry-After', '1'], ...notStored], body, refusal: about };
   }
+  if (refusal.reason === 'body_too_large') return { status: 413, headers: notStored, body, refusal: about };
   // "If the client attempted to authenticate via the "Authorization" request header field, the authorization server
   // MUST respond with an HTTP 401 (Unauthorized) status code and include the "WWW-Authenticate" response header field
   // matching the authentication scheme used by the client." (RFC 6749 §5.2)

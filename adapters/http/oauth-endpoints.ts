@@ -1,0 +1,101 @@
+/**
+ * The token endpoint and the authorization endpoint for Koa: reads the request, asks the authorization server, prints
+ * the reply. Which issuer is meant is for whoever mounts it to say.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Koa, { type Context, type Middleware } from 'koa';
+import type { AuthorizationServer } from '../../src/authorization-server.ts';
+import type { Exchange, Handover } from '../../src/gateway/plugin.ts';
+import type { EndpointHandover } from '../../src/gateway/plugins/oauth2.ts';
+import type { Issuer } from '../../src/oauth/issuer.ts';
+import type { EndpointRequest, Reply } from '../../src/wire/reply.ts';
+
+/** Together the parameters of an honest request have a few kilobytes. */
+const largestBody = 1_048_576;
+
+export interface MountedEndpoint {
+  readonly endpoint: 'token' | 'authorize';
+  readonly issuer: Issuer;
+  readonly request: Omit<EndpointRequest, 'body'>;
+  /** Told what was answered, for the log. */
+  readonly answered?: (reply: Reply) => void;
+}
+
+export function oauthEndpoint(server: AuthorizationServer, mounted: (ctx: Context) => MountedEndpoint): Middleware {
+  return async (ctx) => {
+    const { endpoint, issuer, request, answered } = mounted(ctx);
+    const body = await readBody(ctx.req, largestBody);
+    const reply = await server[endpoint](issuer, { ...request, body });
+    answered?.(reply);
+    print(ctx, reply);
+  };
+}
+
+/** Serves what the gate's `oauth2` plugin hands over, on the very connection the request came in by. */
+export function handedOverEndpoints(
+  server: AuthorizationServer,
+  failed: (error: unknown) => void,
+): (handover: Handover, exchange: Exchange, req: IncomingMessage, res: ServerResponse) => Promise<void> {
+  const inHand = new WeakMap<IncomingMessage, { readonly handover: Handover; readonly exchange: Exchange }>();
+  const app = new Koa();
+  app.silent = true;
+  app.use(async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      failed(error);
+      print(ctx, unavailable);
+    }
+  });
+  app.use(
+    oauthEndpoint(server, (ctx) => {
+      const { handover, exchange } = inHand.get(ctx.req)!;
+      const { issuer, request } = handover.to as EndpointHandover;
+      return {
+        endpoint: handover.handover,
+        issuer,
+        request,
+        answered: ({ refusal, clientId }) => {
+          exchange.refusal = refusal?.reason;
+          exchange.clientId = clientId;
+        },
+      };
+    }),
+  );
+  const callback = app.callback();
+  return async (handover, exchange, req, res) => {
+    inHand.set(req, { handover, exchange });
+    await callback(req, res);
+  };
+}
+
+// "temporarily_unavailable: The authorization server is currently unable to handle the request" (RFC 6749 §4.1.2.1)
+const unavailable: Reply = {
+  status: 503,
+  headers: [
+    ['Retry-After', '1'],
+    ['Cache-Control', 'no-store'],
+    ['Pragma', 'no-cache'],
+  ],
+  body: { error: 'temporarily_unavailable', error_description: 'The request could not be handled now; try again' },
+};
+
+function print(ctx: Context, { status, headers, body }: Reply): void {
+  ctx.status = status;
+  for (const [name, value] of headers) ctx.append(name, value);
+  ctx.type = 'application/json; charset=utf-8';
+  ctx.body = JSON.stringify(body);
+}
+
+/** The whole body, or `undefined` as soon as it is known to be longer than `limit` octets; the rest is then left unread. */
+async function readBody(req: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
+  if (Number(req.headers['content-length'] ?? 0) > limit) return undefined;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > limit) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}

@@ -1,0 +1,316 @@
+/**
+ * Kong's `oauth2` plugin: the endpoints of an authorization server under every route it guards, and the bearer check for
+ * all other requests. It reads and prints; the machines behind `tools.gate` and the endpoints decide.
+ */
+import type { AccessOutcome } from '../../access/bearer-token.ts';
+import { boundToAll, boundToService, type Issuer } from '../../oauth/issuer.ts';
+import { type Profile, profiles } from '../../oauth/profile.ts';
+import type { Bearer } from '../../oauth/tokens.ts';
+import { type MaybePromise, whenThere } from '../../ports/maybe-promise.ts';
+import {
+  type BearerRead,
+  deniedRead,
+  deniedReply,
+  looksIntoBody,
+  readBearer,
+  readBearerInBody,
+} from '../../wire/bearer.ts';
+import { mediaType } from '../../wire/parameters.ts';
+import type { EndpointRequest } from '../../wire/reply.ts';
+import { identify, identifyAnonymous, say } from '../identity.ts';
+import type { Exchange, PluginConfig, PluginDefinition, PluginPlace, PluginTools, Verdict } from '../plugin.ts';
+import type { ProxiedRequest } from '../proxied-request.ts';
+
+/** The plugin's settings (../plugins/oauth2-config.ts), defaults filled in. */
+interface Settings {
+  readonly scopes: readonly string[] | null;
+  readonly token_default_scopes?: readonly string[] | null;
+  readonly mandatory_scope: boolean;
+  readonly provision_key: string;
+  readonly token_expiration: number;
+  readonly enable_authorization_code: boolean;
+  readonly enable_implicit_grant: boolean;
+  readonly enable_client_credentials: boolean;
+  readonly enable_password_grant: boolean;
+  readonly hide_credentials: boolean;
+  readonly accept_http_if_already_terminated: boolean;
+  readonly anonymous: string | null;
+  readonly global_credentials: boolean;
+  readonly auth_header_name: string;
+  readonly refresh_token_ttl: number;
+  readonly reuse_refresh_token: boolean;
+  readonly pkce: 'none' | 'lax' | 'strict';
+  readonly realm: string | null;
+  readonly profile?: 'kong' | 'rfc9700' | null;
+  readonly refresh_token_grace?: number | null;
+}
+
+/** What the token endpoint or the authorization endpoint is handed. */
+export interface EndpointHandover {
+  readonly issuer: Issuer;
+  readonly request: Omit<EndpointRequest, 'body'>;
+}
+
+/** A body that may hold an access token is read up to this. Larger ones are left unread, and their token unseen. */
+const largestBody = 1_048_576;
+
+export const oauth2: PluginDefinition = {
+  name: 'oauth2',
+  priority: 1400,
+  authenticates: true,
+  compile(config, place, tools) {
+    const settings = settingsOf(config);
+    const profile = profiles[settings.profile ?? 'kong'];
+    const issuerAt = issuers(settings, profile, place, tools);
+    return {
+      access(exchange) {
+        const endpoint = endpointOf(exchange.path);
+        if (endpoint !== undefined) {
+          const issuer = issuerAt(exchange.serviceId);
+          return { handover: endpoint, to: { issuer, request: endpointRequest(settings, exchange, tools) } };
+        }
+        return authenticate(settings, issuerAt(exchange.serviceId), exchange, tools);
+      },
+    };
+  },
+};
+
+/** Kong: any path of the route that ends so, whatever stands before, with one more slash at the most. */
+function endpointOf(path: string): 'token' | 'authorize' | undefined {
+  const match = /\/oauth2\/(token|authorize)\/?$/.exec(path);
+  return match === null ? undefined : match[1] === 'token' ? 'token' : 'authorize';
+}
+
+// The endpoints ---------------------------------------------------------------------------------------------------------
+
+function endpointRequest(settings: Settings, exchange: Exchange, tools: PluginTools): Omit<EndpointRequest, 'body'> {
+  const { request } = exchange;
+  return {
+    method: request.method,
+    transport: transportOf(settings, request, tools),
+    query: queryOf(request.target),
+    contentType: request.header('content-type'),
+    authorization: request.header(settings.auth_header_name.toLowerCase()),
+    realm: settings.realm ?? undefined,
+  };
+}
+
+function transportOf(settings: Settings, request: ProxiedRequest, tools: PluginTools): EndpointRequest['transport'] {
+  if (request.scheme === 'https') return 'secure';
+  if (settings.accept_http_if_already_terminated && request.peerTrusted) {
+    const said = request.headerValues('x-forwarded-proto');
+    if (said.length > 1 || said[0]?.includes(',')) return 'ambiguous';
+    if (said[0]?.trim().toLowerCase() === 'https') return 'secure';
+  }
+  return tools.plainHttpTokens === 'loopback' && isLoopback(request) ? 'secure' : 'plain';
+}
+
+/** A caller on this very machine, who speaks to us by a name of this machine and for nobody else. */
+function isLoopback(request: ProxiedRequest): boolean {
+  const { peer } = request;
+  if (request.peerTrusted || !(peer === '::1' || peer.startsWith('127.'))) return false;
+  const host = (request.header('host') ?? '').replace(/:\d+$/, '').toLowerCase();
+  if (!/^(localhost|[a-z0-9-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)) return false;
+  return ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'via'].every(
+    (name) => request.header(name) === undefined,
+  );
+}
+
+// The bearer check ------------------------------------------------------------------------------------------------------
+
+function authenticate(
+  settings: Settings,
+  issuer: Issuer,
+  exchange: Exchange,
+  tools: PluginTools,
+): MaybePromise<Verdict> {
+  // Of several plugins that may each let a caller in, the first that knew it has spoken (Kong, `anonymous`).
+  if (settings.anonymous && exchange.identity !== undefined && !exchange.identity.anonymous) return undefined;
+  const { request } = exchange;
+  const { profile } = issuer;
+  const query = queryOf(request.target);
+  const read = readBearer(profile, request.header(settings.auth_header_name.toLowerCase()), query);
+  if (read === 'missing' && mayCarryTokenInBody(settings, profile, request)) {
+    return whenThere(request.readBody(largestBody), (body) =>
+      judge(
+        settings,
+        issuer,
+        exchange,
+        tools,
+        body === undefined ? read : readBearerInBody(profile, request.header('content-type'), body),
+        body,
+      ),
+    );
+  }
+  return judge(settings, issuer, exchange, tools, read, undefined);
+}
+
+function mayCarryTokenInBody(settings: Settings, profile: Profile, request: ProxiedRequest): boolean {
+  if (request.header(settings.auth_header_name.toLowerCase()) !== undefined) return false;
+  return looksIntoBody(profile, request.method, request.header('content-type'));
+}
+
+function judge(
+  settings: Settings,
+  issuer: Issuer,
+  exchange: Exchange,
+  tools: PluginTools,
+  read: BearerRead,
+  body: Uint8Array | undefined,
+): MaybePromise<Verdict> {
+  if (typeof read === 'string') return deny(settings, issuer, exchange, tools, deniedRead(read, []));
+  const outcome = tools.gate.check({ accessToken: read.accessToken, audience: issuer.audience, requiredScope: [] });
+  return whenThere(outcome, (outcome) => {
+    if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome);
+    admit(exchange, outcome.bearer);
+    if (settings.hide_credentials) hide(settings, issuer.profile, exchange, read, body);
+    return undefined;
+  });
+}
+
+function admit(exchange: Exchange, { grant, client, consumer }: Bearer): void {
+  identify(exchange, { consumer, anonymous: false, credential: { id: client.id, identifier: client.clientId } });
+  say(exchange, 'X-Authenticated-Scope', grant.accessScope.length === 0 ? undefined : grant.accessScope.join(' '));
+  say(exchange, 'X-Authenticated-Userid', grant.subject);
+}
+
+function deny(
+  settings: Settings,
+  issuer: Issuer,
+  exchange: Exchange,
+  tools: PluginTools,
+  denied: Extract<AccessOutcome, { state: 'denied' }>,
+): MaybePromise<Verdict> {
+  const { status, headers, body } = deniedReply(issuer.profile, settings.realm ?? undefined, denied);
+  const answer = {
+    status,
+    headers: [...headers, ['Content-Type', 'application/json; charset=utf-8'] as const],
+    body: JSON.stringify(body),
+  };
+  if (!settings.anonymous) {
+    exchange.refusal = denied.reason;
+    return answer;
+  }
+  return whenThere(tools.findConsumer(settings.anonymous), (consumer) => {
+    if (consumer !== undefined) {
+      identifyAnonymous(exchange, consumer);
+      return undefined;
+    }
+    // A consumer that is not there lets nobody in.
+    exchange.refusal = 'anonymous_consumer_unknown';
+    return answer;
+  });
+}
+
+/** Takes the token out of what goes upstream (Kong's `hide_credentials`), from where it was found and in Kong's way. */
+function hide(
+  settings: Settings,
+  profile: Profile,
+  { request }: Exchange,
+  read: Exclude<BearerRead, string>,
+  body: Uint8Array | undefined,
+): void {
+  if (read.in === 'header') {
+    // Kong lets a bare token pass.
+    if (read.scheme || profile.parameters === 'strict') request.removeHeader(settings.auth_header_name);
+    return;
+  }
+  if (read.in === 'query') {
+    const target = request.upstreamTarget;
+    const mark = target.indexOf('?');
+    if (mark >= 0) {
+      const query = withoutToken(target.slice(mark + 1));
+      request.replaceTarget(query === '' ? target.slice(0, mark) : `${target.slice(0, mark)}?${query}`);
+    }
+    return;
+  }
+  // A JSON body keeps its token, as with Kong: it might be signed.
+  if (body !== undefined && mediaType(request.header('content-type')) === 'application/x-www-form-urlencoded') {
+    request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
+  }
+}
+
+/** A form without its `access_token`, the rest sorted by name and written anew as Kong does. */
+function withoutToken(form: string): string {
+  return form
+    .split('&')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const equals = pair.indexOf('=');
+      const name = encodeAgain(equals < 0 ? pair : pair.slice(0, equals));
+      return { name, pair: equals < 0 ? name : `${name}=${encodeAgain(pair.slice(equals + 1))}` };
+    })
+    .filter(({ name }) => name !== 'access_token')
+    .sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0))
+    .map(({ pair }) => pair)
+    .join('&');
+}
+
+function encodeAgain(encoded: string): string {
+  const blanks = encoded.replaceAll('+', ' ');
+  try {
+    return encodeURIComponent(decodeURIComponent(blanks));
+  } catch {
+    return encoded;
+  }
+}
+
+// Settings --------------------------------------------------------------------------------------------------------------
+
+function issuers(
+  settings: Settings,
+  profile: Profile,
+  place: PluginPlace,
+  tools: PluginTools,
+): (serviceId: string | undefined) => Issuer {
+  const made = new Map<string | undefined, Issuer>();
+  return (serviceId) => {
+    let issuer = made.get(serviceId);
+    if (issuer === undefined) {
+      issuer = issuerOf(settings, profile, place, tools, serviceId);
+      made.set(serviceId, issuer);
+    }
+    return issuer;
+  };
+}
+
+function issuerOf(
+  settings: Settings,
+  profile: Profile,
+  place: PluginPlace,
+  tools: PluginTools,
+  serviceId: string | undefined,
+): Issuer {
+  const bound = serviceId === undefined ? '' : boundToService(serviceId);
+  return {
+    id: place.pluginId,
+    profile,
+    audience: { boundTo: settings.global_credentials ? boundToAll : bound, serviceId },
+    // Kong binds the codes of a plugin with global credentials to that plugin.
+    codesBoundTo: settings.global_credentials ? `plugin:${place.pluginId}` : bound,
+    scopes: settings.scopes ?? undefined,
+    defaultScope: settings.token_default_scopes ?? [],
+    mandatoryScope: settings.mandatory_scope,
+    provisionKey: settings.provision_key,
+    accessTokenLifetime: settings.token_expiration * 1000,
+    refreshTokenLifetime: settings.refresh_token_ttl * 1000,
+    reusesRefreshToken: settings.reuse_refresh_token,
+    refreshTokenGrace: (settings.refresh_token_grace ?? 0) * 1000,
+    pkce: settings.pkce,
+    grantTypes: {
+      authorizationCode: settings.enable_authorization_code,
+      implicit: settings.enable_implicit_grant,
+      clientCredentials: settings.enable_client_credentials,
+      password: settings.enable_password_grant,
+    },
+    identifier: tools.publicUrl,
+  };
+}
+
+/** Validated by the plugin's description before it is ever compiled. */
+const settingsOf = (config: PluginConfig): Settings => config as unknown as Settings;
+
+const queryOf = (target: string): string => {
+  const mark = target.indexOf('?');
+  return mark < 0 ? '' : target.slice(mark + 1);
+};
