@@ -42,6 +42,44 @@ export type Redemption =
   | { readonly outcome: 'mismatched'; readonly binding: Binding }
   | { readonly outcome: 'unknown' };
 
+/** How a code was spent: by which attempt, and, if by one that was refused, for what. */
+export interface Spent {
+  readonly attempt: string;
+  readonly mismatch: Binding | undefined;
+}
+
+/**
+ * What to tell an attempt, and what to write down about the code, if anything. Stores without a query language decide by
+ * this, between one read and one write that nobody else comes between.
+ */
+export function judgeRedemption(
+  record: AuthorizationCode | undefined,
+  spent: Spent | undefined,
+  by: RedemptionAttempt,
+): { readonly redemption: Redemption; readonly spend: Spent | undefined } {
+  if (record === undefined || record.expiresAt <= by.at)
+    return { redemption: { outcome: 'unknown' }, spend: undefined };
+  const mismatch = mismatchOf(record, by);
+  // A stranger is never told that a code was redeemed: what a replay costs is for the code's own client to cause.
+  if (mismatch === 'client' || mismatch === 'boundTo') {
+    return { redemption: { outcome: 'mismatched', binding: mismatch }, spend: undefined };
+  }
+  if (spent !== undefined && spent.attempt !== by.attempt) {
+    const { grantId, expiresAt } = record;
+    return { redemption: { outcome: 'replayed', grantId, expiresAt }, spend: undefined };
+  }
+  if (mismatch !== undefined) {
+    const spend = by.ownMismatch === 'spends' ? { attempt: by.attempt, mismatch } : undefined;
+    return { redemption: { outcome: 'mismatched', binding: mismatch }, spend };
+  }
+  // The same attempt again: it is told what it was told before.
+  if (spent?.mismatch !== undefined) {
+    return { redemption: { outcome: 'mismatched', binding: spent.mismatch }, spend: undefined };
+  }
+  const spend = spent === undefined ? { attempt: by.attempt, mismatch: undefined } : undefined;
+  return { redemption: { outcome: 'redeemed', record }, spend };
+}
+
 /** The first binding of `record` that the attempt does not meet. Stores without a query language decide by this. */
 export function mismatchOf(record: AuthorizationCode, by: RedemptionAttempt): Binding | undefined {
   if (record.credentialId !== by.credentialId) return 'client';

@@ -77,3 +77,59 @@ export interface EntityPage {
   /** Pass as `after` for the next page; absent on the last. */
   readonly next: string | undefined;
 }
+
+// What stores without a query language decide by --------------------------------------------------------------------
+
+/** The value at a place of a row: a field, or a path into one with dots. Undefined where there is none. */
+export function valueAt(row: Entity, place: string): Json | undefined {
+  let value: Json | undefined = row as Json;
+  for (const name of place.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as { readonly [key: string]: Json })[name];
+  }
+  return value;
+}
+
+/** The id that a reference points to. */
+export function referenceIn(row: Entity, field: string): string | undefined {
+  const id = valueAt(row, `${field}.id`);
+  return typeof id === 'string' ? id : undefined;
+}
+
+/** What no other row of the kind may have: one key for each unique field that has a value, and for each set of fields. */
+export function uniqueKeys(
+  kind: Pick<EntityKind, 'unique' | 'uniqueTogether'>,
+  row: Entity,
+): readonly { readonly fields: readonly string[]; readonly key: string }[] {
+  const keys = [];
+  for (const field of kind.unique) {
+    const value = valueAt(row, field) ?? null;
+    if (value !== null) keys.push({ fields: [field], key: JSON.stringify([field, value]) });
+  }
+  for (const fields of kind.uniqueTogether) {
+    const values = fields.map((field) => referenceIn(row, field) ?? valueAt(row, field) ?? null);
+    keys.push({ fields, key: JSON.stringify([...fields, values]) });
+  }
+  return keys;
+}
+
+/** Whether a row belongs to what a query asks for, wherever its page begins. */
+export function matches(row: Entity, { where, tags }: EntityQuery): boolean {
+  if (where !== undefined && valueAt(row, where.field) !== where.value) return false;
+  if (tags === undefined) return true;
+  const its = Array.isArray(row['tags']) ? (row['tags'] as readonly Json[]) : [];
+  return 'all' in tags ? tags.all.every((tag) => its.includes(tag)) : tags.any.some((tag) => its.includes(tag));
+}
+
+/** Whether two rows are the same as JSON: the order of names and members that are undefined do not count. */
+export function sameRow(one: Json | Entity | undefined, other: Json | Entity | undefined): boolean {
+  if (one === other) return true;
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
+  if (Array.isArray(one) !== Array.isArray(other)) return false;
+  const names = (value: object) => Object.keys(value).filter((name) => Reflect.get(value, name) !== undefined);
+  const of = names(one);
+  return (
+    of.length === names(other).length &&
+    of.every((name) => Object.hasOwn(other, name) && sameRow(Reflect.get(one, name), Reflect.get(other, name)))
+  );
+}

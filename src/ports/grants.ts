@@ -103,3 +103,65 @@ export interface GrantPage {
   /** Pass as `after` for the next page. */
   readonly next: string | undefined;
 }
+
+// What stores without a query language decide by --------------------------------------------------------------------
+
+/**
+ * When the record of a grant dies: with the last token that needs it. `undefined`: never. Without a refresh token that
+ * is the access token's end, and where that has none the end that an operator set for the record.
+ */
+export function recordDiesAt(grant: Grant, tokens: TokenPair): EpochMilliseconds | undefined {
+  const { expiresAt, diesAt } = grant;
+  if (tokens.refreshToken === undefined) return expiresAt ?? diesAt;
+  return expiresAt === undefined || diesAt === undefined ? undefined : Math.max(expiresAt, diesAt);
+}
+
+/** How a refresh token was spent. */
+export interface SpentRefreshToken {
+  readonly attempt: string;
+  readonly at: EpochMilliseconds;
+}
+
+/**
+ * What to tell an attempt to rotate a grant; `rotate` means: do so, and tell `rotated`. To be decided between one read
+ * and one write that nobody else comes between.
+ */
+export function judgeRotation(
+  found: {
+    readonly grant: Grant;
+    /** How the presented token was spent; `undefined` when it is the current one. */
+    readonly spent: SpentRefreshToken | undefined;
+    /** The attempt that made the current pair, where it kept the refresh token. */
+    readonly keptBy: string | undefined;
+    /** Whether the pair of the attempt is the one in force. */
+    readonly inForce: boolean;
+  },
+  by: RotationAttempt,
+): Rotation | 'rotate' {
+  const { grant, spent, keptBy, inForce } = found;
+  if (grant.diesAt !== undefined && grant.diesAt <= by.at) return { outcome: 'unknown' };
+  if (grant.credentialId !== by.credentialId) return { outcome: 'mismatched' };
+  if (by.from !== undefined && grant.boundTo !== by.from) return { outcome: 'mismatched' };
+  if (spent === undefined) return keptBy === by.attempt ? { outcome: 'rotated', grant } : 'rotate';
+  if (spent.attempt === by.attempt) return { outcome: 'rotated', grant };
+  return { outcome: inForce && by.at < spent.at + by.grace ? 'repeated' : 'reused', grant };
+}
+
+/** The grant as it stands after it was rotated. */
+export function afterRotation(grant: Grant, by: RotationAttempt): Grant {
+  return {
+    ...grant,
+    generation: grant.generation + 1,
+    boundTo: by.boundTo,
+    serviceId: by.serviceId,
+    accessScope: by.accessScope,
+    issuedAt: by.at,
+    expiresAt: by.expiresAt,
+    diesAt: by.diesAt,
+  };
+}
+
+/** What an operator may see of a token of which only a digest is retained. */
+export function hintOf({ accessToken }: TokenPair): string {
+  return accessToken.slice(0, 6);
+}
