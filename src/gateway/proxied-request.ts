@@ -5,6 +5,8 @@ import type { MaybePromise } from '../ports/maybe-promise.ts';
  * behind it: a reader on top of node:http and one that reads the wire itself look alike from here.
  */
 export interface ProxiedRequest {
+  /** 32 hex digits, new for each request: X-Kong-Request-Id, and `request_id` in what the gate answers itself. */
+  readonly requestId: string;
   readonly method: string;
   /** The request-target in origin form, as received: path and query (RFC 9112 §3.2.1). */
   readonly target: string;
@@ -29,7 +31,10 @@ export interface ProxiedRequest {
   readBody(limit: number): MaybePromise<Uint8Array | undefined>;
 
   // What is sent upstream instead -------------------------------------------------------------------------------
-  /** Sets a header of the upstream request in the place of all of that name the client sent. */
+  /**
+   * Sets a header of the upstream request in the place of all of that name the client sent. `value` is text: what is
+   * not ASCII goes out as UTF-8, and nothing in it can end the line.
+   */
   setHeader(name: string, value: string): void;
   /** Takes a header out of the upstream request, in every spelling (case, `_` for `-`) the client may have used. */
   removeHeader(name: string): void;
