@@ -87,15 +87,19 @@ function print(ctx: Context, { status, headers, body }: Reply): void {
   ctx.body = JSON.stringify(body);
 }
 
-/** The whole body, or `undefined` as soon as it is known to be longer than `limit` octets; the rest is then left unread. */
-async function readBody(req: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
-  if (Number(req.headers['content-length'] ?? 0) > limit) return undefined;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > limit) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, length);
+/** The whole body, or `undefined` as soon as it is known to be longer than `limit` octets; the rest is let run into nothing. */
+function readBody(req: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
+  if (Number(req.headers['content-length'] ?? 0) > limit) return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    req.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= limit) chunks.push(chunk);
+      else resolve(undefined);
+    });
+    req.once('end', () => resolve(Buffer.concat(chunks)));
+    req.once('error', reject);
+    req.once('close', () => reject(new Error('the client went away in the middle of its request')));
+  });
 }
