@@ -17,7 +17,6 @@ export const viaName = '1.1 kong/3.9.1';
 export function forwardedFields(
   request: ProxiedRequest,
   about: {
-    readonly requestId: string;
     readonly clientAddress: string;
     readonly strippedPrefix: string | undefined;
   },
@@ -41,7 +40,7 @@ export function forwardedFields(
     'Via',
     via ? `${via}, ${viaName}` : viaName,
     'X-Kong-Request-Id',
-    about.requestId,
+    request.requestId,
   ];
   const host = forwardedHost(request);
   if (host !== '') fields.push('X-Forwarded-Host', host);
