@@ -1,0 +1,186 @@
+/**
+ * Hashed client secrets: PBKDF2-SHA-512 (RFC 8018 §5.2) in PHC form, as Kong writes them with `hash_secret`.
+ *
+ * A hash costs milliseconds of a core. None runs on the event loop, at most two run at a time and one for each client,
+ * few may wait, and a secret that was proven is remembered in memory. So a flood of wrong secrets makes nobody wait but
+ * whom it names, and not for long.
+ */
+import { createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+
+export interface SecretHashes {
+  /** The PHC string of a secret. Waits its turn, however many wait. */
+  hash(secret: string): Promise<string>;
+  /**
+   * Whether `secret` is the one that `phc` was made of; `deferred`: too many wait, nothing was tried. `clientRecordId`
+   * names whose turn it takes. Where there is no `phc` the same work is done for nothing.
+   */
+  verify(
+    clientRecordId: string,
+    phc: string | undefined,
+    secret: string,
+  ): MaybePromise<'proven' | 'failed' | 'deferred'>;
+  /** A client was changed or removed: what was proven for it is proven no more. */
+  forget(clientRecordId: string): void;
+  forgetAll(): void;
+}
+
+export interface HashLimits {
+  /** How many hashes are made at the same time. */
+  readonly atOnce: number;
+  /** How many may wait, over all … */
+  readonly waiting: number;
+  /** … and for one client. */
+  readonly waitingForOne: number;
+  /** For how many clients a proven secret is remembered. */
+  readonly remembered: number;
+}
+
+const defaults: HashLimits = { atOnce: 2, waiting: 64, waitingForOne: 8, remembered: 10_000 };
+
+/** The slow function itself, so that a test can count and hold it. */
+export type SlowHash = (secret: string, salt: Uint8Array, iterations: number, length: number) => Promise<Uint8Array>;
+
+const deriveBits = promisify(pbkdf2);
+const pbkdf2Sha512: SlowHash = (secret, salt, iterations, length) =>
+  deriveBits(secret, salt, iterations, length, 'sha512');
+
+export function secretHashes(limits: Partial<HashLimits> = {}, slow: SlowHash = pbkdf2Sha512): SecretHashes {
+  const { atOnce, waiting, waitingForOne, remembered } = { ...defaults, ...limits };
+  const turns = turnTaking(atOnce);
+  /** Of each client the secret last proven, as a digest by a key that dies with the process. */
+  const proven = new Map<string, Buffer>();
+  const memoryKey = randomBytes(32);
+
+  const imprint = (phc: string, secret: string): Buffer =>
+    createHmac('sha256', memoryKey).update(`${phc.length}:${phc}${secret}`).digest();
+
+  function isRemembered(clientRecordId: string, print: Buffer): boolean {
+    const known = proven.get(clientRecordId);
+    return known !== undefined && timingSafeEqual(known, print);
+  }
+
+  function remember(clientRecordId: string, print: Buffer): void {
+    proven.delete(clientRecordId);
+    proven.set(clientRecordId, print);
+    if (proven.size > remembered) proven.delete(proven.keys().next().value!);
+  }
+
+  return {
+    async hash(secret) {
+      const salt = randomBytes(kongsSaltLength);
+      const digest = await turns.take(undefined, () => slow(secret, salt, kongsIterations, kongsLength));
+      return written({ iterations: kongsIterations, length: kongsLength, salt, digest });
+    },
+
+    verify(clientRecordId, phc, secret) {
+      const print = imprint(phc ?? '', secret);
+      if (isRemembered(clientRecordId, print)) return 'proven';
+      if (turns.waiting >= waiting || turns.waitingFor(clientRecordId) >= waitingForOne) return 'deferred';
+      const stored = phc === undefined ? undefined : readPhc(phc);
+      return turns.take(clientRecordId, async () => {
+        // Somebody before in the queue may have proven it.
+        if (isRemembered(clientRecordId, print)) return 'proven';
+        const { salt, iterations, length, digest } = stored ?? nobodys;
+        const made = await slow(secret, salt, iterations, length);
+        const isTheirs = timingSafeEqual(made, digest) && stored !== undefined;
+        if (isTheirs) remember(clientRecordId, print);
+        return isTheirs ? 'proven' : 'failed';
+      });
+    },
+
+    forget: (clientRecordId) => void proven.delete(clientRecordId),
+    forgetAll: () => proven.clear(),
+  };
+}
+
+// The PHC form: $pbkdf2-sha512$i=10000,l=32$salt$digest, in base64 without padding ------------------------------------
+
+const kongsIterations = 10_000;
+const kongsLength = 32;
+const kongsSaltLength = 16;
+
+export interface HashedSecret {
+  readonly iterations: number;
+  readonly length: number;
+  readonly salt: Uint8Array;
+  readonly digest: Uint8Array;
+}
+
+/** What nobody's secret gives, to be compared with where there is nothing to compare with. */
+const nobodys: HashedSecret = {
+  iterations: kongsIterations,
+  length: kongsLength,
+  salt: new Uint8Array(kongsSaltLength),
+  digest: randomBytes(kongsLength),
+};
+
+const phcForm = /^\$pbkdf2-sha512\$i=([1-9]\d{0,6}),l=([1-9]\d{0,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+
+/**
+ * The parts of a hashed secret; `undefined` for anything else. A million iterations and 512 bytes are the most: more
+ * would let one row of an import occupy a core.
+ */
+export function readPhc(text: string): HashedSecret | undefined {
+  const [, i, l, salt, digest] = phcForm.exec(text) ?? [];
+  if (i === undefined || l === undefined || salt === undefined || digest === undefined) return undefined;
+  const read: HashedSecret = {
+    iterations: Number(i),
+    length: Number(l),
+    salt: Buffer.from(salt, 'base64'),
+    digest: Buffer.from(digest, 'base64'),
+  };
+  const plausible = read.iterations <= 1_000_000 && read.length <= 512 && read.digest.length === read.length;
+  return plausible ? read : undefined;
+}
+
+function written({ iterations, length, salt, digest }: HashedSecret): string {
+  return `$pbkdf2-sha512$i=${iterations},l=${length}$${unpadded(salt)}$${unpadded(digest)}`;
+}
+
+function unpadded(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64').replace(/=+$/, '');
+}
+
+// Whose turn it is ----------------------------------------------------------------------------------------------------
+
+interface Turns {
+  readonly waiting: number;
+  waitingFor(whom: string): number;
+  /** Runs `work` when fewer than the limit run, and none for the same one. First come, first served. */
+  take<T>(whom: string | undefined, work: () => Promise<T>): Promise<T>;
+}
+
+function turnTaking(atOnce: number): Turns {
+  const queue: { readonly whom: string | undefined; readonly run: () => Promise<void> }[] = [];
+  const busy = new Set<string>();
+  let running = 0;
+
+  function next(): void {
+    while (running < atOnce) {
+      const at = queue.findIndex(({ whom }) => whom === undefined || !busy.has(whom));
+      if (at < 0) return;
+      const [{ whom, run }] = queue.splice(at, 1) as [(typeof queue)[number]];
+      running++;
+      if (whom !== undefined) busy.add(whom);
+      void run().finally(() => {
+        running--;
+        if (whom !== undefined) busy.delete(whom);
+        next();
+      });
+    }
+  }
+
+  return {
+    get waiting() {
+      return queue.length;
+    },
+    waitingFor: (whom) => queue.reduce((count, waits) => (waits.whom === whom ? count + 1 : count), 0),
+    take: (whom, work) =>
+      new Promise((resolve, reject) => {
+        queue.push({ whom, run: () => work().then(resolve, reject) });
+        next();
+      }),
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * Successors of refresh tokens, made from the token itself and a key, so that a client which repeats a refresh within
+ * the grace is told the same pair again and nothing plain has to be kept for that.
+ */
+import { createHmac } from 'node:crypto';
+import type { Successors } from '../../src/ports/entropy.ts';
+import { base62 } from './base62.ts';
+import type { Vault } from './vault.ts';
+
+export function derivedSuccessors(vault: Pick<Vault, 'derive'>): Successors {
+  const key = vault.derive('successors of refresh tokens');
+  return {
+    successorOf: (refreshToken) => ({
+      accessToken: base62(32, stream(key, `access token ${refreshToken}`)),
+      refreshToken: base62(32, stream(key, `refresh token ${refreshToken}`)),
+    }),
+  };
+}
+
+/** As many bytes as are asked for, of HMAC-SHA-512 over the label and a counter. */
+function stream(key: Uint8Array, label: string): () => number {
+  let block = Buffer.alloc(0);
+  let at = 0;
+  let counter = 0;
+  return () => {
+    if (at === block.length) {
+      block = createHmac('sha512', key).update(`${counter++} ${label}`).digest();
+      at = 0;
+    }
+    return block[at++]!;
+  };
+}

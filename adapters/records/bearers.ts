@@ -1,0 +1,163 @@
+/**
+ * Whom an access token stands for, remembered in memory.
+ *
+ * The cache cannot lie: what was announced as changed is forgotten at once, and what was being read from the store while
+ * anything was announced is not kept. A token that is unknown is looked up each time.
+ */
+import { whenThere } from '../../src/driver/drive.ts';
+import type { Consumer } from '../../src/oauth/client.ts';
+import type { Bearer, Grant } from '../../src/oauth/tokens.ts';
+import type { Announcement } from '../../src/ports/announcements.ts';
+import type { Bearers } from '../../src/ports/bearers.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
+import type { Grants } from '../../src/ports/grants.ts';
+import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import { clientOf } from './clients.ts';
+
+export interface RememberedBearers extends Bearers {
+  /** To be subscribed to the announcements. */
+  apply(announcement: Announcement): void;
+  readonly remembered: number;
+}
+
+export function rememberedBearers(
+  {
+    grants,
+    store,
+    clock,
+  }: {
+    readonly grants: Pick<Grants, 'byAccessToken'>;
+    readonly store: Pick<EntityStore, 'get'>;
+    readonly clock: Clock;
+  },
+  kinds: { readonly clients: EntityKind; readonly consumers: EntityKind },
+  limit = 100_000,
+): RememberedBearers {
+  /** In the order they were remembered; one that was asked for since gets a second round before it is let go. */
+  const entries = new Map<string, Entry>();
+  const byGrant = new Map<string, Set<Entry>>();
+  const byClient = new Map<string, Set<Entry>>();
+  const byConsumer = new Map<string, Set<Entry>>();
+  /** How many announcements were applied. */
+  let generation = 0;
+
+  function read(accessToken: string): MaybePromise<Bearer | undefined> {
+    return whenThere(grants.byAccessToken(accessToken), (grant) =>
+      grant === undefined
+        ? undefined
+        : whenThere(store.get(kinds.clients, grant.credentialId), (client) =>
+            client === undefined ? undefined : withConsumer(grant, client),
+          ),
+    );
+  }
+
+  function withConsumer(grant: Grant, row: Entity): MaybePromise<Bearer | undefined> {
+    const client = clientOf(row);
+    return whenThere(store.get(kinds.consumers, client.consumerId), (consumer) =>
+      consumer === undefined ? undefined : { grant, client, consumer: consumerOf(consumer) },
+    );
+  }
+
+  function remember(accessToken: string, bearer: Bearer): void {
+    makeRoom();
+    const entry: Entry = { accessToken, bearer, askedFor: false };
+    const before = entries.get(accessToken);
+    if (before !== undefined) forget(before);
+    entries.set(accessToken, entry);
+    add(byGrant, bearer.grant.grantId, entry);
+    add(byClient, bearer.client.id, entry);
+    add(byConsumer, bearer.consumer.id, entry);
+  }
+
+  /** Lets go of what has expired among the oldest, and of one more if there is no room. */
+  function makeRoom(): void {
+    const now = clock.now();
+    let looks = 0;
+    for (const entry of entries.values()) {
+      const isFull = entries.size >= limit;
+      if (looks === (isFull ? 32 : 2)) return isFull ? forget(entry) : undefined;
+      looks++;
+      const { expiresAt } = entry.bearer.grant;
+      if ((expiresAt !== undefined && expiresAt <= now) || (isFull && !entry.askedFor)) {
+        forget(entry);
+      } else if (entry.askedFor) {
+        entry.askedFor = false;
+        entries.delete(entry.accessToken);
+        entries.set(entry.accessToken, entry);
+      }
+    }
+  }
+
+  function forget(entry: Entry): void {
+    const { grant, client, consumer } = entry.bearer;
+    entries.delete(entry.accessToken);
+    drop(byGrant, grant.grantId, entry);
+    drop(byClient, client.id, entry);
+    drop(byConsumer, consumer.id, entry);
+  }
+
+  function forgetAll(theirs: ReadonlySet<Entry> | undefined): void {
+    for (const entry of theirs ?? []) forget(entry);
+  }
+
+  return {
+    find(accessToken) {
+      const entry = entries.get(accessToken);
+      if (entry !== undefined) {
+        entry.askedFor = true;
+        return entry.bearer;
+      }
+      const readAt = generation;
+      return whenThere(read(accessToken), (bearer) => {
+        if (bearer !== undefined && readAt === generation) remember(accessToken, bearer);
+        return bearer;
+      });
+    },
+
+    apply(announcement) {
+      generation++;
+      switch (announcement.announces) {
+        case 'grantChanged':
+          return forgetAll(byGrant.get(announcement.grantId));
+        case 'entityChanged':
+          if (announcement.kind === kinds.clients.name) forgetAll(byClient.get(announcement.id));
+          else if (announcement.kind === kinds.consumers.name) forgetAll(byConsumer.get(announcement.id));
+          return;
+        case 'everythingChanged':
+          for (const all of [entries, byGrant, byClient, byConsumer]) all.clear();
+      }
+    },
+
+    get remembered() {
+      return entries.size;
+    },
+  };
+}
+
+interface Entry {
+  readonly accessToken: string;
+  readonly bearer: Bearer;
+  askedFor: boolean;
+}
+
+function add(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
+  const there = index.get(key);
+  if (there === undefined) index.set(key, new Set([entry]));
+  else there.add(entry);
+}
+
+function drop(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
+  const there = index.get(key);
+  if (there?.delete(entry) && there.size === 0) index.delete(key);
+}
+
+/** The consumer that a row of the store stands for. */
+export function consumerOf(row: Entity): Consumer {
+  const { username, custom_id: customId } = row;
+  return {
+    id: row.id,
+    username: typeof username === 'string' ? username : undefined,
+    customId: typeof customId === 'string' ? customId : undefined,
+  };
+}
