@@ -2,11 +2,10 @@
  * Stores that say what they changed. An act is answered only after everybody has heard of it: whoever is told that a
  * grant was ended may rely on it.
  */
-import { whenThere } from '../../src/driver/drive.ts';
 import type { Announcement, Announcements } from '../../src/ports/announcements.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
-import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import { type MaybePromise, whenThere } from '../../src/ports/maybe-promise.ts';
 
 export function announcingGrants(grants: Grants, announcements: Announcements): Grants {
   const changed = (grantId: string): Announcement => ({ announces: 'grantChanged', grantId });

@@ -4,7 +4,6 @@
  * The cache cannot lie: what was announced as changed is forgotten at once, and what was being read from the store while
  * anything was announced is not kept. A token that is unknown is looked up each time.
  */
-import { whenThere } from '../../src/driver/drive.ts';
 import type { Consumer } from '../../src/oauth/client.ts';
 import type { Bearer, Grant } from '../../src/oauth/tokens.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
@@ -12,7 +11,7 @@ import type { Bearers } from '../../src/ports/bearers.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
-import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import { type MaybePromise, whenThere } from '../../src/ports/maybe-promise.ts';
 import { clientOf } from './clients.ts';
 
 export interface RememberedBearers extends Bearers {
@@ -76,16 +75,18 @@ export function rememberedBearers(
     let looks = 0;
     for (const entry of entries.values()) {
       const isFull = entries.size >= limit;
-      if (looks === (isFull ? 32 : 2)) return isFull ? forget(entry) : undefined;
-      looks++;
+      if (!isFull && looks === 2) return;
       const { expiresAt } = entry.bearer.grant;
-      if ((expiresAt !== undefined && expiresAt <= now) || (isFull && !entry.askedFor)) {
+      const isExpired = expiresAt !== undefined && expiresAt <= now;
+      // Where everything is asked for, somebody has to go in the end.
+      if (isExpired || (isFull && (!entry.askedFor || looks === 32))) {
         forget(entry);
       } else if (entry.askedFor) {
         entry.askedFor = false;
         entries.delete(entry.accessToken);
         entries.set(entry.accessToken, entry);
       }
+      looks++;
     }
   }
 

@@ -4,12 +4,11 @@
  * An unknown client costs the same work as a wrong secret: one comparison of digests and, in a gate that has met a
  * hashed secret, one slow hash. Where no secret is hashed a flood of guesses must not be given a slow hash to play with.
  */
-import { whenThere } from '../../src/driver/drive.ts';
 import type { Client, ClientAuthentication } from '../../src/oauth/client.ts';
 import { sameSecret } from '../../src/oauth/same-secret.ts';
 import type { ClientProof, Clients } from '../../src/ports/clients.ts';
 import type { Entity, EntityKind, EntityStore, Json } from '../../src/ports/entity-store.ts';
-import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import { type MaybePromise, whenThere } from '../../src/ports/maybe-promise.ts';
 
 /** The part of adapters/crypto that is needed here. */
 export interface Proofs {
