@@ -75,11 +75,11 @@ export function rememberedBearers(
     let looks = 0;
     for (const entry of entries.values()) {
       const isFull = entries.size >= limit;
-      if (!isFull && looks === 2) return;
+      if (!isFull && looks >= 2) return;
       const { expiresAt } = entry.bearer.grant;
       const isExpired = expiresAt !== undefined && expiresAt <= now;
       // Where everything is asked for, somebody has to go in the end.
-      if (isExpired || (isFull && (!entry.askedFor || looks === 32))) {
+      if (isExpired || (isFull && (!entry.askedFor || looks >= 32))) {
         forget(entry);
       } else if (entry.askedFor) {
         entry.askedFor = false;
