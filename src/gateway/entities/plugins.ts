@@ -1,0 +1,43 @@
+/**
+ * Kong's plugins: what is done to the requests of a route, a service, a consumer, or all of them. The settings of each
+ * are described beside its code (../plugins/…-config.ts) and looked up by name here.
+ */
+import type { Description, Subschema } from '../schema/description.ts';
+import { httpProtocols, id, name, tags, timestamp } from '../schema/fields.ts';
+
+/** What an operator may write of one plugin. */
+export interface PluginDescription extends Subschema {
+  readonly name: string;
+  /** Higher runs earlier (Kong's order). */
+  readonly priority: number;
+}
+
+/** The plugins that this gate has, by name. */
+export type PluginDescriptions = ReadonlyMap<string, PluginDescription>;
+
+export function plugins(known: PluginDescriptions): Description {
+  return {
+    name: 'plugins',
+    endpointKey: 'instance_name',
+    fields: {
+      id,
+      name: { type: 'string', required: true },
+      instance_name: name,
+      created_at: timestamp,
+      updated_at: timestamp,
+      route: { type: 'foreign', reference: 'routes', default: null, on_delete: 'cascade' },
+      service: { type: 'foreign', reference: 'services', default: null, on_delete: 'cascade' },
+      consumer: { type: 'foreign', reference: 'consumers', default: null, on_delete: 'cascade' },
+      config: { type: 'record', abstract: true, fields: {} },
+      protocols: httpProtocols,
+      enabled: { type: 'boolean', required: true, default: true },
+      tags,
+    },
+    uniqueTogether: [['name', 'route', 'service', 'consumer']],
+    subschema: {
+      key: 'name',
+      err: "plugin '%s' not enabled; add it to the 'plugins' configuration property",
+      get: (value) => known.get(value),
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/** Fields that many entities have, ready to be put into a description. */
+import type { ArrayField, ForeignField, NumberField, SetField, StringField } from './description.ts';
+import { checkAddressOrNetwork, checkHost, checkRouteHost, checkServerName } from './host.ts';
+import { checkPath, checkRoutePath } from './path.ts';
+
+export const id = { type: 'string', uuid: true, auto: true } as const satisfies StringField;
+export const timestamp = { type: 'integer', timestamp: true, auto: true } as const satisfies NumberField;
+
+/** A name that may stand in a path. */
+export const name: StringField = {
+  type: 'string',
+  unique: true,
+  check: (text) =>
+    /^[A-Za-z0-9.\-_~\u0080-\uffff]+$/.test(text)
+      ? undefined
+      : `invalid value '${text}': the only accepted ascii characters are alphanumerics or ., -, _, and ~`,
+};
+
+export const tag: StringField = {
+  type: 'string',
+  required: true,
+  check: (text) =>
+    /^[\x20-\x2b\x2d\x2e\x30-\x7e\u0080-\uffff]+$/.test(text)
+      ? undefined
+      : `invalid tag '${text}': expected printable ascii (except \`,\` and \`/\`) or valid utf-8 sequences`,
+};
+
+export const tags: SetField = { type: 'set', elements: tag };
+
+export const protocols = ['grpc', 'grpcs', 'http', 'https', 'tcp', 'tls', 'tls_passthrough', 'udp'] as const;
+export const protocol: StringField = { type: 'string', one_of: protocols };
+
+export const port: NumberField = { type: 'integer', between: [0, 65535] };
+export const host: StringField = { type: 'string', check: checkHost };
+export const timeout: NumberField = { type: 'integer', between: [1, 2147483646] };
+
+export const path: StringField = {
+  type: 'string',
+  starts_with: '/',
+  match_none: [{ pattern: { notation: '//', matches: /\/\// }, err: 'must not have empty segments' }],
+  check: checkPath,
+};
+
+export const routePath: StringField = {
+  type: 'string',
+  match_any: {
+    patterns: [
+      { notation: '^/', matches: /^\// },
+      { notation: '^~/', matches: /^~\// },
+    ],
+    err: 'should start with: / (fixed path) or ~/ (regex path)',
+  },
+  match_none: [{ pattern: { notation: '//', matches: /\/\// }, err: 'must not have empty segments' }],
+  check: checkRoutePath,
+};
+
+export const routeHost: StringField = {
+  type: 'string',
+  match_all: [
+    {
+      pattern: { notation: '^[^*]*%*?[^*]*$', matches: /^[^*]*\*?[^*]*$/ },
+      err: 'invalid wildcard: must have at most one wildcard',
+    },
+  ],
+  match_any: {
+    patterns: [
+      { notation: '^%*%.', matches: /^\*\./ },
+      { notation: '%.%*$', matches: /\.\*$/ },
+      { notation: '^[^*]*$', matches: /^[^*]*$/ },
+    ],
+    err: 'invalid wildcard: must be placed at leftmost or rightmost label',
+  },
+  check: checkRouteHost,
+};
+
+export const serverName: StringField = { type: 'string', check: checkServerName };
+
+export const method: StringField = { type: 'string', match: { notation: '^%u+$', matches: /^[A-Z]+$/ } };
+
+/** Ends of a stream: an address or network, a port, or both. */
+export const streamEnds: SetField = {
+  type: 'set',
+  elements: {
+    type: 'record',
+    fields: { ip: { type: 'string', check: checkAddressOrNetwork }, port },
+    entity_checks: [{ at_least_one_of: ['ip', 'port'] }],
+  },
+};
+
+/** The protocols that a plugin for HTTP works with. */
+export const httpProtocols: SetField = {
+  type: 'set',
+  required: true,
+  default: ['grpc', 'grpcs', 'http', 'https'],
+  elements: { type: 'string', one_of: ['grpc', 'grpcs', 'http', 'https'] },
+};
+
+/** Laid over a reference that a plugin cannot have. */
+export const noConsumer: ForeignField = { type: 'foreign', reference: 'consumers', eq: null, on_delete: 'cascade' };
+export const noService: ForeignField = { type: 'foreign', reference: 'services', eq: null, on_delete: 'cascade' };
+export const noRoute: ForeignField = { type: 'foreign', reference: 'routes', eq: null, on_delete: 'cascade' };
+
+export const strings: ArrayField = { type: 'array', elements: { type: 'string' } };
