@@ -4,9 +4,9 @@ export type Scope = readonly string[];
 // "scope-token = 1*( %x21 / %x23-5B / %x5D-7E )" (RFC 6749 §3.3)
 const scopeToken = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 
-/** The scope tokens of `text`, split at blanks, each once. Nothing is judged here. */
+/** The scope tokens of `text`, split at ASCII blanks (no others: they are part of a wrong token), each once. Nothing is judged here. */
 export function splitScope(text: string): Scope {
-  return [...new Set(text.split(/\s+/).filter((token) => token !== ''))];
+  return [...new Set(text.split(/[ \t\n\v\f\r]+/).filter((token) => token !== ''))];
 }
 
 export function isScopeToken(text: string): boolean {
