@@ -139,9 +139,8 @@ const encode = (pairs: readonly Pair[]): string =>
 
 /** Everything but letters, digits and `_` as octets in lower-case hex, as Kong does. */
 function percentEncode(text: string): string {
-  return text.replace(/[^A-Za-z0-9_]/gu, (character) =>
-    [...Buffer.from(character, 'utf8')].map((octet) => `%${octet.toString(16).padStart(2, '0')}`).join(''),
-  );
+  const octets = Buffer.from(text, 'utf8').toString('latin1');
+  return octets.replace(/[^A-Za-z0-9_]/g, (octet) => `%${octet.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** "the authorization server SHOULD inform the resource owner of the error and MUST NOT automatically redirect" (RFC 6749 §4.1.2.1) */

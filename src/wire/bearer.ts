@@ -23,9 +23,10 @@ export const looksIntoBody = (profile: Profile, method: string, contentType: str
 /** The token in the header or in the query. */
 export function readBearer(profile: Profile, authorization: string | undefined, query: string): BearerRead {
   if (profile.parameters === 'strict') return readStrictly(authorization, query);
-  if (authorization !== undefined && authorization.trim() !== '') {
-    const named = /^\s*(?:bearer|token)\s+(.+?)\s*$/i.exec(authorization)?.[1];
-    return { accessToken: named ?? authorization.trim(), in: 'header', scheme: named !== undefined };
+  const credentials = authorization?.trim() ?? '';
+  if (credentials !== '') {
+    const named = /^(?:bearer|token)\s+(\S+)$/i.exec(credentials)?.[1];
+    return { accessToken: named ?? credentials, in: 'header', scheme: named !== undefined };
   }
   if (authorization !== undefined || !query.includes('access_token')) return 'missing';
   return inParameters(parseForm(query), 'query');
@@ -37,7 +38,7 @@ const b64token = /^[A-Za-z0-9\-._~+/]+=*$/;
 function readStrictly(authorization: string | undefined, query: string): BearerRead {
   const inQuery = query.includes('access_token') && parseForm(query).has('access_token');
   if (authorization === undefined) return 'missing'; // a token in the query is not looked at (RFC 9700 §4.3.2)
-  const named = /^Bearer +(.*?) *$/i.exec(authorization)?.[1];
+  const named = /^Bearer +(.*)$/i.exec(authorization.trimEnd())?.[1];
   if (named === undefined) return 'missing'; // another scheme
   // "Clients MUST NOT use more than one method to transmit the token in each request." (RFC 6750 §2)
   if (inQuery) return 'repeated';

@@ -46,7 +46,9 @@ function readStrictly(
   const inQuery = parseForm(query);
   const parameters = new Map<string, unknown>();
   for (const [name, value] of parseForm(body)) {
-    const plain = name.replace(/\[[^\]]*\]$/, '');
+    // `scope[]` and `scope[0]` are further spellings of `scope`.
+    const bracket = name.indexOf('[');
+    const plain = bracket < 0 ? name : name.slice(0, bracket);
     if (!known.has(plain)) continue; // "The authorization server MUST ignore unrecognized request parameters." (§3.2)
     // "Request and response parameters MUST NOT be included more than once." (RFC 6749 §3.2)
     if (plain !== name || Array.isArray(value) || inQuery.has(name))
@@ -94,9 +96,9 @@ export function formDecode(encoded: string): string {
   try {
     return decodeURIComponent(blanks);
   } catch {
-    const octets = blanks.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    );
+    const octets = Buffer.from(blanks, 'utf8')
+      .toString('latin1')
+      .replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
     return Buffer.from(octets, 'latin1').toString('utf8');
   }
 }
@@ -104,11 +106,25 @@ export function formDecode(encoded: string): string {
 function parseJson(encoded: string): Parameters {
   try {
     const value: unknown = JSON.parse(encoded);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return nothing;
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || isDeeperThan(deepest, value)) {
+      return nothing;
+    }
     return new Map(Object.entries(value));
   } catch {
     return nothing; // Kong: a body that cannot be read has no parameters
   }
+}
+
+/** Levels of a JSON body; Kong's parser gives up there too. What is nested deeper could not be walked or printed safely. */
+const deepest = 1000;
+
+function isDeeperThan(limit: number, value: object): boolean {
+  let level: readonly object[] = [value];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > limit) return true;
+    level = level.flatMap((one) => Object.values(one).filter((inner) => typeof inner === 'object' && inner !== null));
+  }
+  return false;
 }
 
 /** `multipart/form-data` (RFC 7578), as far as plain fields go. */
