@@ -209,11 +209,11 @@ function challengeOf(
   // "If the client is capable of using "S256", it MUST use "S256"" (RFC 7636 §4.2); no method at all means "plain" there
   // (§4.3), and S256 with Kong.
   const method = codeChallengeMethod ?? (strictChallenge ? 'plain' : 'S256');
-  const isS256 = strictChallenge ? method === 'S256' : String(method).toUpperCase() === 'S256';
+  const isS256 = method === 'S256' || (!strictChallenge && method === 's256');
   if (!isS256) return { reason: 'code_challenge_method_unsupported' };
   if (typeof codeChallenge !== 'string' || codeChallenge === '') return { reason: 'code_challenge_malformed' };
   if (strictChallenge && !isCodeChallenge(codeChallenge)) return { reason: 'code_challenge_malformed' };
-  return { codeChallenge: codeChallenge.replace(/=+$/, '') };
+  return { codeChallenge: codeChallenge.replace(/(?<!=)=+$/, '') };
 }
 
 function refused({ reason, detail }: Refusal, redirectUri: string | undefined): AuthorizationRefused {
