@@ -23,8 +23,8 @@ export function grantPerformers(ports: Ports): Performers<GrantReplies, GrantEff
   const { clients, codes, grants } = ports;
   return {
     authenticateClient: ({ authentication }) =>
-      whenThere(clients.authenticate(authentication), ({ client, proof }) => {
-        if (proof === 'deferred') return { event: 'clientDeferred' };
+      whenThere(clients.authenticate(authentication), ({ client, proof, retryAfter }) => {
+        if (proof === 'deferred') return { event: 'clientDeferred', retryAfter: retryAfter ?? 1 };
         return proof === 'proven' && client !== undefined
           ? { event: 'clientAuthenticated', client }
           : { event: 'clientRejected', client };

@@ -19,7 +19,9 @@ export function admitClient(
   event: ClientAuthenticated | ClientRejected | ClientDeferred,
   redirectUris: 'checked' | 'ignored',
 ): { readonly client: Client } | Refused {
-  if (event.event === 'clientDeferred') return refuse('client_authentication_deferred');
+  if (event.event === 'clientDeferred') {
+    return { ...refuse('client_authentication_deferred'), retryAfter: event.retryAfter };
+  }
   const { client } = event;
   if (redirectUris === 'checked') {
     if (client?.redirectUris === undefined) return failed(request);

@@ -99,8 +99,11 @@ export interface ClientRejected extends Event<'clientRejected'> {
   /** The client that was named, if there is such a one. */
   readonly client: Client | undefined;
 }
-/** Too many slow hashes wait; nothing was tried. */
-export interface ClientDeferred extends Event<'clientDeferred'> {}
+/** Too many failures lately, or too many slow hashes wait; nothing was tried. */
+export interface ClientDeferred extends Event<'clientDeferred'> {
+  /** Seconds. */
+  readonly retryAfter: number;
+}
 
 export interface CodeRedeemed extends Event<'codeRedeemed'> {
   readonly record: AuthorizationCode;
@@ -152,6 +155,8 @@ export interface Granted extends Final<'granted'> {
 export interface Refused extends Final<'refused'>, Refusal {
   /** How the client tried to authenticate, where that failed: decides the challenge (RFC 6749 §5.2). */
   readonly failedAuthentication?: ClientAuthentication['method'];
+  /** Seconds after which it is worth trying again. */
+  readonly retryAfter?: number;
 }
 
 export type GrantOutcome = Granted | Refused;

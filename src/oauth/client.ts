@@ -26,4 +26,6 @@ export interface ClientAuthentication {
   readonly method: 'client_secret_basic' | 'client_secret_post' | 'none';
   readonly clientId: string | undefined;
   readonly clientSecret: string | undefined;
+  /** The address it comes from, where failures are counted by it; `undefined`: they are not. */
+  readonly from: string | undefined;
 }

@@ -35,6 +35,8 @@ export interface Issuer {
     readonly clientCredentials: boolean;
     readonly password: boolean;
   };
+  /** Whether failed client authentications are counted, by client and address, and too many are put off (RFC 6749 §2.3.1). */
+  readonly limitsFailures: boolean;
   /** The issuer identifier (RFC 9207 §2), made of the configured public URL, never of a request's Host. */
   readonly identifier: string | undefined;
 }

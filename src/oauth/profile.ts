@@ -40,6 +40,8 @@ export interface Profile {
   readonly retains: 'sealed' | 'digest';
   /** Whether `iss` stands in every authorization response (RFC 9207 §2). */
   readonly iss: boolean;
+  /** Whether failed client authentications are limited unless the plugin says otherwise (its `limit_failures`). */
+  readonly limitsFailures: boolean;
   /** How parameters are read: Kong takes forms, JSON, multipart and the query as they come. */
   readonly parameters: 'lenient' | 'strict';
 }
@@ -64,6 +66,7 @@ export const kong: Profile = {
   scopeInResponse: 'if different',
   retains: 'sealed',
   iss: false,
+  limitsFailures: false,
   parameters: 'lenient',
 };
 
@@ -87,6 +90,7 @@ export const rfc9700: Profile = {
   scopeInResponse: 'always',
   retains: 'digest',
   iss: true,
+  limitsFailures: true,
   parameters: 'strict',
 };
 

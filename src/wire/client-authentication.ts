@@ -8,9 +8,10 @@ export function readClientAuthentication(
   profile: Profile,
   parameters: Parameters,
   authorization: string | undefined,
+  from: string | undefined,
 ): ClientAuthentication | Refusal {
   const strict = profile.parameters === 'strict';
-  const basic = strict ? readBasicStrictly(authorization) : readBasic(authorization);
+  const basic = strict ? readBasicStrictly(authorization, from) : readBasic(authorization, from);
   const clientId = string(parameters.get('client_id'));
   const clientSecret = string(parameters.get('client_secret'));
   if (strict && basic !== undefined) {
@@ -22,13 +23,16 @@ export function readClientAuthentication(
   }
   // With Kong both parameters win over the header, and one alone does not.
   if (parameters.has('client_id') && parameters.has('client_secret')) {
-    return { method: 'client_secret_post', clientId, clientSecret };
+    return { method: 'client_secret_post', clientId, clientSecret, from };
   }
-  return basic ?? { method: 'none', clientId, clientSecret };
+  return basic ?? { method: 'none', clientId, clientSecret, from };
 }
 
 /** RFC 6749 §2.3.1: both halves are form-encoded before they are joined and encoded in base64. */
-function readBasicStrictly(authorization: string | undefined): ClientAuthentication | undefined {
+function readBasicStrictly(
+  authorization: string | undefined,
+  from: string | undefined,
+): ClientAuthentication | undefined {
   const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? '')?.[1];
   if (encoded === undefined) return undefined;
   const pair = Buffer.from(encoded, 'base64').toString('utf8');
@@ -38,15 +42,16 @@ function readBasicStrictly(authorization: string | undefined): ClientAuthenticat
     method: 'client_secret_basic',
     clientId: formDecode(pair.slice(0, colon)),
     clientSecret: formDecode(pair.slice(colon + 1)),
+    from,
   };
 }
 
 /** As Kong reads it: nothing is decoded, and whatever follows a second colon is lost. */
-function readBasic(authorization: string | undefined): ClientAuthentication | undefined {
+function readBasic(authorization: string | undefined, from: string | undefined): ClientAuthentication | undefined {
   const encoded = /[Bb]asic\s*(.+)/.exec(authorization ?? '')?.[1];
   if (encoded === undefined) return undefined;
   const [clientId, clientSecret] = Buffer.from(encoded.trim(), 'base64').toString('utf8').split(':');
-  return { method: 'client_secret_basic', clientId, clientSecret };
+  return { method: 'client_secret_basic', clientId, clientSecret, from };
 }
 
 const string = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

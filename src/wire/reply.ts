@@ -23,6 +23,8 @@ export interface EndpointRequest {
   /** The value of the header that carries client credentials. */
   readonly authorization: string | undefined;
   readonly realm: string | undefined;
+  /** The address of the caller. */
+  readonly from: string | undefined;
 }
 
 // "The authorization server MUST include the HTTP "Cache-Control" response header field [RFC2616] with a value of

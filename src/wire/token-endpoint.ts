@@ -61,7 +61,8 @@ export function readTokenCall(issuer: Issuer, endpoint: EndpointRequest, drawn: 
   const { parameters } = read;
   const plain = insecure(endpoint);
   if (plain !== undefined) return refusalReply(issuer, plain, parameters);
-  const authentication = readClientAuthentication(issuer.profile, parameters, endpoint.authorization);
+  const from = issuer.limitsFailures ? endpoint.from : undefined;
+  const authentication = readClientAuthentication(issuer.profile, parameters, endpoint.authorization, from);
   if ('reason' in authentication) return refusalReply(issuer, authentication, parameters);
   const common: TokenRequest = {
     issuer,
@@ -125,13 +126,23 @@ export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome)
 
 const none: Parameters = new Map();
 
-function refusalReply(issuer: Issuer, refusal: Refusal, echo: Parameters, challenged = false): Reply {
+function refusalReply(
+  issuer: Issuer,
+  refusal: Refusal & { readonly retryAfter?: number },
+  echo: Parameters,
+  challenged = false,
+): Reply {
   const body: Record<string, unknown> = refusalBody(issuer, refusal);
   if (issuer.profile.parameters === 'lenient' && echo.has('state')) body['state'] = echo.get('state');
   const about =
     refusal.detail === undefined ? { reason: refusal.reason } : { reason: refusal.reason, detail: refusal.detail };
   if (refusal.reason === 'client_authentication_deferred') {
-    return { status: 429, headers: [['Retry-After', '1'], ...notStored], body, refusal: about };
+    return {
+      status: 429,
+      headers: [['Retry-After', String(refusal.retryAfter ?? 1)], ...notStored],
+      body,
+      refusal: about,
+    };
   }
   if (refusal.reason === 'body_too_large') return { status: 413, headers: notStored, body, refusal: about };
   // "If the client attempted to authenticate via the "Authorization" request header field, the authorization server

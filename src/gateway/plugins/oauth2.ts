@@ -43,6 +43,7 @@ interface Settings {
   readonly realm: string | null;
   readonly profile?: 'kong' | 'rfc9700' | null;
   readonly refresh_token_grace?: number | null;
+  readonly limit_failures?: boolean | null;
 }
 
 /** What the token endpoint or the authorization endpoint is handed. */
@@ -92,6 +93,7 @@ function endpointRequest(settings: Settings, exchange: Exchange, tools: PluginTo
     contentType: request.header('content-type'),
     authorization: request.header(settings.auth_header_name.toLowerCase()),
     realm: settings.realm ?? undefined,
+    from: exchange.clientAddress,
   };
 }
 
@@ -303,6 +305,7 @@ function issuerOf(
       clientCredentials: settings.enable_client_credentials,
       password: settings.enable_password_grant,
     },
+    limitsFailures: settings.limit_failures ?? profile.limitsFailures,
     identifier: tools.publicUrl,
   };
 }

@@ -1,0 +1,80 @@
+import { expect } from 'chai';
+import { limitedClients } from '../../adapters/records/failed-attempts.ts';
+import type { Client, ClientAuthentication } from '../../src/oauth/client.ts';
+import type { Clients } from '../../src/ports/clients.ts';
+
+const printer: Client = {
+  id: '1',
+  clientId: 'printer',
+  name: 'printer',
+  type: 'confidential',
+  redirectUris: [],
+  consumerId: '2',
+};
+const right = 'correct horse';
+const clients: Clients = {
+  find: () => printer,
+  authenticate: ({ clientSecret }) => ({ client: printer, proof: clientSecret === right ? 'proven' : 'failed' }),
+};
+
+function world() {
+  let now = 1_000;
+  const limits = { perClient: 3, perAddress: 8, window: 60_000, most: 100 };
+  const limited = limitedClients(clients, { now: () => now }, limits);
+  const attempt = async (clientSecret: string, from: string | undefined, clientId = 'printer') => {
+    const authentication: ClientAuthentication = { method: 'client_secret_post', clientId, clientSecret, from };
+    return await limited.authenticate(authentication);
+  };
+  return { attempt, advance: (milliseconds: number) => void (now += milliseconds) };
+}
+
+describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
+  it('CA-06: too many from one address are put off, and the wait is told', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 3; i++) expect((await attempt('wrong', '192.0.2.1')).proof).to.equal('failed');
+    expect(await attempt(right, '192.0.2.1')).to.deep.equal({ client: undefined, proof: 'deferred', retryAfter: 60 });
+  });
+
+  it('CA-06: a stranger cannot lock a client out: from another address the right secret is proven', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 1000; i++) await attempt('wrong', '192.0.2.1');
+    expect((await attempt(right, '192.0.2.2')).proof).to.equal('proven');
+  });
+
+  it('CA-06: whoever tries many clients from one address is put off as well', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 8; i++) await attempt('wrong', '192.0.2.1', `client-${i}`);
+    expect((await attempt('wrong', '192.0.2.1', 'another')).proof).to.equal('deferred');
+  });
+
+  it('a whole /64 of IPv6 addresses counts as one', async () => {
+    const { attempt } = world();
+    for (let i = 1; i <= 3; i++) await attempt('wrong', `2001:db8::${i}`);
+    expect((await attempt(right, '2001:db8:0:0:ffff::9')).proof).to.equal('deferred');
+    expect((await attempt(right, '2001:db8:0:1::9')).proof).to.equal('proven');
+  });
+
+  it('the count begins anew after the window, at its very end', async () => {
+    const { attempt, advance } = world();
+    for (let i = 0; i < 3; i++) await attempt('wrong', '192.0.2.1');
+    advance(59_999);
+    expect((await attempt(right, '192.0.2.1')).proof).to.equal('deferred');
+    advance(1);
+    expect((await attempt(right, '192.0.2.1')).proof).to.equal('proven');
+  });
+
+  it('a proof clears what was counted for the client at that address', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 6; i++) {
+      await attempt('wrong', '192.0.2.1');
+      await attempt(right, '192.0.2.1');
+    }
+    expect((await attempt(right, '192.0.2.1')).proof).to.equal('proven');
+  });
+
+  it('nothing is counted where the issuer does not ask for it', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 50; i++) await attempt('wrong', undefined);
+    expect((await attempt(right, undefined)).proof).to.equal('proven');
+  });
+});
