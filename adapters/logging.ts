@@ -132,10 +132,16 @@ function readableLines(to: { write(line: string): void }, colours: boolean): Des
       const error = typeof err === 'object' && err !== null && !Array.isArray(err) ? [`(${err['message']})`] : [];
       const label =
         levels[String(level)] === undefined ? '' : `${paint(levels[String(level)]!, String(level).toUpperCase())} `;
-      const text = [String(msg ?? ''), ...error, ...fields].join(' ');
+      const text = msg === 'request' ? requestText(rest) : [String(msg ?? ''), ...error, ...fields].join(' ');
       to.write(`${paint(2, String(time).slice(11, 19))} ${label}${harmless(text)}\n`);
     },
   };
+}
+
+/** `GET /orders 401 0.8 ms invalid_token`: what somebody who watches wants to see of a request. */
+function requestText({ method, path, status, milliseconds, refusal }: Record<string, JsonValue>): string {
+  const time = typeof milliseconds === 'number' ? `${milliseconds.toFixed(1)} ms` : undefined;
+  return [method, path, status, time, refusal].filter((part) => part !== undefined && part !== null).join(' ');
 }
 
 /** What a client sent must not move the cursor of a terminal, nor start a line of its own. */

@@ -142,10 +142,17 @@ describe('The log', () => {
 
   it('for a reader: cannot be made to move the cursor or to start a line of its own', () => {
     const [line, ...more] = logged({ level: 'info', readable: { colours: false } }, (log) =>
-      log.request({ path: '/a\u001b[2J\r\n00:00:00 all is well\u009b\u2028' }),
+      log.request({
+        method: 'GET',
+        path: '/a\u001b[2J\r\n00:00:00 all is well\u009b\u2028',
+        status: 401,
+        milliseconds: 0.84,
+        refusal: 'invalid_token',
+        routeId: undefined,
+      }),
     );
     expect(more).to.deep.equal([]);
-    expect(line).to.match(/^\d\d:\d\d:\d\d request path=/);
+    expect(line).to.match(/^\d\d:\d\d:\d\d GET \/a.* 401 0\.8 ms invalid_token\n$/);
     expect(line!.slice(0, -1)).not.to.match(/[\u0000-\u001f\u007f-\u009f\u2028]/);
   });
 

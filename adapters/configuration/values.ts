@@ -1,6 +1,6 @@
 /** How the text of each kind of setting is read. What is wrong is said without repeating a value that may be a secret. */
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { isNetwork } from '../../src/gateway/trusted-ips.ts';
 import type { LogLevel } from '../configuration.ts';
 import type { Reading } from './reading.ts';
 
@@ -61,17 +61,11 @@ export function readPublicUrl(text: string): Reading<string> {
 
 export function readAddresses(text: string): Reading<readonly string[]> {
   const addresses = text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
-  for (const address of addresses) {
-    const [ip, prefix, ...more] = address.split('/') as [string, ...string[]];
-    const version = isIP(ip);
-    const good =
-      version !== 0 &&
-      more.length === 0 &&
-      (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128)));
-    if (!good)
-      return {
-        problem: `${JSON.stringify(address)} is neither an address nor a network, as in 10.0.0.0/8 or 2001:db8::1`,
-      };
+  const wrong = addresses.find((address) => !isNetwork(address));
+  if (wrong !== undefined) {
+    return {
+      problem: `${JSON.stringify(wrong)} is neither an address nor a network, as in 10.0.0.0/8 or 2001:db8::1`,
+    };
   }
   return { value: addresses };
 }
