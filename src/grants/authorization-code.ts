@@ -122,6 +122,8 @@ function redeem(
       ? refuse('code_invalid')
       : refuse('parameter_malformed', 'code');
   }
+  if (redirectUri !== undefined && typeof redirectUri !== 'string')
+    return refuse('parameter_malformed', 'redirect_uri');
   const wellFormed = typeof codeVerifier === 'string' && isCodeVerifier(codeVerifier);
   return {
     state: 'awaitingCode',
@@ -135,7 +137,7 @@ function redeem(
         at: request.receivedAt,
         credentialId: client.id,
         boundTo: issuer.codesBoundTo,
-        redirectUri: typeof redirectUri === 'string' ? redirectUri : undefined,
+        redirectUri,
         redirectUriRequired: profile.redirectUriAgain,
         codeChallenge: wellFormed ? codeChallengeOf(codeVerifier) : undefined,
         // "the authorization server MUST ensure that if there was no code_challenge in the authorization request, a

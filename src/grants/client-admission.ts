@@ -11,39 +11,44 @@ import {
 } from './vocabulary.ts';
 
 /**
- * The client, or why it is turned away. `redirectUris`: `checked` for the grants that concern a resource owner, where
- * Kong compares even a redirect_uri that the RFC does not know there; `ignored` for a client that acts for itself.
+ * The client, or why it is turned away. Who it is comes first: nobody learns anything of a client it cannot prove to be.
+ * `redirectUris`: `checked` for the grants that concern a resource owner, where Kong compares even a redirect_uri that
+ * the RFC does not know there; `ignored` for a client that acts for itself.
  */
 export function admitClient(
   request: TokenRequest,
   event: ClientAuthenticated | ClientRejected | ClientDeferred,
   redirectUris: 'checked' | 'ignored',
 ): { readonly client: Client } | Refused {
-  if (event.event === 'clientDeferred') {
-    return { ...refuse('client_authentication_deferred'), retryAfter: event.retryAfter };
-  }
-  const { client } = event;
-  if (redirectUris === 'checked') {
-    if (client?.redirectUris === undefined) return failed(request);
-    const named = request.redirectUri;
-    if (
-      named !== undefined &&
-      !(typeof named === 'string' && isRegistered(client.redirectUris, named, request.issuer.profile))
-    ) {
-      return refuse('redirect_uri_unregistered');
+  const { profile } = request.issuer;
+  switch (event.event) {
+    case 'clientDeferred':
+      return { ...refuse('client_authentication_deferred'), retryAfter: event.retryAfter };
+    case 'clientRejected':
+      return event.client === undefined && redirectUris === 'ignored' && !profile.challengesUnknownClients
+        ? refuse('client_authentication_failed')
+        : rejected(request, event.client);
+    case 'clientAuthenticated': {
+      const refusal = redirectUris === 'checked' ? redirectUriRefused(request, event.client) : undefined;
+      return refusal ?? event;
     }
   }
-  if (event.event === 'clientAuthenticated') return event;
-  if (client === undefined) {
-    return redirectUris === 'checked' || request.issuer.profile.challengesUnknownClients
-      ? failed(request)
-      : refuse('client_authentication_failed');
-  }
-  // "The client MUST NOT use more than one authentication method" and a public one has none (RFC 6749 §2.3).
-  if (client.type === 'public' && request.authentication.clientSecret) return refuse('client_secret_disallowed');
-  return failed(request);
 }
 
-function failed({ authentication }: TokenRequest): Refused {
-  return { ...refuse('client_authentication_failed'), failedAuthentication: authentication.method };
+function redirectUriRefused(request: TokenRequest, { redirectUris }: Client): Refused | undefined {
+  const { redirectUri: named, issuer } = request;
+  if (issuer.profile.tokenRedirectUri === 'as for the code') return undefined;
+  if (redirectUris === undefined) return rejected(request, undefined);
+  if (named === undefined) return undefined;
+  const registered = typeof named === 'string' && isRegistered(redirectUris, named, issuer.profile);
+  return registered ? undefined : refuse('redirect_uri_unregistered');
+}
+
+function rejected({ authentication }: TokenRequest, client: Client | undefined): Refused {
+  // "The client MUST NOT use more than one authentication method" and a public one has none (RFC 6749 §2.3).
+  const disallowed = client?.type === 'public' && authentication.clientSecret;
+  return {
+    ...refuse(disallowed ? 'client_secret_disallowed' : 'client_authentication_failed'),
+    failedAuthentication: authentication.method,
+  };
 }

@@ -20,6 +20,12 @@ export interface Profile {
   readonly loopbackPortsVary: boolean;
   /** Whether a redirect_uri that was sent for the code is needed again for the token (RFC 6749 §4.1.3). */
   readonly redirectUriAgain: boolean;
+  /**
+   * What a `redirect_uri` at the token endpoint is held against. `registered`: those of the client, whatever the grant,
+   * and a client without any gets nothing that concerns a resource owner (Kong). `as for the code`: the one that the code
+   * was sent to; other grants have none (RFC 6749 §4.1.3).
+   */
+  readonly tokenRedirectUri: 'registered' | 'as for the code';
   /** What a wrong redirect_uri or code_verifier by the code's own client costs the code. */
   readonly ownMismatch: 'keeps' | 'spends';
   /** Whether a second use of a code or a refresh token ends the grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
@@ -56,6 +62,7 @@ export const kong: Profile = {
   wrongRedirectUri: 'tell first registered',
   loopbackPortsVary: false,
   redirectUriAgain: false,
+  tokenRedirectUri: 'registered',
   ownMismatch: 'keeps',
   reuseEndsGrant: false,
   closesRedemption: false,
@@ -80,6 +87,7 @@ export const rfc9700: Profile = {
   wrongRedirectUri: 'tell caller',
   loopbackPortsVary: true,
   redirectUriAgain: true,
+  tokenRedirectUri: 'as for the code',
   ownMismatch: 'spends',
   reuseEndsGrant: true,
   closesRedemption: true,
