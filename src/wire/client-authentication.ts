@@ -33,11 +33,13 @@ function readBasicStrictly(
   authorization: string | undefined,
   from: string | undefined,
 ): ClientAuthentication | undefined {
-  const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? '')?.[1];
-  if (encoded === undefined) return undefined;
+  const credentials = /^Basic(?: +(.*))?$/i.exec(authorization ?? '');
+  if (credentials === null) return undefined;
+  const encoded = /^[A-Za-z0-9+/]+={0,2}$/.exec(credentials[1] ?? '')?.[0] ?? '';
   const pair = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = pair.indexOf(':');
-  if (colon < 1) return undefined;
+  // What cannot be read is an attempt all the same, and names nobody.
+  if (colon < 1) return { method: 'client_secret_basic', clientId: undefined, clientSecret: undefined, from };
   return {
     method: 'client_secret_basic',
     clientId: formDecode(pair.slice(0, colon)),

@@ -148,7 +148,7 @@ function refusalReply(
   // "If the client attempted to authenticate via the "Authorization" request header field, the authorization server
   // MUST respond with an HTTP 401 (Unauthorized) status code and include the "WWW-Authenticate" response header field
   // matching the authentication scheme used by the client." (RFC 6749 §5.2)
-  if (challenged) {
+  if (challenged && body['error'] === 'invalid_client') {
     return {
       status: 401,
       headers: [['WWW-Authenticate', 'Basic realm="OAuth2.0"'], ...notStored],
