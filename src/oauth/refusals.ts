@@ -30,11 +30,13 @@ export const refusals = {
       'Call the TLS port. Behind a proxy that ends TLS, list it in PORTCULLIS_TRUSTED_IPS and set config.accept_http_if_already_terminated. On loopback see PORTCULLIS_PLAIN_HTTP_TOKENS.',
   },
   forwarded_proto_ambiguous: {
-    ...both('access_denied', 'Only one X-Forwarded-Proto header allowed'),
+    kong: { error: 'access_denied', description: 'Only one X-Forwarded-Proto header allowed' },
+    rfc9700: { error: 'invalid_request', description: 'Only one X-Forwarded-Proto header allowed' },
     remedy: 'Let the proxy in front send exactly one X-Forwarded-Proto header with one value.',
   },
   method_not_allowed: {
-    ...both('invalid_method', 'The HTTP method {detail}'),
+    kong: { error: 'invalid_method', description: 'The HTTP method {detail}' },
+    rfc9700: { error: 'invalid_request', description: 'The HTTP method {detail}' },
     remedy: 'Use POST.',
   },
   body_unsupported: {
@@ -109,11 +111,13 @@ export const refusals = {
       'Use response_type=code, with config.enable_authorization_code. Profile rfc9700 never has the implicit grant.',
   },
   provision_key_wrong: {
-    ...both('invalid_provision_key', 'Invalid provision_key'),
+    kong: { error: 'invalid_provision_key', description: 'Invalid provision_key' },
+    rfc9700: { error: 'invalid_request', description: 'Invalid provision_key' },
     remedy: 'Send the provision_key of the plugin. Only your own login page should know it.',
   },
   authenticated_userid_missing: {
-    ...both('invalid_authenticated_userid', 'Missing authenticated_userid parameter'),
+    kong: { error: 'invalid_authenticated_userid', description: 'Missing authenticated_userid parameter' },
+    rfc9700: { error: 'invalid_request', description: 'authenticated_userid is missing' },
     remedy: 'Send authenticated_userid, the id of the resource owner who has logged in.',
   },
   scope_malformed: {
@@ -121,7 +125,8 @@ export const refusals = {
     remedy: 'Send scope once, as scope tokens with one blank between them.',
   },
   scope_unknown: {
-    ...both('invalid_scope', '"{detail}" is an invalid scope'),
+    kong: { error: 'invalid_scope', description: '"{detail}" is an invalid scope' },
+    rfc9700: { error: 'invalid_scope', description: 'Not a scope on offer here: {detail}' },
     remedy: 'Ask only for scope tokens that config.scopes of the plugin lists.',
   },
   scope_missing: {
