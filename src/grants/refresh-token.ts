@@ -127,7 +127,7 @@ function rotate(
   const scoped = nextScope(issuer, grant, request.scope);
   if ('reason' in scoped) return refuseWith(scoped);
   if (issuer.audience.boundTo === '') return refuse('service_missing');
-  const successor = successorAt(issuer);
+  const successor = successorAt(issuer, client);
   return {
     state: 'awaitingRotation',
     request,
@@ -164,15 +164,17 @@ function nextScope(issuer: Issuer, grant: Grant, asked: Parameter): { readonly s
     // "The requested scope MUST NOT include any scope not originally granted by the resource owner" (RFC 6749 §6)
     const narrower = splitScope(asked);
     if (!isWithin(narrower, scope)) return { reason: 'scope_exceeds_grant' };
-    scope = narrower;
+    if (narrower.length > 0) scope = narrower;
   }
   if (issuer.scopes !== undefined && !isWithin(scope, issuer.scopes)) return { reason: 'scope_exceeds_grant' };
   return { scope };
 }
 
-function successorAt(issuer: Issuer): 'fresh' | 'derived' | 'kept' | 'none' {
+function successorAt(issuer: Issuer, client: Client): RotateRefreshToken['successor'] {
   if (issuer.accessTokenLifetime === 0) return 'none';
-  if (issuer.reusesRefreshToken) return 'kept';
+  // "Refresh tokens for public clients MUST be sender-constrained or use refresh token rotation" (RFC 9700 §2.2.2)
+  const mayKeep = client.type === 'confidential' || issuer.profile.publicClientsKeepRefreshToken;
+  if (issuer.reusesRefreshToken && mayKeep) return 'kept';
   return issuer.refreshTokenGrace > 0 ? 'derived' : 'fresh';
 }
 

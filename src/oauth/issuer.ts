@@ -63,7 +63,8 @@ export function isGoodAt(grant: Grant, audience: Audience): 'good' | 'global' | 
 
 /** The scope a request is granted (RFC 6749 §3.3), or why it is refused. `asked` is the parameter as it came. */
 export function scopeGranted(issuer: Issuer, asked: unknown): { readonly scope: Scope } | Refusal {
-  if (asked === undefined) {
+  const isBlank = typeof asked === 'string' && splitScope(asked).length === 0;
+  if (asked === undefined || (isBlank && issuer.profile.blankScope === 'missing')) {
     // "If the client omits the scope parameter when requesting authorization, the authorization server MUST either
     // process the request using a pre-defined default value or fail the request indicating an invalid scope." (§3.3)
     if (issuer.defaultScope.length > 0) return { scope: issuer.defaultScope };

@@ -28,6 +28,10 @@ export interface Profile {
   readonly tokenRedirectUri: 'registered' | 'as for the code';
   /** What a wrong redirect_uri or code_verifier by the code's own client costs the code. */
   readonly ownMismatch: 'keeps' | 'spends';
+  /** Whether `reuse_refresh_token` lets a public client keep its refresh token; else it is rotated (RFC 9700 §4.14.2). */
+  readonly publicClientsKeepRefreshToken: boolean;
+  /** What a `scope` without any scope token is: a wish for none (Kong), or no scope at all (RFC 6749 §3.3). */
+  readonly blankScope: 'none' | 'missing';
   /** Whether a second use of a code or a refresh token ends the grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
   readonly reuseEndsGrant: boolean;
   /** Whether `enable_authorization_code` also closes the token endpoint to codes. Kong looks at it only when it issues them. */
@@ -64,6 +68,8 @@ export const kong: Profile = {
   redirectUriAgain: false,
   tokenRedirectUri: 'registered',
   ownMismatch: 'keeps',
+  publicClientsKeepRefreshToken: true,
+  blankScope: 'none',
   reuseEndsGrant: false,
   closesRedemption: false,
   challengesUnknownClients: false,
@@ -89,6 +95,8 @@ export const rfc9700: Profile = {
   redirectUriAgain: true,
   tokenRedirectUri: 'as for the code',
   ownMismatch: 'spends',
+  publicClientsKeepRefreshToken: false,
+  blankScope: 'missing',
   reuseEndsGrant: true,
   closesRedemption: true,
   challengesUnknownClients: true,
