@@ -35,7 +35,7 @@ export function grantPerformers(ports: Ports): Performers<GrantReplies, GrantEff
           case 'redeemed':
             return { event: 'codeRedeemed', record: redemption.record };
           case 'replayed':
-            return { event: 'codeReplayed', grantId: redemption.grantId };
+            return { event: 'codeReplayed', grantId: redemption.grantId, expiresAt: redemption.expiresAt };
           case 'mismatched':
             return { event: 'codeMismatched', binding: redemption.binding };
           case 'unknown':

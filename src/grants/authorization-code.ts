@@ -83,12 +83,13 @@ export const authorizationCodeGrant: Machine<
       }),
       // "If an authorization code is used more than once, the authorization server MUST deny the request and SHOULD
       // revoke (when possible) all tokens previously issued based on that authorization code." (RFC 6749 §4.1.2)
-      codeReplayed: ({ request: { issuer, receivedAt } }, { grantId }) =>
+      codeReplayed: ({ request: { issuer } }, { grantId, expiresAt }) =>
         issuer.profile.reuseEndsGrant
           ? {
               state: 'awaitingEnd',
               refusal: refuse('code_invalid'),
-              awaits: { effect: 'endGrant', grantId, until: longestLife(issuer, receivedAt) },
+              // No token of the one that won the race was issued later than this, however slow it is to save them.
+              awaits: { effect: 'endGrant', grantId, until: longestLife(issuer, expiresAt) },
             }
           : refuse('code_invalid'),
       codeMismatched: ({ request }, { binding }) => {

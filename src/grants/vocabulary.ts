@@ -110,6 +110,8 @@ export interface CodeRedeemed extends Event<'codeRedeemed'> {
 }
 export interface CodeReplayed extends Event<'codeReplayed'> {
   readonly grantId: string;
+  /** When the code expires: whoever redeemed it did so before. */
+  readonly expiresAt: EpochMilliseconds;
 }
 export interface CodeMismatched extends Event<'codeMismatched'> {
   readonly binding: 'client' | 'boundTo' | 'redirectUri' | 'codeChallenge';
