@@ -99,7 +99,7 @@ function callOf(parameters: Parameters, common: TokenRequest): TokenCall {
 
 /** RFC 6749 §5.1 and §5.2. */
 export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome): Reply {
-  const { issuer, authentication, scope: asked } = call.request;
+  const { issuer, authentication, receivedAt, scope: asked } = call.request;
   const clientId = authentication.clientId;
   if (outcome.state === 'refused') {
     const reply = refusalReply(issuer, outcome, echo, outcome.failedAuthentication === 'client_secret_basic');
@@ -107,15 +107,16 @@ export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome)
   }
   const { grant, tokens } = outcome;
   const body: Record<string, unknown> = { access_token: tokens.accessToken, token_type: 'bearer' };
-  if (grant.expiresAt !== undefined) body['expires_in'] = Math.round((grant.expiresAt - grant.issuedAt) / 1000);
+  // From now on: a refresh that is repeated within the grace is told of tokens that are some seconds old.
+  if (grant.expiresAt !== undefined)
+    body['expires_in'] = Math.max(0, Math.floor((grant.expiresAt - receivedAt) / 1000));
   if (tokens.refreshToken !== undefined) body['refresh_token'] = tokens.refreshToken;
   // "scope OPTIONAL, if identical to the scope requested by the client; otherwise, REQUIRED." (RFC 6749 §5.1)
   const { scopeInResponse } = issuer.profile;
-  const differs =
-    call.grant === 'refresh_token' ? false : !sameScope(grant.accessScope, splitScope(String(asked ?? '')));
+  const differs = !sameScope(grant.accessScope, typeof asked === 'string' ? splitScope(asked) : []);
   if (
     scopeInResponse === 'always' ||
-    (differs && grant.accessScope.length > 0 && call.grant !== 'authorization_code')
+    (differs && grant.accessScope.length > 0 && (call.grant === 'client_credentials' || call.grant === 'password'))
   ) {
     body['scope'] = grant.accessScope.join(' ');
   }
