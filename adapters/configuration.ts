@@ -16,6 +16,7 @@ import { type Given, gather, inEnvironment, onCommandLine, type SettingSources }
 import {
   readAddresses,
   readAdminToken,
+  readHosts,
   readKey,
   readLogLevel,
   readPath,
@@ -33,6 +34,8 @@ export interface Configuration {
   readonly adminListen: readonly Listen[];
   /** `undefined`: the Admin API asks for none. */
   readonly adminToken: string | undefined;
+  /** Names in lower case; `*`: any. */
+  readonly adminHosts: readonly string[];
   readonly store: Store;
   /** A declarative file in the form of kong.yml. */
   readonly config: string | undefined;
@@ -344,6 +347,7 @@ function complete(all: Settings, directories: Directories): Configuration {
     proxyListen: all.proxyListen,
     adminListen: all.adminListen,
     adminToken: all.adminToken === 'none' ? undefined : all.adminToken,
+    adminHosts: all.adminHosts,
     store:
       store.kind === 'lmdb' ? { kind: 'lmdb', directory: store.directory ?? join(stateDirectory, 'store') } : store,
     config: all.config,

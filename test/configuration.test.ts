@@ -30,6 +30,7 @@ describe('The configuration', () => {
     expect(adminListen.map(({ host, port }) => [host, port])).to.deep.equal([['127.0.0.1', 8001]]);
     expect(rest).to.deep.equal({
       adminToken: undefined,
+      adminHosts: [],
       store: { kind: 'lmdb', directory: '/state/store' },
       config: undefined,
       publicUrl: undefined,
@@ -49,6 +50,7 @@ describe('The configuration', () => {
       proxyListen: '127.0.0.1:1',
       adminListen: '127.0.0.1:2',
       adminToken: 'a-token-of-enough-letters',
+      adminHosts: 'Gate.internal, *',
       store: 'memory:',
       config: '/kong.yml',
       publicUrl: 'https://api.example.org',
@@ -166,6 +168,8 @@ describe('The configuration', () => {
       ['PORTCULLIS_KEY', 'ab'.repeat(31), /shorter than 32 bytes/],
       ['PORTCULLIS_KEY', 'no key at all!', /neither hexadecimal nor base64url/],
       ['PORTCULLIS_ADMIN_TOKEN', 'short', /16 or more visible ASCII/],
+      ['PORTCULLIS_ADMIN_HOSTS', 'gate:8001', /"gate:8001" is no host name/],
+      ['PORTCULLIS_ADMIN_HOSTS', 'http://gate', /is no host name/],
       ['PORTCULLIS_WORKERS', 'many', /the only one supported yet is 1/],
       ['PORTCULLIS_DRAIN_LIMIT', '1h', /no number of seconds between 0 and 3600/],
       ['PORTCULLIS_DRAIN_LIMIT', '3601', /no number of seconds between 0 and 3600/],

@@ -49,6 +49,11 @@ export function isLoopback(host: string): boolean {
   return /^127\.\d+\.\d+\.\d+$/.test(host) || host === '::1' || host.toLowerCase() === 'localhost';
 }
 
+export function isHostName(text: string): boolean {
+  // A name whose last label is a number would be taken for an address by some resolvers (RFC 1123 §2.1).
+  return hostName.test(text) && !/(^|\.)\d+$/.test(text);
+}
+
 const form = 'write host:port, as in 0.0.0.0:8000 or [::]:8443 ssl';
 
 function readListen(text: string): Reading<Listen> {
@@ -91,8 +96,7 @@ function readEndpoint(address: string): Reading<{ host: string; port: number }> 
   if (host === '') return { problem: `${quoted} has no host; for all interfaces write 0.0.0.0:${port}` };
   if (host === '*') return { problem: `${quoted}: for all interfaces write 0.0.0.0:${port} or [::]:${port}` };
   if (host.includes(':')) return { problem: `${quoted}: an IPv6 address stands in brackets, as in [::1]:8000` };
-  // A name whose last label is a number would be taken for an address by some resolvers (RFC 1123 §2.1).
-  if (!isIPv4(host) && (!hostName.test(host) || /(^|\.)\d+$/.test(host))) {
+  if (!isIPv4(host) && !isHostName(host)) {
     return { problem: `${quoted} has neither an address nor a host name before the port` };
   }
   return { value: { host, port } };

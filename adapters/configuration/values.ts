@@ -1,7 +1,9 @@
 /** How the text of each kind of setting is read. What is wrong is said without repeating a value that may be a secret. */
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { isNetwork } from '../../src/gateway/trusted-ips.ts';
 import type { LogLevel } from '../configuration.ts';
+import { isHostName } from './listen.ts';
 import type { Reading } from './reading.ts';
 
 export function readPath(text: string): Reading<string> {
@@ -68,6 +70,15 @@ export function readAddresses(text: string): Reading<readonly string[]> {
     };
   }
   return { value: addresses };
+}
+
+export function readHosts(text: string): Reading<readonly string[]> {
+  const hosts = text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim().toLowerCase()]));
+  const wrong = hosts.find((host) => host !== '*' && !isHostName(host) && !isIP(host) === 0);
+  if (wrong === undefined) return { value: hosts };
+  return {
+    problem: `${JSON.stringify(wrong)} is no host name; it stands there without scheme and port, as in gate.internal`,
+  };
 }
 
 const levels: Readonly<Record<string, LogLevel>> = {
