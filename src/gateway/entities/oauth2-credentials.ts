@@ -27,7 +27,11 @@ export const oauth2Credentials: Description = {
     {
       input: ['hash_secret'],
       needs: ['client_secret'],
-      hashes: { field: 'client_secret', when: (row) => row['hash_secret'] === true },
+      hashes: {
+        field: 'client_secret',
+        when: (row) => row['hash_secret'] === true,
+        isDone: (secret) => /^\$pbkdf2-sha512\$i=\d+,l=\d+\$[^$]+\$[^$]+$/.test(secret),
+      },
     },
   ],
   filters: ['client_id'],

@@ -25,9 +25,19 @@ export const oauth2Tokens: Description = {
     refresh_token: { type: 'string', required: false, unique: true, sealed: true },
     authenticated_userid: { type: 'string', required: false },
     scope: { type: 'string' },
-    ttl: { type: 'integer', between: [0, 100_000_000] },
+    ttl: { type: 'integer', between: [0, 100_000_000], description: 'Seconds until the row dies. 0: never.' },
   },
+  unchangeable: (stored) =>
+    isHint(stored['access_token'])
+      ? { access_token: 'kept as a digest only: it can be deleted or replaced, not changed' }
+      : undefined,
 };
+
+const ellipsis = '…';
+
+function isHint(accessToken: unknown): boolean {
+  return typeof accessToken === 'string' && accessToken.endsWith(ellipsis);
+}
 
 /** The row that stands for a grant. */
 export function rowOfGrant(kept: KeptGrant, now: EpochMilliseconds): Entity {
@@ -39,7 +49,7 @@ export function rowOfGrant(kept: KeptGrant, now: EpochMilliseconds): Entity {
     credential: { id: grant.credentialId },
     token_type: 'bearer',
     expires_in: grant.expiresAt === undefined ? 0 : Math.floor((grant.expiresAt - grant.issuedAt) / 1000),
-    access_token: accessToken ?? `${hint ?? ''}…`,
+    access_token: accessToken ?? (hint ?? '') + ellipsis,
     refresh_token: refreshToken ?? null,
     authenticated_userid: grant.subject ?? null,
     scope: grant.accessScope.length === 0 ? null : grant.accessScope.join(' '),

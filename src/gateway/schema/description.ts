@@ -26,6 +26,8 @@ export interface Description {
   /** Sets of fields that no two rows share, null counting as a value. */
   readonly uniqueTogether?: readonly (readonly string[])[];
   readonly transformations?: readonly Transformation[];
+  /** Why a row that is there can be replaced or removed, but not changed in part. */
+  readonly unchangeable?: (stored: Entity) => { readonly [field: string]: string } | undefined;
   /** Fields by which a list can be narrowed in the query string, beside `tags`. */
   readonly filters?: readonly string[];
 }
@@ -221,7 +223,12 @@ export interface Transformation {
   readonly input: readonly string[];
   readonly needs: readonly string[];
   /** What is done, and to which field. Left to the adapter, since it is slow. */
-  readonly hashes: { readonly field: string; readonly when: (row: Entity) => boolean };
+  readonly hashes: {
+    readonly field: string;
+    readonly when: (row: Entity) => boolean;
+    /** Whether a value came back as it was printed, and stays as it is. */
+    readonly isDone: (value: string) => boolean;
+  };
 }
 
 /** The fields that hold for `row`, and the checks. */

@@ -52,7 +52,11 @@ function draftWhole(description: Description, sent: JsonObject, auto: Auto, stor
 
 export function draftChange(description: Description, sent: JsonObject, stored: Entity, now: EpochMilliseconds): Draft {
   const draft = { description, occasion: 'change', stored } as const;
-  const understood = understand(description, withSubschemaKey(description, sent, stored));
+  const unchangeable = description.unchangeable?.(stored);
+  const understood =
+    unchangeable === undefined
+      ? understand(description, withSubschemaKey(description, sent, stored))
+      : { violations: unchangeable };
   if (understood.violations !== undefined) {
     return { ...draft, input: sent, row: sent, violations: understood.violations };
   }
@@ -62,7 +66,7 @@ export function draftChange(description: Description, sent: JsonObject, stored: 
 }
 
 /** A change that does not name the plugin is read by the plugin that is there. */
-function withSubschemaKey(description: Description, sent: JsonObject, stored: Entity): JsonObject {
+export function withSubschemaKey(description: Description, sent: JsonObject, stored: Entity): JsonObject {
   const key = description.subschema?.key;
   const value = key === undefined ? undefined : stored[key];
   return key === undefined || value === undefined || Object.hasOwn(sent, key) ? sent : { ...sent, [key]: value };

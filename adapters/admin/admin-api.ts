@@ -1,0 +1,125 @@
+/**
+ * The Admin API in the shape of Kong 3.9.1's: one Koa application over the entity store and the grants. The endpoints
+ * come from the descriptions of the entities (src/gateway/entities); this file lets requests in, finds their endpoint and
+ * prints what it says.
+ */
+import Koa from 'koa';
+import { describeEntities } from '../../src/gateway/entities/entities.ts';
+import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
+import { kindOf } from '../../src/gateway/schema/kind.ts';
+import type { Announcements } from '../../src/ports/announcements.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { EntityStore } from '../../src/ports/entity-store.ts';
+import type { Entropy } from '../../src/ports/entropy.ts';
+import type { Grants } from '../../src/ports/grants.ts';
+import { readBody } from './body.ts';
+import { allowedMethods, type Endpoint, finder, type Method } from './endpoints.ts';
+import { entityEndpoints } from './entity-endpoints.ts';
+import { gatekeeper } from './gatekeeping.ts';
+import { withGrantRows } from './grant-rows.ts';
+import { type Connections, informationEndpoints } from './information.ts';
+import { methodNotAllowed, notFound, type Reply } from './reply.ts';
+import { rows } from './rows.ts';
+import { schemaEndpoints } from './schemas.ts';
+import { tagEndpoints } from './tags.ts';
+
+export interface AdminApiOptions {
+  readonly store: EntityStore;
+  readonly grants: Grants;
+  /** Told of every change before it is answered. Left out where the stores announce by themselves. */
+  readonly announcements?: Announcements;
+  /** The plugins of this gate, by name. */
+  readonly plugins: PluginDescriptions;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  /** The PHC form in which the secret of a client with `hash_secret` is kept. */
+  readonly hashSecret: (secret: string) => Promise<string>;
+  /** What callers must present, in `kong-admin-token` or as a bearer. Left out: nothing. */
+  readonly token?: string;
+  /** Names by which it is reached, beside loopback and the address it listens on. `*`: any. */
+  readonly allowedHosts?: readonly string[];
+  /** Bytes of a body; 10 MiB where nothing is said. */
+  readonly bodyLimit?: number;
+  readonly version: string;
+  readonly nodeId: string;
+  readonly connections: () => Connections;
+}
+
+export function adminApi(options: AdminApiOptions): Koa {
+  const { grants, clock, entropy, plugins, token, allowedHosts = [], bodyLimit = 10 * 1_048_576 } = options;
+  const entities = describeEntities(plugins);
+  const store = withGrantRows(options.store, grants, clock, (name) => kindOf(entities.get(name)!));
+  const { announcements, hashSecret } = options;
+  const table = rows({ store, grants, announcements, entities, clock, entropy, hashSecret });
+
+  const endpoints: Endpoint[] = [
+    ...entityEndpoints(table, entities),
+    ...tagEndpoints(table, entities),
+    ...schemaEndpoints(entities, plugins, clock, entropy),
+    ...informationEndpoints(options, store, entities, () => endpoints),
+  ];
+  const find = finder(endpoints);
+  const turnAway = gatekeeper({ token, allowedHosts });
+
+  async function replyTo(ctx: Koa.Context): Promise<Reply> {
+    const [path, ...query] = ctx.req.url!.split('?');
+    const found = find(path!);
+    if (found === undefined) return notFound;
+    const { endpoint, keys } = found;
+    if (ctx.method === 'OPTIONS') return optionsOf(endpoint);
+    const method = (ctx.method === 'HEAD' ? 'GET' : ctx.method) as Method;
+    const handler = Object.hasOwn(endpoint.methods, method) ? endpoint.methods[method] : undefined;
+    if (handler === undefined) return methodNotAllowed;
+    const parameters = new URLSearchParams(query.join('?'));
+    if (method === 'GET' || method === 'DELETE') {
+      return handler({ keys, query: parameters, body: { form: false, sent: {} } });
+    }
+    const read = await readBody(ctx.req, bodyLimit);
+    return 'refusal' in read ? read.refusal : handler({ keys, query: parameters, body: read.body });
+  }
+
+  const app = new Koa();
+  app.use(async (ctx) => {
+    const refusal = turnAway(ctx.req);
+    if (refusal !== undefined) {
+      // Whatever the body is, it stays unread.
+      ctx.set('Connection', 'close');
+      print(ctx, refusal);
+      return;
+    }
+    ctx.set('Access-Control-Allow-Origin', '*');
+    ctx.set('Access-Control-Allow-Credentials', 'true');
+    try {
+      print(ctx, await replyTo(ctx));
+    } catch (error) {
+      ctx.app.emit('error', error, ctx);
+      print(ctx, { status: 500, body: { message: 'An unexpected error occurred' } });
+    }
+  });
+  return app;
+}
+
+function optionsOf(endpoint: Endpoint): Reply {
+  const allowed = allowedMethods(endpoint);
+  return {
+    status: 204,
+    headers: {
+      Allow: allowed,
+      'Access-Control-Allow-Methods': allowed,
+      'Access-Control-Allow-Headers': 'Content-Type',
+    },
+  };
+}
+
+function print(ctx: Koa.Context, { status, headers, body }: Reply): void {
+  ctx.status = status;
+  ctx.set({ ...headers });
+  if (body === undefined) ctx.body = null;
+  else if (typeof body === 'string') ctx.body = body;
+  else {
+    ctx.set('Content-Type', 'application/json; charset=utf-8');
+    ctx.body = JSON.stringify(body);
+  }
+  // A body of null makes it 204, whatever was said before.
+  ctx.status = status;
+}

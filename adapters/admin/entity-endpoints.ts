@@ -1,0 +1,168 @@
+/**
+ * The endpoints of every entity, derived from the descriptions: its collection, its rows, and for each reference the
+ * nested ones on both sides (`/routes/{routes}/service`, `/services/{services}/routes/{routes}`).
+ */
+import { adminNameOf, adminNestedNameOf, type Description } from '../../src/gateway/schema/description.ts';
+import { kindOf } from '../../src/gateway/schema/kind.ts';
+import type { Entity } from '../../src/ports/entity-store.ts';
+import type { Body } from './body.ts';
+import type { AdminRequest, Endpoint } from './endpoints.ts';
+import { nextPage, readListQuery } from './lists.ts';
+import { created, methodNotAllowed, noContent, notFound, ok, type Reply } from './reply.ts';
+import { type Outcome, printed, type Rows } from './rows.ts';
+
+export function entityEndpoints(rows: Rows, entities: ReadonlyMap<string, Description>): readonly Endpoint[] {
+  return [...entities.values()].flatMap((description) => [
+    collectionEndpoint(rows, description),
+    rowEndpoint(rows, description),
+    ...Object.entries(description.fields).flatMap(([field, rules]) => {
+      const parent = rules.type === 'foreign' ? entities.get(rules.reference) : undefined;
+      return parent === undefined
+        ? []
+        : [
+            referenceEndpoint(rows, description, field, parent),
+            nestedCollectionEndpoint(rows, description, field, parent),
+            nestedRowEndpoint(rows, description, field, parent),
+          ];
+    }),
+  ]);
+}
+
+function collectionEndpoint(rows: Rows, description: Description): Endpoint {
+  const path = `/${adminNameOf(description)}`;
+  return {
+    path,
+    methods: {
+      async GET({ query }) {
+        const read = readListQuery(description, query);
+        if (read.refusal !== undefined) return read.refusal;
+        const page = await rows.store.page(kindOf(description), read.query);
+        return ok({ data: page.rows.map((row) => printed(description, row)), ...nextPage(path, page.next, query) });
+      },
+      POST: async ({ body }) => replyTo(await rows.insert(description, body), created),
+    },
+  };
+}
+
+function rowEndpoint(rows: Rows, description: Description): Endpoint {
+  return {
+    path: `/${adminNameOf(description)}/{${description.name}}`,
+    methods: {
+      async GET({ keys }) {
+        const row = await rows.find(description, keys[0]!);
+        return row === undefined ? notFound : ok(row);
+      },
+      PUT: async ({ keys, body }) => replyTo(await rows.put(description, keys[0]!, body), ok),
+      async PATCH({ keys, body }) {
+        // Kong looks for a plugin before anything else, and says so in other words.
+        if (description.name === 'plugins' && (await rows.find(description, keys[0]!)) === undefined) return notFound;
+        return replyTo(await rows.change(description, keys[0]!, body), ok);
+      },
+      DELETE: async ({ keys }) => (await rows.remove(description, keys[0]!)) ?? noContent,
+    },
+  };
+}
+
+/** The other end of a reference: `/routes/{routes}/service`. */
+function referenceEndpoint(rows: Rows, description: Description, field: string, parent: Description): Endpoint {
+  const parentOf = async (key: string) => {
+    const row = await rows.find(description, key);
+    return { row, id: row === undefined ? undefined : referenceIn(row, field) };
+  };
+  return {
+    path: `/${adminNameOf(description)}/{${description.name}}/${field}`,
+    methods: {
+      async GET({ keys }) {
+        const { id } = await parentOf(keys[0]!);
+        const found = id === undefined ? undefined : await rows.find(parent, id);
+        return found === undefined ? notFound : ok(found);
+      },
+      async PUT({ keys, body }) {
+        const { row, id } = await parentOf(keys[0]!);
+        if (row === undefined) return notFound;
+        if (id !== undefined) return replyTo(await rows.put(parent, id, body), ok);
+        const made = await rows.insert(parent, body);
+        if (made.refusal !== undefined) return made.refusal;
+        const sent = { [field]: { id: made.row.id } };
+        const joined = await rows.change(description, row.id, { form: false, sent });
+        return joined.refusal ?? ok(printed(parent, made.row));
+      },
+      async PATCH({ keys, body }) {
+        const { id } = await parentOf(keys[0]!);
+        return id === undefined ? notFound : replyTo(await rows.change(parent, id, body), ok);
+      },
+      DELETE: async ({ keys }) => ((await parentOf(keys[0]!)).id === undefined ? notFound : methodNotAllowed),
+    },
+  };
+}
+
+function nestedCollectionEndpoint(rows: Rows, description: Description, field: string, parent: Description): Endpoint {
+  const nested = adminNestedNameOf(description);
+  return {
+    path: `/${adminNameOf(parent)}/{${parent.name}}/${nested}`,
+    methods: {
+      async GET({ keys, query }) {
+        const above = await rows.find(parent, keys[0]!);
+        if (above === undefined) return notFound;
+        const read = readListQuery(description, query);
+        if (read.refusal !== undefined) return read.refusal;
+        const where = { field: `${field}.id`, value: above.id };
+        const page = await rows.store.page(kindOf(description), { ...read.query, where });
+        const path = `/${adminNameOf(parent)}/${encodeURIComponent(keys[0]!)}/${nested}`;
+        return ok({ data: page.rows.map((row) => printed(description, row)), ...nextPage(path, page.next) });
+      },
+      async POST({ keys, body }) {
+        const above = await rows.find(parent, keys[0]!);
+        if (above === undefined) return notFound;
+        return replyTo(await rows.insert(description, under(body, field, above)), created);
+      },
+    },
+  };
+}
+
+function nestedRowEndpoint(rows: Rows, description: Description, field: string, parent: Description): Endpoint {
+  /** The row, if it is one of the parent's. */
+  const both = async ({ keys }: AdminRequest) => {
+    const above = await rows.find(parent, keys[0]!);
+    const row = above === undefined ? undefined : await rows.find(description, keys[1]!);
+    return row !== undefined && referenceIn(row, field) === above!.id ? { above: above!, row } : undefined;
+  };
+  return {
+    path: `/${adminNameOf(parent)}/{${parent.name}}/${adminNestedNameOf(description)}/{${description.name}}`,
+    methods: {
+      async GET(request) {
+        const found = await both(request);
+        return found === undefined ? notFound : ok(found.row);
+      },
+      async PUT({ keys, body }) {
+        const above = await rows.find(parent, keys[0]!);
+        if (above === undefined) return notFound;
+        return replyTo(await rows.put(description, keys[1]!, under(body, field, above)), ok);
+      },
+      async PATCH(request) {
+        const found = await both(request);
+        if (found === undefined) return notFound;
+        const { body } = request;
+        const said = Object.hasOwn(body.sent, field) ? body : under(body, field, found.above);
+        return replyTo(await rows.change(description, found.row.id, said), ok);
+      },
+      async DELETE(request) {
+        const found = await both(request);
+        return found === undefined ? notFound : ((await rows.remove(description, found.row.id)) ?? noContent);
+      },
+    },
+  };
+}
+
+/** What the path says of the parent outranks what the body says. */
+function under(body: Body, field: string, parent: Entity): Body {
+  return { ...body, sent: { ...body.sent, [field]: { id: parent.id } } };
+}
+
+function referenceIn(row: Entity, field: string): string | undefined {
+  return (row[field] as { readonly id: string } | null | undefined)?.id;
+}
+
+function replyTo(outcome: Outcome, done: (row: Entity) => Reply): Reply {
+  return outcome.refusal ?? done(outcome.row);
+}

@@ -1,0 +1,74 @@
+/**
+ * Who may speak to the Admin API at all (HOUSE decision 14), decided before anything is read. A page in a browser can
+ * send requests to any address its user can reach; it cannot choose the Origin, and what it calls us by stands in Host
+ * (DNS rebinding). So both have to be names of ours.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Reply } from './reply.ts';
+
+export interface Gatekeeping {
+  /** `undefined`: none is asked for. */
+  readonly token: string | undefined;
+  /** Names by which the Admin API is reached, beside those of loopback and the address it listens on. `*`: any. */
+  readonly allowedHosts: readonly string[];
+}
+
+/** Why a request is not read; `undefined`: it is. */
+export function gatekeeper({ token, allowedHosts }: Gatekeeping): (request: IncomingMessage) => Reply | undefined {
+  const names = new Set(allowedHosts.map((name) => nameOf(name.toLowerCase()) ?? name));
+  const proof = token === undefined ? undefined : digest(token);
+
+  const isOurs = (name: string | undefined, request: IncomingMessage): boolean =>
+    name !== undefined &&
+    (names.has('*') || names.has(name) || isLoopback(name) || name === bare(request.socket.localAddress ?? ''));
+
+  return (request) => {
+    const { host, origin } = request.headers;
+    if (host !== undefined && !isOurs(nameOf(host.toLowerCase()), request)) {
+      return { status: 421, body: { message: `The Admin API is not known as '${host}' here` } };
+    }
+    if (origin !== undefined && !isOurs(nameOfOrigin(origin), request)) {
+      return { status: 403, body: { message: `The Admin API does not serve pages of '${origin}'` } };
+    }
+    if (proof !== undefined && !presented(request).some((given) => timingSafeEqual(digest(given), proof))) {
+      return {
+        status: 401,
+        headers: { 'WWW-Authenticate': 'Bearer realm="admin"' },
+        body: { message: 'Unauthorized' },
+      };
+    }
+    return undefined;
+  };
+}
+
+/** Kong's own header, or the one for bearers. */
+function presented(request: IncomingMessage): string[] {
+  const { 'kong-admin-token': own, authorization } = request.headers;
+  const bearer = /^bearer +(.+)$/i.exec(authorization ?? '')?.[1];
+  return [own, bearer].filter((given): given is string => typeof given === 'string');
+}
+
+/** Of one length, whatever is compared. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** `host`, `host:port` or `[address]:port` without the port and the brackets. */
+function nameOf(host: string): string | undefined {
+  const found = /^(?:\[([0-9a-f:.]+)\]|([^\s:/@?#[\]]+))(?::\d*)?$/.exec(host);
+  return found?.[1] ?? found?.[2];
+}
+
+function nameOfOrigin(origin: string): string | undefined {
+  const found = /^https?:\/\/(.+)$/.exec(origin.toLowerCase());
+  return found === null ? undefined : nameOf(found[1]!);
+}
+
+function isLoopback(name: string): boolean {
+  return /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127(?:\.\d{1,3}){3}|::1)$/.test(name);
+}
+
+function bare(address: string): string {
+  return address.replace(/^::ffff:/, '');
+}

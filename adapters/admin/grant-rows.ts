@@ -1,0 +1,127 @@
+/**
+ * The tokens as rows: an entity store that keeps every other entity where it is kept, and serves `oauth2_tokens` from
+ * the grants.
+ */
+import { grantOfRow, oauth2Tokens, rowOfGrant } from '../../src/gateway/entities/oauth2-tokens.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Entity, EntityKind, EntityQuery, EntityStore, Written } from '../../src/ports/entity-store.ts';
+import type { Grants, KeptGrant } from '../../src/ports/grants.ts';
+
+export function withGrantRows(
+  store: EntityStore,
+  grants: Grants,
+  clock: Clock,
+  kindNamed: (name: string) => EntityKind,
+): EntityStore {
+  async function kept(grantId: string): Promise<KeptGrant | undefined> {
+    const found = await grants.get(grantId);
+    return found === undefined || isDead(found) ? undefined : found;
+  }
+
+  function isDead({ grant: { diesAt } }: KeptGrant): boolean {
+    return diesAt !== undefined && diesAt <= clock.now();
+  }
+
+  async function get(id: string): Promise<Entity | undefined> {
+    const found = await kept(id);
+    return found === undefined ? undefined : rowOfGrant(found, clock.now());
+  }
+
+  async function getBy(field: string, value: string): Promise<Entity | undefined> {
+    const grant =
+      field === 'access_token'
+        ? await grants.byAccessToken(value)
+        : field === 'refresh_token'
+          ? await currentRefreshToken(value)
+          : undefined;
+    return grant === undefined ? undefined : get(grant.grantId);
+  }
+
+  async function currentRefreshToken(value: string) {
+    const found = await grants.byRefreshToken(value);
+    return found?.found === 'current' ? found.grant : undefined;
+  }
+
+  async function dangling(kind: EntityKind, row: Entity): Promise<Written | undefined> {
+    for (const { field, kind: target } of kind.foreign) {
+      const id = (row[field] as { readonly id: string } | null)?.id;
+      if (id !== undefined && (await store.get(kindNamed(target), id)) === undefined) {
+        return { outcome: 'dangling', field };
+      }
+    }
+    return undefined;
+  }
+
+  async function taken(row: Entity): Promise<Written> {
+    const holder = await grants.byAccessToken(row['access_token'] as string);
+    const field = holder !== undefined && holder.grantId !== row.id ? 'access_token' : 'refresh_token';
+    return { outcome: 'taken', fields: [field] };
+  }
+
+  async function insert(kind: EntityKind, row: Entity): Promise<Written> {
+    if ((await kept(row.id)) !== undefined) return { outcome: 'taken', fields: ['id'] };
+    const reason = await dangling(kind, row);
+    if (reason !== undefined) return reason;
+    const { grant, tokens } = grantOfRow(row, clock.now());
+    const outcome = await grants.open(grant, tokens);
+    // The id of a grant that was ended is not given again while its record is there.
+    if (outcome === 'ended') return { outcome: 'taken', fields: ['id'] };
+    return outcome === 'opened' ? { outcome: 'written' } : taken(row);
+  }
+
+  async function replace(
+    kind: EntityKind,
+    row: Entity,
+    { expected, orInsert = false }: { readonly expected?: Entity; readonly orInsert?: boolean } = {},
+  ): Promise<Written> {
+    const before = await kept(row.id);
+    if (before === undefined) return orInsert ? insert(kind, row) : { outcome: 'missing' };
+    const reason = await dangling(kind, row);
+    if (reason !== undefined) return reason;
+    const now = clock.now();
+    const { grant, tokens } = grantOfRow(row, now, { grant: before.grant, row: expected ?? rowOfGrant(before, now) });
+    const outcome = await grants.replace(grant, tokens);
+    if (outcome === 'replaced') return { outcome: 'written' };
+    return outcome === 'missing' ? { outcome: 'missing' } : taken(row);
+  }
+
+  async function page({ size, after, where }: EntityQuery) {
+    const credentialId = where?.field === 'credential.id' ? where.value : undefined;
+    const serviceId = where?.field === 'service.id' ? where.value : undefined;
+    const rows: Entity[] = [];
+    let next = after;
+    do {
+      const query = { size: size - rows.length, after: next };
+      const found = await grants.page(credentialId === undefined ? query : { ...query, credentialId });
+      for (const one of found.rows) {
+        const elsewhere = serviceId !== undefined && one.grant.serviceId !== serviceId;
+        if (!elsewhere && !isDead(one)) rows.push(rowOfGrant(one, clock.now()));
+      }
+      next = found.next;
+    } while (next !== undefined && rows.length < size);
+    return { rows, next };
+  }
+
+  const isTokens = (kind: EntityKind): boolean => kind.name === oauth2Tokens.name;
+  return {
+    insert: (kind, row) => (isTokens(kind) ? insert(kind, row) : store.insert(kind, row)),
+    get: (kind, id) => (isTokens(kind) ? get(id) : store.get(kind, id)),
+    getBy: (kind, field, value) => (isTokens(kind) ? getBy(field, value) : store.getBy(kind, field, value)),
+    replace: (kind, row, how) => (isTokens(kind) ? replace(kind, row, how) : store.replace(kind, row, how)),
+    page: (kind, query) => (isTokens(kind) ? page(query) : store.page(kind, query)),
+    async remove(kind, id) {
+      if (!isTokens(kind)) return store.remove(kind, id);
+      const before = await kept(id);
+      if (before === undefined) return { outcome: 'missing' };
+      await grants.end(id, lastDeath(before));
+      return { outcome: 'removed', rows: [{ kind: kind.name, row: rowOfGrant(before, clock.now()) }] };
+    },
+  };
+}
+
+/** When the longest of a grant's tokens is over; `undefined`: never. */
+function lastDeath({ grant: { expiresAt, diesAt }, refreshToken }: KeptGrant): number | undefined {
+  if (expiresAt === undefined) return undefined;
+  if (refreshToken === undefined && diesAt === undefined) return expiresAt;
+  return diesAt === undefined ? undefined : Math.max(expiresAt, diesAt);
+}

@@ -1,0 +1,97 @@
+/** Lists: what the query string says of them, and the page that comes of it. */
+import { Buffer } from 'node:buffer';
+import { invalidOffset, invalidOption, invalidSize, type RefusalBody } from '../../src/gateway/schema/answers.ts';
+import type { Description } from '../../src/gateway/schema/description.ts';
+import { luaNumber } from '../../src/gateway/schema/lua.ts';
+import { isUuid } from '../../src/gateway/schema/validate.ts';
+import type { EntityQuery } from '../../src/ports/entity-store.ts';
+import { badRequest, type Reply, refused } from './reply.ts';
+
+export type ListRead = { readonly query: EntityQuery; readonly refusal?: undefined } | { readonly refusal: Reply };
+
+export function readListQuery(description: Description, parameters: URLSearchParams): ListRead {
+  const size = readSize(parameters);
+  if (typeof size !== 'number') return { refusal: refused(size) };
+  const offset = parameters.get('offset');
+  const after = offset === null ? undefined : readOffset(offset, isId);
+  if (after !== undefined && 'refusal' in after) return after;
+  const query: EntityQuery = { size, after: after?.position };
+
+  const tags = description.fields['tags'] === undefined ? null : parameters.get('tags');
+  if (tags !== null) {
+    const filter = readTags(tags);
+    if ('code' in filter) return { refusal: refused(filter) };
+    return { query: { ...query, tags: filter } };
+  }
+  for (const field of description.filters ?? []) {
+    const value = parameters.get(field);
+    if (value === '') return { refusal: badRequest(`${field} must be an unempty string`) };
+    if (value !== null) return { query: { ...query, where: { field, value } } };
+  }
+  return { query };
+}
+
+export function readSize(parameters: URLSearchParams): number | RefusalBody {
+  const sizes = parameters.getAll('size');
+  if (sizes.length === 0) return 100;
+  const size = sizes.length === 1 ? luaNumber(sizes[0]!) : undefined;
+  if (size === undefined) return invalidSize('size must be a number');
+  if (!Number.isInteger(size) || size < 1 || size > 1000) {
+    return invalidSize('size must be an integer between 1 and 1000');
+  }
+  return size;
+}
+
+/** An offset is a position in a list, which callers are to hand back as it is. */
+export function offsetOf(position: unknown): string {
+  return Buffer.from(JSON.stringify(position), 'utf8').toString('base64');
+}
+
+export function readOffset<T>(
+  offset: string,
+  isPosition: (position: unknown) => position is T,
+): { readonly position: T } | { readonly refusal: Reply } {
+  const wrong = (why: string) => ({ refusal: refused(invalidOffset(offset, why)) });
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(offset) || offset.replace(/=+$/, '').length % 4 === 1) {
+    return wrong('bad base64 encoding');
+  }
+  let position: unknown;
+  try {
+    position = JSON.parse(Buffer.from(offset, 'base64').toString('utf8'));
+  } catch {
+    return wrong('bad json encoding');
+  }
+  return isPosition(position) ? { position } : wrong('not a position in this list');
+}
+
+function isId(position: unknown): position is string {
+  return typeof position === 'string' && isUuid(position);
+}
+
+const mostTags = 5;
+
+function readTags(text: string): NonNullable<EntityQuery['tags']> | RefusalBody {
+  if (text === '') return invalidOption('tags', 'cannot be null');
+  const and = text.includes(',');
+  const list = text.replace(/[,/]$/, '').split(and ? ',' : '/');
+  const wrong = list.some((tag) => !/^[\x20-\x2b\x2d\x2e\x30-\x7e\u0080-\uffff]+$/.test(tag));
+  if (wrong) return invalidOption('tags', 'invalid filter syntax');
+  if (list.length > mostTags) return invalidOption('tags', `cannot query more than ${mostTags} tags`);
+  return and || list.length === 1 ? { all: list } : { any: list };
+}
+
+/** The address of the next page. Lists at the top keep their size and tags, nested ones do not (Kong). */
+export function nextPage(
+  path: string,
+  next: unknown,
+  kept?: URLSearchParams,
+): { offset?: string; next: string | null } {
+  if (next === undefined) return { next: null };
+  const offset = offsetOf(next);
+  const tags = kept?.get('tags') ?? null;
+  const size = kept?.get('size') ?? null;
+  const more =
+    (tags === null ? '' : `&tags=${encodeURIComponent(tags)}`) +
+    (size === null ? '' : `&size=${encodeURIComponent(size)}`);
+  return { offset, next: `${path}?offset=${encodeURIComponent(offset)}${more}` };
+}

@@ -1,0 +1,27 @@
+/** Requests that Node's parser gives up on before there is a request: for the `clientError` event of the Admin listener. */
+import type { Duplex } from 'node:stream';
+
+export function answerMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  // An unknown method is no syntax error (RFC 9110 §9.1), but Node knows a fixed list.
+  const [status, message] =
+    error.code === 'HPE_INVALID_METHOD'
+      ? ['405 Method Not Allowed', 'Method not allowed']
+      : ['400 Bad Request', 'Bad request'];
+  const body = JSON.stringify({ message });
+  socket.end(
+    [
+      `HTTP/1.1 ${status}`,
+      'Connection: close',
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${body.length}`,
+      'Access-Control-Allow-Origin: *',
+      'Access-Control-Allow-Credentials: true',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}

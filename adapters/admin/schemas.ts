@@ -1,0 +1,64 @@
+/** What entities and plugins are made of, and whether something would be one: `/schemas/…`. */
+import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
+import { schemaViolation } from '../../src/gateway/schema/answers.ts';
+import { tokensNeeded } from '../../src/gateway/schema/complete.ts';
+import { type Description, shapeFor } from '../../src/gateway/schema/description.ts';
+import { draftInsert, violationsOf } from '../../src/gateway/schema/draft.ts';
+import { coerced } from '../../src/gateway/schema/form.ts';
+import { printedSchema } from '../../src/gateway/schema/printing.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Entropy } from '../../src/ports/entropy.ts';
+import type { Body } from './body.ts';
+import type { Endpoint } from './endpoints.ts';
+import { ok, type Reply, refused } from './reply.ts';
+
+export function schemaEndpoints(
+  entities: ReadonlyMap<string, Description>,
+  plugins: PluginDescriptions,
+  clock: Clock,
+  entropy: Entropy,
+): readonly Endpoint[] {
+  function validated(name: string, { form, sent }: Body): Reply {
+    const description = entities.get(name);
+    if (description === undefined) return noEntity(name);
+    // As with Kong, a single form value is no list here.
+    const input = form ? coerced(description, sent, (kind) => entities.get(kind), 'scalars') : sent;
+    const tokens = Array.from({ length: tokensNeeded(description, input) }, () => entropy.token());
+    const draft = draftInsert(description, input, { now: clock.now(), uuid: entropy.uuid(), tokens });
+    const violations = violationsOf(draft);
+    return violations === undefined
+      ? ok({ message: 'schema validation successful' })
+      : refused(schemaViolation(violations));
+  }
+
+  function ofPlugin(name: string, only?: 'config'): Reply {
+    const plugin = plugins.get(name);
+    if (plugin === undefined) return { status: 404, body: { message: `No plugin named '${name}'` } };
+    const config = plugin.fields['config'];
+    return only === 'config' && config?.type === 'record'
+      ? ok(printedSchema(config.fields, config.entity_checks))
+      : ok(printedSchema(plugin.fields, plugin.entity_checks));
+  }
+
+  return [
+    {
+      path: '/schemas/{name}',
+      methods: {
+        GET({ keys }) {
+          const description = entities.get(keys[0]!);
+          if (description === undefined) return noEntity(keys[0]!);
+          const { fields, checks } = shapeFor(description, {});
+          return ok(printedSchema(fields, checks.flat()));
+        },
+      },
+    },
+    { path: '/schemas/plugins/{name}', methods: { GET: ({ keys }) => ofPlugin(keys[0]!) } },
+    { path: '/schemas/plugins/validate', methods: { POST: ({ body }) => validated('plugins', body) } },
+    { path: '/schemas/{name}/validate', methods: { POST: ({ keys, body }) => validated(keys[0]!, body) } },
+    { path: '/plugins/schema/{name}', methods: { GET: ({ keys }) => ofPlugin(keys[0]!, 'config') } },
+  ];
+}
+
+function noEntity(name: string): Reply {
+  return { status: 404, body: { message: `No entity named '${name}'` } };
+}

@@ -1,0 +1,83 @@
+/** Which entities carry which tags, over all entities: `/tags` and `/tags/{tags}`. */
+import { invalidUnique } from '../../src/gateway/schema/answers.ts';
+import type { Description } from '../../src/gateway/schema/description.ts';
+import { tag } from '../../src/gateway/schema/fields.ts';
+import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { isUuid, validateField } from '../../src/gateway/schema/validate.ts';
+import type { Endpoint } from './endpoints.ts';
+import { nextPage, readOffset, readSize } from './lists.ts';
+import { ok, type Reply, refused } from './reply.ts';
+import type { Rows } from './rows.ts';
+
+interface Tagged {
+  readonly entity_name: string;
+  readonly entity_id: string;
+  readonly tag: string;
+}
+
+/** After which entity, and after how many tags of the next one, a page goes on. */
+type Position = readonly [entity: string, id: string | null, tags: number];
+
+export function tagEndpoints(rows: Rows, entities: ReadonlyMap<string, Description>): readonly Endpoint[] {
+  const tagged = [...entities.values()].filter(({ fields }) => fields['tags'] !== undefined);
+
+  async function list(path: string, query: URLSearchParams, wanted: string | undefined): Promise<Reply> {
+    const size = readSize(query);
+    if (typeof size !== 'number') return refused(size);
+    const offset = query.get('offset');
+    const read = offset === null ? undefined : readOffset(offset, isPosition);
+    if (read !== undefined && 'refusal' in read) return read.refusal;
+    const [from, after, skipped] = read?.position ?? [tagged[0]?.name ?? '', null, 0];
+
+    const data: Tagged[] = [];
+    let skip = skipped;
+    for (const description of tagged.slice(tagged.findIndex(({ name }) => name === from))) {
+      let id = description.name === from ? after : null;
+      let more = true;
+      while (more) {
+        const tags = wanted === undefined ? {} : { tags: { all: [wanted] } };
+        const page = await rows.store.page(kindOf(description), { size: 100, after: id ?? undefined, ...tags });
+        for (const row of page.rows) {
+          const all = (row['tags'] as readonly string[] | null | undefined) ?? [];
+          const its = wanted === undefined ? all : [wanted];
+          for (const [place, one] of its.entries()) {
+            if (place < skip) continue;
+            if (data.length === size) {
+              return ok({ data, ...nextPage(path, [description.name, id, place] satisfies Position) });
+            }
+            data.push({ entity_name: description.name, entity_id: row.id, tag: one });
+          }
+          skip = 0;
+          id = row.id;
+        }
+        more = page.next !== undefined;
+      }
+    }
+    return ok({ data, next: null });
+  }
+
+  function isPosition(position: unknown): position is Position {
+    if (!Array.isArray(position) || position.length !== 3) return false;
+    const [entity, id, place] = position;
+    return (
+      tagged.some(({ name }) => name === entity) &&
+      (id === null || (typeof id === 'string' && isUuid(id))) &&
+      Number.isInteger(place)
+    );
+  }
+
+  return [
+    { path: '/tags', methods: { GET: ({ query }) => list('/tags', query, undefined) } },
+    {
+      path: '/tags/{tags}',
+      methods: {
+        GET({ keys, query }) {
+          const [wanted] = keys;
+          const wrong = validateField(tag, wanted!);
+          if (wrong !== undefined) return refused(invalidUnique('tag', String(wrong)));
+          return list(`/tags/${encodeURIComponent(wanted!)}`, query, wanted);
+        },
+      },
+    },
+  ];
+}
