@@ -113,6 +113,13 @@ export const settings = z.strictObject({
     otherwise: 'no token on loopback; no start off loopback',
     secret: true,
   }),
+  adminHosts: z.string().default('').transform(by(readHosts)).register(descriptions, {
+    title: 'Names of the Admin API',
+    form: 'host name, …; or *',
+    description:
+      'By what names callers reach the Admin API, beside those of loopback and the address it listens on. A request that calls it otherwise is refused, so that no web page can reach it under a name of its own (DNS rebinding). `*` lets any name pass.',
+    recommendation: 'The name of the container or the internal DNS name that your tools use.',
+  }),
   store: z.string().default('lmdb:').transform(by(readStore)).register(descriptions, {
     title: 'Store',
     form: 'lmdb:DIRECTORY, memory: or mongodb://…',

@@ -74,7 +74,7 @@ export function readAddresses(text: string): Reading<readonly string[]> {
 
 export function readHosts(text: string): Reading<readonly string[]> {
   const hosts = text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim().toLowerCase()]));
-  const wrong = hosts.find((host) => host !== '*' && !isHostName(host) && !isIP(host) === 0);
+  const wrong = hosts.find((host) => host !== '*' && !isHostName(host) && isIP(host) === 0);
   if (wrong === undefined) return { value: hosts };
   return {
     problem: `${JSON.stringify(wrong)} is no host name; it stands there without scheme and port, as in gate.internal`,
