@@ -1,0 +1,209 @@
+/**
+ * The head of an upstream's answer (RFC 9112 §4-6), read strictly: what is not plainly well-formed is malformed, since
+ * two readings of one answer are how answers are smuggled. What ends at this hop is taken out (RFC 9110 §7.6.1).
+ */
+
+export interface AnswerHead {
+  readonly status: number;
+  readonly reason: string;
+  /** Names and values in turn, as received, without what concerns this hop, the length, and the gate's own fields. */
+  readonly fields: string[];
+  /** The place of the value of Via in `fields`; -1 when the upstream said none. */
+  readonly viaAt: number;
+  readonly framing: Framing;
+  /** What Content-Length said, also of an answer without a body (HEAD, 304); -1 when it said nothing. */
+  readonly length: number;
+  /** The upstream takes another request on this connection. */
+  readonly persistent: boolean;
+  /** Seconds after which it said it would close an idle connection (`Keep-Alive: timeout=5`); -1 when it did not. */
+  readonly idleSeconds: number;
+}
+
+export type Framing = 'none' | 'length' | 'chunked' | 'close';
+
+/**
+ * Reads a head. `text` is latin1; the last field line ends before `end`, its CRLF included. `undefined`: malformed.
+ * `toHead`: the request was a HEAD, whose answer has no body whatever it says.
+ */
+export function readAnswerHead(text: string, end: number, toHead: boolean): AnswerHead | undefined {
+  const line = text.indexOf('\r\n');
+  const start = statusLine.exec(text.slice(0, line));
+  if (start === null) return undefined;
+  const status = Number(start[2]);
+  const oldVersion = start[1] === '0';
+  if (line + 2 < end && !fieldLines.test(text.slice(line + 2, end))) return undefined;
+
+  const fields: string[] = [];
+  let length = -1;
+  let chunked = false;
+  let connection: string | undefined;
+  let idleSeconds = -1;
+  let viaAt = -1;
+  for (let at = line + 2; at < end; ) {
+    const next = text.indexOf('\r\n', at);
+    const colon = text.indexOf(':', at);
+    // "A proxy MUST remove any such whitespace from a response message before forwarding the message downstream."
+    // (RFC 9112 §5.1)
+    const name = text.slice(at, colon).trimEnd();
+    const value = trimmed(text, colon + 1, next);
+    at = next + 2;
+    switch (special(name)) {
+      case 'content-length': {
+        const said = lengthOf(value);
+        // "If a message is received without Transfer-Encoding and with an invalid Content-Length header field, then the
+        // message framing is invalid and the recipient MUST treat it as an unrecoverable error" (RFC 9112 §6.3)
+        if (said === undefined || (length !== -1 && length !== said)) return undefined;
+        length = said;
+        break;
+      }
+      case 'transfer-encoding':
+        // We said that we understand no other coding, and no coding is applied twice.
+        if (chunked || value.toLowerCase() !== 'chunked') return undefined;
+        chunked = true;
+        break;
+      case 'connection':
+        connection = connection === undefined ? value : `${connection}, ${value}`;
+        break;
+      case 'keep-alive': {
+        const timeout = /(?:^|[\s,;])timeout=(\d{1,9})/i.exec(value);
+        if (timeout !== null) idleSeconds = Number(timeout[1]);
+        break;
+      }
+      case 'hop':
+        break;
+      case 'via':
+        if (viaAt === -1) viaAt = fields.push(name, value) - 1;
+        else fields[viaAt] += `, ${value}`;
+        break;
+      default:
+        fields.push(name, value);
+    }
+  }
+  // "A server or client that receives an HTTP/1.0 message containing a Transfer-Encoding header field MUST treat the
+  // message as if the framing is faulty" (RFC 9112 §6.1). Both lengths at once are an attempt at smuggling.
+  if (chunked && (oldVersion || length !== -1)) return undefined;
+
+  let persistent = !oldVersion;
+  if (connection !== undefined) {
+    const options = connection.toLowerCase().split(',');
+    let closes = false;
+    for (const each of options) {
+      const option = each.trim();
+      if (option === 'close') closes = true;
+      else if (option === 'keep-alive') persistent = true;
+      else if (option !== '') viaAt = without(fields, option, viaAt);
+    }
+    if (closes) persistent = false;
+  }
+  // "Any response to a HEAD request and any response with a 1xx (Informational), 204 (No Content), or 304 (Not Modified)
+  // status code is always terminated by the first empty line after the header fields" (RFC 9112 §6.3)
+  let framing: Framing;
+  if (toHead || status === 204 || status === 304 || status < 200) framing = 'none';
+  else if (chunked) framing = 'chunked';
+  else if (length !== -1) framing = 'length';
+  else {
+    framing = 'close';
+    persistent = false;
+  }
+  return { status, reason: start[3] ?? '', fields, viaAt, framing, length, persistent, idleSeconds };
+}
+
+/** Trailer fields (RFC 9112 §7.1.2) as names and values in turn, without those that may not be trailers. */
+export function readTrailers(text: string): string[] | undefined {
+  if (text === '') return [];
+  if (!fieldLines.test(text)) return undefined;
+  const fields: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const next = text.indexOf('\r\n', at);
+    const colon = text.indexOf(':', at);
+    const name = text.slice(at, colon).trimEnd();
+    // What frames a message, routes it or says who it is from has no place after it (RFC 9110 §6.5.1).
+    if (!notInTrailers.has(name.toLowerCase())) fields.push(name, trimmed(text, colon + 1, next));
+    at = next + 2;
+  }
+  return fields;
+}
+
+const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+// One pattern over the whole block: the engine runs it as machine code, faster than any loop of ours.
+const fieldLines = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+[\t ]*:[\t\x20-\x7e\x80-\xff]*\r\n)+$/;
+
+type Special = 'content-length' | 'transfer-encoding' | 'connection' | 'keep-alive' | 'hop' | 'via' | undefined;
+
+const specials = new Map<string, Special>([
+  ['content-length', 'content-length'],
+  ['transfer-encoding', 'transfer-encoding'],
+  ['connection', 'connection'],
+  ['keep-alive', 'keep-alive'],
+  ['proxy-connection', 'hop'],
+  ['upgrade', 'hop'],
+  ['via', 'via'],
+  // What the gate says in its own name, in the place of a gate behind it.
+  ['x-kong-request-id', 'hop'],
+  ['x-kong-upstream-latency', 'hop'],
+  ['x-kong-proxy-latency', 'hop'],
+  ['x-kong-response-latency', 'hop'],
+]);
+
+const notInTrailers = new Set([
+  ...specials.keys(),
+  'host',
+  'te',
+  'trailer',
+  'authorization',
+  'set-cookie',
+  'cache-control',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'www-authenticate',
+  'location',
+  'date',
+]);
+
+/** Most names are told apart by their first letter already: c, k, p, t, u, v, x. */
+function special(name: string): Special {
+  switch (name.charCodeAt(0) | 0x20) {
+    case 0x63:
+    case 0x6b:
+    case 0x70:
+    case 0x74:
+    case 0x75:
+    case 0x76:
+    case 0x78:
+      return specials.get(name.toLowerCase());
+    default:
+      return undefined;
+  }
+}
+
+/** A length, or the same one several times in a list. */
+function lengthOf(value: string): number | undefined {
+  if (/^\d{1,15}$/.test(value)) return Number(value);
+  const parts = value.split(',').map((part) => part.trim());
+  return parts.length > 1 && parts.every((part) => part === parts[0]) && /^\d{1,15}$/.test(parts[0]!)
+    ? Number(parts[0])
+    : undefined;
+}
+
+/** Optional white space around a value is not part of it. */
+function trimmed(text: string, from: number, to: number): string {
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** Takes out what Connection names. Returns where Via stands afterwards. */
+function without(fields: string[], option: string, viaAt: number): number {
+  for (let i = fields.length - 2; i >= 0; i -= 2) {
+    if (fields[i]!.length !== option.length || fields[i]!.toLowerCase() !== option) continue;
+    fields.splice(i, 2);
+    if (i + 1 === viaAt) viaAt = -1;
+    else if (i < viaAt) viaAt -= 2;
+  }
+  return viaAt;
+}

@@ -1,0 +1,266 @@
+/**
+ * What happens to one request: matched with the snapshot of its moment, led through the plugins of its route, then
+ * answered, handed to one of our endpoints, or forwarded. Synchronous as long as every plugin answers at once.
+ *
+ *   match ──▶ access, access … ──▶ answer | hand over | forward ──▶ respond, respond … ──▶ log
+ */
+import { errorAnswer } from '../../src/gateway/error-answer.ts';
+import { clientAddress } from '../../src/gateway/forwarded.ts';
+import { wireValue } from '../../src/gateway/header-hygiene.ts';
+import type { Exchange, Identity, ResponseHead, Verdict } from '../../src/gateway/plugin.ts';
+import type { Answer } from '../../src/gateway/proxied-request.ts';
+import type { Match, Snapshot } from '../../src/gateway/snapshot.ts';
+import type { Networks } from '../../src/gateway/trusted-ips.ts';
+import { isPending } from '../../src/ports/maybe-promise.ts';
+import type { AccessLogEntry } from './access-log.ts';
+import { Forwarding, type ForwardLimits } from './forward.ts';
+import { BodyTimeout, ClientGone, type Incoming, type IncomingObserver, type RequestProblem } from './incoming.ts';
+import { FieldList } from './response-head.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
+
+/** What all exchanges have in common. */
+export interface ExchangeEnvironment {
+  readonly snapshot: () => Snapshot;
+  readonly trusted: Networks;
+  readonly pool: UpstreamPool;
+  readonly limits: ForwardLimits;
+  /** The gate's name in `Server`, where it answers itself. */
+  readonly serverName: string;
+  readonly log: ((entry: AccessLogEntry) => void) | undefined;
+  /** Something of ours has failed; the client was told no more than that. */
+  readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
+  /** An upstream could not be had, for the operator: the client is not told more than that. */
+  readonly upstreamFailed: (failure: UpstreamProblem) => void;
+}
+
+export interface UpstreamProblem {
+  readonly requestId: string;
+  readonly serviceId: string;
+  readonly host: string;
+  readonly port: number;
+  readonly kind: 'unresolved' | 'unreachable' | 'closed' | 'malformed';
+  /** The code of the error, or a few words. */
+  readonly cause: string;
+}
+
+export function beginExchange(environment: ExchangeEnvironment, incoming: Incoming): void {
+  new GateExchange(environment, incoming).begin();
+}
+
+export class GateExchange implements Exchange, IncomingObserver {
+  readonly request: Incoming;
+  readonly environment: ExchangeEnvironment;
+  readonly clientAddress: string;
+  routeId = '';
+  serviceId: string | undefined;
+  path = '';
+  identity: Identity | undefined;
+  refusal: string | undefined;
+  clientId: string | undefined;
+  status = 0;
+  /** Milliseconds until the head of the upstream's answer had come; -1: there was none. */
+  upstreamLatency = -1;
+  tries = 0;
+  #match: Match | undefined;
+  #forwarding: Forwarding | undefined;
+  #ended = false;
+
+  constructor(environment: ExchangeEnvironment, incoming: Incoming) {
+    this.environment = environment;
+    this.request = incoming;
+    this.clientAddress = incoming.peerTrusted ? clientAddress(incoming, environment.trusted) : incoming.peer;
+  }
+
+  get requestId(): string {
+    return this.request.requestId;
+  }
+
+  begin(): void {
+    const { request } = this;
+    request.observe(this);
+    if (request.problem !== undefined) {
+      this.broken(request.problem);
+      return;
+    }
+    try {
+      const found = this.environment.snapshot().match(request);
+      if ('status' in found) {
+        this.refusal = 'unmatched';
+        this.answer(found);
+        return;
+      }
+      this.#match = found;
+      this.routeId = found.routeId;
+      this.serviceId = found.service?.id;
+      this.path = found.path;
+      request.upstreamTarget = found.upstreamTarget;
+      this.#access(found, 0);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Answers in the gate's own name. Does nothing once an answer is under way. */
+  answer(answer: Answer): void {
+    if (this.request.isAnswered || this.request.isOver) return;
+    const fields: string[] = [];
+    for (const [name, value] of answer.headers) {
+      // How the answer is framed is the listener's to say.
+      if (!isFraming(name)) fields.push(name, wireValue(value));
+    }
+    const head = new FieldList(answer.status, fields);
+    this.#sign(head);
+    if (!this.respond(head)) return;
+    this.status = answer.status;
+    this.request.answer(answer.status, '', fields, answer.body, 'utf8');
+  }
+
+  /** Lets the plugins see the head of an answer. False: one of them has failed, and another answer was given. */
+  respond(head: ResponseHead): boolean {
+    const match = this.#match;
+    if (match === undefined) return true;
+    try {
+      for (const hooks of match.hooks) hooks.respond?.(this, head);
+      return true;
+    } catch (error) {
+      // What a plugin was to take out of the answer must not get out because it failed.
+      this.#match = undefined;
+      this.fail(error);
+      return false;
+    }
+  }
+
+  get hasRespondHooks(): boolean {
+    return this.#match?.hooks.some((hooks) => hooks.respond !== undefined) ?? false;
+  }
+
+  /** An error of ours. The client learns that there was one, the operator learns which. */
+  fail(error: unknown): void {
+    this.refusal = 'internal_error';
+    this.environment.failed(error, { requestId: this.requestId, routeId: this.routeId });
+    this.#forwarding?.cancel();
+    if (this.request.isAnswered) this.request.abort();
+    else this.answer(errorAnswer(this.request, 500, 'An unexpected error occurred'));
+  }
+
+  refuse(status: number, message: string, refusal: string, otherwise: 'json' | 'text' = 'json'): void {
+    this.refusal = refusal;
+    this.answer(errorAnswer(this.request, status, message, { otherwise }));
+  }
+
+  drained(): void {
+    this.#forwarding?.clientDrained();
+  }
+
+  broken({ status, message, refusal }: RequestProblem): void {
+    this.#forwarding?.cancel();
+    if (this.request.isAnswered) this.request.abort();
+    // Where Kong's nginx answers before Kong does.
+    else this.refuse(status, message, refusal, 'text');
+  }
+
+  over(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const aborted = this.#forwarding?.cancel() ?? false;
+    const { log } = this.environment;
+    if (log === undefined) return;
+    const { request, identity } = this;
+    const query = request.target.indexOf('?');
+    log({
+      requestId: request.requestId,
+      method: request.method,
+      // What stands behind `?` may be a token (SE-02).
+      path: query === -1 ? request.target : request.target.slice(0, query),
+      scheme: request.scheme,
+      httpVersion: request.httpVersion,
+      host: request.header('host') ?? '',
+      status: this.status === 0 ? 499 : this.status,
+      clientAddress: this.clientAddress,
+      routeId: this.routeId === '' ? undefined : this.routeId,
+      serviceId: this.serviceId,
+      consumerId: identity?.consumer?.id,
+      clientId: this.clientId ?? identity?.credential?.identifier,
+      refusal: this.refusal ?? (aborted || this.status === 0 ? 'client_gone' : undefined),
+      bytesReceived: request.bytesReceived,
+      bytesSent: request.bytesSent,
+      milliseconds: Math.round(performance.now() - request.startedAt),
+      upstreamMilliseconds: this.upstreamLatency === -1 ? undefined : this.upstreamLatency,
+      tries: this.tries,
+    });
+  }
+
+  #access(match: Match, from: number): void {
+    const { hooks } = match;
+    for (let i = from; i < hooks.length; i++) {
+      const plugin = hooks[i]!;
+      if (plugin.access === undefined) continue;
+      const verdict = plugin.access(this);
+      if (verdict === undefined) continue;
+      if (isPending(verdict)) {
+        verdict.then(
+          (later) => this.#goOn(match, later, i + 1),
+          (error) => this.#interrupted(error),
+        );
+        return;
+      }
+      this.#settle(verdict);
+      return;
+    }
+    this.#forward(match);
+  }
+
+  #goOn(match: Match, verdict: Verdict, next: number): void {
+    // Nobody is there any more to be answered, and nothing was sent upstream.
+    if (this.request.isOver) return;
+    try {
+      if (verdict === undefined) this.#access(match, next);
+      else this.#settle(verdict);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #interrupted(error: unknown): void {
+    if (error instanceof ClientGone) return;
+    if (error instanceof BodyTimeout) this.refuse(408, 'Request timeout', 'body_timeout', 'text');
+    else this.fail(error);
+  }
+
+  #settle(verdict: Exclude<Verdict, undefined>): void {
+    if ('status' in verdict) {
+      this.refusal ??= 'plugin';
+      this.answer(verdict);
+      return;
+    }
+    this.request.handOver(verdict, this, (head) => {
+      this.status = head.status;
+      this.#sign(head);
+      return this.respond(head);
+    });
+  }
+
+  #forward(match: Match): void {
+    const { service } = match;
+    if (service === undefined) {
+      this.refuse(503, 'no Service found with those values', 'no_service');
+    } else if (service.protocol !== 'http' && service.protocol !== 'https') {
+      this.refuse(503, `Services of protocol ${service.protocol} are not proxied`, 'protocol_unsupported');
+    } else if (this.request.upgrade !== undefined) {
+      this.refuse(400, `Upgrading to ${this.request.upgrade} is not possible here`, 'upgrade_unsupported');
+    } else {
+      this.#forwarding = new Forwarding(this, match, service);
+      this.#forwarding.begin();
+    }
+  }
+
+  #sign(head: ResponseHead): void {
+    head.setHeader('X-Kong-Response-Latency', String(Math.round(performance.now() - this.request.startedAt)));
+    if (head.header('server') === undefined) head.setHeader('Server', this.environment.serverName);
+    head.setHeader('X-Kong-Request-Id', this.requestId);
+  }
+}
+
+function isFraming(name: string): boolean {
+  return /^(?:content-length|transfer-encoding|connection|keep-alive|trailer|upgrade)$/i.test(name);
+}

@@ -1,0 +1,277 @@
+/**
+ * Forwards one request: head and body to the upstream, head and body of the answer back, each no faster than the other
+ * side takes it. What failed before anything of it could have been done is tried again.
+ *
+ *   take a connection ──▶ head, body ──▶ answer's head ──▶ answer's body ──▶ given back
+ *         ▲───────── refused, timed out, closed before it answered ─────┘
+ */
+import { forwardedFields, hostName, viaName } from '../../src/gateway/forwarded.ts';
+import { passesIdentity, upstreamHead } from '../../src/gateway/header-hygiene.ts';
+import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
+import type { AnswerHead } from './answer-head.ts';
+import type { GateExchange } from './exchange.ts';
+import type { BodyReceiver, Incoming } from './incoming.ts';
+import { FieldList } from './response-head.ts';
+import type { AnswerReceiver, Origin, UpstreamConnection, UpstreamFailure } from './upstream-pool.ts';
+
+/** How long a client may keep us waiting, in milliseconds. How long an upstream may is the service's to say. */
+export interface ForwardLimits {
+  /** Between two pieces of a request's body. */
+  readonly clientBody: number;
+  /** Until the client has taken what was sent to it. */
+  readonly clientSend: number;
+}
+
+export class Forwarding implements AnswerReceiver, BodyReceiver {
+  readonly toHead: boolean;
+  requestSent = false;
+  readonly #exchange: GateExchange;
+  readonly #request: Incoming;
+  readonly #service: UpstreamService;
+  readonly #origin: Origin;
+  readonly #head: string;
+  #connection: UpstreamConnection | undefined;
+  #sentAt = 0;
+  #bodyStarted = false;
+  #upstreamFull = false;
+  #clientFull = false;
+
+  constructor(exchange: GateExchange, match: Match, service: UpstreamService) {
+    const { request, clientAddress } = exchange;
+    this.#exchange = exchange;
+    this.#request = request;
+    this.#service = service;
+    this.toHead = request.method === 'HEAD';
+    const preserved = match.preserveHost ? request.header('host') : undefined;
+    this.#origin = exchange.environment.pool.origin(
+      service,
+      preserved === undefined ? undefined : hostName(preserved).toLowerCase(),
+    );
+    this.#head = upstreamHead({
+      method: request.method,
+      target: request.upstreamTarget,
+      host: preserved ?? authority(service),
+      rawHeaders: request.rawHeaders,
+      gateFields: forwardedFields(request, { clientAddress, strippedPrefix: match.strippedPrefix }),
+      edits: request.edits,
+      identityPasses: passesIdentity(request.peerTrusted, match.authenticates),
+      peerTrusted: request.peerTrusted,
+      body: request.upstreamBody,
+      upgrade: undefined,
+    });
+  }
+
+  begin(): void {
+    this.#attempt(false);
+  }
+
+  /** The client is gone, or nothing more is wanted of the upstream. Whether there still was something. */
+  cancel(): boolean {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.destroy();
+    return connection !== undefined;
+  }
+
+  #attempt(fresh: boolean): void {
+    const { pool } = this.#exchange.environment;
+    const connection = pool.take(this.#origin, this, fresh);
+    this.#connection = connection;
+    this.#exchange.tries++;
+    this.#upstreamFull = false;
+    this.#sentAt = performance.now();
+    const { upstreamBody, wholeBody } = this.#request;
+    connection.send(this.#head);
+    if (wholeBody !== undefined && wholeBody.length > 0) this.#upstreamFull = !connection.write(wholeBody);
+    this.requestSent = upstreamBody === 'none' || upstreamBody === 0 || wholeBody !== undefined;
+    if (connection.isConnected) this.connected();
+    else connection.limit(this.#service.connectTimeout, this.#sentAt);
+  }
+
+  // The request, on its way to the upstream --------------------------------------------------------------------
+
+  connected(): void {
+    this.#waitOn();
+    // The body of a request can be had only once: it is not touched before there is somebody to take it.
+    if (this.requestSent || this.#bodyStarted) return;
+    this.#bodyStarted = true;
+    this.#request.sendBody(this);
+  }
+
+  bodyReceived(bytes: Buffer): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const room = this.#request.upstreamBody === 'chunked' ? connection.writeChunk(bytes) : connection.write(bytes);
+    if (!room) {
+      this.#upstreamFull = true;
+      this.#request.pauseBody();
+    }
+    this.#waitOn();
+  }
+
+  bodyEnded(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (this.#request.upstreamBody === 'chunked') connection.send('0\r\n\r\n');
+    this.requestSent = true;
+    this.#waitOn();
+  }
+
+  drained(): void {
+    if (!this.#upstreamFull) return;
+    this.#upstreamFull = false;
+    if (!this.requestSent) this.#request.resumeBody();
+    this.#waitOn();
+  }
+
+  // The answer, on its way to the client -----------------------------------------------------------------------
+
+  informed(head: AnswerHead): void {
+    // "A proxy MUST forward 1xx responses unless the proxy itself requested the generation of the 1xx response."
+    // (RFC 9110 §15.2) 100 is our own affair: the client's wish for it ends here. 102 says nothing that is of use.
+    if (head.status === 103 && !this.#request.isAnswered) this.#request.inform(103, head.fields);
+    this.#waitOn();
+  }
+
+  answered(head: AnswerHead, whole: string | undefined): void {
+    if (whole !== undefined) this.#connection = undefined;
+    const exchange = this.#exchange;
+    const request = this.#request;
+    const now = performance.now();
+    const { status, reason, fields } = head;
+    exchange.upstreamLatency = Math.round(now - this.#sentAt);
+    if (head.viaAt === -1) fields.push('Via', viaName);
+    else fields[head.viaAt] += `, ${viaName}`;
+    fields.push(
+      'X-Kong-Upstream-Latency',
+      String(exchange.upstreamLatency),
+      'X-Kong-Proxy-Latency',
+      String(Math.round(this.#sentAt - request.startedAt)),
+      'X-Kong-Request-Id',
+      request.requestId,
+    );
+    if (exchange.hasRespondHooks && !exchange.respond(new FieldList(status, fields))) return;
+    exchange.status = status;
+    if (head.framing === 'none') request.answerBodiless(status, reason, fields, head.length);
+    else if (whole !== undefined) request.answer(status, reason, fields, whole, 'latin1');
+    else {
+      request.beginAnswer(status, reason, fields, head.framing === 'length' ? head.length : -1);
+      this.#waitOn();
+    }
+  }
+
+  received(bytes: Buffer): void {
+    if (!this.#request.write(bytes)) {
+      this.#clientFull = true;
+      this.#connection?.pause();
+    }
+    this.#waitOn();
+  }
+
+  finished(trailers: string[]): void {
+    this.#connection = undefined;
+    this.#request.end(trailers);
+  }
+
+  clientDrained(): void {
+    if (!this.#clientFull) return;
+    this.#clientFull = false;
+    this.#connection?.resume();
+    this.#waitOn();
+  }
+
+  // What goes wrong --------------------------------------------------------------------------------------------
+
+  failed({ kind, cause, sent, reused, answered }: UpstreamFailure): void {
+    this.#connection = undefined;
+    if (this.#request.isAnswered) {
+      // A part of an answer must never look like a whole one.
+      this.#exchange.refusal = `upstream_${kind}`;
+      this.#request.abort();
+    } else if (reused && kind === 'closed' && this.#mayRepeat(answered)) {
+      // It had been closed before we wrote, and we had not heard of it yet: nobody's failure, and not one of the tries.
+      this.#exchange.tries--;
+      this.#attempt(true);
+    } else if (this.#exchange.tries <= this.#service.retries && this.#mayTryAgain(kind, sent, answered)) {
+      this.#attempt(true);
+    } else this.#giveUp(kind, cause);
+  }
+
+  expired(): void {
+    const connection = this.#connection!;
+    if (!connection.isConnected) this.#timedOut(false);
+    else if (this.#clientFull) {
+      this.#exchange.refusal = 'client_timeout';
+      this.cancel();
+      this.#request.abort();
+    } else if (!this.requestSent && !this.#upstreamFull) {
+      this.cancel();
+      if (this.#request.isAnswered) this.#request.abort();
+      else this.#exchange.refuse(408, 'Request timeout', 'body_timeout', 'text');
+    } else this.#timedOut(true);
+  }
+
+  #timedOut(sent: boolean): void {
+    this.cancel();
+    if (this.#request.isAnswered) {
+      this.#exchange.refusal = 'upstream_timeout';
+      this.#request.abort();
+    } else if (this.#exchange.tries <= this.#service.retries && (!sent || this.#mayRepeat(false))) this.#attempt(true);
+    else this.#exchange.refuse(504, 'The upstream server is timing out', 'upstream_timeout', 'text');
+  }
+
+  #giveUp(kind: UpstreamFailure['kind'], cause: string): void {
+    const { environment } = this.#exchange;
+    environment.upstreamFailed({
+      requestId: this.#request.requestId,
+      serviceId: this.#service.id,
+      host: this.#service.host,
+      port: this.#service.port,
+      kind,
+      cause,
+    });
+    if (kind === 'unresolved') this.#exchange.refuse(503, 'name resolution failed', 'name_resolution_failed');
+    else {
+      this.#exchange.refuse(
+        502,
+        'An invalid response was received from the upstream server',
+        `upstream_${kind}`,
+        'text',
+      );
+    }
+  }
+
+  #mayTryAgain(kind: UpstreamFailure['kind'], sent: boolean, answered: boolean): boolean {
+    if (kind === 'unresolved' || kind === 'malformed') return false;
+    return !sent || this.#mayRepeat(answered);
+  }
+
+  /** "A proxy MUST NOT automatically retry non-idempotent requests." (RFC 9110 §9.2.2) Nor one whose body is gone. */
+  #mayRepeat(answered: boolean): boolean {
+    return !answered && !this.#bodyStarted && idempotent.has(this.#request.method);
+  }
+
+  /** Starts the time anew for what is being waited for now. */
+  #waitOn(): void {
+    const connection = this.#connection;
+    if (connection === undefined || !connection.isConnected) return;
+    const { limits } = this.#exchange.environment;
+    const { readTimeout, writeTimeout } = this.#service;
+    const limit = this.#clientFull
+      ? limits.clientSend
+      : this.#upstreamFull
+        ? writeTimeout
+        : this.requestSent
+          ? readTimeout
+          : limits.clientBody;
+    connection.limit(limit, performance.now());
+  }
+}
+
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** What the upstream is called in Host: the port only where it is not that of the scheme. */
+function authority({ host, port, protocol }: UpstreamService): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return port === (protocol === 'https' ? 443 : 80) ? name : `${name}:${port}`;
+}

@@ -1,0 +1,104 @@
+/**
+ * What is known of a client's connection, once for all its requests: who is at the other end, and whose turn it is.
+ *
+ * Requests of one HTTP/1.1 connection are worked off one after the other: "A server MAY process a sequence of pipelined
+ * requests in parallel if they all have safe methods" (RFC 9112 §9.3.2), and one client must not have many at once.
+ */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+/** A request whose turn comes. */
+export interface Turn {
+  begin(): void;
+  /** The connection is gone. */
+  closed(): void;
+}
+
+export class ClientConnection {
+  readonly peer: string;
+  readonly peerTrusted: boolean;
+  readonly localPort: number;
+  readonly scheme: 'http' | 'https';
+  readonly sni: string | undefined;
+  readonly socket: Socket;
+  /** No further request is taken: the connection ends with the answer under way. */
+  closing = false;
+  /** What comes next on it cannot be read. */
+  failed = false;
+  /** Requests that are not over yet. */
+  inFlight = 0;
+  /** Called instead of the next turn. */
+  afterwards: (() => void) | undefined;
+  readonly #turns: Turn[] = [];
+  #paused = false;
+
+  constructor(socket: Socket, trusts: (address: string) => boolean) {
+    this.socket = socket;
+    this.peer = withoutMapping(socket.remoteAddress ?? '');
+    this.peerTrusted = trusts(this.peer);
+    this.localPort = socket.localPort ?? 0;
+    const { encrypted, servername } = socket as Partial<TLSSocket> & { servername?: string | false };
+    this.scheme = encrypted === true ? 'https' : 'http';
+    this.sni = typeof servername === 'string' && servername !== '' ? servername : undefined;
+    socket.on('close', () => {
+      for (const turn of this.#turns.splice(0)) turn.closed();
+    });
+  }
+
+  /** The last request that was read, unless it is over. */
+  get latest(): Turn | undefined {
+    return this.#turns.at(-1);
+  }
+
+  /** Begins at once if nobody is before it. */
+  enqueue(turn: Turn): void {
+    if (this.#turns.push(turn) === 1) turn.begin();
+    else if (this.#turns.length > mostWaiting) {
+      this.#paused = true;
+      this.socket.pause();
+    }
+  }
+
+  /** The first one is through. */
+  next(turn: Turn): void {
+    if (this.#turns[0] !== turn) return;
+    this.#turns.shift();
+    if (this.#turns.length > 0) {
+      this.#turns[0]!.begin();
+      return;
+    }
+    const { afterwards } = this;
+    this.afterwards = undefined;
+    if (this.#paused) {
+      this.#paused = false;
+      this.socket.resume();
+    }
+    afterwards?.();
+  }
+
+  /**
+   * Ends a connection whose client may still be sending: it hears the answer first. A socket that is closed while bytes
+   * lie unread in it is reset, and the answer is lost on the way (RFC 9112 §9.6).
+   */
+  linger(): void {
+    const { socket } = this;
+    this.closing = true;
+    const before = socket.bytesRead;
+    let rounds = 0;
+    const look = setInterval(() => {
+      if (++rounds >= lingerRounds || socket.bytesRead - before > lingerBytes) socket.destroy();
+    }, lingerRound).unref();
+    socket.once('close', () => clearInterval(look));
+    socket.end();
+    socket.resume();
+  }
+}
+
+const mostWaiting = 8;
+const lingerRounds = 20;
+const lingerRound = 100;
+const lingerBytes = 16 * 1024 * 1024;
+
+function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}

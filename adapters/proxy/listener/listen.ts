@@ -1,0 +1,311 @@
+/**
+ * A listener: plain or TLS, HTTP/1.1 and HTTP/2 on the same port. Over TLS the client chooses by ALPN (RFC 7301); without
+ * TLS it begins with the preface of HTTP/2 or it does not (RFC 9113 §3.3), so the first bytes of a connection are looked
+ * at before it is given to the one or the other. After that nothing of ours stands in between.
+ */
+import {
+  createServer as createHttp1,
+  type Server as Http1Server,
+  IncomingMessage,
+  type ServerOptions,
+  STATUS_CODES,
+} from 'node:http';
+import { createServer as createHttp2, type Http2Server, Http2ServerRequest, type ServerHttp2Session } from 'node:http2';
+import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContext, TLSSocket } from 'node:tls';
+import { errorAnswer } from '../../../src/gateway/error-answer.ts';
+import type { RequestProblem } from '../incoming.ts';
+import { newRequestId } from '../request-id.ts';
+import { ClientConnection } from './connection.ts';
+import { badRequest, headTooLarge, type ListenerEnvironment, NodeIncoming } from './node-incoming.ts';
+import { lookForPreface } from './preface.ts';
+import { GateHttp2Response, GateResponse } from './responses.ts';
+
+/** One entry of `proxy_listen`. */
+export interface ListenerAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly ssl: boolean;
+  /** Whether TLS offers HTTP/2. A plain listener always takes it from clients that begin with it. */
+  readonly http2: boolean;
+  readonly reusePort?: boolean;
+  readonly backlog?: number | undefined;
+  readonly ipv6Only?: boolean;
+  readonly keepAlive?: boolean;
+  readonly keepAliveDelay?: number | undefined;
+}
+
+/** In PEM: a key, and its certificate with the chain after it. */
+export interface Certificate {
+  readonly key: string | Buffer;
+  readonly cert: string | Buffer;
+}
+
+/** Looks for the certificate of a server name, at each handshake; `undefined`: the default one. */
+export type ContextFor = (serverName: string) => SecureContext | undefined;
+
+/** Times in milliseconds. */
+export interface ListenerLimits {
+  /** For a whole head; a new connection has as long to begin at all. */
+  readonly head: number;
+  /** For which an idle connection is kept. */
+  readonly idle: number;
+  /** For a TLS handshake. */
+  readonly handshake: number;
+  /** Bytes of a request line and head together. */
+  readonly headSize: number;
+  /** Streams at once on one HTTP/2 connection. */
+  readonly streams: number;
+}
+
+export interface ListenerOptions {
+  readonly address: ListenerAddress;
+  /** What TLS serves to clients that name no server, or an unknown one. */
+  readonly certificate: Certificate | undefined;
+  readonly contextFor: ContextFor | undefined;
+  readonly limits: ListenerLimits;
+  readonly trusts: (address: string) => boolean;
+  readonly serverName: string;
+  readonly environment: ListenerEnvironment;
+  /** Told of a request that could not be read, and what it was answered. */
+  readonly unread: (requestId: string, problem: RequestProblem, connection: ClientConnection) => void;
+}
+
+export interface Listener {
+  readonly address: AddressInfo;
+  setCertificate(certificate: Certificate): void;
+  /** Takes no new connections and ends idle ones. Resolves when the last one is gone. */
+  drain(): Promise<void>;
+  /** Ends all connections at once. */
+  destroy(): void;
+}
+
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const { address, limits } = options;
+  const server = address.ssl ? tlsServer(options) : createHttp1(http1Options(options));
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  const arrivals = address.ssl ? 'secureConnection' : 'connection';
+  const toHttp1 = http1Reader(server, arrivals, options);
+  const toHttp2 = http2Reader(sessions, options);
+
+  server.prependListener('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    // Whoever has it in hand hears of it by `close`.
+    socket.on('error', () => {});
+  });
+  server.on(arrivals, (socket: Socket) => {
+    if (!address.ssl) lookForPreface(socket, limits.head, toHttp1, toHttp2);
+    else if ((socket as TLSSocket).alpnProtocol === 'h2') toHttp2(socket);
+    else toHttp1(socket);
+  });
+
+  return {
+    address: await bind(server, address),
+    setCertificate(certificate) {
+      if (address.ssl) (server as HttpsServer).setSecureContext({ ...tlsSettings, ...certificate });
+    },
+    drain() {
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const session of sessions) session.close();
+      });
+    },
+    destroy() {
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function bind(server: Http1Server | HttpsServer, address: ListenerAddress): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(
+      {
+        host: address.host,
+        port: address.port,
+        reusePort: address.reusePort ?? false,
+        ipv6Only: address.ipv6Only ?? false,
+        ...(address.backlog === undefined ? {} : { backlog: address.backlog }),
+      },
+      () => {
+        server.off('error', reject);
+        resolve(server.address() as AddressInfo);
+      },
+    );
+  });
+}
+
+// HTTP/1.1 -----------------------------------------------------------------------------------------------------------
+
+function http1Options({ address, limits }: ListenerOptions): ServerOptions {
+  return {
+    IncomingMessage,
+    ServerResponse: GateResponse as never,
+    maxHeaderSize: limits.headSize,
+    headersTimeout: limits.head,
+    // A long upload is no attack; one that stands still is ended by whoever waits for it.
+    requestTimeout: 0,
+    keepAliveTimeout: limits.idle,
+    connectionsCheckingInterval: Math.max(10, Math.min(5000, Math.ceil(limits.head / 4))),
+    // We look ourselves, and say so in our own words.
+    requireHostHeader: false,
+    optimizeEmptyRequests: true,
+    noDelay: true,
+    keepAlive: address.keepAlive ?? false,
+    ...(address.keepAliveDelay === undefined ? {} : { keepAliveInitialDelay: address.keepAliveDelay }),
+  };
+}
+
+const tlsSettings = { minVersion: 'TLSv1.2' } as const;
+
+function tlsServer(options: ListenerOptions): HttpsServer {
+  const { address, certificate, contextFor, limits } = options;
+  if (certificate === undefined) throw new TypeError(`the TLS listener on port ${address.port} needs a certificate`);
+  return createHttps({
+    ...http1Options(options),
+    ...tlsSettings,
+    ...certificate,
+    ALPNProtocols: address.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+    handshakeTimeout: limits.handshake,
+    ...(contextFor === undefined
+      ? {}
+      : {
+          SNICallback: (name: string, found: (error: Error | null, context?: SecureContext) => void) => {
+            found(null, contextFor(name));
+          },
+        }),
+  });
+}
+
+/** What takes a connection on which HTTP/1.1 is spoken: node's own reader, which no longer takes connections by itself. */
+function http1Reader(
+  server: Http1Server | HttpsServer,
+  arrivals: 'connection' | 'secureConnection',
+  options: ListenerOptions,
+): (socket: Socket) => void {
+  const readers = server.listeners(arrivals) as ((socket: Socket) => void)[];
+  server.removeAllListeners(arrivals);
+  // Any number: a header that is not read cannot be refused.
+  server.maxHeadersCount = 0;
+  const connections = new WeakMap<object, ClientConnection>();
+
+  const begin = (request: IncomingMessage, response: GateResponse): void => {
+    const connection = connections.get(request.socket)!;
+    if (!connection.closing) connection.enqueue(new NodeIncoming(options.environment, connection, request, response));
+  };
+  const typed = server as unknown as Http1Server<typeof IncomingMessage, typeof GateResponse>;
+  typed.on('request', begin);
+  typed.on('checkContinue', begin);
+  typed.on('checkExpectation', begin);
+  typed.on('connect', (_request, socket) => {
+    refuseRest(options, connections.get(socket)!, noTunnels);
+  });
+  typed.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const connection = connections.get(socket);
+    const problem = problemOf(error);
+    if (connection === undefined || problem === undefined || !socket.writable) socket.destroy();
+    else refuseRest(options, connection, problem);
+  });
+  return (socket) => {
+    connections.set(socket, new ClientConnection(socket, options.trusts));
+    for (const read of readers) read.call(server, socket);
+  };
+}
+
+/** What comes next on a connection cannot be read. What was read before it is answered first. */
+function refuseRest(options: ListenerOptions, connection: ClientConnection, problem: RequestProblem): void {
+  if (connection.failed) return;
+  connection.failed = true;
+  const latest = connection.latest as NodeIncoming | undefined;
+  if (latest !== undefined && !latest.hasArrived) latest.broken(problem);
+  else if (latest !== undefined) connection.afterwards = () => answerUnread(options, connection, problem);
+  else answerUnread(options, connection, problem);
+}
+
+/** Answers what is not even a request. */
+function answerUnread({ serverName, unread }: ListenerOptions, connection: ClientConnection, problem: RequestProblem) {
+  const requestId = newRequestId();
+  const { status, message } = problem;
+  const { headers, body } = errorAnswer({ requestId, header: () => undefined }, status, message, { otherwise: 'text' });
+  const fields = [
+    ...headers,
+    ['Content-Length', String(body.length)],
+    ['Connection', 'close'],
+    ['Date', new Date().toUTCString()],
+    ['Server', serverName],
+    ['X-Kong-Request-Id', requestId],
+  ];
+  const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  connection.socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`, 'latin1');
+  connection.linger();
+  unread(requestId, problem, connection);
+}
+
+const noTunnels: RequestProblem = { status: 405, message: 'Method not allowed', refusal: 'method_not_allowed' };
+
+/** `undefined`: nobody is there to be answered. */
+function problemOf({ code = '' }: NodeJS.ErrnoException): RequestProblem | undefined {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return headTooLarge;
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return { status: 413, message: 'Payload too large', refusal: 'bad_request' };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, message: 'Request timeout', refusal: 'head_timeout' };
+    case 'HPE_INVALID_EOF_STATE':
+      return undefined;
+    default:
+      return code.startsWith('HPE_') ? badRequest : undefined;
+  }
+}
+
+// HTTP/2 -------------------------------------------------------------------------------------------------------------
+
+function http2Reader(sessions: Set<ServerHttp2Session>, options: ListenerOptions): (socket: Socket) => void {
+  const { limits, environment } = options;
+  const server = createHttp2({
+    Http2ServerRequest,
+    Http2ServerResponse: GateHttp2Response as never,
+    maxHeaderListPairs: 2000,
+    settings: {
+      maxConcurrentStreams: limits.streams,
+      maxHeaderListSize: limits.headSize,
+      initialWindowSize: 262_144,
+      enablePush: false,
+    },
+  });
+  const connections = new WeakMap<object, ClientConnection>();
+  let arriving: ClientConnection;
+  server.on('session', (session) => {
+    const connection = arriving;
+    connections.set(session, connection);
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
+    session.setTimeout(limits.idle);
+    session.on('timeout', () => {
+      if (connection.inFlight === 0) session.close();
+    });
+  });
+  const begin = (request: Http2ServerRequest, response: GateHttp2Response): void => {
+    const { session } = request.stream;
+    if (session !== undefined) new NodeIncoming(environment, connections.get(session)!, request, response).begin();
+  };
+  const typed = server as unknown as Http2Server<
+    typeof IncomingMessage,
+    typeof GateResponse,
+    typeof Http2ServerRequest,
+    typeof GateHttp2Response
+  >;
+  typed.on('request', begin);
+  typed.on('checkContinue', begin);
+  typed.on('checkExpectation', begin);
+  return (socket) => {
+    arriving = new ClientConnection(socket, options.trusts);
+    server.emit('connection', socket);
+  };
+}

@@ -1,0 +1,685 @@
+/**
+ * A request that node:http or node:http2 has read. node:http decides what is a message at all (llhttp, strict); this
+ * file decides what of that the gate takes, since two readings of one request are how requests are smuggled.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { Readable, Writable } from 'node:stream';
+import {
+  type HeaderEdits,
+  noHeaderEdits,
+  removeHeader as removeFrom,
+  setHeader as setIn,
+} from '../../../src/gateway/header-hygiene.ts';
+import type { Exchange, Handover, ResponseHead } from '../../../src/gateway/plugin.ts';
+import type { MaybePromise } from '../../../src/ports/maybe-promise.ts';
+import {
+  type BodyReceiver,
+  BodyTimeout,
+  ClientGone,
+  type Incoming,
+  type IncomingObserver,
+  type RequestProblem,
+} from '../incoming.ts';
+import { newRequestId } from '../request-id.ts';
+import type { ClientConnection, Turn } from './connection.ts';
+import type { GateHttp2Response, GateResponse } from './responses.ts';
+
+/** What all requests of a listener have in common. */
+export interface ListenerEnvironment {
+  /** What is to be done with a request. */
+  readonly begin: (incoming: Incoming) => void;
+  /** Serves what a plugin hands over; a failure of it is answered here. */
+  readonly serveEndpoint: ServeEndpoint;
+  readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
+  /** Milliseconds between two pieces of a body, and until a client has taken what was sent to it. */
+  readonly clientBody: number;
+  readonly clientSend: number;
+  /** Whether answers are to end their connections, since the gate is going to stop. */
+  readonly isDraining: () => boolean;
+}
+
+export type ServeEndpoint = (
+  handover: Handover,
+  exchange: Exchange,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => PromiseLike<void> | void;
+
+export class NodeIncoming implements Incoming, Turn {
+  readonly requestId = newRequestId();
+  readonly startedAt = performance.now();
+  readonly method: string;
+  readonly target: string;
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  readonly rawHeaders: readonly string[];
+  problem: RequestProblem | undefined;
+  readonly upgrade: string | undefined;
+  upstreamTarget = '';
+  edits: HeaderEdits | undefined;
+  wholeBody: Uint8Array | undefined;
+  isOver = false;
+  bytesReceived = 0;
+  bytesSent = 0;
+  readonly #environment: ListenerEnvironment;
+  readonly #connection: ClientConnection;
+  readonly #request: IncomingMessage | Http2ServerRequest;
+  readonly #response: GateResponse | GateHttp2Response;
+  /** As the client framed it. */
+  readonly #body: number | 'chunked' | 'none';
+  readonly #expectsContinue: boolean;
+  #observer: IncomingObserver | undefined;
+  #handedOver = false;
+  #listensToDrain = false;
+  // The body, as far as it was read
+  #flow: 'still' | 'flowing' | 'ended' | 'discarded' = 'still';
+  #receiver: BodyReceiver | undefined;
+  #reading: Reading | undefined;
+  #pieces: Buffer[] = [];
+  #read = 0;
+
+  constructor(
+    environment: ListenerEnvironment,
+    connection: ClientConnection,
+    request: IncomingMessage | Http2ServerRequest,
+    response: GateResponse | GateHttp2Response,
+  ) {
+    this.#environment = environment;
+    this.#connection = connection;
+    this.#request = request;
+    this.#response = response;
+    response.incoming = this;
+    this.method = request.method!;
+    const message = 'stream' in request ? examineHttp2(request) : examineHttp1(request);
+    this.target = message.target;
+    this.httpVersion = message.httpVersion;
+    this.rawHeaders = message.rawHeaders;
+    this.problem = message.problem;
+    this.upgrade = message.upgrade;
+    this.#body = message.body;
+    this.#expectsContinue = message.expectsContinue;
+    connection.inFlight++;
+    response.on('close', whenClosed);
+  }
+
+  // The connection ---------------------------------------------------------------------------------------------
+
+  get scheme(): 'http' | 'https' {
+    return this.#connection.scheme;
+  }
+
+  get localPort(): number {
+    return this.#connection.localPort;
+  }
+
+  get peer(): string {
+    return this.#connection.peer;
+  }
+
+  get peerTrusted(): boolean {
+    return this.#connection.peerTrusted;
+  }
+
+  get sni(): string | undefined {
+    return this.#connection.sni;
+  }
+
+  observe(observer: IncomingObserver): void {
+    this.#observer = observer;
+  }
+
+  begin(): void {
+    this.#environment.begin(this);
+  }
+
+  closed(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#connection.inFlight--;
+    const reading = this.#reading;
+    this.#reading = undefined;
+    clearTimeout(reading?.timer);
+    this.#receiver = undefined;
+    this.#observer?.over();
+    reading?.reject(new ClientGone());
+    this.#connection.next(this);
+  }
+
+  /** The rest of this message cannot be read. */
+  broken(problem: RequestProblem): void {
+    this.#connection.closing = true;
+    this.#receiver = undefined;
+    // Where its turn has not come yet, it is answered then.
+    this.problem = problem;
+    this.#observer?.broken(problem);
+  }
+
+  get hasArrived(): boolean {
+    return this.#request.complete;
+  }
+
+  // The head ---------------------------------------------------------------------------------------------------
+
+  header(name: string): string | undefined {
+    const { rawHeaders } = this;
+    let found: string | undefined;
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      const each = rawHeaders[i]!;
+      if (each.length !== name.length || each.toLowerCase() !== name) continue;
+      found = found === undefined ? rawHeaders[i + 1]! : `${found}, ${rawHeaders[i + 1]}`;
+    }
+    return found;
+  }
+
+  headerValues(name: string): readonly string[] {
+    const { rawHeaders } = this;
+    const values: string[] = [];
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      if (rawHeaders[i]!.length === name.length && rawHeaders[i]!.toLowerCase() === name)
+        values.push(rawHeaders[i + 1]!);
+    }
+    return values;
+  }
+
+  setHeader(name: string, value: string): void {
+    this.edits ??= noHeaderEdits();
+    setIn(this.edits, name, value);
+  }
+
+  removeHeader(name: string): void {
+    this.edits ??= noHeaderEdits();
+    removeFrom(this.edits, name);
+  }
+
+  replaceTarget(target: string): void {
+    // What would end the request line must not get into it, whoever it came from.
+    if (!/^\/[\x21-\x7e\x80-\xff]*$/.test(target)) throw new TypeError('not a request-target');
+    this.upstreamTarget = target;
+  }
+
+  // The body ---------------------------------------------------------------------------------------------------
+
+  get upstreamBody(): number | 'chunked' | 'none' {
+    if (this.wholeBody === undefined) return this.#body;
+    return this.#body === 'none' && this.wholeBody.length === 0 ? 'none' : this.wholeBody.length;
+  }
+
+  readBody(limit: number): MaybePromise<Uint8Array | undefined> {
+    if (this.wholeBody !== undefined) return this.wholeBody.length <= limit ? this.wholeBody : undefined;
+    if (this.#body === 'none' || this.#body === 0) {
+      this.wholeBody = new Uint8Array(0);
+      return this.wholeBody;
+    }
+    if (this.#read > limit || (this.#body !== 'chunked' && this.#body > limit)) return undefined;
+    if (this.#reading !== undefined) throw new Error('the body is being read already');
+    return new Promise((resolve, reject) => {
+      const { clientBody } = this.#environment;
+      const timer =
+        clientBody > 0
+          ? setTimeout(() => this.#stopReading()?.reject(new BodyTimeout()), clientBody).unref()
+          : undefined;
+      this.#reading = { limit, resolve, reject, timer };
+      this.#start();
+    });
+  }
+
+  replaceBody(body: Uint8Array): void {
+    if (this.wholeBody === undefined) throw new Error('a body can be replaced after it was read as a whole');
+    this.wholeBody = body;
+  }
+
+  sendBody(receiver: BodyReceiver): void {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#receiver = receiver;
+    for (const piece of pieces) receiver.bodyReceived(piece);
+    if (this.#flow === 'ended') receiver.bodyEnded();
+    else this.#start();
+  }
+
+  pauseBody(): void {
+    this.#request.pause();
+  }
+
+  resumeBody(): void {
+    this.#request.resume();
+  }
+
+  #start(): void {
+    const request: Readable = this.#request;
+    if (this.#flow === 'flowing') {
+      request.resume();
+      return;
+    }
+    this.#flow = 'flowing';
+    // "The 100 (Continue) status code indicates that the initial part of a request has been received and has not yet been
+    // rejected by the server." (RFC 9110 §15.2.1) Only here is that so.
+    if (this.#expectsContinue) this.#response.writeContinue();
+    request.on('data', (piece: Buffer) => this.#received(piece));
+    request.on('end', () => this.#ended());
+  }
+
+  #received(piece: Buffer): void {
+    this.bytesReceived += piece.length;
+    const reading = this.#reading;
+    if (reading !== undefined) {
+      this.#pieces.push(piece);
+      this.#read += piece.length;
+      reading.timer?.refresh();
+      if (this.#read > reading.limit) {
+        this.#request.pause();
+        this.#stopReading()?.resolve(undefined);
+      }
+    } else if (this.#receiver !== undefined) this.#receiver.bodyReceived(piece);
+    else if (this.#flow !== 'discarded') this.#pieces.push(piece);
+  }
+
+  #ended(): void {
+    // node:http2 ends a body that was cut off like one that was not.
+    if (this.#flow === 'discarded' || this.isOver) return;
+    if (this.#body !== 'chunked' && this.bytesReceived !== this.#body) {
+      this.broken(badRequest);
+      return;
+    }
+    this.#flow = 'ended';
+    const reading = this.#stopReading();
+    if (reading !== undefined) {
+      this.wholeBody = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.#read);
+      this.#pieces = [];
+      reading.resolve(this.wholeBody);
+    } else this.#receiver?.bodyEnded();
+  }
+
+  #stopReading(): Reading | undefined {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    clearTimeout(reading?.timer);
+    return reading;
+  }
+
+  // The answer -------------------------------------------------------------------------------------------------
+
+  get isAnswered(): boolean {
+    return this.#handedOver || this.#response.headersSent;
+  }
+
+  inform(_status: number, fields: readonly string[]): void {
+    // HTTP/1.0 knows no interim answers (RFC 9110 §15.2).
+    if (this.httpVersion === '1.0') return;
+    const links: string[] = [];
+    for (let i = 0; i < fields.length; i += 2) if (fields[i]!.toLowerCase() === 'link') links.push(fields[i + 1]!);
+    if (links.length > 0 && links.every((link) => earlyHint.test(link)))
+      this.#response.writeEarlyHints({ link: links });
+  }
+
+  answer(status: number, reason: string, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void {
+    if (status === 204 || status === 304 || status < 200) {
+      this.answerBodiless(status, reason, fields, -1);
+      return;
+    }
+    // One text of octets: the head is written together with the body, in one piece.
+    const octets = encoding === 'latin1' || isAscii(body) ? body : Buffer.from(body, 'utf8').toString('latin1');
+    this.#head(status, reason, fields, octets.length);
+    if (this.method === 'HEAD') this.#response.end();
+    else {
+      this.bytesSent = octets.length;
+      this.#response.end(octets, 'latin1');
+    }
+    this.#sent();
+  }
+
+  answerBodiless(status: number, reason: string, fields: string[], length: number): void {
+    this.#head(status, reason, fields, status === 204 || status < 200 ? -1 : length);
+    this.#response.end();
+    this.#sent();
+  }
+
+  beginAnswer(status: number, reason: string, fields: string[], length: number): void {
+    this.#head(status, reason, fields, length);
+    // What comes right behind the head goes with it; if nothing does, the head goes alone.
+    if (!('stream' in this.#response)) process.nextTick(flush, this.#response);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.bytesSent += bytes.length;
+    const response: Writable = this.#response;
+    if (response.write(bytes)) return true;
+    if (!this.#listensToDrain) {
+      this.#listensToDrain = true;
+      response.on('drain', () => this.#observer?.drained());
+    }
+    return false;
+  }
+
+  end(trailers: readonly string[]): void {
+    if (trailers.length > 0) {
+      const byName: Record<string, string> = Object.create(null);
+      for (let i = 0; i < trailers.length; i += 2) {
+        const name = trailers[i]!.toLowerCase();
+        byName[name] = byName[name] === undefined ? trailers[i + 1]! : `${byName[name]}, ${trailers[i + 1]}`;
+      }
+      this.#response.addTrailers(byName);
+    }
+    this.#response.end();
+    this.#sent();
+  }
+
+  abort(): void {
+    const response = this.#response;
+    if ('stream' in response) {
+      response.stream.close(internalError);
+      return;
+    }
+    this.#connection.closing = true;
+    const { socket } = this.#connection;
+    // Where the end of the connection is the end of the answer, only a reset tells that it was cut off.
+    if (this.httpVersion === '1.0' && this.scheme === 'http') socket.resetAndDestroy();
+    else socket.destroy();
+  }
+
+  handOver(handover: Handover, exchange: Exchange, heading: (head: ResponseHead) => boolean): void {
+    this.#handedOver = true;
+    const response = this.#response;
+    response.heading = heading;
+    if (this.#expectsContinue) response.writeContinue();
+    if (this.#mustClose() && !('stream' in response)) response.setHeader('Connection', 'close');
+    const failed = (error: unknown): void => {
+      this.#environment.failed(error, { requestId: this.requestId, routeId: exchange.routeId });
+      if (response.headersSent) this.abort();
+      else if (!this.isOver) {
+        response.statusCode = 500;
+        response.setHeader('Content-Type', 'application/json; charset=utf-8');
+        response.end(JSON.stringify({ message: 'An unexpected error occurred', request_id: this.requestId }));
+      }
+    };
+    try {
+      const { serveEndpoint } = this.#environment;
+      const serving = serveEndpoint(handover, exchange, this.#request as IncomingMessage, response as GateResponse);
+      Promise.resolve(serving).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** An endpoint of ours has written its head. */
+  noteAnswer(length: number): void {
+    this.bytesReceived = typeof this.#body === 'number' ? this.#body : 0;
+    this.bytesSent = this.method === 'HEAD' ? 0 : length;
+  }
+
+  #head(status: number, reason: string, fields: string[], length: number): void {
+    const response = this.#response;
+    if ('stream' in response) {
+      if (length !== -1) fields.push('content-length', String(length));
+      response.writeHead(status, fields as unknown as Record<string, string>);
+      return;
+    }
+    const closes = this.#mustClose();
+    if (closes) {
+      fields.push('Connection', 'close');
+      this.#connection.closing = true;
+    }
+    const chunks = length === -1 && this.httpVersion === '1.1' && this.method !== 'HEAD' && hasBody(status);
+    if (!chunks) withoutTrailer(fields);
+    // Last: node:http reads Content-Disposition anew once it knows a length, and garbles it.
+    if (length !== -1) fields.push('Content-Length', String(length));
+    if (reason === '') response.writeHead(status, fields);
+    else response.writeHead(status, reason, fields);
+    // node:http calls this when the last answer is out.
+    if (closes) this.#connection.socket.destroySoon = () => this.#connection.linger();
+  }
+
+  /** Everything was written. What is left of the request is read away, or the connection ends. */
+  #sent(): void {
+    this.#receiver = undefined;
+    this.#pieces = [];
+    if (this.#flow === 'flowing') {
+      this.#flow = 'discarded';
+      this.#request.resume();
+    }
+    // "the server MAY request that the client abort transmission of a request without error by sending a RST_STREAM with
+    // an error code of NO_ERROR after sending a complete response" (RFC 9113 §8.1)
+    if ('stream' in this.#response && this.#flow !== 'ended' && this.#body !== 'none')
+      this.#response.stream.close(noError);
+    const { clientSend } = this.#environment;
+    if (clientSend === 0 || this.#response.writableLength === 0) return;
+    // The client has not taken it all. It may take its time, but not stand still.
+    if ('stream' in this.#response) {
+      const { stream } = this.#response;
+      stream.setTimeout(clientSend, () => stream.close(cancelled));
+    } else this.#connection.socket.setTimeout(clientSend);
+  }
+
+  /** Whether the connection cannot or must not carry another request after this answer. */
+  #mustClose(): boolean {
+    if (this.problem !== undefined || this.#connection.closing || this.#environment.isDraining()) return true;
+    if (this.#body === 'none' || this.#body === 0 || this.#flow === 'ended' || this.#request.complete) return false;
+    // A small rest is sooner read away than a new connection made.
+    return this.#body === 'chunked' || this.#body - this.bytesReceived > smallRest;
+  }
+}
+
+interface Reading {
+  readonly limit: number;
+  readonly resolve: (body: Uint8Array | undefined) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout | undefined;
+}
+
+const smallRest = 65_536;
+/** Error codes of RFC 9113 §7. */
+const noError = 0;
+const internalError = 2;
+const cancelled = 8;
+const earlyHint = /^<[^>]*>(?:\s*;\s*[^;"\s]+(?:=(?:"[^"]*"|[^;"\s]*))?)*$/;
+
+function whenClosed(this: GateResponse | GateHttp2Response): void {
+  this.incoming?.closed();
+}
+
+function flush(response: GateResponse): void {
+  if (!response.writableEnded && !response.destroyed) response.flushHeaders();
+}
+
+function hasBody(status: number): boolean {
+  return status !== 204 && status !== 304 && status >= 200;
+}
+
+/** Says which trailers come, where none can. */
+function withoutTrailer(fields: string[]): void {
+  for (let i = fields.length - 2; i >= 0; i -= 2) {
+    if (fields[i]!.length === 7 && fields[i]!.toLowerCase() === 'trailer') fields.splice(i, 2);
+  }
+}
+
+function isAscii(text: string): boolean {
+  return /^[\x00-\x7f]*$/.test(text);
+}
+
+// What of that which node:http reads is taken ------------------------------------------------------------------------
+
+interface Message {
+  readonly target: string;
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  readonly rawHeaders: readonly string[];
+  readonly body: number | 'chunked' | 'none';
+  readonly expectsContinue: boolean;
+  readonly upgrade: string | undefined;
+  readonly problem: RequestProblem | undefined;
+}
+
+export const badRequest: RequestProblem = { status: 400, message: 'Bad request', refusal: 'bad_request' };
+const mostFields = 1000;
+
+function examineHttp1(request: IncomingMessage): Message {
+  const { rawHeaders } = request;
+  const httpVersion = request.httpVersionMinor === 0 ? '1.0' : '1.1';
+  let target = request.url!;
+  let problem: RequestProblem | undefined;
+  let hosts = 0;
+  let hostAt = -1;
+  let authorizations = 0;
+  let codings = 0;
+  let lengths = 0;
+  let length = 0;
+  let expect = '';
+  let upgrade = '';
+  let connection = '';
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    switch (name.length) {
+      case 4:
+        if (name.toLowerCase() === 'host') {
+          hosts++;
+          hostAt = i + 1;
+        }
+        break;
+      case 6:
+        if (name.toLowerCase() === 'expect') expect = rawHeaders[i + 1]!.toLowerCase();
+        break;
+      case 7:
+        if (name.toLowerCase() === 'upgrade') upgrade = rawHeaders[i + 1]!.toLowerCase();
+        break;
+      case 10:
+        if (name.toLowerCase() === 'connection') connection = `${connection},${rawHeaders[i + 1]!.toLowerCase()}`;
+        break;
+      case 13:
+        if (name.toLowerCase() === 'authorization') authorizations++;
+        break;
+      case 14:
+        if (name.toLowerCase() === 'content-length') {
+          lengths++;
+          if (/^\d{1,15}$/.test(rawHeaders[i + 1]!)) length = Number(rawHeaders[i + 1]);
+          else problem = badRequest;
+        }
+        break;
+      case 17:
+        if (name.toLowerCase() === 'transfer-encoding') {
+          codings++;
+          // A coding that we do not undo would be gone after this hop, and the body another one.
+          if (rawHeaders[i + 1]!.toLowerCase() !== 'chunked') problem = badRequest;
+        }
+    }
+  }
+  let headers = rawHeaders;
+  if (!target.startsWith('/')) {
+    // "When an origin server receives a request with an absolute-form of request-target, the origin server MUST ignore
+    // the received Host header field (if any) and instead use the host information of the request-target."
+    // (RFC 9112 §3.2.2)
+    const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target);
+    if (absolute === null) problem = badRequest;
+    else {
+      target = absolute[2]!.startsWith('/') ? absolute[2]! : `/${absolute[2]}`;
+      headers = [...rawHeaders];
+      if (hosts === 1) headers[hostAt] = absolute[1]!;
+      else if (hosts === 0) {
+        hostAt = headers.push('Host', absolute[1]!) - 1;
+        hosts = 1;
+      }
+    }
+  }
+  // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header
+  // field and to any request message that contains more than one Host header field line or a Host header field with an
+  // invalid field value." (RFC 9112 §3.2)
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) problem = badRequest;
+  else if (hosts === 1 && !host.test(headers[hostAt]!)) problem = badRequest;
+  // Of two credentials one would be looked at and the other perhaps believed (Kong: the same answer).
+  if (authorizations > 1) problem = badRequest;
+  // "A sender MUST NOT send a Content-Length header field in any message that contains a Transfer-Encoding header field"
+  // (RFC 9112 §6.2); and HTTP/1.0 has no codings (§6.1).
+  if (codings > 1 || lengths > 1 || (codings > 0 && (lengths > 0 || httpVersion === '1.0'))) problem = badRequest;
+  if (!requestTarget.test(target)) problem = badRequest;
+  if (rawHeaders.length > mostFields * 2) problem = headTooLarge;
+  problem ??= commonProblem(request.method!);
+  if (expect !== '' && expect !== '100-continue') problem ??= expectationFailed;
+  return {
+    target,
+    httpVersion,
+    rawHeaders: headers,
+    body: codings > 0 ? 'chunked' : lengths > 0 ? length : 'none',
+    expectsContinue: expect === '100-continue' && httpVersion === '1.1',
+    upgrade: upgrade === 'websocket' && /[,\s]upgrade\s*(?:,|$)/.test(connection) ? upgrade : undefined,
+    problem,
+  };
+}
+
+function examineHttp2(request: Http2ServerRequest): Message {
+  const rawHeaders: string[] = [];
+  const received = request.rawHeaders;
+  const target = request.url ?? '';
+  let problem: RequestProblem | undefined;
+  let authority: string | undefined;
+  let hostName: string | undefined;
+  let cookieAt = -1;
+  let authorizations = 0;
+  let lengths = 0;
+  let length = 0;
+  let expect = '';
+  for (let i = 0; i < received.length; i += 2) {
+    const name = received[i]!;
+    const value = received[i + 1]!;
+    if (name.charCodeAt(0) === 0x3a) {
+      if (name === ':authority') authority = value;
+      continue;
+    }
+    // Behind us it is HTTP/1.1, where these would end a line (RFC 9113 §8.2.1).
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) problem = badRequest;
+    if (name === 'host') {
+      if (hostName !== undefined) problem = badRequest;
+      hostName = value;
+      continue;
+    }
+    if (name === 'cookie') {
+      // "If there are multiple Cookie header fields after decompression, these MUST be concatenated into a single octet
+      // string using the two-octet delimiter of 0x3b, 0x20" (RFC 9113 §8.2.3)
+      if (cookieAt === -1) cookieAt = rawHeaders.push(name, value) - 1;
+      else rawHeaders[cookieAt] += `; ${value}`;
+      continue;
+    }
+    if (name === 'authorization') authorizations++;
+    else if (name === 'expect') expect = value.toLowerCase();
+    else if (name === 'content-length') {
+      lengths++;
+      if (/^\d{1,15}$/.test(value)) length = Number(value);
+      else problem = badRequest;
+    } else if (name === 'transfer-encoding') problem = badRequest;
+    rawHeaders.push(name, value);
+  }
+  // "A client that generates HTTP/2 requests directly MUST NOT generate a request with a Host header field that differs
+  // from the ":authority" pseudo-header field." (RFC 9113 §8.3.1)
+  if (authority !== undefined && hostName !== undefined && authority !== hostName) problem = badRequest;
+  const said = authority ?? hostName;
+  if (said === undefined || !host.test(said)) problem = badRequest;
+  else rawHeaders.push('host', said);
+  if (authorizations > 1 || lengths > 1 || !requestTarget.test(target)) problem = badRequest;
+  if (received.length > mostFields * 2) problem = headTooLarge;
+  problem ??= commonProblem(request.method);
+  if (expect !== '' && expect !== '100-continue') problem ??= expectationFailed;
+  const isEnded = request.stream.endAfterHeaders;
+  return {
+    target,
+    httpVersion: '2',
+    rawHeaders,
+    body: lengths > 0 ? length : isEnded ? 'none' : 'chunked',
+    expectsContinue: expect === '100-continue',
+    upgrade: undefined,
+    problem,
+  };
+}
+
+function commonProblem(method: string): RequestProblem | undefined {
+  // An echo of what the gate adds on its way (Kong's nginx, token/methods-and-paths).
+  return method === 'TRACE' ? { status: 405, message: 'Method not allowed', refusal: 'method_not_allowed' } : undefined;
+}
+
+export const headTooLarge: RequestProblem = {
+  status: 431,
+  message: 'Request header or cookie too large',
+  refusal: 'head_too_large',
+};
+const expectationFailed: RequestProblem = { status: 417, message: 'Expectation failed', refusal: 'expectation_failed' };
+
+/** uri-host [ ":" port ] (RFC 9110 §7.2), without the percent-encoding that nobody uses for hosts and everybody reads differently. */
+const host = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+/** Octets beyond ASCII are not allowed there, but sent by many; the router encodes them. */
+const requestTarget = /^\/[\x21-\x7e\x80-\xff]*$/;

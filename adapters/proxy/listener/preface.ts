@@ -1,0 +1,29 @@
+/** Tells HTTP/2 with prior knowledge from HTTP/1.1 by the first bytes of a connection (RFC 9113 §3.4). */
+import type { Socket } from 'node:net';
+
+const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+
+/** Hands the connection over, with all its bytes; or ends it, if nothing comes within `milliseconds`. */
+export function lookForPreface(
+  socket: Socket,
+  milliseconds: number,
+  toHttp1: (socket: Socket) => void,
+  toHttp2: (socket: Socket) => void,
+): void {
+  let held: Buffer | undefined;
+  const giveUp = () => socket.destroy();
+  const look = () => {
+    const arrived = socket.read() as Buffer | null;
+    if (arrived === null) return;
+    held = held === undefined ? arrived : Buffer.concat([held, arrived]);
+    const begin = held.toString('latin1', 0, Math.min(held.length, preface.length));
+    if (begin.length < preface.length && preface.startsWith(begin)) return;
+    socket.off('readable', look).off('end', giveUp).off('timeout', giveUp);
+    socket.setTimeout(0);
+    socket.unshift(held);
+    if (begin === preface) toHttp2(socket);
+    else toHttp1(socket);
+  };
+  socket.setTimeout(milliseconds);
+  socket.on('readable', look).on('end', giveUp).on('timeout', giveUp);
+}

@@ -1,0 +1,95 @@
+/**
+ * node:http's responses, with a place for the exchange they belong to, and one for what is to be done to the head of an
+ * answer that one of our own endpoints writes: plugins see that head too.
+ */
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { wireValue } from '../../../src/gateway/header-hygiene.ts';
+import type { ResponseHead } from '../../../src/gateway/plugin.ts';
+import { isSettable } from '../response-head.ts';
+import type { NodeIncoming } from './node-incoming.ts';
+
+/** False: the head must not be sent. */
+export type Heading = (head: ResponseHead) => boolean;
+
+export class GateResponse extends ServerResponse<IncomingMessage> {
+  incoming: NodeIncoming | undefined;
+  heading: Heading | undefined;
+
+  override writeHead(status: number, reason?: unknown, headers?: unknown): this {
+    if (this.heading !== undefined) {
+      lead(this, status, typeof reason === 'string' ? headers : (headers ?? reason));
+      return typeof reason === 'string' ? super.writeHead(status, reason) : super.writeHead(status);
+    }
+    return super.writeHead(status, reason as string, headers as OutgoingHttpHeaders);
+  }
+}
+
+export class GateHttp2Response extends Http2ServerResponse<Http2ServerRequest> {
+  incoming: NodeIncoming | undefined;
+  heading: Heading | undefined;
+
+  override writeHead(status: number, reason?: unknown, headers?: unknown): this {
+    if (this.heading !== undefined) {
+      lead(this, status, typeof reason === 'string' ? headers : (headers ?? reason));
+      return super.writeHead(status);
+    }
+    return typeof reason === 'string'
+      ? super.writeHead(status, headers as OutgoingHttpHeaders)
+      : super.writeHead(status, (headers ?? reason) as OutgoingHttpHeaders);
+  }
+}
+
+/** Shows the head of an answer to the plugins, once, before it is written. */
+function lead(response: GateResponse | GateHttp2Response, status: number, headers: unknown): void {
+  const heading = response.heading!;
+  response.heading = undefined;
+  response.statusCode = status;
+  if (Array.isArray(headers)) {
+    const flat: unknown[] = headers.flat();
+    for (let i = 0; i < flat.length; i += 2) response.appendHeader(String(flat[i]), String(flat[i + 1]));
+  } else if (typeof headers === 'object' && headers !== null) {
+    for (const [name, value] of Object.entries(headers)) {
+      if (value !== undefined) response.setHeader(name, value as string | string[]);
+    }
+  }
+  if (!heading(new NodeResponseHead(response))) response.destroy();
+  response.incoming?.noteAnswer(Number(response.getHeader('content-length') ?? 0));
+}
+
+class NodeResponseHead implements ResponseHead {
+  readonly #response: GateResponse | GateHttp2Response;
+
+  constructor(response: GateResponse | GateHttp2Response) {
+    this.#response = response;
+  }
+
+  get status(): number {
+    return this.#response.statusCode;
+  }
+
+  header(name: string): string | undefined {
+    const value: unknown = this.#response.getHeader(name);
+    if (value === undefined) return undefined;
+    return Array.isArray(value) ? value.join(', ') : String(value);
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#check(name);
+    this.#response.setHeader(name, wireValue(value));
+  }
+
+  addHeader(name: string, value: string): void {
+    this.#check(name);
+    this.#response.appendHeader(name, wireValue(value));
+  }
+
+  removeHeader(name: string): void {
+    this.#check(name);
+    this.#response.removeHeader(name);
+  }
+
+  #check(name: string): void {
+    if (!isSettable(name)) throw new TypeError(`not a header that can be set on an answer: ${JSON.stringify(name)}`);
+  }
+}
