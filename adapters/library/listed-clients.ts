@@ -1,0 +1,90 @@
+/**
+ * Clients that a program lists in its own code, as records of the kind the stores hold (Kong's consumers and
+ * oauth2_credentials). Their ids are made of their names, so that a grant finds its client again after a restart.
+ */
+import { createHash } from 'node:crypto';
+import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
+import { InvalidOption, knownOptions } from './options.ts';
+import { consumersKind } from './records.ts';
+
+/** A client (RFC 6749 §2) as a program registers it. */
+export interface ListedClient {
+  /** The public name that the client sends as `client_id` (RFC 6749 §2.2). */
+  readonly clientId: string;
+  /**
+   * What a confidential client proves itself with (RFC 6749 §2.3.1): in the clear, or as the PHC string
+   * `$pbkdf2-sha512$i=…,l=…$salt$digest`. Without it the client is public: an app on a phone or in a browser.
+   */
+  readonly clientSecret?: string | undefined;
+  /** Where the browser may be sent with a code, to the letter (RFC 9700 §2.1). Needed for every grant that has a resource owner. */
+  readonly redirectUris?: readonly string[] | undefined;
+  /** For people: the consent page, the log. The `clientId` by default. */
+  readonly name?: string | undefined;
+  /** Who owns the client: the consumer's `username`. Clients of one owner share a consumer. The `clientId` by default. */
+  readonly owner?: string | undefined;
+}
+
+export function listedClients(clients: readonly ListedClient[]): Pick<EntityStore, 'get' | 'getBy'> {
+  if (!Array.isArray(clients)) throw new InvalidOption('clients', 'must be a list');
+  const consumers = new Map<string, Entity>();
+  const byId = new Map<string, Entity>();
+  const byClientId = new Map<string, Entity>();
+  for (const [index, client] of clients.entries()) {
+    const place = `clients[${index}]`;
+    check(place, client);
+    if (byClientId.has(client.clientId)) throw new InvalidOption(`${place}.clientId`, 'is listed twice');
+    const owner = client.owner ?? client.clientId;
+    const consumer: Entity = { id: idOf('consumer', owner), username: owner };
+    const row: Entity = {
+      id: idOf('client', client.clientId),
+      client_id: client.clientId,
+      name: client.name ?? client.clientId,
+      client_secret: client.clientSecret ?? null,
+      hash_secret: false,
+      client_type: client.clientSecret === undefined ? 'public' : 'confidential',
+      redirect_uris: client.redirectUris === undefined ? null : [...client.redirectUris],
+      consumer: { id: consumer.id },
+    };
+    consumers.set(consumer.id, consumer);
+    byId.set(row.id, row);
+    byClientId.set(client.clientId, row);
+  }
+  return {
+    get: (kind, id) => (kind.name === consumersKind.name ? consumers : byId).get(id),
+    getBy: (_kind, field, value) => (field === 'client_id' ? byClientId.get(value) : undefined),
+  };
+}
+
+function check(place: string, client: ListedClient): void {
+  knownOptions(place, client, ['clientId', 'clientSecret', 'redirectUris', 'name', 'owner']);
+  const { clientId, clientSecret, redirectUris, name, owner } = client;
+  // "client-id = *VSCHAR", "client-secret = *VSCHAR", "VSCHAR = %x20-7E" (RFC 6749 Appendix A)
+  for (const [option, value] of Object.entries({ clientId, clientSecret })) {
+    if (option === 'clientSecret' && value === undefined) continue;
+    if (typeof value !== 'string' || !/^[\x20-\x7e]+$/.test(value)) {
+      throw new InvalidOption(`${place}.${option}`, 'must be printable ASCII, at least one character');
+    }
+  }
+  for (const [option, value] of Object.entries({ name, owner })) {
+    if (value !== undefined && (typeof value !== 'string' || value === '')) {
+      throw new InvalidOption(`${place}.${option}`, 'must be a string that is not empty');
+    }
+  }
+  if (redirectUris === undefined) return;
+  if (!Array.isArray(redirectUris)) throw new InvalidOption(`${place}.redirectUris`, 'must be a list');
+  for (const uri of redirectUris) {
+    // "The redirection endpoint URI MUST be an absolute URI [...]. The endpoint URI MUST NOT include a fragment
+    // component." (RFC 6749 §3.1.2)
+    if (typeof uri !== 'string' || !URL.canParse(uri) || uri.includes('#')) {
+      throw new InvalidOption(`${place}.redirectUris`, `has one that is no absolute URI without fragment: ${uri}`);
+    }
+  }
+}
+
+/** A UUID made of a name (RFC 9562 §5.8). */
+function idOf(what: string, name: string): string {
+  const bytes = createHash('sha256').update(`portcullis ${what} ${name}`).digest().subarray(0, 16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}

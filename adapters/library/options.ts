@@ -1,0 +1,80 @@
+/** What `createGate` and the transports' options have in common: a wrong or misspelt one stops the start, and says which. */
+import { isScopeToken, type Scope } from '../../src/oauth/scope.ts';
+import { nearest } from '../configuration/suggestion.ts';
+
+/** An option of the library has a value that cannot be, or a name that means nothing. Always a bug of the program, never of a caller. */
+export class InvalidOption extends TypeError {
+  override readonly name = 'InvalidOption';
+  /** The name of the option, with its place: `clients[0].redirectUris`. */
+  readonly option: string;
+  constructor(option: string, problem: string) {
+    super(`${option} ${problem}`);
+    this.option = option;
+  }
+}
+
+/** Refuses what is no object, and every name that is not among `known`. */
+export function knownOptions(of: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidOption(of, 'must be an object');
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const meant = nearest(name, known);
+    throw new InvalidOption(
+      name,
+      `is not an option of ${of}${meant === undefined ? `; there are ${known.join(', ')}` : `; did you mean ${meant}?`}`,
+    );
+  }
+}
+
+/** A list of scope tokens (RFC 6749 §3.3). */
+export function scopesOption(name: string, value: unknown): Scope {
+  if (typeof value === 'string')
+    throw new InvalidOption(name, `must be a list: ['${value.split(/\s+/).join("', '")}']`);
+  if (!Array.isArray(value)) throw new InvalidOption(name, 'must be a list of scope tokens');
+  const wrong = value.find((token) => typeof token !== 'string' || !isScopeToken(token));
+  if (wrong !== undefined) {
+    throw new InvalidOption(name, `has a scope token that RFC 6749 §3.3 does not allow: ${JSON.stringify(wrong)}`);
+  }
+  return [...new Set(value as readonly string[])];
+}
+
+/** The name of a service, as an audience of tokens. */
+export function audienceOption(name: string, value: unknown): string {
+  if (typeof value !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(value)) {
+    throw new InvalidOption(name, 'must be the name of a service: 1 to 200 printable ASCII characters without blanks');
+  }
+  return value;
+}
+
+export function booleanOption(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new InvalidOption(name, 'must be true or false');
+  return value;
+}
+
+/** Whole seconds, as milliseconds. */
+export function secondsOption(name: string, value: unknown, least: number, most: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+    throw new InvalidOption(name, `must be a whole number of seconds from ${least} to ${most}`);
+  }
+  return value * 1000;
+}
+
+/** What a resource asks of an access token. */
+export interface Requirement {
+  /** The scope tokens that the token must have been granted, all of them. None by default. */
+  readonly scopes?: readonly string[] | undefined;
+  /** The service that the token must have been issued for. The gate's own by default. */
+  readonly audience?: string | undefined;
+}
+
+export const requirementOptions = ['scopes', 'audience'] as const;
+
+/** The same requirement, looked at once, so that a mistake shows at the start and not at the first request. */
+export function readRequirement({ scopes, audience }: Requirement): Requirement {
+  return {
+    scopes: scopes === undefined ? [] : scopesOption('scopes', scopes),
+    audience: audience === undefined ? undefined : audienceOption('audience', audience),
+  };
+}

@@ -1,0 +1,49 @@
+/** Clients, and whom a token stands for, out of the records of a store. */
+import { consumers } from '../../src/gateway/entities/consumers.ts';
+import { oauth2Credentials } from '../../src/gateway/entities/oauth2-credentials.ts';
+import { kindOf } from '../../src/gateway/schema/kind.ts';
+import type { Announcements } from '../../src/ports/announcements.ts';
+import type { Bearers } from '../../src/ports/bearers.ts';
+import type { Clients } from '../../src/ports/clients.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { EntityStore } from '../../src/ports/entity-store.ts';
+import type { Grants } from '../../src/ports/grants.ts';
+import { readPhc, secretHashes } from '../crypto/secret-hash.ts';
+import { rememberedBearers } from '../records/bearers.ts';
+import { registeredClients } from '../records/clients.ts';
+import { limitedClients } from '../records/failed-attempts.ts';
+
+export const clientsKind = kindOf(oauth2Credentials);
+export const consumersKind = kindOf(consumers);
+
+export function readRecords(
+  records: Pick<EntityStore, 'get' | 'getBy'>,
+  grants: Grants,
+  announcements: Announcements | undefined,
+  clock: Clock,
+): { readonly clients: Clients; readonly bearers: Bearers } {
+  const hashes = secretHashes();
+  const proofs = { isHashed: (text: string) => readPhc(text) !== undefined, verify: hashes.verify };
+  const clients = limitedClients(registeredClients(records, clientsKind, proofs), clock);
+  const bearers = rememberedBearers(
+    { grants, store: records, clock },
+    { clients: clientsKind, consumers: consumersKind },
+  );
+  if (announcements === undefined) return { clients, bearers: forgetful(bearers) };
+  announcements.subscribe((announcement) => {
+    bearers.apply(announcement);
+    if (announcement.announces === 'entityChanged') hashes.forget(announcement.id);
+    else if (announcement.announces === 'everythingChanged') hashes.forgetAll();
+  });
+  return { clients, bearers };
+}
+
+/** Where nobody says what has changed, nothing may be remembered. */
+function forgetful(bearers: ReturnType<typeof rememberedBearers>): Bearers {
+  return {
+    find(accessToken) {
+      bearers.apply({ announces: 'everythingChanged' });
+      return bearers.find(accessToken);
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/** The public names of the core: what a program sees of it, and what an adapter of its own is written against. */
+export type { AuthorizationServer } from './authorization-server.ts';
+export type { Ports } from './driver/perform.ts';
+export type { Client, ClientAuthentication, Consumer, EpochMilliseconds } from './oauth/client.ts';
+export type { Audience, Issuer } from './oauth/issuer.ts';
+export type { Profile } from './oauth/profile.ts';
+export { type Refusal, type RefusalReason, refusals } from './oauth/refusals.ts';
+export type { Scope } from './oauth/scope.ts';
+export type { AuthorizationCode, Bearer, Grant, TokenPair } from './oauth/tokens.ts';
+export type { Announcement, Announcements } from './ports/announcements.ts';
+export {
+  type AuthorizationCodes,
+  type Binding,
+  judgeRedemption,
+  type Redemption,
+  type RedemptionAttempt,
+  type Spent,
+} from './ports/authorization-codes.ts';
+export type { Bearers } from './ports/bearers.ts';
+export type { ClientProof, Clients } from './ports/clients.ts';
+export type { Clock } from './ports/clock.ts';
+export type { Entity, EntityKind, EntityStore, Json } from './ports/entity-store.ts';
+export type { Entropy, Successors } from './ports/entropy.ts';
+export {
+  afterRotation,
+  type FoundRefreshToken,
+  type GrantPage,
+  type GrantQuery,
+  type Grants,
+  hintOf,
+  judgeRotation,
+  type KeptGrant,
+  type Rotation,
+  type RotationAttempt,
+  recordDiesAt,
+  type SpentRefreshToken,
+} from './ports/grants.ts';
+export type { MaybePromise } from './ports/maybe-promise.ts';
+export { Unavailable } from './ports/unavailable.ts';
+export type { EndpointRequest, Reply } from './wire/reply.ts';
