@@ -240,7 +240,13 @@ export interface SettingProblem {
 }
 
 export type ConfigurationReading =
-  | { readonly ok: true; readonly configuration: Configuration; readonly warnings: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly configuration: Configuration;
+      /** What was set, wherever; the others have their defaults. */
+      readonly set: ReadonlySet<string>;
+      readonly warnings: readonly string[];
+    }
   | { readonly ok: false; readonly problems: readonly SettingProblem[]; readonly warnings: readonly string[] };
 
 /** The configuration, or everything that is wrong with it at once. Reads nothing but what it is handed. */
@@ -264,6 +270,7 @@ export function readConfiguration(
   return {
     ok: true,
     configuration: complete(parsed.data, directories),
+    set: new Set(given.keys()),
     warnings: [...warnings, ...remarks(parsed.data, given)],
   };
 }

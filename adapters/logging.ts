@@ -58,18 +58,28 @@ export function openLog({ level, secrets = [], to, readable }: LogOptions): Log 
 
 /** Blots secrets out of a line of JSON and leaves it JSON. A line without anything of the kind costs one search. */
 export function blotter(secrets: readonly string[]): (line: string) => string {
-  const known = secrets
-    .flatMap((secret) => [secret, encodeURIComponent(secret)])
-    .filter((secret, at, all) => secret !== '' && all.indexOf(secret) === at)
-    // A secret that holds another one goes first, or its rest would stay.
-    .sort((one, other) => other.length - one.length);
-  const inJson = known.map((secret) => JSON.stringify(secret).slice(1, -1));
-  const blotText = (text: string) =>
-    known.reduce((rest, secret) => rest.replaceAll(secret, blot), text.replace(tellingText, blot));
+  const inJson = spellings(secrets).map((secret) => JSON.stringify(secret).slice(1, -1));
+  const blotText = textBlotter(secrets);
   return (line) => {
     if (!suspect.test(line) && !inJson.some((secret) => line.includes(secret))) return line;
     return `${JSON.stringify(blotted(JSON.parse(line), blotText))}\n`;
   };
+}
+
+/** The same for a text of any kind: the message of an error that is printed. */
+export function textBlotter(secrets: readonly string[]): (text: string) => string {
+  const known = spellings(secrets);
+  return (text) => known.reduce((rest, secret) => rest.replaceAll(secret, blot), text.replace(tellingText, blot));
+}
+
+function spellings(secrets: readonly string[]): string[] {
+  return (
+    secrets
+      .flatMap((secret) => [secret, encodeURIComponent(secret)])
+      .filter((secret, at, all) => secret !== '' && all.indexOf(secret) === at)
+      // A secret that holds another one goes first, or its rest would stay.
+      .sort((one, other) => other.length - one.length)
+  );
 }
 
 const blot = '[redacted]';

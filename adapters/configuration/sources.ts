@@ -11,6 +11,8 @@ export interface SettingSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** A settings file, as YAML: `proxy_listen: 0.0.0.0:8000`. */
   readonly file?: { readonly path: string; readonly text: string };
+  /** By the names of the schema: what a command has in the place of our defaults. Everything else goes before it. */
+  readonly defaults?: Readonly<Record<string, string>>;
 }
 
 export interface Given {
@@ -27,7 +29,7 @@ interface Gathered {
 }
 
 export function gather(
-  { flags = {}, env = {}, file }: SettingSources,
+  { flags = {}, env = {}, file, defaults = {} }: SettingSources,
   shape: Readonly<Record<string, unknown>>,
   kongNames: ReadonlyMap<string, string>,
 ): Gathered {
@@ -45,6 +47,7 @@ export function gather(
     });
   };
 
+  for (const [name, text] of Object.entries(defaults)) given.set(name, { text, from: inFile(name) });
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('KONG_') || value === undefined || isServiceLink(variable, value)) continue;
     const name = kongNames.get(variable.slice('KONG_'.length));

@@ -1,0 +1,65 @@
+/** What `--help` prints. The settings are told by their schema. */
+import { defaultOf } from '../configuration/page.ts';
+import { inEnvironment, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
+import { descriptions, type SettingName, settings } from '../configuration.ts';
+import type { Paint } from './terminal.ts';
+import { version } from './version.ts';
+
+export const commands = ['start', 'demo', 'protect', 'help', 'version'] as const;
+
+export function overview({ bold, dim }: Paint): string {
+  return `${bold(`Portcullis ${version()}`)}  an OAuth 2.0 gate for HTTP, gRPC and WebSocket services
+
+  ${bold('portcullis demo')}                          see it work: a denied call, a token, an admitted call
+  ${bold('portcullis protect http://localhost:3000')} put your own service behind the gate
+  ${bold('portcullis start')}                         run the gate; the Admin API on port 8001 tells it what to guard
+
+${dim('portcullis COMMAND --help says more; portcullis --version tells the version.')}
+`;
+}
+
+export function helpFor(command: string, paint: Paint): string {
+  const { bold } = paint;
+  switch (command) {
+    case 'start':
+      return `${bold('portcullis start')} [--settings FILE] [--SETTING VALUE …]
+
+Runs the gate. Every setting can also stand in the environment or in a YAML file (--settings, ${settingsFileVariable});
+the command line comes first, then the environment, then the file.
+
+${settingsHelp(paint)}`;
+    case 'demo':
+      return `${bold('portcullis demo')} [--check]
+
+Opens a gate on free loopback ports in front of a small service, keeps everything in a temporary directory, and shows a
+denied call, how a client gets a token, and the admitted call. It stays up, so that you can try more; Ctrl-C ends it.
+
+  --check   make the three calls, say whether each was answered as it must be, and end (0: all were, 1: one was not)
+`;
+    case 'protect':
+      return `${bold('portcullis protect')} URL [--port PORT] [--new-client] [--SETTING VALUE …]
+
+Puts the service at URL behind the gate. The first time it registers a client and prints its secret, once; what it made
+is kept for the next time.
+
+  --port PORT    where the gate listens on loopback (8000); --proxy-listen says it in full
+  --new-client   register one more client, if the secret of the first one is lost
+
+Every setting of ${bold('portcullis start')} can be given as well.
+`;
+    default:
+      return overview(paint);
+  }
+}
+
+function settingsHelp({ bold, dim }: Paint): string {
+  return (Object.keys(settings.shape) as SettingName[])
+    .map((name) => {
+      const about = descriptions.get(settings.shape[name])!;
+      return `  ${bold(onCommandLine(name))}  ${dim(inEnvironment(name))}
+      ${about.title}: ${about.form}
+      ${dim(`default: ${defaultOf(name).replaceAll('`', '')}`)}
+`;
+    })
+    .join('');
+}

@@ -1,0 +1,80 @@
+/**
+ * The command `portcullis`: finds the command that is meant and says what is wrong with it if none is. bin/portcullis.js
+ * calls `runCommand` after it has seen that this Node can run us.
+ */
+import { type CommandForm, meant, readCommandLine } from './command-line.ts';
+import { demo } from './demo.ts';
+import { commands, helpFor, overview } from './help.ts';
+import { protect } from './protect.ts';
+import { settingFlags } from './settings.ts';
+import { start } from './start.ts';
+import { paintFor, type Terminal } from './terminal.ts';
+import { version } from './version.ts';
+
+/** Runs the command of this process and ends it. */
+export async function runCommand(): Promise<void> {
+  const terminal: Terminal = {
+    env: process.env,
+    out: process.stdout,
+    err: process.stderr,
+    stopped: () =>
+      new Promise((stop) => {
+        let asked = false;
+        const hear = () => {
+          // Whoever asks twice does not want to wait for the requests in flight.
+          if (asked) process.exit(1);
+          asked = true;
+          stop();
+        };
+        process.on('SIGINT', hear);
+        process.on('SIGTERM', hear);
+      }),
+    gate: async () => (await import('../composition-root.ts')).openGate,
+  };
+  // Nobody listens any more, as in `portcullis --help | head -1`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.exit(await main(process.argv.slice(2), terminal));
+}
+
+/** What the shell is told: 0 when all went well, 1 when it did not, 2 when the command or a setting was not understood. */
+export async function main(words: readonly string[], terminal: Terminal): Promise<number> {
+  const { out, err, env } = terminal;
+  const paint = paintFor(out, env);
+  const [command, ...rest] = words;
+  switch (command) {
+    case undefined:
+      out.write(overview(paint));
+      return 2;
+    case 'help':
+    case '--help':
+    case '-h':
+      out.write(helpFor(rest[0] ?? '', paint));
+      return 0;
+    case 'version':
+    case '--version':
+    case '-v':
+      out.write(`${version()}\n`);
+      return 0;
+  }
+  const form = Object.hasOwn(forms, command) ? forms[command as keyof typeof forms] : undefined;
+  if (form === undefined) {
+    err.write(`portcullis: there is no command ${JSON.stringify(command)}${meant(command, commands)}\n`);
+    return 2;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    out.write(helpFor(command, paint));
+    return 0;
+  }
+  const line = readCommandLine(rest, form);
+  if ('problem' in line) {
+    err.write(`portcullis ${command}: ${line.problem}\nportcullis ${command} --help says more.\n`);
+    return 2;
+  }
+  return form.run(line, terminal);
+}
+
+const forms = {
+  start: { run: start, flags: settingFlags, switches: [], positionals: [] },
+  demo: { run: demo, flags: [], switches: ['check'], positionals: [] },
+  protect: { run: protect, flags: [...settingFlags, 'port'], switches: ['new-client'], positionals: ['URL'] },
+} satisfies Readonly<Record<string, CommandForm & { readonly run: unknown }>>;

@@ -1,0 +1,39 @@
+/** The service that `portcullis demo` guards. It knows nothing of OAuth: it reads what the gate tells it of the caller. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface SampleService {
+  readonly url: string;
+  /** How many calls have come through. */
+  calls(): number;
+  close(): Promise<void>;
+}
+
+export async function sampleService(): Promise<SampleService> {
+  let calls = 0;
+  const server = createServer((request, response) => {
+    calls += 1;
+    const body = {
+      orders: [
+        { id: 1, item: 'iron hinge', quantity: 12 },
+        { id: 2, item: 'oak beam', quantity: 4 },
+      ],
+      calledBy: {
+        consumer: request.headers['x-consumer-username'],
+        client: request.headers['x-credential-identifier'],
+      },
+    };
+    response.setHeader('Content-Type', 'application/json');
+    response.end(`${JSON.stringify(body)}\n`);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls: () => calls,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}

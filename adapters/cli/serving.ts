@@ -1,0 +1,99 @@
+/** Runs a gate from its opening to its last request: what start, demo and protect have in common. */
+import { addressOf } from '../configuration/listen.ts';
+import { inEnvironment } from '../configuration/sources.ts';
+import type { Configuration } from '../configuration.ts';
+import { type Log, openLog, textBlotter } from '../logging.ts';
+import { type OpenGate, showsColours, type Terminal } from './terminal.ts';
+
+/** A log on the terminal's output: JSON, or lines for a reader where there is one. */
+export function logOn({ out, env }: Terminal, configuration: Configuration): Log {
+  return openLog({
+    level: configuration.logLevel,
+    secrets: secretsOf(configuration),
+    readable: out.isTTY === true ? { colours: showsColours(out, env) } : undefined,
+    to: out,
+  });
+}
+
+/**
+ * Opens the gate, lets `whenOpen` do its work, then waits until somebody stops it, and closes it. `whenOpen` may say
+ * that there is nothing to wait for. Tells what a shell is to be told: 0 after a stop; 1 if the gate could not be
+ * opened, or `whenOpen` failed.
+ */
+export async function serve(
+  configuration: Configuration,
+  log: Log,
+  terminal: Terminal,
+  whenOpen: (gate: OpenGate) => Promise<'stay' | 'done' | 'failed'>,
+): Promise<number> {
+  const stopped = terminal.stopped();
+  const blotted = textBlotter(secretsOf(configuration));
+  let gate: OpenGate;
+  try {
+    const openGate = await terminal.gate();
+    gate = await openGate(configuration, { log });
+  } catch (error) {
+    terminal.err.write(`portcullis: the gate cannot be opened: ${blotted(reasonOf(error, configuration))}\n`);
+    log.debug({ err: error }, 'not opened');
+    log.close();
+    return 1;
+  }
+  try {
+    const outcome = await whenOpen(gate);
+    if (outcome === 'stay') {
+      await stopped;
+      log.info('stopping: no new connections are taken, those in flight may finish');
+    }
+    return outcome === 'failed' ? 1 : 0;
+  } catch (error) {
+    terminal.err.write(`portcullis: ${blotted(error instanceof Error ? error.message : String(error))}\n`);
+    return 1;
+  } finally {
+    await gate.close();
+    log.close();
+  }
+}
+
+/** Where the gate can be called, in the order of the listeners. */
+export function addressesOf(gate: OpenGate): { readonly proxy: readonly string[]; readonly admin: readonly string[] } {
+  return {
+    proxy: gate.proxy.map((listener) => `${listener.ssl ? 'https' : 'http'}://${addressOf(listener)}`),
+    admin: gate.admin.map((listener) => `http://${addressOf(listener)}`),
+  };
+}
+
+function reasonOf(error: unknown, { proxyListen, adminListen }: Configuration): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, address = '', port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (port === undefined) return error.message;
+  const at = (listens: Configuration['proxyListen']) => listens.some((listen) => listen.port === port);
+  const setting = at(proxyListen) ? 'proxyListen' : at(adminListen) ? 'adminListen' : undefined;
+  const place = `${addressOf({ host: address, port })}${setting === undefined ? '' : ` (${inEnvironment(setting)})`}`;
+  if (code === 'EADDRINUSE') return `${place} is in use by another program`;
+  if (code === 'EACCES') return `${place} may not be opened by this user; ports below 1024 are often kept for root`;
+  if (code === 'EADDRNOTAVAIL') return `${place} is no address of this machine`;
+  return error.message;
+}
+
+/** What must never be seen, whatever a library writes into the message of an error. */
+function secretsOf({ adminToken, masterKey, store }: Configuration): string[] {
+  const secrets: string[] = [];
+  if (adminToken !== undefined) secrets.push(adminToken);
+  if (masterKey.from === 'bytes') {
+    const key = Buffer.from(masterKey.bytes);
+    secrets.push(key.toString('hex'), key.toString('base64url'), key.toString('base64'));
+  }
+  if (store.kind === 'mongodb') {
+    const [, password] = /^[^/]+:\/\/[^/@]*?:([^/@]*)@/.exec(store.url) ?? [];
+    if (password !== undefined && password !== '') secrets.push(password, percentDecoded(password));
+  }
+  return secrets;
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,20 @@
+/** `portcullis start`: runs the gate until it is told to stop. */
+import type { CommandLine } from './command-line.ts';
+import { addressesOf, logOn, serve } from './serving.ts';
+import { settingsFrom } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+import { version } from './version.ts';
+
+export async function start({ flags }: CommandLine, terminal: Terminal): Promise<number> {
+  const read = settingsFrom(flags, terminal);
+  if (read === undefined) return 2;
+  const log = logOn(terminal, read.configuration);
+  for (const warning of read.warnings) log.warn(warning);
+  return serve(read.configuration, log, terminal, async (gate) => {
+    const { proxy, admin } = addressesOf(gate);
+    const proxies = proxy.length === 0 ? 'no proxy' : `proxy on ${proxy.join(', ')}`;
+    const admins = admin.length === 0 ? 'no Admin API' : `Admin API on ${admin.join(', ')}`;
+    log.announce({ proxy, admin }, `Portcullis ${version()} is ready: ${proxies}; ${admins}`);
+    return 'stay';
+  });
+}
