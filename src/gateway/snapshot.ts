@@ -26,6 +26,8 @@ export interface Match {
   readonly hooks: readonly PluginHooks[];
   /** Whether any of the plugins says who the caller is. */
   readonly authenticates: boolean;
+  /** What the groups of the path's regex took; `undefined` when it has none, or the path was matched by a prefix. */
+  readonly captures?: (() => PathCaptures) | undefined;
 }
 
 /** Where a service lives, and how patiently it is spoken to (Kong's service entity; times in milliseconds). */
@@ -41,4 +43,10 @@ export interface UpstreamService {
   readonly readTimeout: number;
   /** `undefined`: the gate's own default. */
   readonly tlsVerify: boolean | undefined;
+}
+
+/** What the groups of a path's regex took: by number (0 is the whole match) and, for those that have one, by name. */
+export interface PathCaptures {
+  readonly numbered: readonly (string | undefined)[];
+  readonly named: ReadonlyMap<string, string>;
 }

@@ -1,0 +1,238 @@
+import type { Entity } from '../ports/entity-store.ts';
+import { errorAnswer } from './error-answer.ts';
+import { normalizePath, pathOf } from './path.ts';
+import type { PluginDefinition, PluginHooks, PluginTools } from './plugin.ts';
+import { type CompiledPlugin, type PluginSelection, selectPlugins } from './plugin-selection.ts';
+import { type Routed, router } from './router.ts';
+import { type Criteria, criteriaOf, subjectOf } from './routing/criteria.ts';
+import { matched, type RouteTarget } from './routing/target.ts';
+import { flag, listOrNull, listsOrNull, number, object, reference, sameRow, text, textOrNull } from './rows.ts';
+import type { Snapshot, UpstreamService } from './snapshot.ts';
+
+/**
+ * From the rows an operator wrote to the snapshot that requests look at. Only rows that say something else than before
+ * are compiled; routes, plugins and the lists of hooks that did not change are taken over.
+ */
+export interface Configuration {
+  /** Rows as the Admin API shows them, complete with defaults. */
+  readonly services: readonly Entity[];
+  readonly routes: readonly Entity[];
+  readonly plugins: readonly Entity[];
+  /** By name. */
+  readonly definitions: ReadonlyMap<string, PluginDefinition>;
+  readonly tools: PluginTools;
+  /** The one before, made with the same definitions and tools. */
+  readonly previous?: Snapshot | undefined;
+  /**
+   * Told once of a row that cannot be compiled, while all others hold. A route is left out then; where a plugin should
+   * run that cannot, every request is answered 503, so that no mistake opens a door. Without this, it is thrown.
+   */
+  readonly refused?: ((kind: string, id: string, why: string) => void) | undefined;
+}
+
+export function compileSnapshot(configuration: Configuration): Snapshot {
+  const { definitions, tools, refused } = configuration;
+  const before = configuration.previous === undefined ? undefined : compilations.get(configuration.previous);
+  const previous = before?.definitions === definitions && before.tools === tools ? before : undefined;
+  const refuse = (kind: string, id: string, why: string) => {
+    if (refused === undefined) throw new TypeError(`${kind} ${id}: ${why}`);
+    refused(kind, id, why);
+  };
+  const each = <T>(
+    kind: string,
+    rows: readonly Entity[],
+    known: ReadonlyMap<string, Compiled<T>> | undefined,
+    compile: (row: Entity) => T,
+    instead: (row: Entity) => T | undefined,
+  ): Map<string, Compiled<T>> => {
+    const all = new Map<string, Compiled<T>>();
+    for (const row of rows) {
+      const kept = known?.get(row.id);
+      if (kept !== undefined && sameRow(kept.row, row)) all.set(row.id, kept);
+      else {
+        try {
+          all.set(row.id, { row, compiled: compile(row) });
+        } catch (error) {
+          refuse(kind, row.id, error instanceof Error ? error.message : String(error));
+          all.set(row.id, { row, compiled: instead(row) });
+        }
+      }
+    }
+    return all;
+  };
+  const none = () => undefined;
+  const services = each('services', configuration.services, previous?.services, compiledService, none);
+  const routes = each('routes', configuration.routes, previous?.routes, compiledRoute, none);
+  const plugins = each(
+    'plugins',
+    configuration.plugins,
+    previous?.plugins,
+    (row) => compiledPlugin(row, definitions, tools),
+    (row) => closedPlugin(row, definitions),
+  );
+
+  const running = [...plugins.values()]
+    .map(({ compiled }) => compiled?.plugin)
+    .filter((plugin) => plugin !== undefined);
+  const selection = selectPlugins(running, previous?.selection);
+  const targets = new Map<string, RouteTarget>();
+  const dangling = new Set<string>();
+  const routed: Routed<RouteTarget>[] = [];
+  for (const [id, { compiled: route }] of routes) {
+    if (route === undefined) continue;
+    const service = route.serviceId === undefined ? undefined : services.get(route.serviceId)?.compiled;
+    if (route.serviceId !== undefined && service === undefined) {
+      dangling.add(id);
+      if (!previous?.dangling.has(id)) refuse('routes', id, `service: ${route.serviceId} is not there, or not usable`);
+    } else if (route.criteria.length > 0 && service?.enabled !== false) {
+      const target = targetOf(id, route, service, selection, previous?.targets.get(id));
+      targets.set(id, target);
+      for (const criteria of route.criteria) routed.push({ id, criteria, target });
+    }
+  }
+
+  const { find } = router(routed);
+  const snapshot: Snapshot = {
+    match(request) {
+      const path = normalizePath(pathOf(request.target));
+      const found = find(subjectOf(request, path));
+      if (found === undefined) return errorAnswer(request, 404, 'no Route matched with those values');
+      return matched(found.target, found.criteria, request, path);
+    },
+  };
+  compilations.set(snapshot, { definitions, tools, services, plugins, routes, selection, targets, dangling });
+  return snapshot;
+}
+
+/** What a snapshot was made of. */
+interface Compilation {
+  readonly definitions: ReadonlyMap<string, PluginDefinition>;
+  readonly tools: PluginTools;
+  readonly services: ReadonlyMap<string, Compiled<CompiledService>>;
+  readonly plugins: ReadonlyMap<string, Compiled<PluginRow>>;
+  readonly routes: ReadonlyMap<string, Compiled<CompiledRoute>>;
+  readonly selection: PluginSelection;
+  readonly targets: ReadonlyMap<string, RouteTarget>;
+  /** Routes whose service is not there. */
+  readonly dangling: ReadonlySet<string>;
+}
+
+const compilations = new WeakMap<Snapshot, Compilation>();
+
+interface Compiled<T> {
+  readonly row: Entity;
+  /** `undefined`: it was refused. */
+  readonly compiled: T | undefined;
+}
+
+interface CompiledService {
+  readonly upstream: UpstreamService;
+  readonly base: string;
+  readonly enabled: boolean;
+}
+
+function compiledService(row: Entity): CompiledService {
+  return {
+    upstream: {
+      id: row.id,
+      name: textOrNull(row, 'name') ?? undefined,
+      protocol: text(row, 'protocol') as UpstreamService['protocol'],
+      host: text(row, 'host'),
+      port: number(row, 'port', 80),
+      retries: number(row, 'retries', 5),
+      connectTimeout: number(row, 'connect_timeout', 60_000),
+      writeTimeout: number(row, 'write_timeout', 60_000),
+      readTimeout: number(row, 'read_timeout', 60_000),
+      tlsVerify: (row['tls_verify'] ?? null) === null ? undefined : flag(row, 'tls_verify', false),
+    },
+    base: textOrNull(row, 'path') ?? '/',
+    enabled: flag(row, 'enabled', true),
+  };
+}
+
+interface PluginRow {
+  /** `undefined`: switched off, or only for protocols that are not HTTP. */
+  readonly plugin: CompiledPlugin | undefined;
+}
+
+function compiledPlugin(
+  row: Entity,
+  definitions: ReadonlyMap<string, PluginDefinition>,
+  tools: PluginTools,
+): PluginRow {
+  if (!runs(row)) return { plugin: undefined };
+  const name = text(row, 'name');
+  const definition = definitions.get(name);
+  if (definition === undefined) throw new TypeError(`name: there is no plugin ${JSON.stringify(name)}`);
+  const place = placeOf(row);
+  return { plugin: { definition, place, hooks: definition.compile(object(row, 'config'), place, tools) } };
+}
+
+/** What stands in the place of a plugin that cannot run: nobody passes. */
+function closedPlugin(row: Entity, definitions: ReadonlyMap<string, PluginDefinition>): PluginRow {
+  const name = String(row['name']);
+  const hooks: PluginHooks = {
+    access: ({ request }) => errorAnswer(request, 503, 'a plugin of this route cannot be used'),
+  };
+  const unknown = { name, priority: Number.NEGATIVE_INFINITY, authenticates: true, compile: () => hooks };
+  return { plugin: { definition: definitions.get(name) ?? unknown, place: placeOf(row), hooks } };
+}
+
+function runs(row: Entity): boolean {
+  return flag(row, 'enabled', true) && (listOrNull(row, 'protocols') ?? ['http']).some(isHttp);
+}
+
+function placeOf(row: Entity): CompiledPlugin['place'] {
+  return {
+    pluginId: row.id,
+    routeId: reference(row, 'route'),
+    serviceId: reference(row, 'service'),
+    consumerId: reference(row, 'consumer'),
+  };
+}
+
+interface CompiledRoute extends Omit<RouteTarget, 'routeId' | 'service' | 'base' | 'plugins'> {
+  readonly serviceId: string | undefined;
+  /** None for a route of streams (tcp, tls, udp), which no HTTP request is for. */
+  readonly criteria: readonly Criteria[];
+}
+
+function compiledRoute(row: Entity): CompiledRoute {
+  const protocols = listOrNull(row, 'protocols') ?? ['http', 'https'];
+  const fields = {
+    methods: listOrNull(row, 'methods'),
+    hosts: listOrNull(row, 'hosts'),
+    paths: listOrNull(row, 'paths'),
+    headers: listsOrNull(row, 'headers'),
+    snis: listOrNull(row, 'snis'),
+    regexPriority: number(row, 'regex_priority', 0),
+  };
+  return {
+    serviceId: reference(row, 'service'),
+    criteria: protocols.some(isHttp) ? criteriaOf(fields) : [],
+    protocols: new Set(protocols),
+    stripPath: flag(row, 'strip_path', true),
+    preserveHost: flag(row, 'preserve_host', false),
+    httpsRedirect: number(row, 'https_redirect_status_code', 426),
+  };
+}
+
+function isHttp(protocol: string): boolean {
+  return ['http', 'https', 'grpc', 'grpcs', 'ws', 'wss'].includes(protocol);
+}
+
+function targetOf(
+  routeId: string,
+  route: CompiledRoute,
+  service: CompiledService | undefined,
+  selection: PluginSelection,
+  known: RouteTarget | undefined,
+): RouteTarget {
+  const plugins = selection.of(routeId, service?.upstream.id);
+  if (known?.plugins === plugins && known.service === service?.upstream && known.protocols === route.protocols) {
+    return known;
+  }
+  const { protocols, stripPath, preserveHost, httpsRedirect } = route;
+  const base = service?.base ?? '/';
+  return { routeId, service: service?.upstream, base, stripPath, preserveHost, protocols, httpsRedirect, plugins };
+}

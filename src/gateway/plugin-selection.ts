@@ -1,0 +1,191 @@
+import type { Exchange, PluginDefinition, PluginHooks, PluginPlace } from './plugin.ts';
+
+/**
+ * Which instances of which plugins run on a route, and in which order.
+ *
+ * Of each plugin one instance runs, the one whose place says most (Kong's order): consumer with route and service,
+ * consumer with route, consumer with service, route with service, consumer, route, service, everywhere. Those that name
+ * a consumer are chosen when the plugin's turn comes, by who was found to call until then.
+ */
+export interface CompiledPlugin {
+  readonly definition: PluginDefinition;
+  readonly place: PluginPlace;
+  readonly hooks: PluginHooks;
+}
+
+export interface SelectedPlugins {
+  /** In the order they run. */
+  readonly hooks: readonly PluginHooks[];
+  readonly authenticates: boolean;
+}
+
+export interface PluginSelection {
+  /** The same object as the time before (`of` the selection handed to `selectPlugins`) where nothing changed. */
+  of(routeId: string, serviceId: string | undefined): SelectedPlugins;
+}
+
+export function selectPlugins(
+  plugins: readonly CompiledPlugin[],
+  previous: PluginSelection | undefined,
+): PluginSelection {
+  const byName = [...Map.groupBy(plugins, ({ definition }) => definition.name)].map(([, instances]) => instances);
+  // Of two with one priority the order is the alphabet's, so that it is the same everywhere.
+  byName.sort(([one], [other]) => {
+    const { definition: first } = one!;
+    const { definition: second } = other!;
+    return second.priority - first.priority || (first.name < second.name ? -1 : 1);
+  });
+  const before = previous === undefined ? undefined : memories.get(previous);
+  const memory: Memory = { selected: new Map(), consumers: new Map() };
+  const families = byName.map((instances) => family(instances, before, memory));
+  const selection: PluginSelection = {
+    of(routeId, serviceId) {
+      const runners = families
+        .map((instances) => instances.on(routeId, serviceId))
+        .filter((runner) => runner !== undefined);
+      const key = JSON.stringify([routeId, serviceId]);
+      const known = before?.selected.get(key);
+      const kept =
+        known !== undefined && sameRunners(known.runners, runners)
+          ? known
+          : {
+              runners,
+              selected: {
+                hooks: runners.map((runner) => hooksOf(runner)),
+                authenticates: runners.some(({ definition }) => definition.authenticates),
+              },
+            };
+      memory.selected.set(key, kept);
+      return kept.selected;
+    },
+  };
+  memories.set(selection, memory);
+  return selection;
+}
+
+interface Remembered {
+  readonly runners: readonly Runner[];
+  readonly selected: SelectedPlugins;
+}
+
+/** What the next selection may take over from this one. */
+interface Memory {
+  readonly selected: Map<string, Remembered>;
+  /** By plugin and place. */
+  readonly consumers: Map<string, ReadonlyMap<string, CompiledPlugin>>;
+}
+
+const memories = new WeakMap<PluginSelection, Memory>();
+
+/** The instances of one plugin that a route may need. */
+interface Runner {
+  readonly definition: PluginDefinition;
+  /** Whoever calls. */
+  readonly always: CompiledPlugin | undefined;
+  /** Before that, by consumer, for each place that says more than `always`, the most specific first. */
+  readonly byConsumer: readonly ReadonlyMap<string, CompiledPlugin>[];
+}
+
+interface Family {
+  on(routeId: string, serviceId: string | undefined): Runner | undefined;
+}
+
+function family(instances: readonly CompiledPlugin[], before: Memory | undefined, memory: Memory): Family {
+  const { definition } = instances[0]!;
+  const anyone = new Map<string, CompiledPlugin>();
+  const byPlace = new Map<string, Map<string, CompiledPlugin>>();
+  for (const plugin of instances) {
+    const { routeId, serviceId, consumerId } = plugin.place;
+    const at = place(routeId, serviceId);
+    if (consumerId === undefined) anyone.set(at, plugin);
+    else {
+      const there = byPlace.get(at) ?? new Map<string, CompiledPlugin>();
+      byPlace.set(at, there);
+      there.set(consumerId, plugin);
+    }
+  }
+  // Compared here, once, since many routes share the long ones.
+  const consumers = new Map<string, ReadonlyMap<string, CompiledPlugin>>();
+  for (const [at, there] of byPlace) {
+    const key = `${definition.name} ${at}`;
+    const known = before?.consumers.get(key);
+    const kept = known !== undefined && sameConsumers(known, there) ? known : there;
+    memory.consumers.set(key, kept);
+    consumers.set(at, kept);
+  }
+  return {
+    on(routeId, serviceId) {
+      const both = serviceId === undefined ? undefined : place(routeId, serviceId);
+      const route = place(routeId, undefined);
+      const service = serviceId === undefined ? undefined : place(undefined, serviceId);
+      const everywhere = place(undefined, undefined);
+      const routeAndService = both === undefined ? undefined : anyone.get(both);
+      const always =
+        routeAndService ??
+        anyone.get(route) ??
+        (service === undefined ? undefined : anyone.get(service)) ??
+        anyone.get(everywhere);
+      // One for route and service says more than one for a consumer alone.
+      const byConsumer = [both, route, service, routeAndService === undefined ? everywhere : undefined]
+        .map((at) => (at === undefined ? undefined : consumers.get(at)))
+        .filter((there) => there !== undefined);
+      return always === undefined && byConsumer.length === 0 ? undefined : { definition, always, byConsumer };
+    },
+  };
+}
+
+function place(routeId: string | undefined, serviceId: string | undefined): string {
+  return `${routeId ?? ''} ${serviceId ?? ''}`;
+}
+
+function hooksOf({ always, byConsumer }: Runner): PluginHooks {
+  return byConsumer.length === 0 ? always!.hooks : chosenByConsumer(always?.hooks, byConsumer);
+}
+
+function chosenByConsumer(
+  always: PluginHooks | undefined,
+  byConsumer: readonly ReadonlyMap<string, CompiledPlugin>[],
+): PluginHooks {
+  // The answer's head is the business of the instance that saw the request, whoever was found to call since.
+  const chosen = new WeakMap<Exchange, PluginHooks | undefined>();
+  const choose = (exchange: Exchange): PluginHooks | undefined => {
+    const consumerId = exchange.identity?.consumer?.id;
+    if (consumerId === undefined) return always;
+    for (const there of byConsumer) {
+      const plugin = there.get(consumerId);
+      if (plugin !== undefined) return plugin.hooks;
+    }
+    return always;
+  };
+  return {
+    access(exchange) {
+      const hooks = choose(exchange);
+      chosen.set(exchange, hooks);
+      return hooks?.access?.(exchange);
+    },
+    respond(exchange, head) {
+      const hooks = chosen.has(exchange) ? chosen.get(exchange) : choose(exchange);
+      hooks?.respond?.(exchange, head);
+    },
+  };
+}
+
+function sameRunners(one: readonly Runner[], other: readonly Runner[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every((runner, i) => {
+      const { always, byConsumer } = other[i]!;
+      return (
+        runner.always === always &&
+        runner.byConsumer.length === byConsumer.length &&
+        runner.byConsumer.every((there, j) => there === byConsumer[j])
+      );
+    })
+  );
+}
+
+function sameConsumers(one: ReadonlyMap<string, CompiledPlugin>, other: ReadonlyMap<string, CompiledPlugin>): boolean {
+  if (one.size !== other.size) return false;
+  for (const [id, plugin] of one) if (other.get(id) !== plugin) return false;
+  return true;
+}

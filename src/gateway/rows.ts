@@ -1,0 +1,84 @@
+import type { Entity, Json } from '../ports/entity-store.ts';
+
+/** Reads the fields of rows as the Admin API has them. Rows were checked when they were written; this only tells types. */
+
+export function textOrNull(row: Entity, field: string): string | null {
+  const value = row[field] ?? null;
+  if (value === null || typeof value === 'string') return value;
+  throw new TypeError(`${field} is not a string`);
+}
+
+export function text(row: Entity, field: string): string {
+  const value = textOrNull(row, field);
+  if (value === null) throw new TypeError(`${field} is missing`);
+  return value;
+}
+
+export function number(row: Entity, field: string, absent: number): number {
+  const value = row[field] ?? absent;
+  if (typeof value === 'number') return value;
+  throw new TypeError(`${field} is not a number`);
+}
+
+export function flag(row: Entity, field: string, absent: boolean): boolean {
+  const value = row[field] ?? absent;
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`${field} is not a boolean`);
+}
+
+export function listOrNull(row: Entity, field: string): readonly string[] | null {
+  const value = row[field] ?? null;
+  if (value === null || isTexts(value)) return value;
+  throw new TypeError(`${field} is not a list of strings`);
+}
+
+export function listsOrNull(row: Entity, field: string): { readonly [name: string]: readonly string[] } | null {
+  const value = row[field] ?? null;
+  if (value === null) return null;
+  if (isObject(value)) {
+    const lists = new Map<string, readonly string[]>();
+    for (const [name, list] of Object.entries(value)) if (isTexts(list)) lists.set(name, list);
+    if (lists.size === Object.keys(value).length) return Object.fromEntries(lists);
+  }
+  throw new TypeError(`${field} is not an object of lists of strings`);
+}
+
+export function object(row: Entity, field: string): { readonly [key: string]: Json } {
+  const value = row[field] ?? {};
+  if (isObject(value)) return value;
+  throw new TypeError(`${field} is not an object`);
+}
+
+/** The id of the row that is referred to. */
+export function reference(row: Entity, field: string): string | undefined {
+  const value = row[field] ?? null;
+  if (value === null) return undefined;
+  if (isObject(value) && typeof value['id'] === 'string') return value['id'];
+  throw new TypeError(`${field} is not a reference { "id": … }`);
+}
+
+/** Whether two rows say the same. */
+export function sameRow(one: Entity, other: Entity): boolean {
+  return same(one as { readonly [field: string]: Json }, other as { readonly [field: string]: Json });
+}
+
+function same(one: Json | undefined, other: Json | undefined): boolean {
+  if (one === other) return true;
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((value, i) => same(value, other[i]));
+  }
+  if (!isObject(one) || !isObject(other)) return false;
+  const keys = Object.keys(one);
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => Object.hasOwn(other, key) && same(one[key], other[key]))
+  );
+}
+
+function isTexts(value: Json): value is readonly string[] {
+  return Array.isArray(value) && value.every((element) => typeof element === 'string');
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
