@@ -9,9 +9,8 @@ import type { Exchange, Handover } from '../../src/gateway/plugin.ts';
 import type { EndpointHandover } from '../../src/gateway/plugins/oauth2.ts';
 import type { Issuer } from '../../src/oauth/issuer.ts';
 import type { EndpointRequest, Reply } from '../../src/wire/reply.ts';
-
-/** Together the parameters of an honest request have a few kilobytes. */
-const largestBody = 1_048_576;
+import { largestBody } from '../library/calls.ts';
+import { readBody, unavailable } from '../library/incoming.ts';
 
 export interface MountedEndpoint {
   readonly endpoint: 'token' | 'authorize';
@@ -69,37 +68,9 @@ export function handedOverEndpoints(
   };
 }
 
-// "temporarily_unavailable: The authorization server is currently unable to handle the request" (RFC 6749 §4.1.2.1)
-const unavailable: Reply = {
-  status: 503,
-  headers: [
-    ['Retry-After', '1'],
-    ['Cache-Control', 'no-store'],
-    ['Pragma', 'no-cache'],
-  ],
-  body: { error: 'temporarily_unavailable', error_description: 'The request could not be handled now; try again' },
-};
-
-function print(ctx: Context, { status, headers, body }: Reply): void {
+export function print(ctx: Context, { status, headers, body }: Reply): void {
   ctx.status = status;
   for (const [name, value] of headers) ctx.append(name, value);
   ctx.type = 'application/json; charset=utf-8';
   ctx.body = JSON.stringify(body);
-}
-
-/** The whole body, or `undefined` as soon as it is known to be longer than `limit` octets; the rest is let run into nothing. */
-function readBody(req: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
-  if (Number(req.headers['content-length'] ?? 0) > limit) return Promise.resolve(undefined);
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    req.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
-      else resolve(undefined);
-    });
-    req.once('end', () => resolve(Buffer.concat(chunks)));
-    req.once('error', reject);
-    req.once('close', () => reject(new Error('the client went away in the middle of its request')));
-  });
 }

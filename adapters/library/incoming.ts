@@ -1,0 +1,75 @@
+/** What the transports on Node's own HTTP server have in common. */
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { notStored, type Reply } from '../../src/wire/reply.ts';
+import { booleanOption } from './options.ts';
+
+/** How an endpoint that takes secrets may be reached. */
+export interface EndpointOptions {
+  /** The service for which tokens are issued. The gate's own by default. */
+  readonly audience?: string | undefined;
+  /**
+   * `true`: whoever reaches this server came over TLS, for a proxy in front of it ends TLS and nothing else gets here.
+   * By default a request in the clear is refused (RFC 6749 §3.2), unless it comes from this machine and names it.
+   */
+  readonly secure?: boolean | undefined;
+}
+
+export function secureOption({ secure }: EndpointOptions): boolean {
+  return booleanOption('secure', secure ?? false);
+}
+
+/** Whether secrets are safe on the way here: TLS, or a caller on this very machine who speaks to it by name and for nobody else. */
+export function isSafe(request: IncomingMessage): boolean {
+  const { socket, headers } = request;
+  if ((socket as TLSSocket).encrypted === true) return true;
+  const peer = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  if (!(peer === '::1' || peer.startsWith('127.'))) return false;
+  const host = (headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
+  if (!/^(localhost|[a-z0-9-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)) return false;
+  return ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'via'].every(
+    (name) => headers[name] === undefined,
+  );
+}
+
+/** Every value of the header `Authorization`: Node's `headers` keeps the first alone. */
+export function authorizationOf(request: IncomingMessage): readonly string[] {
+  return request.headersDistinct['authorization'] ?? [];
+}
+
+/** The request-target in two parts, as they came. */
+export function targetOf(request: IncomingMessage): { readonly path: string; readonly query: string } {
+  const target = request.url ?? '/';
+  const mark = target.indexOf('?');
+  return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+}
+
+/** The whole body, or `undefined` as soon as it is known to be longer than `limit` octets; the rest is let run into nothing. */
+export function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= limit) chunks.push(chunk);
+      else resolve(undefined);
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.once('error', reject);
+    request.once('close', () => reject(new Error('the client went away in the middle of its request')));
+  });
+}
+
+// "temporarily_unavailable: The authorization server is currently unable to handle the request" (RFC 6749 §4.1.2.1)
+/** What is told when the store cannot be asked: nothing is known then, so nobody may pass and nothing is issued. */
+export const unavailable: Reply = {
+  status: 503,
+  headers: [['Retry-After', '1'], ...notStored],
+  body: { error: 'temporarily_unavailable', error_description: 'The request could not be handled now; try again' },
+};
+
+/** Where the failure itself goes, if the program takes no interest. */
+export function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
+}
