@@ -70,6 +70,8 @@ export interface ProxyLimits {
 export interface Proxy {
   /** Where it listens, in the order of `listen`. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[];
+  /** What was counted since the start, in the words of nginx' stub_status. */
+  connections(): ConnectionCounts;
   /** Serves another default certificate from the next handshake on. */
   setCertificate(certificate: Certificate): void;
   /**
@@ -77,6 +79,19 @@ export interface Proxy {
    * the connections. What is left then is cut off.
    */
   close(how?: { readonly graceful?: number }): Promise<void>;
+}
+
+export interface ConnectionCounts {
+  readonly accepted: number;
+  readonly active: number;
+  readonly handled: number;
+  /** A request is being read; node tells of it only when its head is there. */
+  readonly reading: number;
+  /** A request is being answered. */
+  readonly writing: number;
+  /** Nothing happens on the connection. */
+  readonly waiting: number;
+  readonly requests: number;
 }
 
 /** As Kong's nginx is set up, where it is. */
@@ -105,7 +120,12 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   } = options.upstream ?? {};
   const pool = new UpstreamPool({ tlsVerify, ca, idleLimit, idleTimeout, requestLimit, lookup }, new Deadlines());
   const serverName = options.serverName ?? 'kong/3.9.1';
-  const { log } = options;
+  let requests = 0;
+  let inFlight = 0;
+  const log = (entry: AccessLogEntry) => {
+    inFlight--;
+    options.log?.(entry);
+  };
   const environment: ExchangeEnvironment = {
     snapshot: options.snapshot,
     trusted,
@@ -124,10 +144,15 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     trusts: trusted.has,
     serverName,
     unread: (requestId: string, problem: RequestProblem, connection: ClientConnection) => {
-      log?.(unreadEntry(requestId, problem, connection));
+      requests++;
+      options.log?.(unreadEntry(requestId, problem, connection));
     },
     environment: {
-      begin: (incoming) => beginExchange(environment, incoming),
+      begin: (incoming) => {
+        requests++;
+        inFlight++;
+        beginExchange(environment, incoming);
+      },
       serveEndpoint: options.serveEndpoint,
       failed: options.failed,
       clientBody: limits.clientBody,
@@ -146,6 +171,13 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
 
   return {
     addresses: listeners.map(({ address }) => ({ address: address.address, port: address.port })),
+    connections() {
+      const accepted = listeners.reduce((sum, listener) => sum + listener.accepted, 0);
+      const active = listeners.reduce((sum, listener) => sum + listener.open, 0);
+      // On one HTTP/2 connection several requests may be under way.
+      const writing = Math.min(inFlight, active);
+      return { accepted, active, handled: accepted, reading: 0, writing, waiting: active - writing, requests };
+    },
     setCertificate(certificate) {
       for (const listener of listeners) listener.setCertificate(certificate);
     },

@@ -80,18 +80,23 @@ export interface Listener {
   drain(): Promise<void>;
   /** Ends all connections at once. */
   destroy(): void;
+  /** How many connections came since the start, and how many are there now. */
+  readonly accepted: number;
+  readonly open: number;
 }
 
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { address, limits } = options;
   const server = address.ssl ? tlsServer(options) : createHttp1(http1Options(options));
   const sockets = new Set<Socket>();
+  let accepted = 0;
   const sessions = new Set<ServerHttp2Session>();
   const arrivals = address.ssl ? 'secureConnection' : 'connection';
   const toHttp1 = http1Reader(server, arrivals, options);
   const toHttp2 = http2Reader(sessions, options);
 
   server.prependListener('connection', (socket: Socket) => {
+    accepted++;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     // Whoever has it in hand hears of it by `close`.
@@ -117,6 +122,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     destroy() {
       for (const session of sessions) session.destroy();
       for (const socket of sockets) socket.destroy();
+    },
+    get accepted() {
+      return accepted;
+    },
+    get open() {
+      return sockets.size;
     },
   };
 }

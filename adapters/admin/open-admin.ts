@@ -1,0 +1,52 @@
+/** The listeners of the Admin API. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type AdminApiOptions, adminApi } from './admin-api.ts';
+
+export interface OpenAdmin {
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Requests in flight are answered; no new ones are taken. */
+  close(): Promise<void>;
+}
+
+export async function openAdmin(
+  listen: readonly { readonly host: string; readonly port: number }[],
+  options: AdminApiOptions & { readonly failed: (error: unknown) => void },
+): Promise<OpenAdmin> {
+  const app = adminApi(options);
+  app.silent = true;
+  app.on('error', options.failed);
+  const handle = app.callback();
+  const servers: Server[] = [];
+  const close = async () => {
+    await Promise.all(
+      servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeIdleConnections();
+          }),
+      ),
+    );
+  };
+  try {
+    for (const { host, port } of listen) {
+      const server = createServer({ requestTimeout: 60_000, headersTimeout: 15_000 }, handle);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, resolve);
+      });
+      servers.push(server);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    addresses: servers.map((server) => {
+      const { address, port } = server.address() as AddressInfo;
+      return { host: address, port };
+    }),
+    close,
+  };
+}

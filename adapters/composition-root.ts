@@ -1,0 +1,371 @@
+/**
+ * The one place where everything is put together, and the only file that knows inversify and all adapters. Each line of
+ * `compose` says what a thing is made of; all are made once, at the start, and closed once, at the stop. Nothing is
+ * resolved during a request.
+ */
+import 'reflect-metadata';
+import { hostname } from 'node:os';
+import { Container, type ServiceIdentifier } from 'inversify';
+import { type AuthorizationServer, authorizationServer } from '../src/authorization-server.ts';
+import { type Gate, gate } from '../src/gate.ts';
+import { describeEntities, type Entities } from '../src/gateway/entities/entities.ts';
+import type { PluginTools } from '../src/gateway/plugin.ts';
+import { pluginDefinitions } from '../src/gateway/plugins/definitions.ts';
+import { pluginDescriptions } from '../src/gateway/plugins/descriptions.ts';
+import { kindOf } from '../src/gateway/schema/kind.ts';
+import type { Announcements } from '../src/ports/announcements.ts';
+import type { AuthorizationCodes } from '../src/ports/authorization-codes.ts';
+import type { Clients } from '../src/ports/clients.ts';
+import type { Clock } from '../src/ports/clock.ts';
+import type { EntityKind, EntityStore } from '../src/ports/entity-store.ts';
+import type { Entropy, Successors } from '../src/ports/entropy.ts';
+import type { Grants } from '../src/ports/grants.ts';
+import { whenThere } from '../src/ports/maybe-promise.ts';
+import { type OpenAdmin, openAdmin } from './admin/open-admin.ts';
+import { inProcessAnnouncements } from './announcements/in-process.ts';
+import { version } from './cli/version.ts';
+import type { Configuration } from './configuration.ts';
+import { systemEntropy } from './crypto/entropy.ts';
+import { masterKeys } from './crypto/master-key.ts';
+import { type SecretHashes, secretHashes } from './crypto/secret-hash.ts';
+import { derivedSuccessors } from './crypto/successors.ts';
+import { systemClock } from './crypto/system-clock.ts';
+import { openVault, type Vault } from './crypto/vault.ts';
+import { handedOverEndpoints } from './http/oauth-endpoints.ts';
+import { type LiveSnapshot, liveSnapshot } from './live-snapshot.ts';
+import { type Log, openLog } from './logging.ts';
+import { type Proxy as OpenProxy, openProxy } from './proxy/open-proxy.ts';
+import { announcingEntityStore, announcingGrants } from './records/announcing.ts';
+import { consumerOf, type RememberedBearers, rememberedBearers } from './records/bearers.ts';
+import { registeredClients } from './records/clients.ts';
+import { limitedClients } from './records/failed-attempts.ts';
+import { serverCertificate } from './tls/server-certificate.ts';
+
+/** A gate that listens. */
+export interface OpenGate {
+  readonly proxy: readonly { readonly host: string; readonly port: number; readonly ssl: boolean }[];
+  readonly admin: readonly { readonly host: string; readonly port: number }[];
+  /** Takes no new connections, lets requests in flight finish within the drain limit, and closes the store. */
+  close(): Promise<void>;
+}
+
+/** What a store offers: one object for each port. */
+export interface Stores {
+  readonly entities: EntityStore;
+  readonly codes: AuthorizationCodes;
+  readonly grants: Grants;
+  close(): void | Promise<void>;
+}
+
+/** Opens the gate, or rejects with an error that says what is in the way; then nothing is left open. */
+export async function openGate(configuration: Configuration, io: { readonly log?: Log } = {}): Promise<OpenGate> {
+  const container = compose(configuration, io.log);
+  try {
+    const proxy = await resolve(container, tokens.proxy);
+    const admin = await resolve(container, tokens.admin);
+    return {
+      proxy: proxy.addresses.map(({ address, port }, at) => ({
+        host: address,
+        port,
+        ssl: configuration.proxyListen[at]!.ssl,
+      })),
+      admin: admin.addresses,
+      async close() {
+        await admin.close();
+        await proxy.close({ graceful: configuration.drainLimit });
+        await container.unbindAllAsync();
+      },
+    };
+  } catch (error) {
+    await container.unbindAllAsync();
+    throw error;
+  }
+}
+
+// What there is -----------------------------------------------------------------------------------------------------
+
+/** A symbol that remembers the type it stands for, which inversify's own identifiers do not. */
+export type Token<T> = symbol & { readonly provides?: (value: T) => T };
+const token = <T>(name: string): Token<T> => Symbol(name);
+
+export const tokens = {
+  configuration: token<Configuration>('Configuration'),
+  log: token<Log>('Log'),
+  clock: token<Clock>('Clock'),
+  entropy: token<Entropy>('Entropy'),
+  vault: token<Vault>('Vault'),
+  successors: token<Successors>('Successors'),
+  secretHashes: token<SecretHashes>('SecretHashes'),
+  entities: token<Entities>('Entities'),
+  announcements: token<Announcements>('Announcements'),
+  stores: token<Stores>('Stores'),
+  entityStore: token<EntityStore>('EntityStore'),
+  grants: token<Grants>('Grants'),
+  codes: token<AuthorizationCodes>('AuthorizationCodes'),
+  clients: token<Clients>('Clients'),
+  bearers: token<RememberedBearers>('Bearers'),
+  gate: token<Gate>('Gate'),
+  authorizationServer: token<AuthorizationServer>('AuthorizationServer'),
+  pluginTools: token<PluginTools>('PluginTools'),
+  snapshot: token<LiveSnapshot>('Snapshot'),
+  proxy: token<OpenProxy>('Proxy'),
+  admin: token<OpenAdmin>('Admin'),
+} as const;
+
+// What it is made of ------------------------------------------------------------------------------------------------
+
+export function compose(configuration: Configuration, log?: Log): Container {
+  const container = new Container({ defaultScope: 'Singleton' });
+  const t = tokens;
+
+  provide(container, t.configuration, () => configuration);
+  provide(container, t.log, () => log ?? openLog({ level: configuration.logLevel }));
+  provide(container, t.clock, () => systemClock);
+  provide(container, t.entropy, () => systemEntropy());
+  provide(container, t.entities, () => describeEntities(pluginDescriptions));
+  provide(container, t.announcements, inProcessAnnouncements);
+
+  provide(container, t.vault, vault, t.configuration, t.log);
+  provide(container, t.successors, (vault: Vault) => derivedSuccessors(vault), t.vault);
+  provide(container, t.secretHashes, forgettingHashes, t.entities, t.announcements);
+
+  const stores = provide(container, t.stores, openStores, t.configuration, t.vault, t.clock, t.log);
+  stores.onDeactivation((opened) => opened.close());
+  provide(container, t.entityStore, announcedEntities, t.stores, t.announcements);
+  provide(container, t.grants, announcedGrants, t.stores, t.announcements);
+  provide(container, t.codes, (opened: Stores) => opened.codes, t.stores);
+
+  provide(container, t.clients, clients, t.entityStore, t.entities, t.secretHashes, t.clock);
+  provide(container, t.bearers, bearers, t.grants, t.entityStore, t.entities, t.clock, t.announcements);
+  provide(container, t.gate, (bearers: RememberedBearers, clock: Clock) => gate(bearers, clock), t.bearers, t.clock);
+  provide(container, t.authorizationServer, issuers, t.clients, t.codes, t.grants, t.entropy, t.successors, t.clock);
+
+  provide(container, t.pluginTools, tools, t.configuration, t.gate, t.entityStore, t.entities, t.clock);
+  const snapshot = provide(
+    container,
+    t.snapshot,
+    snapshots,
+    t.entityStore,
+    t.entities,
+    t.pluginTools,
+    t.announcements,
+    t.log,
+  );
+  snapshot.onDeactivation((live) => live.close());
+
+  provide(container, t.proxy, proxy, t.configuration, t.snapshot, t.authorizationServer, t.log);
+  provide(
+    container,
+    t.admin,
+    admin,
+    t.configuration,
+    t.entityStore,
+    t.grants,
+    t.clock,
+    t.entropy,
+    t.secretHashes,
+    t.proxy,
+    t.log,
+  );
+  return container;
+}
+
+function vault({ masterKey, store }: Configuration, log: Log): Vault {
+  if (store.kind === 'memory' && masterKey.from === 'file') {
+    // What is gone with the process needs no key that outlives it.
+    return openVault({ current: crypto.getRandomValues(new Uint8Array(32)) });
+  }
+  const keys = masterKeys(masterKey);
+  if (keys.made !== undefined) {
+    log.warn({ file: keys.made }, 'made a master key; keep a copy of it away from the store');
+  }
+  return openVault(keys);
+}
+
+async function openStores({ store }: Configuration, vault: Vault, clock: Clock, log: Log): Promise<Stores> {
+  // Each store is loaded only where it is used, so that nobody needs a native module or a driver for another one.
+  switch (store.kind) {
+    case 'memory': {
+      const { openMemoryStores } = await import('./store-memory/open-memory-stores.ts');
+      return openMemoryStores(clock);
+    }
+    case 'lmdb': {
+      const { openLmdbStore } = await import('./store-lmdb/store.ts');
+      const opened = openLmdbStore({ directory: store.directory, vault, clock });
+      const tend = (task: () => Promise<unknown>, what: string) => () =>
+        void task().catch((error) => log.error({ err: error }, what));
+      tend(opened.reseal, 'what older keys have sealed could not be sealed anew')();
+      // Each write buries a few of the dead; this is for a store that nobody writes to.
+      const timer = setInterval(tend(opened.sweep, 'the dead could not be buried'), 60_000).unref();
+      return {
+        entities: opened.entityStore,
+        codes: opened.authorizationCodes,
+        grants: opened.grants,
+        close() {
+          clearInterval(timer);
+          return opened.close();
+        },
+      };
+    }
+    case 'mongodb':
+      throw new Error('PORTCULLIS_STORE: mongodb:// is not supported yet; use lmdb:DIRECTORY');
+  }
+}
+
+const announcedEntities = (stores: Stores, announcements: Announcements): EntityStore =>
+  announcingEntityStore(stores.entities, announcements);
+
+const announcedGrants = (stores: Stores, announcements: Announcements): Grants =>
+  announcingGrants(stores.grants, announcements);
+
+/** A credential that changes takes with it what was proven for it. */
+function forgettingHashes(entities: Entities, announcements: Announcements): SecretHashes {
+  const hashes = secretHashes();
+  const { name } = kind(entities, 'oauth2_credentials');
+  announcements.subscribe((announcement) => {
+    if (announcement.announces === 'everythingChanged') hashes.forgetAll();
+    if (announcement.announces === 'entityChanged' && announcement.kind === name) hashes.forget(announcement.id);
+  });
+  return hashes;
+}
+
+const clients = (store: EntityStore, entities: Entities, hashes: SecretHashes, clock: Clock): Clients =>
+  limitedClients(
+    registeredClients(store, kind(entities, 'oauth2_credentials'), {
+      isHashed: (text) => text.startsWith('$pbkdf2-sha512$'),
+      verify: hashes.verify,
+    }),
+    clock,
+  );
+
+function bearers(
+  grants: Grants,
+  store: EntityStore,
+  entities: Entities,
+  clock: Clock,
+  announcements: Announcements,
+): RememberedBearers {
+  const kinds = { clients: kind(entities, 'oauth2_credentials'), consumers: kind(entities, 'consumers') };
+  const remembered = rememberedBearers({ grants, store, clock }, kinds);
+  announcements.subscribe(remembered.apply);
+  return remembered;
+}
+
+const issuers = (
+  clients: Clients,
+  codes: AuthorizationCodes,
+  grants: Grants,
+  entropy: Entropy,
+  successors: Successors,
+  clock: Clock,
+): AuthorizationServer => authorizationServer({ clients, codes, grants, entropy, successors }, clock);
+
+function tools(
+  { plainHttpTokens, publicUrl }: Configuration,
+  gate: Gate,
+  store: EntityStore,
+  entities: Entities,
+  clock: Clock,
+): PluginTools {
+  const consumers = kind(entities, 'consumers');
+  return {
+    now: clock.now,
+    gate,
+    plainHttpTokens,
+    publicUrl,
+    findConsumer: (idOrUsername) =>
+      whenThere(store.get(consumers, idOrUsername), (byId) =>
+        byId !== undefined
+          ? consumerOf(byId)
+          : whenThere(store.getBy(consumers, 'username', idOrUsername), (byName) =>
+              byName === undefined ? undefined : consumerOf(byName),
+            ),
+      ),
+  };
+}
+
+const snapshots = (
+  store: EntityStore,
+  entities: Entities,
+  pluginTools: PluginTools,
+  announcements: Announcements,
+  log: Log,
+): Promise<LiveSnapshot> =>
+  liveSnapshot({
+    store,
+    kinds: ['services', 'routes', 'plugins'].map((name) => kind(entities, name)),
+    definitions: pluginDefinitions,
+    tools: pluginTools,
+    announcements,
+    refused: (name, id, why) => log.error({ entity: name, id, why }, 'left out of the configuration'),
+  });
+
+async function proxy(
+  configuration: Configuration,
+  snapshot: LiveSnapshot,
+  server: AuthorizationServer,
+  log: Log,
+): Promise<OpenProxy> {
+  const wantsTls = configuration.proxyListen.some(({ ssl }) => ssl);
+  const certificate = wantsTls
+    ? await serverCertificate(configuration, { now: new Date(), name: hostname() })
+    : undefined;
+  for (const warning of certificate?.warnings ?? []) log.warn(warning);
+  return openProxy({
+    listen: configuration.proxyListen,
+    ...(certificate === undefined ? {} : { certificate: { cert: certificate.certificate, key: certificate.key } }),
+    snapshot: snapshot.current,
+    trustedIps: configuration.trustedIps,
+    serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
+    log: log.request,
+    failed: (error, about) => log.error({ err: error, ...about }, 'a request failed'),
+    upstreamFailed: (problem) => log.warn(problem, 'an upstream could not be had'),
+  });
+}
+
+const admin = (
+  configuration: Configuration,
+  store: EntityStore,
+  grants: Grants,
+  clock: Clock,
+  entropy: Entropy,
+  hashes: SecretHashes,
+  proxy: OpenProxy,
+  log: Log,
+): Promise<OpenAdmin> =>
+  openAdmin(configuration.adminListen, {
+    store,
+    grants,
+    plugins: pluginDescriptions,
+    clock,
+    entropy,
+    hashSecret: hashes.hash,
+    ...(configuration.adminToken === undefined ? {} : { token: configuration.adminToken }),
+    allowedHosts: configuration.adminHosts,
+    version: version(),
+    nodeId: entropy.uuid(),
+    connections: () => proxy.connections(),
+    failed: (error) => log.error({ err: error }, 'an Admin request failed'),
+  });
+
+const kind = (entities: Entities, name: string): EntityKind => kindOf(entities.get(name)!);
+
+// How it is put together --------------------------------------------------------------------------------------------
+
+type TokensOf<A extends unknown[]> = { [K in keyof A]: Token<A[K]> };
+
+/** `bind(...).toResolvedValue(...)` with the factory's parameters checked against the tokens. */
+export function provide<T, A extends unknown[]>(
+  container: Container,
+  provided: Token<T>,
+  factory: (...needs: A) => T | Promise<T>,
+  ...needs: TokensOf<A>
+) {
+  return container
+    .bind<T>(provided as ServiceIdentifier<T>)
+    .toResolvedValue(factory as (...needs: unknown[]) => T | Promise<T>, needs as unknown as ServiceIdentifier[])
+    .inSingletonScope();
+}
+
+export const resolve = <T>(container: Container, wanted: Token<T>): Promise<T> =>
+  container.getAsync<T>(wanted as ServiceIdentifier<T>);

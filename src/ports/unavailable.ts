@@ -1,0 +1,7 @@
+/**
+ * What a store rejects with when it cannot be asked: it is gone, slow, or shutting down. Nothing is known then, so nobody
+ * may pass and nothing may be issued; a transport answers 503 with `Retry-After`, never 401 and never "yes".
+ */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+}
