@@ -25,7 +25,7 @@ export const oauth2Tokens: Description = {
     refresh_token: { type: 'string', required: false, unique: true, sealed: true },
     authenticated_userid: { type: 'string', required: false },
     scope: { type: 'string' },
-    ttl: { type: 'integer', between: [0, 100_000_000], description: 'Seconds until the row dies. 0: never.' },
+    ttl: { type: 'integer', between: [0, 100_000_000], implicit: true },
   },
   unchangeable: (stored) =>
     isHint(stored['access_token'])

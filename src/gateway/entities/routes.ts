@@ -1,4 +1,5 @@
 /** Kong's routes: which requests belong to a service. What a route may match by depends on its protocols. */
+import { checkHeaderPattern } from '../routing/route-pattern.ts';
 import type { Description, Field, Subschema } from '../schema/description.ts';
 import {
   id,
@@ -28,7 +29,7 @@ const headers: Field = {
       },
     ],
   },
-  values: { type: 'array', elements: { type: 'string' } },
+  values: { type: 'array', elements: { type: 'string', check: checkHeaderPattern } },
 };
 
 export const routes: Description = {

@@ -144,8 +144,8 @@ function fillField(field: Field, value: Json | undefined, auto: Drawn | undefine
     if (field.required !== true) return null;
     return field.type === 'record' ? fill(field.fields, {}, auto) : undefined;
   }
-  if (field.type === 'record' && isObject(value)) return fill(field.fields, value, auto);
-  return normalisedField(field, value, auto);
+  const normal = normalisedField(field, value, auto);
+  return field.type === 'record' && isObject(normal) ? fill(field.fields, normal, auto) : normal;
 }
 
 function normalisedField(field: Field, value: Json, auto?: Drawn): Json {

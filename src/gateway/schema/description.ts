@@ -130,6 +130,8 @@ export interface Rules<T> {
   readonly sealed?: true;
   /** Ours, not Kong's: absent, and not printed, unless somebody set it. */
   readonly unlessSet?: 'absent';
+  /** Kong's rows have it, Kong's schema does not say so. */
+  readonly implicit?: true;
 }
 
 interface Lengths {

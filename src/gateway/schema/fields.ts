@@ -1,7 +1,8 @@
 /** Fields that many entities have, ready to be put into a description. */
+import { checkRoutePath } from '../routing/route-pattern.ts';
 import type { ArrayField, ForeignField, NumberField, SetField, StringField } from './description.ts';
 import { checkAddressOrNetwork, checkHost, checkRouteHost, checkServerName } from './host.ts';
-import { checkPath, checkRoutePath } from './path.ts';
+import { checkPath } from './path.ts';
 
 export const id = { type: 'string', uuid: true, auto: true } as const satisfies StringField;
 export const timestamp = { type: 'integer', timestamp: true, auto: true } as const satisfies NumberField;

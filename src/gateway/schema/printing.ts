@@ -1,34 +1,44 @@
-/** A description as `/schemas` prints it: rules by Kong's names, fields as a list of objects with one key each. */
+/**
+ * A description as `/schemas` prints it: rules by Kong's names, fields as a list of objects with one key each. What Kong
+ * does not have is left out: tools compare, and fill in what they read here.
+ */
 import type { Json } from '../../ports/entity-store.ts';
 import type { EntityCheck, Field, Fields, Pattern } from './description.ts';
 import { isObject } from './json.ts';
 
 export function printedSchema(fields: Fields, checks: readonly EntityCheck[] = []): Json {
   const printed = { fields: printedFields(fields) };
-  const entity_checks = printedChecks(checks);
+  const entity_checks = printedChecks(fields, checks);
   return entity_checks.length === 0 ? printed : { ...printed, entity_checks };
 }
 
 function printedFields(fields: Fields): Json {
-  return Object.entries(fields).map(([name, field]) => ({ [name]: printedField(field) }));
+  return Object.entries(fields).flatMap(([name, field]) => (isOurs(field) ? [] : [{ [name]: printedField(field) }]));
 }
 
-const notPrinted = new Set(['check', 'sealed', 'unlessSet', 'aliases', 'formSeparator']);
+function isOurs(field: Field | undefined): boolean {
+  return field?.unlessSet === 'absent' || field?.implicit === true;
+}
+
+const notPrinted = new Set(['check', 'sealed', 'unlessSet', 'aliases', 'formSeparator', 'entity_checks']);
 
 function printedField(field: Field): Json {
-  return Object.fromEntries(
-    Object.entries(field).flatMap(([rule, value]) => {
-      if (notPrinted.has(rule)) return [];
-      if (rule === 'fields') return [[rule, printedFields(value as Fields)]];
-      if (rule === 'elements' || rule === 'keys' || rule === 'values') return [[rule, printedField(value as Field)]];
-      if (rule === 'entity_checks') return [[rule, printedChecks(value as readonly EntityCheck[])]];
-      return [[rule, printedRule(value)]];
-    }),
-  );
+  const checks = field.type === 'record' ? printedChecks(field.fields, field.entity_checks ?? []) : [];
+  const rules = Object.entries(field).flatMap(([rule, value]) => {
+    if (notPrinted.has(rule)) return [];
+    if (rule === 'fields') return [[rule, printedFields(value as Fields)]];
+    if (rule === 'elements' || rule === 'keys' || rule === 'values') return [[rule, printedField(value as Field)]];
+    return [[rule, printedRule(value)]];
+  });
+  return Object.fromEntries(checks.length === 0 ? rules : [...rules, ['entity_checks', checks]]);
 }
 
-function printedChecks(checks: readonly EntityCheck[]): readonly Json[] {
-  return checks.map((check) => printedRule(check));
+function printedChecks(fields: Fields, checks: readonly EntityCheck[]): readonly Json[] {
+  return checks.flatMap((check) => {
+    const ours =
+      'custom_entity_check' in check && check.custom_entity_check.field_sources.some((name) => isOurs(fields[name]));
+    return ours ? [] : [printedRule(check)];
+  });
 }
 
 function printedRule(value: unknown): Json {
