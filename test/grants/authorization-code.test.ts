@@ -1,0 +1,324 @@
+import { expect } from 'chai';
+import { type AuthorizationCodeRequest, authorizationCodeGrant } from '../../src/grants/authorization-code.ts';
+import type { GrantOutcome } from '../../src/grants/vocabulary.ts';
+import type { Event } from '../../src/machine/machine.ts';
+import { codeChallengeOf } from '../../src/oauth/pkce.ts';
+import {
+  authenticated,
+  codeRecord,
+  deferred,
+  grantOpened,
+  rejected,
+  tokenRequest,
+  tokens,
+} from '../support/token-request.ts';
+import { reached } from '../support/walk.ts';
+import {
+  beginning,
+  bothProfiles,
+  callback,
+  challenge,
+  everywhere,
+  issuers,
+  otherCallback,
+  phone,
+  printer,
+  robot,
+  verifier,
+} from '../support/world.ts';
+
+const redeemed = { event: 'codeRedeemed', record: codeRecord };
+const replayed = { event: 'codeReplayed', grantId: 'grant-of-the-code', expiresAt: beginning + 42_000 };
+const mismatched = (binding: string) => ({ event: 'codeMismatched', binding });
+
+/** A token request at the issuer of a profile, and where it leads. */
+function at(profile: (typeof bothProfiles)[number]) {
+  const request: AuthorizationCodeRequest = {
+    ...tokenRequest(issuers[profile]),
+    code: 'the code',
+    codeVerifier: verifier,
+    redirectUri: callback,
+  };
+  const walk = (...events: Event[]) => reached(authorizationCodeGrant, request, ...events);
+  const walkWith = (changes: Partial<AuthorizationCodeRequest>, ...events: Event[]) =>
+    reached(authorizationCodeGrant, { ...request, ...changes }, ...events);
+  const withoutTheGrant = {
+    ...issuers[profile],
+    grantTypes: { ...issuers[profile].grantTypes, authorizationCode: false },
+  };
+  return { request, walk, walkWith, withoutTheGrant };
+}
+
+for (const profile of bothProfiles) {
+  const { request, walk, walkWith, withoutTheGrant } = at(profile);
+
+  describe(`Authorization Code Grant, the token request (RFC 6749 §4.1.3), profile ${profile}`, () => {
+    it('§3.2.1: first asks for the client to be authenticated', () => {
+      expect(walk().awaits).to.deep.equal({ effect: 'authenticateClient', authentication: request.authentication });
+    });
+
+    it('CA-05: refuses a client that does not prove who it is, and says which method failed', () => {
+      expect(walk(rejected(printer))).to.deep.equal({
+        state: 'refused',
+        reason: 'client_authentication_failed',
+        failedAuthentication: 'client_secret_basic',
+      });
+    });
+
+    it('CA-08: refuses an unknown client in the very same words, whatever else is wrong with the request', () => {
+      for (const redirectUri of [undefined, callback, 'https://evil.example/']) {
+        const changes = { redirectUri };
+        expect(walkWith(changes, rejected())).to.deep.equal(walkWith(changes, rejected(printer)));
+      }
+    });
+
+    it('CA-09: refuses a public client that sends a secret', () => {
+      expect(walk(rejected(phone))).to.include({ state: 'refused', reason: 'client_secret_disallowed' });
+    });
+
+    it('CA-06: puts off a client whose secret could not be looked at now, and says for how long', () => {
+      expect(walk(deferred)).to.deep.equal({
+        state: 'refused',
+        reason: 'client_authentication_deferred',
+        retryAfter: 7,
+      });
+    });
+
+    it('§4.1.3: takes the code out of circulation with all that it is bound to, in one effect', () => {
+      expect(walk(authenticated(printer)).awaits).to.deep.equal({
+        effect: 'redeemAuthorizationCode',
+        code: 'the code',
+        by: {
+          attempt: request.attempt,
+          at: request.receivedAt,
+          credentialId: printer.id,
+          boundTo: 'service:orders',
+          redirectUri: callback,
+          redirectUriRequired: profile === 'rfc9700',
+          codeChallenge: challenge,
+          unchallenged: profile === 'rfc9700' ? 'refuse' : 'accept',
+          ownMismatch: profile === 'rfc9700' ? 'spends' : 'keeps',
+        },
+      });
+    });
+
+    it('binds the code of an issuer with global credentials to that issuer (Kong)', () => {
+      const state = walkWith({ issuer: everywhere(issuers[profile]) }, authenticated(printer));
+      expect(state).to.have.nested.property('awaits.by.boundTo', 'plugin:plugin-orders');
+    });
+
+    it('TK-04: refuses a request without a code', () => {
+      for (const code of [undefined, '']) {
+        expect(walkWith({ code }, authenticated(printer))).to.include({ reason: 'code_invalid' });
+      }
+    });
+
+    it('TK-22: refuses a code that is not one string', () => {
+      for (const code of [true, 7, null, ['a', 'b'], { a: 1 }]) {
+        expect(walkWith({ code }, authenticated(printer))).to.include({
+          reason: 'parameter_malformed',
+          detail: 'code',
+        });
+      }
+    });
+
+    it('PK-09: a verifier that is not of 43 to 128 unreserved characters proves nothing', () => {
+      for (const codeVerifier of ['v'.repeat(42), 'v'.repeat(129), `${'v'.repeat(42)}+`, '', undefined, ['v'], 7]) {
+        const state = walkWith({ codeVerifier }, authenticated(printer));
+        expect(state).to.have.nested.property('awaits.by.codeChallenge', undefined);
+      }
+    });
+
+    it('PK-09: verifiers of 43 and of 128 characters are looked at', () => {
+      for (const codeVerifier of ['v'.repeat(43), 'v'.repeat(128), `${'-._~'.repeat(11)}`]) {
+        const state = walkWith({ codeVerifier }, authenticated(printer));
+        expect(state).to.have.nested.property('awaits.by.codeChallenge', codeChallengeOf(codeVerifier));
+      }
+    });
+
+    it('PK-04: accepts a code without a challenge from nobody who had to have one', () => {
+      const state = walkWith({ redirectUri: undefined }, authenticated(phone));
+      expect(state).to.have.nested.property('awaits.by.unchallenged', 'refuse');
+    });
+
+    it('§4.1.4: opens the grant that the code stands for, with a refresh token', () => {
+      expect(walk(authenticated(printer), redeemed).awaits).to.deep.equal({
+        effect: 'openGrant',
+        withRefreshToken: true,
+        grant: {
+          grantId: 'grant-of-the-code',
+          credentialId: printer.id,
+          subject: 'alice',
+          scope: ['email', 'profile'],
+          retains: profile === 'kong' ? 'sealed' : 'digest',
+          grantedAt: beginning,
+          generation: 1,
+          boundTo: 'service:orders',
+          serviceId: 'orders',
+          accessScope: ['email', 'profile'],
+          issuedAt: beginning,
+          expiresAt: beginning + 600_000,
+          diesAt: beginning + 86_400_000,
+        },
+      });
+    });
+
+    it('SE-04: access tokens that never expire have no refresh token beside them (Kong)', () => {
+      const issuer = { ...issuers[profile], accessTokenLifetime: 0 };
+      const { awaits } = walkWith({ issuer }, authenticated(printer), redeemed);
+      expect(awaits).to.include({ withRefreshToken: false });
+      expect(awaits).to.have.property('grant').that.includes({ expiresAt: undefined, diesAt: undefined });
+    });
+
+    it('refresh tokens of an issuer that limits only access tokens never die', () => {
+      const issuer = { ...issuers[profile], refreshTokenLifetime: 0 };
+      const { awaits } = walkWith({ issuer }, authenticated(printer), redeemed);
+      expect(awaits)
+        .to.have.property('grant')
+        .that.includes({ expiresAt: beginning + 600_000, diesAt: undefined });
+    });
+
+    it('a global token names no service', () => {
+      const { awaits } = walkWith({ issuer: everywhere(issuers[profile]) }, authenticated(printer), redeemed);
+      expect(awaits).to.have.property('grant').that.includes({ boundTo: 'global', serviceId: undefined });
+    });
+
+    it('§5.1: ends with the tokens and the grant they stand for', () => {
+      const state = walk(authenticated(printer), redeemed, grantOpened);
+      expect(state).to.deep.include({ state: 'granted', tokens });
+      expect(state).to.have.nested.property('grant.grantId', 'grant-of-the-code');
+    });
+
+    it('TK-09: refuses when the grant was ended before it could be opened', () => {
+      const state = walk(authenticated(printer), redeemed, { event: 'grantEndedBefore' });
+      expect(state).to.deep.equal({ state: 'refused', reason: 'code_invalid' });
+    });
+
+    it('TK-04: refuses an unknown or expired code', () => {
+      expect(walk(authenticated(printer), { event: 'codeUnknown' })).to.deep.equal({
+        state: 'refused',
+        reason: 'code_invalid',
+      });
+    });
+
+    it('TK-05, TK-21: refuses the code of another client or another service as if there were none', () => {
+      for (const binding of ['client', 'boundTo']) {
+        expect(walk(authenticated(printer), mismatched(binding))).to.deep.equal(
+          walk(authenticated(printer), { event: 'codeUnknown' }),
+        );
+      }
+    });
+
+    it('TK-06: refuses when the redirect URI is not the one that the code was sent to', () => {
+      expect(walk(authenticated(printer), mismatched('redirectUri'))).to.include({
+        reason: 'code_redirect_uri_mismatched',
+      });
+    });
+
+    it('PK-06: refuses when the verifier is missing', () => {
+      const state = walkWith({ codeVerifier: undefined }, authenticated(printer), mismatched('codeChallenge'));
+      expect(state).to.include({ reason: 'code_verifier_missing' });
+    });
+
+    it('PK-07: refuses when the verifier is wrong', () => {
+      expect(walk(authenticated(printer), mismatched('codeChallenge'))).to.include({ reason: 'code_verifier_wrong' });
+    });
+
+    it('PK-09: says so when the verifier is malformed', () => {
+      const state = walkWith({ codeVerifier: 'short' }, authenticated(printer), mismatched('codeChallenge'));
+      expect(state).to.include({ reason: 'code_verifier_malformed' });
+    });
+
+    it('TK-03: says so when the verifier is not one string', () => {
+      const state = walkWith({ codeVerifier: [verifier, 'x'] }, authenticated(printer), mismatched('codeChallenge'));
+      expect(state).to.include({ reason: 'code_verifier_not_a_string' });
+    });
+
+    it('tells the client of a code nothing about it but that it is no good', () => {
+      const outcomes = ['client', 'boundTo', 'redirectUri', 'codeChallenge'].map(
+        (binding) => walk(authenticated(printer), mismatched(binding)) as GrantOutcome,
+      );
+      for (const outcome of outcomes) expect(outcome).to.not.have.property('detail');
+    });
+
+    it(
+      profile === 'kong'
+        ? 'the token endpoint takes codes even where the plugin issues none any more (Kong)'
+        : 'TK-16: an issuer without the grant redeems no code either',
+      () => {
+        const state = walkWith({ issuer: withoutTheGrant }, authenticated(printer));
+        if (profile === 'kong') expect(state.state).to.equal('awaitingCode');
+        else expect(state).to.include({ reason: 'grant_type_unsupported' });
+      },
+    );
+  });
+}
+
+describe('Authorization Code Grant, where the profiles part', () => {
+  const { walk, walkWith } = at('rfc9700');
+  const kong = at('kong');
+
+  it('TK-09: a second use "SHOULD revoke [...] all tokens previously issued based on that authorization code" (§4.1.2)', () => {
+    const state = walk(authenticated(printer), replayed);
+    expect(state.awaits).to.deep.equal({
+      effect: 'endGrant',
+      grantId: 'grant-of-the-code',
+      // The other attempt came before the code expired: no token of it outlives this.
+      until: beginning + 42_000 + 86_400_000,
+    });
+  });
+
+  it('TK-07: the second use itself is refused once the grant is ended', () => {
+    expect(walk(authenticated(printer), replayed, { event: 'grantEnded' })).to.deep.equal({
+      state: 'refused',
+      reason: 'code_invalid',
+    });
+  });
+
+  it('TK-09: the end of a grant whose tokens could live for ever is remembered for ever', () => {
+    for (const changes of [{ accessTokenLifetime: 0 }, { refreshTokenLifetime: 0 }]) {
+      const state = walkWith({ issuer: { ...issuers.rfc9700, ...changes } }, authenticated(printer), replayed);
+      expect(state).to.have.nested.property('awaits.until', undefined);
+    }
+  });
+
+  it('TK-09: the end is remembered for as long as the access token where that outlives the refresh token', () => {
+    const issuer = { ...issuers.rfc9700, refreshTokenLifetime: 1000 };
+    const state = walkWith({ issuer }, authenticated(printer), replayed);
+    expect(state).to.have.nested.property('awaits.until', beginning + 42_000 + 600_000);
+  });
+
+  it('Kong refuses a second use and leaves the tokens alone', () => {
+    expect(kong.walk(authenticated(printer), replayed)).to.deep.equal({ state: 'refused', reason: 'code_invalid' });
+  });
+
+  it('Kong compares a redirect_uri at the token endpoint with those registered', () => {
+    const state = kong.walkWith({ redirectUri: 'https://evil.example/' }, authenticated(printer));
+    expect(state).to.deep.equal({ state: 'refused', reason: 'redirect_uri_unregistered' });
+  });
+
+  it('Kong accepts a registered redirect_uri, and a request without any', () => {
+    for (const redirectUri of [undefined, callback, otherCallback]) {
+      expect(kong.walkWith({ redirectUri }, authenticated(printer)).state).to.equal('awaitingCode');
+    }
+  });
+
+  it('Kong: a client without redirect URIs is no client here', () => {
+    expect(kong.walkWith({ redirectUri: undefined }, authenticated(robot))).to.deep.equal(kong.walk(rejected()));
+  });
+
+  it('TK-10: rfc9700 holds any redirect_uri against the code, so that a wrong one costs it', () => {
+    const state = walkWith({ redirectUri: 'https://evil.example/' }, authenticated(printer));
+    expect(state).to.have.nested.property('awaits.by.redirectUri', 'https://evil.example/');
+    expect(state).to.have.nested.property('awaits.by.ownMismatch', 'spends');
+  });
+
+  it('TK-22: a redirect_uri that is not one string is malformed', () => {
+    for (const redirectUri of [true, null, [callback], {}]) {
+      expect(walkWith({ redirectUri }, authenticated(printer))).to.include({ detail: 'redirect_uri' });
+      expect(kong.walkWith({ redirectUri }, authenticated(printer))).to.include({
+        reason: 'redirect_uri_unregistered',
+      });
+    }
+  });
+});
