@@ -35,7 +35,7 @@ describe('The names of a form', () => {
     it(form, () => expect(tree(form)).to.deep.equal(expected));
   }
 
-  it('of any kind make a tree, and none of them reaches a prototype', () => {
+  it('SE-06: of any kind make a tree, and none of them reaches a prototype', () => {
     const hostile = fc.constantFrom(
       '__proto__',
       'constructor',

@@ -177,7 +177,7 @@ describe('What is wrong with an entity', () => {
     expect(wrong(check, { a: 'x' })).to.deep.equal({ a: 'by the rule' });
   });
 
-  it('keys with a meaning elsewhere are unknown fields like any other', () => {
+  it('SE-06: keys with a meaning elsewhere are unknown fields like any other', () => {
     const row = JSON.parse('{"__proto__": {"x": 1}, "constructor": 1, "toString": 2, "hasOwnProperty": 3}') as {
       [field: string]: Json;
     };
