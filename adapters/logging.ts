@@ -150,7 +150,7 @@ function readableLines(to: { write(line: string): void }, colours: boolean): Des
 
 /** `GET /orders 401 0.8 ms invalid_token`: what somebody who watches wants to see of a request. */
 function requestText({ method, path, status, milliseconds, refusal }: Record<string, JsonValue>): string {
-  const time = typeof milliseconds === 'number' ? `${milliseconds.toFixed(1)} ms` : undefined;
+  const time = typeof milliseconds === 'number' ? `${Number(milliseconds.toFixed(1))} ms` : undefined;
   return [method, path, status, time, refusal].filter((part) => part !== undefined && part !== null).join(' ');
 }
 

@@ -54,10 +54,24 @@ export function answerText(answer: CallAnswer, shown: readonly string[], paint: 
 
 function laidOut(body: string): string {
   try {
-    return JSON.stringify(JSON.parse(body), undefined, 2);
+    return jsonText(JSON.parse(body), '');
   } catch {
     return body.trimEnd();
   }
+}
+
+/** What fits on a line stays on one. */
+function jsonText(value: unknown, margin: string): string {
+  const isList = Array.isArray(value);
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const parts = isList
+    ? value.map((item) => jsonText(item, `${margin}  `))
+    : Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${jsonText(item, `${margin}  `)}`);
+  const [open, close] = isList ? '[]' : '{}';
+  const line = isList ? `[${parts.join(', ')}]` : `{ ${parts.join(', ')} }`;
+  if (parts.length === 0) return `${open}${close}`;
+  if (margin !== '' && line.length <= 76 && !line.includes('\n')) return line;
+  return `${open}\n${parts.map((part) => `${margin}  ${part}`).join(',\n')}\n${margin}${close}`;
 }
 
 /** For a POSIX shell: as it is where nothing in it means anything to the shell, else in single quotes. */

@@ -35,8 +35,12 @@ export async function demo({ switches }: CommandLine, terminal: Terminal): Promi
     const log = checks ? openLog({ level: 'error', to: terminal.err }) : logOn(terminal, read.configuration);
     return await serve(read.configuration, log, terminal, async (gate) => {
       const right = await show(gate, service, terminal);
-      if (checks) return right ? 'done' : 'failed';
-      terminal.out.write(invitation(paintFor(terminal.out, terminal.env)));
+      const paint = paintFor(terminal.out, terminal.env);
+      if (checks) {
+        terminal.out.write(right ? paint.green('All three calls were answered as they must be.\n') : '');
+        return right ? 'done' : 'failed';
+      }
+      terminal.out.write(invitation(paint));
       return 'stay';
     });
   } finally {
@@ -58,7 +62,8 @@ async function show(gate: OpenGate, service: SampleService, { out, env }: Termin
   const { proxy, admin } = addressesOf(gate);
   const administrator = adminClient(admin[0]!, undefined);
   const consumer = 'marketplace';
-  await guard(administrator, { service: 'orders', url: service.url, path: '/orders', consumer });
+  const scope = 'orders:read';
+  await guard(administrator, { service: 'orders', url: service.url, path: '/orders', consumer, scopes: [scope] });
   const { clientId, clientSecret = '' } = await registerClient(administrator, consumer, 'demo client');
   const orders = `${proxy[0]}/orders`;
   out.write(introduction(paint, { orders, service: service.url, admin: admin[0]! }));
@@ -81,7 +86,7 @@ async function show(gate: OpenGate, service: SampleService, { out, env }: Termin
     call: {
       url: `${orders}/oauth2/token`,
       user: { name: clientId, password: clientSecret },
-      form: { grant_type: 'client_credentials' },
+      form: { grant_type: 'client_credentials', scope },
     },
     shown: ['Cache-Control'],
     wrong: ({ status, headers, body }) =>
@@ -100,7 +105,7 @@ async function show(gate: OpenGate, service: SampleService, { out, env }: Termin
     wrong: ({ status, body }) =>
       status !== 200
         ? 'the status is not 200'
-        : !body.includes(`"consumer":"${consumer}"`) || !body.includes(`"client":"${clientId}"`)
+        : !body.includes(`"calledBy":${JSON.stringify({ consumer, client: clientId, scope })}`)
           ? 'the service was not told who calls'
           : service.calls() !== 1
             ? 'the service was not called once'

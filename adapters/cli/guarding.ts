@@ -8,15 +8,22 @@ export interface Guarded {
   /** The path under which the gate serves it. */
   readonly path: string;
   readonly consumer: string;
+  /** The scope tokens on offer; none: tokens are good for the whole service. */
+  readonly scopes?: readonly string[];
 }
 
 /** As often as it is asked for, it is there once. */
-export async function guard(admin: AdminClient, { service, url, path, consumer }: Guarded): Promise<void> {
+export async function guard(admin: AdminClient, { service, url, path, consumer, scopes }: Guarded): Promise<void> {
   await admin.put(`/services/${service}`, { url });
   await admin.put(`/services/${service}/routes/${service}`, { paths: [path] });
   const plugins = (await admin.get(`/services/${service}/plugins`))?.['data'] as readonly { name: string }[];
   if (!plugins.some(({ name }) => name === 'oauth2')) {
-    const config = { profile: 'rfc9700', enable_client_credentials: true, token_expiration: 600 };
+    const config = {
+      profile: 'rfc9700',
+      enable_client_credentials: true,
+      token_expiration: 600,
+      ...(scopes === undefined ? {} : { scopes, mandatory_scope: true }),
+    };
     await admin.post(`/services/${service}/plugins`, { name: 'oauth2', config });
   }
   await admin.put(`/consumers/${consumer}`, {});

@@ -22,6 +22,7 @@ export async function sampleService(): Promise<SampleService> {
       calledBy: {
         consumer: request.headers['x-consumer-username'],
         client: request.headers['x-credential-identifier'],
+        scope: request.headers['x-authenticated-scope'],
       },
     };
     response.setHeader('Content-Type', 'application/json');

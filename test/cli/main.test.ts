@@ -201,3 +201,76 @@ describe('portcullis start', () => {
     });
   });
 });
+
+describe('portcullis protect', () => {
+  it('says what is wrong with the service or the port', async () => {
+    for (const [words, says] of [
+      [[], /which service\?/],
+      [['localhost:3000'], /"localhost:3000" is no address of a service/],
+      [['http://ada:secret@localhost'], /no user name, query or fragment/],
+      [['http://localhost', '--port', 'any'], /--port takes a number/],
+      [['http://localhost', '--port', '70000'], /port above 65535/],
+      [['http://localhost', '--port=1', '--proxy-listen=127.0.0.1:2'], /leave one out/],
+      [['http://localhost', 'http://localhost'], /not understood here/],
+    ] as const) {
+      const terminal = testTerminal({});
+      expect(await main(['protect', ...words], terminal)).to.equal(2);
+      expect(terminal.printed.err).to.match(says);
+      expect(terminal.opened).to.deep.equal([]);
+    }
+  });
+
+  it('says in one line what failed once the gate is open, and closes it', async () => {
+    const terminal = testTerminal({ env: { PORTCULLIS_STORE: 'memory:', PORTCULLIS_ADMIN_LISTEN: 'off' } });
+    const unreachable = { proxy: [], admin: [], close: async () => void (terminal.closed += 1) };
+    const open = async () => unreachable;
+    expect(await main(['protect', 'http://127.0.0.1:1'], { ...terminal, gate: async () => open })).to.equal(1);
+    expect(terminal.printed.err).to.equal('portcullis: protect needs a proxy listener and an Admin listener\n');
+    expect(terminal.closed).to.equal(1);
+  });
+
+  it('keeps what it registers apart from the store of start, and apart for each service', async () => {
+    const directoryFor = async (words: string[], env: Record<string, string> = {}) => {
+      const terminal = testTerminal({
+        env: { PORTCULLIS_STATE_DIR: '/state', ...env },
+        gate: () => {
+          throw new Error('not now');
+        },
+      });
+      await main(['protect', ...words], terminal);
+      return terminal.opened[0]!.store;
+    };
+    const one = await directoryFor(['http://localhost:3000']);
+    const other = await directoryFor(['http://localhost:3000/base']);
+    expect(one)
+      .to.deep.equal(await directoryFor(['http://localhost:3000/']))
+      .and.not.to.deep.equal(other);
+    for (const store of [one, other])
+      expect(store.kind === 'lmdb' && store.directory).to.match(/^\/state\/protect\/localhost_3000-/);
+    // What was asked for is taken.
+    expect(await directoryFor(['http://localhost:3000', '--store', 'memory:'])).to.deep.equal({ kind: 'memory' });
+    const asked = { kind: 'lmdb', directory: '/state/store' };
+    expect(await directoryFor(['http://localhost:3000'], { PORTCULLIS_STORE: 'lmdb:/state/store' })).to.deep.equal(
+      asked,
+    );
+  });
+
+  it('listens on loopback only, unless it is told otherwise', async () => {
+    const listens = async (words: string[], env: Record<string, string> = {}) => {
+      const terminal = testTerminal({
+        env,
+        gate: () => {
+          throw new Error('not now');
+        },
+      });
+      await main(['protect', 'http://localhost:3000', ...words], terminal);
+      return terminal.opened[0]!.proxyListen.map(({ host, port }) => `${host}:${port}`);
+    };
+    expect(await listens([])).to.deep.equal(['127.0.0.1:8000']);
+    expect(await listens(['--port', '9000'])).to.deep.equal(['127.0.0.1:9000']);
+    expect(await listens([], { PORTCULLIS_PROXY_LISTEN: '0.0.0.0:80' })).to.deep.equal(['0.0.0.0:80']);
+    expect(await listens(['--port', '9000'], { PORTCULLIS_PROXY_LISTEN: '0.0.0.0:80' })).to.deep.equal([
+      '127.0.0.1:9000',
+    ]);
+  });
+});
