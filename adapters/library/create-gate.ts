@@ -53,7 +53,7 @@ export interface Store {
   readonly grants: Grants;
   readonly codes: AuthorizationCodes;
   /** Registered clients and their owners, by key, as the Admin API writes them. Not looked at when `clients` are listed. */
-  readonly records?: Pick<EntityStore, 'get' | 'getBy'> | undefined;
+  readonly entities?: Pick<EntityStore, 'get' | 'getBy'> | undefined;
   /**
    * Where it is heard what others changed in this store. With it good tokens are remembered until they expire, or their
    * grant or client changes; without it the store is read for every check.
@@ -64,7 +64,7 @@ export interface Store {
 export interface GateOptions extends IssuerOptions {
   /** Where grants and codes are kept. In memory by default: all tokens are gone when the process ends. */
   readonly store?: Store | undefined;
-  /** The clients (RFC 6749 §2) of a small app. By default those in `store.records`. */
+  /** The clients (RFC 6749 §2) of a small app. By default those in `store.entities`. */
   readonly clients?: readonly ListedClient[] | undefined;
   /** What time it is, in milliseconds since the epoch. The system's clock by default. */
   readonly clock?: Clock | undefined;
@@ -137,7 +137,7 @@ export function createGate(options: GateOptions = {}): Gate {
   const issuer = issuerOf(options, entropy);
   const { realm } = options;
   const store = storeOption(options.store ?? memoryStore(clock));
-  const records = options.clients === undefined ? store.records : listedClients(options.clients);
+  const records = options.clients === undefined ? store.entities : listedClients(options.clients);
   if (records === undefined)
     throw new InvalidOption('clients', 'must be listed, for this store has no records of them');
   const { announcements } = store;
@@ -247,16 +247,16 @@ function clockOption(clock: Clock | undefined): Clock {
 }
 
 function storeOption(store: Store): Store {
-  knownOptions('store', store, ['grants', 'codes', 'records', 'announcements']);
+  if (typeof store !== 'object' || store === null) throw new InvalidOption('store', 'must be an object');
   const acts = {
     grants: ['open', 'byAccessToken', 'byRefreshToken', 'rotate', 'end', 'get', 'replace', 'page', 'removeOf'],
     codes: ['save', 'redeem'],
-    records: ['get', 'getBy'],
+    entities: ['get', 'getBy'],
     announcements: ['publish', 'subscribe'],
   } as const;
   for (const [port, names] of Object.entries(acts)) {
     const given = store[port as keyof Store] as Readonly<Record<string, unknown>> | undefined;
-    if (given === undefined && (port === 'records' || port === 'announcements')) continue;
+    if (given === undefined && (port === 'entities' || port === 'announcements')) continue;
     const missing = names.find((name) => typeof given?.[name] !== 'function');
     if (missing !== undefined) throw new InvalidOption(`store.${port}`, `must have a function ${missing}()`);
   }
