@@ -29,6 +29,8 @@ export function memoryAuthorizationCodes(clock: Clock): AuthorizationCodes {
       const row = rows.get(code);
       const { redemption, spend } = judgeRedemption(row?.record, row?.spent, by);
       if (row !== undefined && spend !== undefined) row.spent = spend;
+      // Seen to be expired: no clock that is set back may bring it to life again.
+      if (redemption.outcome === 'unknown') rows.delete(code);
       return redemption;
     },
   };

@@ -8,7 +8,7 @@ import type {
   Json,
   Written,
 } from '../../src/ports/entity-store.ts';
-import { matches, referenceIn, sameRow, uniqueKeys } from '../../src/ports/entity-store.ts';
+import { matches, referenceIn, sameRow, uniqueKey, uniqueKeys } from '../../src/ports/entity-store.ts';
 import { type OrderedIds, orderedIds } from './ordered-ids.ts';
 
 interface Row {
@@ -122,8 +122,7 @@ export function memoryEntityStore(): EntityStore {
 
   function bySingleField(kind: EntityKind, field: string, value: string): Row | undefined {
     const { rows, unique } = collection(kind);
-    const [key] = uniqueKeys({ unique: [field], uniqueTogether: [] }, { id: '', [field]: value });
-    const id = unique.get(key!.key);
+    const id = unique.get(uniqueKey(field, value));
     return id === undefined ? undefined : rows.get(id);
   }
 

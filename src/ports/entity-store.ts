@@ -97,20 +97,27 @@ export function referenceIn(row: Entity, field: string): string | undefined {
 }
 
 /** What no other row of the kind may have: one key for each unique field that has a value, and for each set of fields. */
-export function uniqueKeys(
-  kind: Pick<EntityKind, 'unique' | 'uniqueTogether'>,
-  row: Entity,
-): readonly { readonly fields: readonly string[]; readonly key: string }[] {
-  const keys = [];
+export function uniqueKeys(kind: Pick<EntityKind, 'unique' | 'uniqueTogether'>, row: Entity): readonly UniqueKey[] {
+  const keys: UniqueKey[] = [];
   for (const field of kind.unique) {
     const value = valueAt(row, field) ?? null;
-    if (value !== null) keys.push({ fields: [field], key: JSON.stringify([field, value]) });
+    if (value !== null) keys.push({ fields: [field], together: false, key: uniqueKey(field, value) });
   }
   for (const fields of kind.uniqueTogether) {
     const values = fields.map((field) => referenceIn(row, field) ?? valueAt(row, field) ?? null);
-    keys.push({ fields, key: JSON.stringify([...fields, values]) });
+    keys.push({ fields, together: true, key: JSON.stringify([fields, values]) });
   }
   return keys;
+}
+
+export interface UniqueKey {
+  readonly fields: readonly string[];
+  readonly together: boolean;
+  readonly key: string;
+}
+
+export function uniqueKey(field: string, value: Json): string {
+  return JSON.stringify([field, value]);
 }
 
 /** Whether a row belongs to what a query asks for, wherever its page begins. */

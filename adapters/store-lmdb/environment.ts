@@ -1,0 +1,213 @@
+/**
+ * The one lmdb environment behind the three ports: its collections, its acts, and what must be true before it is used.
+ *
+ * An act is one transaction, alone among all processes, and answered when it is on the disk; many acts that are asked
+ * for together share one commit. Reads see whatever any process has committed: nothing is cached here.
+ */
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { type Database, type Key, open, type RootDatabase } from 'lmdb';
+import type { EpochMilliseconds } from '../../src/oauth/client.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Json } from '../../src/ports/entity-store.ts';
+import { examine } from './examination.ts';
+
+/** The part of the vault that the store needs. */
+export interface Vault {
+  readonly keyId: string;
+  readonly keyIds: readonly string[];
+  digest(purpose: string, value: string): string;
+  candidates(purpose: string, value: string): readonly string[];
+  seal(purpose: string, value: string): string;
+  unseal(purpose: string, sealed: string): string;
+  checkValue(keyId: string): string | undefined;
+}
+
+export interface Environment {
+  readonly vault: Vault;
+  readonly clock: Clock;
+  collection<V, K extends Key = string>(name: string): Database<V, K>;
+  /** Runs `work` as one act: all of what it writes is kept, or, if it throws, nothing. */
+  act<T>(work: () => T): Promise<T>;
+  /** Reads what is committed now. */
+  read<T>(work: () => T): T;
+  /** Notes that something dies, and takes the note back. To be called within an act. */
+  expect(mortal: Mortal, at: EpochMilliseconds | undefined): void;
+  unexpect(mortal: Mortal, at: EpochMilliseconds | undefined): void;
+  /** What to do when the time of such a thing has come, within the act of somebody else. */
+  whenDue(kind: Mortal['kind'], bury: (id: string) => void): void;
+  /** Buries all that is due, a batch at a time. */
+  sweep(): Promise<void>;
+  /** Forgets a key that nothing is sealed with any more. */
+  forgetKey(keyId: string): Promise<void>;
+  /** The keys that something may be sealed with. */
+  keysInUse(): readonly string[];
+  close(): Promise<void>;
+}
+
+export interface Mortal {
+  readonly kind: 'code' | 'grant' | 'ended';
+  readonly id: string;
+}
+
+/** The store cannot be opened. The message says where and why, and what can be done. */
+export class StoreUnusable extends Error {
+  override readonly name = 'StoreUnusable';
+}
+
+/** What this version writes. A store with a higher number is left alone. */
+const schema = 1;
+/** How many of the dead one write buries: more than it ever adds. */
+const fewDead = 16;
+const manyDead = 500;
+/** Once nothing was due, how long before the next write looks again. In milliseconds. */
+const lookAgain = 250;
+
+export function openEnvironment(directory: string, vault: Vault, clock: Clock): Environment {
+  const root = openRoot(directory);
+  const collection = <V, K extends Key = string>(name: string): Database<V, K> =>
+    root.openDB<V, K>({ name, encoding: 'json' });
+  const meta = collection<Json>('meta');
+  const deaths = collection<0, [at: number, kind: string, id: string]>('deaths');
+  const burials = new Map<string, (id: string) => void>();
+  let nextLook = Number.NEGATIVE_INFINITY;
+
+  function checkSchema(): void {
+    const found = meta.get('schema');
+    if (found === undefined) meta.putSync('schema', schema);
+    else if (typeof found !== 'number' || found > schema) {
+      throw new StoreUnusable(
+        `the store in ${directory} was written by a newer version (schema ${found}, this one knows ${schema}); nothing was changed`,
+      );
+    }
+  }
+
+  function checkKeys(): void {
+    const known = keyChecks();
+    for (const [keyId, check] of Object.entries(known)) {
+      if (vault.checkValue(keyId) === check) continue;
+      throw new StoreUnusable(
+        `the store in ${directory} was written with another master key (PORTCULLIS_KEY or PORTCULLIS_KEY_FILE); ` +
+          'start with that key, or keep it below the new one in the key file',
+      );
+    }
+    if (known[vault.keyId] === undefined) {
+      meta.putSync('keys', { ...known, [vault.keyId]: vault.checkValue(vault.keyId)! });
+    }
+  }
+
+  const keyChecks = () => (meta.get('keys') ?? {}) as { readonly [keyId: string]: string };
+
+  /** Answers whether there may be more. */
+  function buryDue(most: number): boolean {
+    const now = clock.now();
+    const due = [...deaths.getKeys({ end: [now, '\uffff'], limit: most })];
+    for (const key of due) {
+      const [, kind, id] = key;
+      burials.get(kind)?.(id);
+      deaths.removeSync(key);
+    }
+    return due.length === most;
+  }
+
+  async function act<T>(work: () => T): Promise<T> {
+    try {
+      return await root.childTransaction(() => {
+        const now = clock.now();
+        // A clock that was set back is looked at again at once.
+        if (now >= nextLook || now < nextLook - lookAgain) nextLook = buryDue(fewDead) ? now : now + lookAgain;
+        return work();
+      });
+    } catch (error) {
+      // lmdb tells why a commit failed by a promise of its own.
+      if (!(error instanceof Error && 'commitError' in error)) throw error;
+      const cause = await Promise.resolve(error.commitError).catch((reason: unknown) => reason);
+      throw new Error(`the store in ${directory} could not write`, { cause });
+    }
+  }
+
+  try {
+    root.transactionSync(() => {
+      checkSchema();
+      checkKeys();
+    });
+  } catch (error) {
+    void root.close();
+    throw error;
+  }
+
+  return {
+    vault,
+    clock,
+    collection,
+    act,
+    read(work) {
+      // Else the snapshot might be a moment older than what another process has told us of.
+      root.resetReadTxn();
+      return work();
+    },
+    expect(mortal, at) {
+      if (at !== undefined) deaths.putSync([at, mortal.kind, mortal.id], 0);
+    },
+    unexpect(mortal, at) {
+      if (at !== undefined) deaths.removeSync([at, mortal.kind, mortal.id]);
+    },
+    whenDue: (kind, bury) => void burials.set(kind, bury),
+    async sweep() {
+      while (await act(() => buryDue(manyDead)));
+    },
+    forgetKey: (keyId) =>
+      act(() => {
+        const { [keyId]: _, ...others } = keyChecks();
+        meta.putSync('keys', others);
+      }),
+    keysInUse: () => Object.keys(keyChecks()),
+    close: () => root.close(),
+  };
+}
+
+function openRoot(directory: string): RootDatabase {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StoreUnusable(`the store directory ${directory} cannot be used: ${messageOf(error)}`, { cause: error });
+  }
+  const trouble = examine(directory);
+  if (trouble !== undefined) {
+    throw new StoreUnusable(
+      `the store in ${directory} cannot be used: ${trouble}. Nothing was changed; put a backup in its place, or name another directory`,
+    );
+  }
+  try {
+    return open({
+      path: directory,
+      noSubdir: false,
+      maxDbs: 32,
+      mapSize: 2 ** 30,
+      encoding: 'json',
+      // Answered when it is on the disk, not before.
+      overlappingSync: false,
+      cache: false,
+    });
+  } catch (error) {
+    throw new StoreUnusable(`the store in ${directory} cannot be opened: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Where a name may stand in a key: ids are UUIDs, but nobody's path or form may break a key. */
+export function isId(text: string): boolean {
+  return /^[\x21-\x7e]{1,128}$/.test(text);
+}
+
+export function mustBeId(text: string, what: string): void {
+  if (!isId(text)) throw new RangeError(`${what} is not an id: 1 to 128 visible ASCII characters`);
+}
+
+/** Keys that begin with these parts, in their order. */
+export function under(...parts: readonly string[]): { readonly start: string[]; readonly end: string[] } {
+  return { start: [...parts, ''], end: [...parts, '\uffff'] };
+}

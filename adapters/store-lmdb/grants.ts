@@ -1,0 +1,368 @@
+/**
+ * Grants in lmdb. Tokens stand here as digests; where the Admin API prints them again, as a sealed copy too.
+ *
+ *     grants     grant id → the grant, the digests of its pair, the sealed pair or a hint
+ *     access     digest of the access token → grant id
+ *     refresh    digest of a refresh token, current or spent → grant id, and how it was spent
+ *     spent      grant id, number → digest of a spent refresh token: the last hundred
+ *     owners     client or service, grant id
+ *     ended      grant id → until when its end is remembered
+ */
+import type { EpochMilliseconds } from '../../src/oauth/client.ts';
+import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
+import {
+  afterRotation,
+  type Grants,
+  hintOf,
+  judgeRotation,
+  type KeptGrant,
+  recordDiesAt,
+  type SpentRefreshToken,
+} from '../../src/ports/grants.ts';
+import { type Environment, isId, mustBeId, under } from './environment.ts';
+
+interface Row {
+  readonly grant: Grant;
+  readonly access: string;
+  readonly refresh?: string;
+  /** The pair, sealed. */
+  readonly sealed?: string;
+  readonly hint?: string;
+  /** When the record dies, as it stands among the deaths. */
+  readonly diesAt?: EpochMilliseconds;
+  /** The attempt that made the current pair, where it kept the refresh token. */
+  readonly keptBy?: string;
+  /** How many refresh tokens of this grant were spent. */
+  readonly spent: number;
+}
+
+interface RefreshRow {
+  readonly grantId: string;
+  readonly by?: SpentRefreshToken & { readonly number: number };
+}
+
+export interface LmdbGrants extends Grants {
+  /** Writes anew, with the current key, what was sealed with an older one. */
+  reseal(): Promise<void>;
+  /** Whether anything is still found by a digest of this key. */
+  uses(keyId: string): boolean;
+}
+
+/** How many spent refresh tokens of one grant are remembered, to notice their reuse. */
+const remembered = 100;
+/** How many grants one act removes, when all of a client or a service go. */
+const removedAtOnce = 200;
+const resealedAtOnce = 100;
+
+export function lmdbGrants(environment: Environment): LmdbGrants {
+  const { vault, clock, act, read, expect, unexpect, collection } = environment;
+  const grants = collection<Row>('grants');
+  const access = collection<string>('access');
+  const refresh = collection<RefreshRow>('refresh');
+  const spent = collection<string, [grantId: string, number: number]>('spent');
+  const owners = collection<0, [owner: 'client' | 'service', id: string, grantId: string]>('owners');
+  const ended = collection<EpochMilliseconds | null>('ended');
+
+  environment.whenDue('grant', (grantId) => {
+    const row = grants.get(grantId);
+    if (row !== undefined) remove(row);
+  });
+  environment.whenDue('ended', (grantId) => void ended.removeSync(grantId));
+
+  const accessCandidates = (token: string) => vault.candidates('access token', token);
+  const refreshCandidates = (token: string) => vault.candidates('refresh token', token);
+
+  function livingRow(grantId: string | undefined): Row | undefined {
+    const row = grantId === undefined || !isId(grantId) ? undefined : grants.get(grantId);
+    return row === undefined || isOver(row.diesAt) ? undefined : { ...row, grant: { ...absent, ...row.grant } };
+  }
+
+  function isOver(at: EpochMilliseconds | null | undefined): boolean {
+    return typeof at === 'number' && at <= clock.now();
+  }
+
+  function rowOfAccess(accessToken: string): Row | undefined {
+    return livingRow(first(accessCandidates(accessToken), (digest) => access.get(digest))?.found);
+  }
+
+  function rowOfRefresh(refreshToken: string) {
+    const hit = first(refreshCandidates(refreshToken), (digest) => refresh.get(digest));
+    const row = livingRow(hit?.found.grantId);
+    return hit === undefined || row === undefined ? undefined : { row, digest: hit.digest, by: hit.found.by };
+  }
+
+  function isInForce(row: Row, { accessToken, refreshToken }: TokenPair): boolean {
+    return (
+      accessCandidates(accessToken).includes(row.access) &&
+      (refreshToken === undefined
+        ? row.refresh === undefined
+        : row.refresh !== undefined && refreshCandidates(refreshToken).includes(row.refresh))
+    );
+  }
+
+  function holdsAnother(tokens: TokenPair, grantId: string): boolean {
+    const holders = [
+      rowOfAccess(tokens.accessToken),
+      tokens.refreshToken === undefined ? undefined : rowOfRefresh(tokens.refreshToken)?.row,
+    ];
+    return holders.some((row) => row !== undefined && row.grant.grantId !== grantId);
+  }
+
+  /** Puts a grant with its pair in the place of `before`. The refresh token of `before` is left for the caller. */
+  function write(
+    before: Row | undefined,
+    grant: Grant,
+    tokens: TokenPair,
+    {
+      keptBy,
+      spent: count = before?.spent ?? 0,
+    }: { readonly keptBy?: string | undefined; readonly spent?: number } = {},
+  ): void {
+    const { grantId } = grant;
+    const digest = vault.digest('access token', tokens.accessToken);
+    const refreshDigest =
+      tokens.refreshToken === undefined ? undefined : vault.digest('refresh token', tokens.refreshToken);
+    const diesAt = recordDiesAt(grant, tokens);
+
+    if (before !== undefined) unlink(before);
+    access.putSync(digest, grantId);
+    if (refreshDigest !== undefined) {
+      const known = refresh.get(refreshDigest)?.by;
+      if (known !== undefined) spent.removeSync([grantId, known.number]);
+      refresh.putSync(refreshDigest, { grantId });
+    }
+    owners.putSync(['client', grant.credentialId, grantId], 0);
+    if (grant.serviceId !== undefined) owners.putSync(['service', grant.serviceId, grantId], 0);
+    expect({ kind: 'grant', id: grantId }, diesAt);
+    grants.putSync(grantId, {
+      grant,
+      access: digest,
+      ...(refreshDigest !== undefined && { refresh: refreshDigest }),
+      ...(grant.retains === 'sealed'
+        ? { sealed: vault.seal(`tokens of ${grantId}`, JSON.stringify(tokens)) }
+        : { hint: hintOf(tokens) }),
+      ...(diesAt !== undefined && { diesAt }),
+      ...(keptBy !== undefined && { keptBy }),
+      spent: count,
+    });
+  }
+
+  /** Takes a row out of all that leads to it, but for its refresh tokens. */
+  function unlink({ grant, access: digest, diesAt }: Row): void {
+    // The token may have gone to another grant since this one died.
+    if (access.get(digest) === grant.grantId) access.removeSync(digest);
+    owners.removeSync(['client', grant.credentialId, grant.grantId]);
+    if (grant.serviceId !== undefined) owners.removeSync(['service', grant.serviceId, grant.grantId]);
+    unexpect({ kind: 'grant', id: grant.grantId }, diesAt);
+  }
+
+  function remove(row: Row): void {
+    const { grantId } = row.grant;
+    unlink(row);
+    grants.removeSync(grantId);
+    if (row.refresh !== undefined) forget(row.refresh, grantId);
+    for (const { key, value } of [...spent.getRange({ start: [grantId, 0], end: [grantId, Number.MAX_VALUE] })]) {
+      spent.removeSync(key);
+      forget(value, grantId);
+    }
+  }
+
+  function forget(refreshDigest: string, grantId: string): void {
+    if (refresh.get(refreshDigest)?.grantId === grantId) refresh.removeSync(refreshDigest);
+  }
+
+  function spend(grantId: string, number: number, digest: string, { attempt, at }: SpentRefreshToken): void {
+    refresh.putSync(digest, { grantId, by: { attempt, at, number } });
+    spent.putSync([grantId, number], digest);
+    const forgotten = spent.get([grantId, number - remembered]);
+    if (forgotten !== undefined) {
+      spent.removeSync([grantId, number - remembered]);
+      forget(forgotten, grantId);
+    }
+  }
+
+  function kept(row: Row): KeptGrant {
+    const { grant, sealed, hint } = row;
+    const { accessToken, refreshToken } = sealed === undefined ? nothing : pairOf(grant.grantId, sealed);
+    return { grant, accessToken, refreshToken, hint };
+  }
+
+  function pairOf(grantId: string, sealed: string): TokenPair {
+    return { ...nothing, ...(JSON.parse(vault.unseal(`tokens of ${grantId}`, sealed)) as TokenPair) };
+  }
+
+  function resealOne(grantId: string): void {
+    const row = livingRow(grantId);
+    if (row?.sealed === undefined || row.sealed.startsWith(`${vault.keyId}.`)) return;
+    const tokens = pairOf(grantId, row.sealed);
+    if (row.refresh !== undefined) forget(row.refresh, grantId);
+    write(row, row.grant, tokens, { keptBy: row.keptBy });
+  }
+
+  function* idsAfter(after: string | undefined, credentialId: string | undefined): Iterable<string> {
+    const from = after !== undefined && isId(after) ? after : '';
+    if (credentialId === undefined) {
+      for (const id of grants.getKeys({ start: from })) if (after === undefined || id > after) yield id;
+    } else if (isId(credentialId)) {
+      const { end } = under('client', credentialId);
+      for (const [, , id] of owners.getKeys({ start: ['client', credentialId, from], end })) {
+        if (after === undefined || id > after) yield id;
+      }
+    }
+  }
+
+  return {
+    open(grant, tokens) {
+      const { grantId } = grant;
+      mustBeIds(grant);
+      return act(() => {
+        const end = ended.get(grantId);
+        if (end !== undefined && !isOver(end)) return 'ended';
+        const present = livingRow(grantId);
+        if (present !== undefined) return isInForce(present, tokens) ? 'opened' : 'taken';
+        if (holdsAnother(tokens, grantId)) return 'taken';
+        const dead = grants.get(grantId);
+        if (dead !== undefined) remove(dead);
+        write(undefined, grant, tokens);
+        return 'opened';
+      });
+    },
+
+    byAccessToken: (accessToken) => read(() => rowOfAccess(accessToken)?.grant),
+
+    byRefreshToken: (refreshToken) =>
+      read(() => {
+        const hit = rowOfRefresh(refreshToken);
+        if (hit === undefined) return undefined;
+        return { found: hit.row.refresh === hit.digest ? 'current' : 'spent', grant: hit.row.grant };
+      }),
+
+    rotate: (refreshToken, by) =>
+      act(() => {
+        const hit = rowOfRefresh(refreshToken);
+        if (hit === undefined) return { outcome: 'unknown' };
+        const { row, digest } = hit;
+        const { grant, keptBy } = row;
+        const inForce = by.grace > 0 && isInForce(row, by.tokens);
+        const judgement = judgeRotation({ grant, spent: hit.by, keptBy, inForce }, by);
+        if (judgement !== 'rotate') return judgement;
+        const next = afterRotation(grant, by);
+        if (by.tokens.refreshToken === refreshToken) {
+          // Found under a previous key: it is written under the current one now.
+          forget(digest, grant.grantId);
+          write(row, next, by.tokens, { keptBy: by.attempt });
+        } else {
+          write(row, next, by.tokens, { spent: row.spent + 1 });
+          spend(grant.grantId, row.spent + 1, digest, by);
+        }
+        return { outcome: 'rotated', grant: next };
+      }),
+
+    end(grantId, until) {
+      mustBeId(grantId, 'the id of the grant');
+      return act(() => {
+        const row = grants.get(grantId);
+        if (row !== undefined) remove(row);
+        const before = ended.get(grantId);
+        const last = before === undefined ? until : later(before ?? undefined, until);
+        if (before !== undefined) unexpect({ kind: 'ended', id: grantId }, before ?? undefined);
+        ended.putSync(grantId, last ?? null);
+        expect({ kind: 'ended', id: grantId }, last);
+      });
+    },
+
+    get: (grantId) =>
+      read(() => {
+        const row = livingRow(grantId);
+        return row === undefined ? undefined : kept(row);
+      }),
+
+    replace(grant, tokens) {
+      mustBeIds(grant);
+      return act(() => {
+        const row = livingRow(grant.grantId);
+        if (row === undefined) return 'missing';
+        if (holdsAnother(tokens, grant.grantId)) return 'taken';
+        // A token that an operator took away was not spent by anybody.
+        if (row.refresh !== undefined) forget(row.refresh, grant.grantId);
+        write(row, grant, tokens);
+        return 'replaced';
+      });
+    },
+
+    page: ({ size, after, credentialId }) =>
+      read(() => {
+        const rows: KeptGrant[] = [];
+        for (const id of idsAfter(after, credentialId)) {
+          const row = livingRow(id);
+          if (row === undefined) continue;
+          if (rows.length === size) return { rows, next: rows.at(-1)?.grant.grantId };
+          rows.push(kept(row));
+        }
+        return { rows, next: undefined };
+      }),
+
+    async removeOf(owner) {
+      const [kind, id] =
+        'credentialId' in owner ? (['client', owner.credentialId] as const) : (['service', owner.serviceId] as const);
+      if (!isId(id)) return [];
+      const removed: string[] = [];
+      // A million grants are not one act: nobody else could write meanwhile.
+      for (;;) {
+        const some = await act(() => {
+          const ids = [...owners.getKeys({ ...under(kind, id), limit: removedAtOnce })].map(([, , grantId]) => grantId);
+          for (const grantId of ids) {
+            const row = grants.get(grantId);
+            if (row !== undefined) remove(row);
+          }
+          return ids;
+        });
+        for (const grantId of some) removed.push(grantId);
+        if (some.length < removedAtOnce) return removed;
+      }
+    },
+
+    async reseal() {
+      let after: string | undefined = '';
+      while (after !== undefined) {
+        const start: string = after;
+        after = await act(() => {
+          const ids = [...grants.getKeys({ start, limit: resealedAtOnce })];
+          for (const id of ids) resealOne(id);
+          return ids.length < resealedAtOnce ? undefined : `${ids.at(-1)}!`;
+        });
+      }
+    },
+
+    uses: (keyId) =>
+      read(() => {
+        const range = { start: `${keyId}.`, end: `${keyId}/`, limit: 1 };
+        return access.getKeysCount(range) + refresh.getKeysCount(range) > 0;
+      }),
+  };
+}
+
+/** What JSON leaves out. */
+const absent = { subject: undefined, serviceId: undefined, expiresAt: undefined, diesAt: undefined };
+const nothing = { accessToken: undefined, refreshToken: undefined };
+
+function first<T>(digests: readonly string[], look: (digest: string) => T | undefined) {
+  for (const digest of digests) {
+    const found = look(digest);
+    if (found !== undefined) return { digest, found };
+  }
+  return undefined;
+}
+
+function mustBeIds({ grantId, credentialId, serviceId }: Grant): void {
+  mustBeId(grantId, 'the id of the grant');
+  mustBeId(credentialId, 'the id of the client');
+  if (serviceId !== undefined) mustBeId(serviceId, 'the id of the service');
+}
+
+function later(
+  one: EpochMilliseconds | undefined,
+  other: EpochMilliseconds | undefined,
+): EpochMilliseconds | undefined {
+  return one === undefined || other === undefined ? undefined : Math.max(one, other);
+}

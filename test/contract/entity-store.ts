@@ -1,0 +1,535 @@
+/** What every store of entities must do. Each adapter's test calls this once; so may yours. */
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Entity, EntityKind, EntityStore, Json } from '../../src/ports/entity-store.ts';
+import { hostileText } from './hostile.ts';
+
+const nothingSealed = () => [];
+const services: EntityKind = {
+  name: 'services',
+  unique: ['name'],
+  uniqueTogether: [],
+  foreign: [{ field: 'certificate', kind: 'certificates', onDelete: 'null' }],
+  sealed: nothingSealed,
+};
+const certificates: EntityKind = {
+  name: 'certificates',
+  unique: [],
+  uniqueTogether: [],
+  foreign: [],
+  sealed: () => ['key'],
+};
+const routes: EntityKind = {
+  name: 'routes',
+  unique: ['name'],
+  uniqueTogether: [],
+  foreign: [{ field: 'service', kind: 'services', onDelete: 'restrict' }],
+  sealed: nothingSealed,
+};
+const consumers: EntityKind = {
+  name: 'consumers',
+  unique: ['username', 'custom_id'],
+  uniqueTogether: [],
+  foreign: [],
+  sealed: nothingSealed,
+};
+const credentials: EntityKind = {
+  name: 'oauth2_credentials',
+  unique: ['client_id'],
+  uniqueTogether: [],
+  foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
+  sealed: () => ['client_secret'],
+};
+const keys: EntityKind = {
+  name: 'keyauth_credentials',
+  unique: ['key'],
+  uniqueTogether: [],
+  foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
+  sealed: () => ['key'],
+};
+const notes: EntityKind = {
+  name: 'notes',
+  unique: [],
+  uniqueTogether: [],
+  foreign: [{ field: 'credential', kind: 'oauth2_credentials', onDelete: 'cascade' }],
+  sealed: nothingSealed,
+};
+const plugins: EntityKind = {
+  name: 'plugins',
+  unique: ['instance_name'],
+  uniqueTogether: [['name', 'service', 'consumer']],
+  foreign: [
+    { field: 'service', kind: 'services', onDelete: 'cascade' },
+    { field: 'consumer', kind: 'consumers', onDelete: 'null' },
+  ],
+  sealed: () => ['config.provision_key', 'config.list.0.secret'],
+};
+
+const id = (): string => randomUUID();
+let drawn = 0;
+const newName = (): string => `name ${++drawn}`;
+
+export function behavesAsEntityStore(name: string, open: () => Promise<EntityStore> | EntityStore): void {
+  describe(`${name} keeps entities`, () => {
+    let store: EntityStore;
+    before(async () => {
+      store = await open();
+    });
+
+    async function inserted(
+      kind: EntityKind,
+      fields: { readonly [field: string]: Json | undefined } = {},
+    ): Promise<Entity> {
+      const row = { id: id(), ...fields };
+      expect(await store.insert(kind, row)).to.deep.equal({ outcome: 'written' });
+      return row;
+    }
+
+    async function all(kind: EntityKind, query: Partial<Parameters<EntityStore['page']>[1]> = {}): Promise<string[]> {
+      const ids: string[] = [];
+      let after: string | undefined;
+      do {
+        const page = await store.page(kind, { size: 3, ...query, after });
+        expect(page.rows.length).to.be.at.most(3);
+        ids.push(...page.rows.map((row) => row.id));
+        after = page.next;
+      } while (after !== undefined && ids.length < 10_000);
+      return ids;
+    }
+
+    it('gives back what was written, by id and by each unique field, secrets too', async () => {
+      const consumer = await inserted(consumers, { username: newName(), custom_id: newName(), tags: null });
+      const row = await inserted(credentials, {
+        consumer: { id: consumer.id },
+        client_id: newName(),
+        client_secret: 'hidden',
+        redirect_uris: ['https://client.example/cb'],
+        nested: { deep: [1, 2.5, true, null, { a: '' }] },
+      });
+      const key = await inserted(keys, { consumer: { id: consumer.id }, key: newName() });
+      expect(await store.get(credentials, row.id)).to.deep.equal(row);
+      expect(await store.getBy(credentials, 'client_id', row['client_id'] as string)).to.deep.equal(row);
+      expect(await store.getBy(keys, 'key', key['key'] as string)).to.deep.equal(key);
+      expect(await store.getBy(consumers, 'custom_id', consumer['custom_id'] as string)).to.deep.equal(consumer);
+      expect(await store.getBy(consumers, 'username', consumer['custom_id'] as string)).to.equal(undefined);
+      expect(await store.get(consumers, row.id)).to.equal(undefined);
+      expect(await store.get(consumers, id())).to.equal(undefined);
+    });
+
+    it('is not changed by what becomes of a row outside', async () => {
+      const row = { id: id(), name: newName(), list: ['a'] };
+      await store.insert(routes, row);
+      row.list.push('b');
+      expect(await store.get(routes, row.id)).to.deep.equal({ ...row, list: ['a'] });
+    });
+
+    it('says taken, with the fields, for an id, a unique field or fields that are unique together', async () => {
+      const one = await inserted(consumers, { username: newName(), custom_id: newName() });
+      expect(await store.insert(consumers, { id: one.id, username: newName() })).to.deep.equal({
+        outcome: 'taken',
+        fields: ['id'],
+      });
+      expect(await store.insert(consumers, { id: id(), custom_id: one['custom_id'] })).to.deep.equal({
+        outcome: 'taken',
+        fields: ['custom_id'],
+      });
+      const key = await inserted(keys, { key: newName() });
+      expect(await store.insert(keys, { id: id(), key: key['key'] }), 'a secret').to.deep.equal({
+        outcome: 'taken',
+        fields: ['key'],
+      });
+    });
+
+    it('lets null be the value of a unique field as often as it comes', async () => {
+      await inserted(consumers, { username: null });
+      await inserted(consumers, { username: null });
+      await inserted(consumers);
+    });
+
+    it('counts null as a value among fields that are unique together', async () => {
+      const service = await inserted(services);
+      const plugin = newName();
+      const fields = ['name', 'service', 'consumer'];
+      await inserted(plugins, { name: plugin, service: null });
+      await inserted(plugins, { name: plugin, service: { id: service.id }, consumer: null });
+      expect(await store.insert(plugins, { id: id(), name: plugin })).to.deep.equal({ outcome: 'taken', fields });
+      expect(await store.insert(plugins, { id: id(), name: plugin, service: { id: service.id } })).to.deep.equal({
+        outcome: 'taken',
+        fields,
+      });
+      await inserted(plugins, { name: newName(), service: { id: service.id } });
+    });
+
+    it('says dangling, with the field, for a reference to a row that is not there', async () => {
+      expect(await store.insert(routes, { id: id(), service: { id: id() } })).to.deep.equal({
+        outcome: 'dangling',
+        field: 'service',
+      });
+      const route = await inserted(routes);
+      expect(await store.replace(routes, { ...route, service: { id: route.id } })).to.deep.equal({
+        outcome: 'dangling',
+        field: 'service',
+      });
+      expect(await store.get(routes, route.id)).to.deep.equal(route);
+    });
+
+    it('of many concurrent inserts of one unique value exactly one is written', () =>
+      fc.assert(
+        fc.asyncProperty(fc.integer({ min: 2, max: 20 }), async (count) => {
+          const username = newName();
+          const told = await Promise.all(
+            Array.from({ length: count }, () => store.insert(consumers, { id: id(), username })),
+          );
+          expect(told.filter(({ outcome }) => outcome === 'written')).to.have.length(1);
+          expect(told.filter(({ outcome }) => outcome === 'taken')).to.have.length(count - 1);
+        }),
+        { numRuns: 15 },
+      ));
+
+    describe('replacing', () => {
+      it('writes over a row; what it held before is free', async () => {
+        const row = await inserted(consumers, { username: newName(), custom_id: newName() });
+        const next = { id: row.id, username: newName(), custom_id: row['custom_id'] };
+        expect(await store.replace(consumers, next)).to.deep.equal({ outcome: 'written' });
+        expect(await store.get(consumers, row.id)).to.deep.equal(next);
+        expect(await store.getBy(consumers, 'username', row['username'] as string)).to.equal(undefined);
+        expect(await store.getBy(consumers, 'username', next.username)).to.deep.equal(next);
+        await inserted(consumers, { username: row['username'] });
+      });
+
+      it('leaves the row as it is when another holds what is unique', async () => {
+        const [one, other] = [
+          await inserted(consumers, { username: newName() }),
+          await inserted(consumers, { username: newName() }),
+        ];
+        expect(await store.replace(consumers, { ...one, username: other['username'] })).to.deep.equal({
+          outcome: 'taken',
+          fields: ['username'],
+        });
+        expect(await store.get(consumers, one.id)).to.deep.equal(one);
+        expect(await store.getBy(consumers, 'username', one['username'] as string)).to.deep.equal(one);
+      });
+
+      it('says missing when there is none, unless it may insert', async () => {
+        const row = { id: id(), username: newName() };
+        expect(await store.replace(consumers, row)).to.deep.equal({ outcome: 'missing' });
+        expect(await store.replace(consumers, row, { expected: row })).to.deep.equal({ outcome: 'missing' });
+        expect(await store.replace(consumers, row, { orInsert: true })).to.deep.equal({ outcome: 'written' });
+        expect(await store.get(consumers, row.id)).to.deep.equal(row);
+      });
+
+      it('says changed when the row is no longer as it was read, in whatever order its fields come', async () => {
+        const row = await inserted(credentials, {
+          client_id: newName(),
+          client_secret: 'hidden',
+          config: { a: 1, b: [2] },
+        });
+        const same = {
+          config: { b: [2], a: 1 },
+          left_out: undefined,
+          client_secret: 'hidden',
+          client_id: row['client_id'],
+          id: row.id,
+        };
+        expect(
+          await store.replace(credentials, { ...row, name: 'x' }, { expected: { ...row, client_secret: 'other' } }),
+        ).to.deep.equal({ outcome: 'changed' });
+        expect(await store.replace(credentials, { ...row, name: 'x' }, { expected: same })).to.deep.equal({
+          outcome: 'written',
+        });
+        expect(await store.replace(credentials, { ...row, name: 'y' }, { expected: same })).to.deep.equal({
+          outcome: 'changed',
+        });
+        expect(await store.get(credentials, row.id)).to.include({ name: 'x' });
+      });
+
+      it('loses no update when many read, change and write one row at the same time', async () => {
+        const row = await inserted(consumers, { count: 0 });
+        const increment = async (): Promise<void> => {
+          for (;;) {
+            const before = (await store.get(consumers, row.id))!;
+            const next = { ...before, count: (before['count'] as number) + 1 };
+            if ((await store.replace(consumers, next, { expected: before })).outcome === 'written') return;
+          }
+        };
+        await Promise.all(Array.from({ length: 12 }, increment));
+        expect(await store.get(consumers, row.id)).to.include({ count: 12 });
+      });
+    });
+
+    describe('removing', () => {
+      it('takes a row away, with what was unique about it', async () => {
+        const row = await inserted(consumers, { username: newName() });
+        expect(await store.remove(consumers, row.id)).to.deep.equal({
+          outcome: 'removed',
+          rows: [{ kind: 'consumers', row }],
+        });
+        expect(await store.remove(consumers, row.id)).to.deep.equal({ outcome: 'missing' });
+        expect(await store.get(consumers, row.id)).to.equal(undefined);
+        expect(await store.getBy(consumers, 'username', row['username'] as string)).to.equal(undefined);
+        expect(await all(consumers)).to.not.include(row.id);
+        await inserted(consumers, row);
+      });
+
+      it('takes along all that cascades from it, however far, and tells every row', async () => {
+        const consumer = await inserted(consumers, { username: newName() });
+        const credential = await inserted(credentials, {
+          client_id: newName(),
+          client_secret: 's',
+          consumer: { id: consumer.id },
+        });
+        const key = await inserted(keys, { key: newName(), consumer: { id: consumer.id } });
+        const note = await inserted(notes, { credential: { id: credential.id } });
+        const other = await inserted(keys, { key: newName() });
+        const removed = await store.remove(consumers, consumer.id);
+        if (removed.outcome !== 'removed') throw new Error(removed.outcome);
+        expect(removed.rows[0]).to.deep.equal({ kind: 'consumers', row: consumer });
+        expect(removed.rows.slice(1)).to.have.deep.members([
+          { kind: 'oauth2_credentials', row: credential },
+          { kind: 'keyauth_credentials', row: key },
+          { kind: 'notes', row: note },
+        ]);
+        expect(await store.get(notes, note.id)).to.equal(undefined);
+        expect(await store.getBy(keys, 'key', key['key'] as string)).to.equal(undefined);
+        expect(await store.get(keys, other.id)).to.deep.equal(other);
+      });
+
+      it('removes nothing when something restricts it, however far', async () => {
+        const service = await inserted(services);
+        const plugin = await inserted(plugins, { name: newName(), service: { id: service.id } });
+        const route = await inserted(routes, { service: { id: service.id } });
+        expect(await store.remove(services, service.id)).to.deep.equal({ outcome: 'restricted', by: 'routes' });
+        expect(await store.get(plugins, plugin.id)).to.deep.equal(plugin);
+        await store.replace(routes, { ...route, service: null });
+        expect(await store.remove(services, service.id)).to.include({ outcome: 'removed' });
+        expect(await store.get(plugins, plugin.id)).to.equal(undefined);
+      });
+
+      it('leaves null where it was pointed to, and what is unique together follows', async () => {
+        const [service, consumer] = [await inserted(services), await inserted(consumers)];
+        const name = newName();
+        const plugin = await inserted(plugins, {
+          name,
+          service: { id: service.id },
+          consumer: { id: consumer.id },
+          config: { provision_key: 'p', list: [{ secret: 's' }] },
+        });
+        const removed = await store.remove(consumers, consumer.id);
+        expect(removed).to.deep.equal({ outcome: 'removed', rows: [{ kind: 'consumers', row: consumer }] });
+        expect(await store.get(plugins, plugin.id)).to.deep.equal({ ...plugin, consumer: null });
+        expect(await store.insert(plugins, { id: id(), name, service: { id: service.id } })).to.include({
+          outcome: 'taken',
+        });
+        expect(await store.remove(services, service.id)).to.nested.include({ 'rows[1].row.id': plugin.id });
+      });
+
+      it('counts as restricted where null would make two rows the same', async () => {
+        const consumer = await inserted(consumers);
+        const name = newName();
+        const plugin = await inserted(plugins, { name, consumer: { id: consumer.id } });
+        await inserted(plugins, { name });
+        expect(await store.remove(consumers, consumer.id)).to.deep.equal({ outcome: 'restricted', by: 'plugins' });
+        expect(await store.get(consumers, consumer.id)).to.deep.equal(consumer);
+        expect(await store.get(plugins, plugin.id)).to.deep.equal(plugin);
+      });
+
+      it('a row that points to another one now does not go with the one before', async () => {
+        const [one, other] = [await inserted(consumers), await inserted(consumers)];
+        const key = await inserted(keys, { key: newName(), consumer: { id: one.id } });
+        await store.replace(keys, { ...key, consumer: { id: other.id } });
+        await store.remove(consumers, one.id);
+        expect(await store.get(keys, key.id)).to.not.equal(undefined);
+        await store.remove(consumers, other.id);
+        expect(await store.get(keys, key.id)).to.equal(undefined);
+      });
+
+      it('leaves no row that points to nothing, when inserts and removals come together', () =>
+        fc.assert(
+          fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), async (before, after) => {
+            const consumer = await inserted(consumers);
+            const insert = () => store.insert(keys, { id: id(), key: newName(), consumer: { id: consumer.id } });
+            await Promise.all([
+              ...Array.from({ length: before }, insert),
+              store.remove(consumers, consumer.id),
+              ...Array.from({ length: after }, insert),
+            ]);
+            const where = { field: 'consumer.id', value: consumer.id };
+            expect(await all(keys, { where })).to.deep.equal([]);
+          }),
+          { numRuns: 15 },
+        ));
+    });
+
+    describe('paging', () => {
+      it('goes through all rows in the order of their ids, each once, while some come and others go', async () => {
+        const kind = { ...certificates, name: 'paged' };
+        const there = await Promise.all(Array.from({ length: 20 }, () => inserted(kind)));
+        const [gone, ...staying] = there.map((row) => row.id).sort();
+        const seen: string[] = [];
+        let after: string | undefined;
+        do {
+          const page = await store.page(kind, { size: 3, after });
+          seen.push(...page.rows.map((row) => row.id));
+          after = page.next;
+          await store.remove(kind, gone!);
+          await inserted(kind);
+        } while (after !== undefined && seen.length < 1_000);
+        expect(seen).to.deep.equal([...new Set(seen)].sort());
+        expect(seen).to.include.members(staying);
+      });
+
+      it('knows the last page: it has no next, also when it is full', async () => {
+        const kind = { ...certificates, name: 'paged twice' };
+        expect(await store.page(kind, { size: 2, after: undefined })).to.deep.equal({ rows: [], next: undefined });
+        for (let n = 0; n < 4; n++) await inserted(kind);
+        const first = await store.page(kind, { size: 2, after: undefined });
+        expect(first.next).to.equal(first.rows[1]!.id);
+        const last = await store.page(kind, { size: 2, after: first.next });
+        expect(last.rows).to.have.length(2);
+        expect(last.next).to.equal(undefined);
+      });
+
+      it('takes only rows whose field has a value: a reference, a unique field or any other', async () => {
+        const [one, other] = [await inserted(consumers, { username: newName() }), await inserted(consumers)];
+        const shared = newName();
+        const theirs: string[] = [];
+        for (let n = 0; n < 5; n++) {
+          theirs.push(
+            (await inserted(keys, { key: newName(), consumer: { id: one.id }, config: { group: shared } })).id,
+          );
+          await inserted(keys, { key: newName(), consumer: { id: other.id } });
+        }
+        theirs.sort();
+        expect(await all(keys, { where: { field: 'consumer.id', value: one.id } })).to.deep.equal(theirs);
+        expect(await all(keys, { where: { field: 'config.group', value: shared } })).to.deep.equal(theirs);
+        expect(await all(consumers, { where: { field: 'username', value: one['username'] as string } })).to.deep.equal([
+          one.id,
+        ]);
+        expect(await all(keys, { where: { field: 'consumer.id', value: id() } })).to.deep.equal([]);
+        expect(await all(consumers, { where: { field: 'username', value: newName() } })).to.deep.equal([]);
+      });
+
+      it('takes only rows that carry all the tags, or any of them', async () => {
+        const [red, green, blue] = [newName(), newName(), newName()];
+        const tagged = async (...tags: string[]) => (await inserted(services, { tags })).id;
+        const [r, g, rg, rgb] = [
+          await tagged(red),
+          await tagged(green),
+          await tagged(red, green),
+          await tagged(red, green, blue),
+        ];
+        await tagged();
+        await inserted(services, { tags: null });
+        expect(await all(services, { tags: { all: [red] } })).to.deep.equal([r, rg, rgb].sort());
+        expect(await all(services, { tags: { all: [red, green] } })).to.deep.equal([rg, rgb].sort());
+        expect(await all(services, { tags: { any: [red, green] } })).to.deep.equal([r, g, rg, rgb].sort());
+        expect(await all(services, { tags: { any: [blue, newName()] } })).to.deep.equal([rgb]);
+        expect(await all(services, { tags: { all: [blue, newName()] } })).to.deep.equal([]);
+        await store.remove(services, rgb);
+        await store.replace(services, { id: rg, tags: [green] });
+        expect(await all(services, { tags: { all: [red] } })).to.deep.equal([r]);
+      });
+    });
+
+    it('SE-06, SE-07: takes any text for a value or a name, and means only that text by it', () =>
+      fc.assert(
+        fc.asyncProperty(hostileText, hostileText, async (text, field) => {
+          const username = newName() + text;
+          const config = Object.fromEntries([[field, text]]);
+          const row = await inserted(consumers, { username, config, tags: [text] });
+          expect(await store.getBy(consumers, 'username', text)).to.equal(undefined);
+          expect(await store.get(consumers, text)).to.equal(undefined);
+          expect(await store.remove(consumers, text)).to.deep.equal({ outcome: 'missing' });
+          expect(
+            (await store.page(consumers, { size: 1, after: undefined, where: { field, value: newName() } })).rows,
+          ).to.deep.equal([]);
+          expect(await store.getBy(consumers, 'username', username)).to.deep.equal(row);
+          expect(await all(consumers, { tags: { any: [text] } })).to.include(row.id);
+          expect(await store.remove(consumers, row.id)).to.deep.equal({
+            outcome: 'removed',
+            rows: [{ kind: 'consumers', row }],
+          });
+          expect(({} as Record<string, unknown>)['polluted']).to.equal(undefined);
+        }),
+        { numRuns: 60, examples: [['polluted', '__proto__']] },
+      ));
+
+    it('does what a list of rows would do, whatever is asked of it', () =>
+      fc.assert(
+        fc.asyncProperty(fc.array(act, { maxLength: 50 }), async (acts) => {
+          const round = newName();
+          const ids = { parents: Array.from({ length: 3 }, id), children: Array.from({ length: 5 }, id) };
+          const parents: EntityKind = {
+            name: 'parents',
+            unique: ['name'],
+            uniqueTogether: [],
+            foreign: [],
+            sealed: nothingSealed,
+          };
+          const children: EntityKind = {
+            name: 'children',
+            unique: ['name'],
+            uniqueTogether: [['kind', 'parent']],
+            foreign: [{ field: 'parent', kind: 'parents', onDelete: 'cascade' }],
+            sealed: () => ['name'],
+          };
+          const list = new Map<string, Entity>();
+          for (const { does, n, parent, label } of acts) {
+            const target = ids.parents[parent]!;
+            if (does === 'parent') {
+              const told = await store.insert(parents, { id: target, name: `${round} ${parent}` });
+              expect(told.outcome).to.equal(list.has(target) ? 'taken' : 'written');
+              list.set(target, { id: target, name: `${round} ${parent}` });
+            } else if (does === 'remove parent') {
+              expect((await store.remove(parents, target)).outcome).to.equal(
+                list.delete(target) ? 'removed' : 'missing',
+              );
+              for (const [key, row] of list) if (referenceTo(row) === target) list.delete(key);
+            } else if (does === 'remove child') {
+              const child = ids.children[n]!;
+              expect((await store.remove(children, child)).outcome).to.equal(
+                list.delete(child) ? 'removed' : 'missing',
+              );
+            } else {
+              const row: Entity = {
+                id: ids.children[n]!,
+                name: `${round} ${label}`,
+                kind: round,
+                parent: label === 'd' ? null : { id: target },
+              };
+              const others = [...list.values()].filter((one) => one.id !== row.id && 'kind' in one);
+              const expected = others.some(
+                (one) => one['name'] === row['name'] || referenceTo(one) === referenceTo(row),
+              )
+                ? 'taken'
+                : row['parent'] !== null && !list.has(target)
+                  ? 'dangling'
+                  : 'written';
+              expect((await store.replace(children, row, { orInsert: true })).outcome).to.equal(expected);
+              if (expected === 'written') list.set(row.id, row);
+            }
+          }
+          for (const child of ids.children) expect(await store.get(children, child)).to.deep.equal(list.get(child));
+          for (const parent of ids.parents) {
+            const theirs = [...list.values()].filter((row) => referenceTo(row) === parent).map((row) => row.id);
+            expect(await all(children, { where: { field: 'parent.id', value: parent } })).to.deep.equal(theirs.sort());
+            await store.remove(parents, parent);
+          }
+          for (const child of ids.children) await store.remove(children, child);
+        }),
+        { numRuns: 40 },
+      ));
+  });
+}
+
+const act = fc.record({
+  does: fc.constantFrom('parent', 'child', 'child', 'child', 'remove parent', 'remove child'),
+  n: fc.nat(4),
+  parent: fc.nat(2),
+  label: fc.constantFrom('a', 'b', 'c', 'd'),
+});
+
+function referenceTo(row: Entity): string | null {
+  return (row['parent'] as { readonly id: string } | null | undefined)?.id ?? null;
+}

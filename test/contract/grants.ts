@@ -1,0 +1,556 @@
+/** What every store of grants must do. Each adapter's test calls this once; so may yours. */
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Grants, RotationAttempt } from '../../src/ports/grants.ts';
+import { noon, turnedClock } from './clock.ts';
+import { hostileText } from './hostile.ts';
+
+const hour = 3_600_000;
+const client = '1f0c7a52-54f1-4f4c-8f43-5d1d5a0f2c02';
+const otherClient = '2f0c7a52-54f1-4f4c-8f43-5d1d5a0f2c02';
+const service = '5b8a4b57-2f64-4c0e-8f11-77a1c0f5a103';
+
+let drawn = 0;
+const newToken = (): string => `Token${String(++drawn).padStart(27, '0')}`;
+const newPair = () => ({ accessToken: newToken(), refreshToken: newToken() });
+
+function grantOf(changes: Partial<Grant> = {}): Grant {
+  return {
+    grantId: randomUUID(),
+    credentialId: client,
+    subject: 'ada',
+    scope: ['email', 'profile'],
+    retains: 'sealed',
+    grantedAt: noon,
+    generation: 1,
+    boundTo: `service:${service}`,
+    serviceId: service,
+    accessScope: ['email'],
+    issuedAt: noon,
+    expiresAt: noon + hour,
+    diesAt: noon + 24 * hour,
+    ...changes,
+  };
+}
+
+function rotation(changes: Partial<RotationAttempt> = {}): RotationAttempt {
+  return {
+    attempt: `attempt ${++drawn}`,
+    at: noon + 1_000,
+    credentialId: client,
+    from: `service:${service}`,
+    boundTo: `service:${service}`,
+    serviceId: service,
+    tokens: newPair(),
+    accessScope: ['email'],
+    expiresAt: noon + 2 * hour,
+    diesAt: noon + 25 * hour,
+    grace: 0,
+    ...changes,
+  };
+}
+
+export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Grants> | Grants): void {
+  describe(`${name} keeps grants`, () => {
+    const clock = turnedClock();
+    let grants: Grants;
+    before(async () => {
+      grants = await open(clock);
+    });
+    beforeEach(() => clock.turn(noon));
+
+    async function opened(changes: Partial<Grant> = {}, tokens: TokenPair = newPair()) {
+      const grant = grantOf(changes);
+      expect(await grants.open(grant, tokens)).to.equal('opened');
+      return { grant, tokens, refreshToken: tokens.refreshToken! };
+    }
+
+    describe('opening', () => {
+      it('finds a grant by its access token and by its refresh token, with all that it holds', async () => {
+        const bare = { subject: undefined, serviceId: undefined, expiresAt: undefined, diesAt: undefined, scope: [] };
+        for (const changes of [{}, bare, { retains: 'digest' } as const]) {
+          const { grant, tokens, refreshToken } = await opened(changes);
+          expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(grant);
+          expect(await grants.byRefreshToken(refreshToken)).to.deep.equal({ found: 'current', grant });
+        }
+      });
+
+      it('RF-07: takes neither token for the other', async () => {
+        const { tokens, refreshToken } = await opened();
+        expect(await grants.byAccessToken(refreshToken)).to.equal(undefined);
+        expect(await grants.byRefreshToken(tokens.accessToken)).to.equal(undefined);
+        expect(await grants.rotate(tokens.accessToken, rotation())).to.deep.equal({ outcome: 'unknown' });
+      });
+
+      it('SE-10: takes no id for a token', async () => {
+        const { grant } = await opened();
+        expect(await grants.byAccessToken(grant.grantId)).to.equal(undefined);
+        expect(await grants.byRefreshToken(grant.grantId)).to.equal(undefined);
+      });
+
+      it('says taken when another grant holds one of the tokens, and leaves that one as it is', async () => {
+        const { grant, tokens, refreshToken } = await opened();
+        const thief = grantOf();
+        expect(await grants.open(thief, { ...newPair(), accessToken: tokens.accessToken })).to.equal('taken');
+        expect(await grants.open(thief, { ...newPair(), refreshToken })).to.equal('taken');
+        expect(await grants.get(thief.grantId)).to.equal(undefined);
+        expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(grant);
+      });
+
+      it('is told opened again when it is repeated, and taken when the same id comes with other tokens', async () => {
+        const { grant, tokens } = await opened();
+        expect(await grants.open(grant, tokens)).to.equal('opened');
+        expect(await grants.open(grant, newPair())).to.equal('taken');
+      });
+    });
+
+    describe('ending', () => {
+      it('RV-05, RV-08: leaves no token of the grant, and no rotation', async () => {
+        const { grant, tokens, refreshToken } = await opened();
+        await grants.end(grant.grantId, noon + 48 * hour);
+        expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
+        expect(await grants.byRefreshToken(refreshToken)).to.equal(undefined);
+        expect(await grants.rotate(refreshToken, rotation())).to.deep.equal({ outcome: 'unknown' });
+        expect(await grants.get(grant.grantId)).to.equal(undefined);
+        expect(await grants.replace(grant, tokens)).to.equal('missing');
+      });
+
+      it('TK-09: forbids what is saved late, until the end is forgotten', async () => {
+        const grant = grantOf();
+        await grants.end(grant.grantId, noon + hour);
+        clock.turn(noon + hour - 1);
+        const tokens = newPair();
+        expect(await grants.open(grant, tokens)).to.equal('ended');
+        expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
+        clock.turn(noon + hour);
+        expect(await grants.open(grant, newPair())).to.equal('opened');
+      });
+
+      it('an end without a limit is never forgotten, and a second end never shortens the first', async () => {
+        const forEver = grantOf();
+        await grants.end(forEver.grantId, undefined);
+        await grants.end(forEver.grantId, noon + 1);
+        const longer = grantOf();
+        await grants.end(longer.grantId, noon + 2 * hour);
+        await grants.end(longer.grantId, noon + hour);
+        clock.turn(noon + hour);
+        expect(await grants.open(forEver, newPair())).to.equal('ended');
+        expect(await grants.open(longer, newPair())).to.equal('ended');
+      });
+
+      it('leaves no token alive, in whatever order a grant is opened, rotated and ended', () =>
+        fc.assert(
+          fc.asyncProperty(
+            fc.shuffledSubarray(['open', 'rotate', 'rotate again', 'end'], { minLength: 4 }),
+            async (acts) => {
+              const grant = grantOf();
+              const first = newPair();
+              const [next, last] = [rotation(), rotation()];
+              const does: Record<string, () => unknown> = {
+                open: () => grants.open(grant, first),
+                rotate: () => grants.rotate(first.refreshToken, next),
+                'rotate again': () => grants.rotate(next.tokens.refreshToken!, last),
+                end: () => grants.end(grant.grantId, noon + 48 * hour),
+              };
+              await Promise.all(acts.map((act) => does[act]!()));
+              for (const { accessToken, refreshToken } of [first, next.tokens, last.tokens]) {
+                expect(await grants.byAccessToken(accessToken)).to.equal(undefined);
+                expect(await grants.byRefreshToken(refreshToken!)).to.equal(undefined);
+              }
+            },
+          ),
+          { numRuns: 40 },
+        ));
+    });
+
+    describe('rotating', () => {
+      it('puts the next pair in the place of the current one; the pair before is dead at once', async () => {
+        const { grant, tokens, refreshToken } = await opened();
+        const by = rotation({ boundTo: 'global', serviceId: undefined, accessScope: [] });
+        const next: Grant = {
+          ...grant,
+          generation: 2,
+          boundTo: 'global',
+          serviceId: undefined,
+          accessScope: [],
+          issuedAt: by.at,
+          expiresAt: by.expiresAt,
+          diesAt: by.diesAt,
+        };
+        expect(await grants.rotate(refreshToken, by)).to.deep.equal({ outcome: 'rotated', grant: next });
+        expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
+        expect(await grants.byRefreshToken(refreshToken)).to.deep.equal({ found: 'spent', grant: next });
+        expect(await grants.byAccessToken(by.tokens.accessToken)).to.deep.equal(next);
+        expect(await grants.byRefreshToken(by.tokens.refreshToken!)).to.deep.equal({ found: 'current', grant: next });
+      });
+
+      it('RF-05: of many concurrent attempts with one token exactly one is told rotated, the others reused', () =>
+        fc.assert(
+          fc.asyncProperty(fc.integer({ min: 2, max: 40 }), async (count) => {
+            const { grant, refreshToken } = await opened();
+            const attempts = Array.from({ length: count }, () => rotation());
+            const told = await Promise.all(attempts.map((by) => grants.rotate(refreshToken, by)));
+            const winners = attempts.filter((_, n) => told[n]!.outcome === 'rotated');
+            expect(winners).to.have.length(1);
+            expect(told.filter(({ outcome }) => outcome === 'reused')).to.have.length(count - 1);
+            for (const by of attempts) {
+              const lives = (await grants.byAccessToken(by.tokens.accessToken)) !== undefined;
+              expect(lives).to.equal(by === winners[0]);
+            }
+            expect((await grants.get(grant.grantId))?.grant.generation).to.equal(2);
+          }),
+          { numRuns: 25 },
+        ));
+
+      it('tells the attempt that rotated the same again when it is repeated, and does not rotate twice', async () => {
+        const { refreshToken } = await opened();
+        const by = rotation();
+        const told = await grants.rotate(refreshToken, by);
+        expect(told.outcome).to.equal('rotated');
+        expect(await grants.rotate(refreshToken, by)).to.deep.equal(told);
+      });
+
+      it('RF-01: a stranger is told mismatched and costs the owner nothing', async () => {
+        const { refreshToken } = await opened();
+        const stranger = rotation({ credentialId: otherClient });
+        expect(await grants.rotate(refreshToken, stranger)).to.deep.equal({ outcome: 'mismatched' });
+        expect(await grants.rotate(refreshToken, rotation({ from: 'global' }))).to.deep.equal({
+          outcome: 'mismatched',
+        });
+        expect((await grants.byRefreshToken(refreshToken))?.found).to.equal('current');
+        expect(await grants.rotate(refreshToken, rotation())).to.include({ outcome: 'rotated' });
+        expect(await grants.rotate(refreshToken, stranger)).to.deep.equal({ outcome: 'mismatched' });
+      });
+
+      it('asks where a grant is bound only if the attempt does', async () => {
+        const { refreshToken } = await opened();
+        expect(await grants.rotate(refreshToken, rotation({ from: undefined }))).to.include({ outcome: 'rotated' });
+      });
+
+      it('RF-04: a spent token is told reused, also when many came after it', async () => {
+        const { refreshToken } = await opened();
+        let current = refreshToken;
+        for (let n = 0; n < 60; n++) {
+          const by = rotation();
+          await grants.rotate(current, by);
+          current = by.tokens.refreshToken!;
+        }
+        expect(await grants.rotate(refreshToken, rotation())).to.include({ outcome: 'reused' });
+        expect(await grants.rotate(current, rotation())).to.include({ outcome: 'rotated' });
+      });
+
+      it('remembers a bounded number of spent tokens', async () => {
+        const { refreshToken } = await opened();
+        let current = refreshToken;
+        for (let n = 0; n < 120; n++) {
+          const by = rotation();
+          await grants.rotate(current, by);
+          current = by.tokens.refreshToken!;
+        }
+        expect(await grants.rotate(refreshToken, rotation())).to.deep.equal({ outcome: 'unknown' });
+      });
+
+      it('RF-06: within the grace a spent token is told repeated, if the attempt has the pair in force', async () => {
+        const { refreshToken } = await opened();
+        const by = rotation();
+        await grants.rotate(refreshToken, by);
+        const again = (at: number, changes: Partial<RotationAttempt> = {}) =>
+          grants.rotate(refreshToken, rotation({ tokens: by.tokens, at, grace: 10_000, ...changes }));
+        expect(await again(by.at + 9_999)).to.include({ outcome: 'repeated' });
+        expect(await again(by.at + 10_000), 'the grace is over').to.include({ outcome: 'reused' });
+        expect(await again(by.at + 1, { grace: 0 }), 'no grace').to.include({ outcome: 'reused' });
+        expect(await again(by.at + 1, { tokens: newPair() }), 'another pair').to.include({ outcome: 'reused' });
+        await grants.rotate(by.tokens.refreshToken!, rotation());
+        expect(await again(by.at + 1), 'the successor was spent').to.include({ outcome: 'reused' });
+      });
+
+      it('RF-08: a refresh token is unknown from the very instant it dies', async () => {
+        for (const [offset, outcome] of [
+          [-1, 'rotated'],
+          [0, 'unknown'],
+          [1, 'unknown'],
+        ] as const) {
+          const { grant, refreshToken } = await opened({ expiresAt: undefined });
+          const at = grant.diesAt! + offset;
+          expect(await grants.rotate(refreshToken, rotation({ at })), String(offset)).to.include({ outcome });
+        }
+      });
+
+      it('keeps the refresh token where the next pair has the same one; each attempt rotates, a repeated one once', async () => {
+        const { tokens, refreshToken } = await opened();
+        const keeping = () => rotation({ tokens: { accessToken: newToken(), refreshToken } });
+        const [first, second] = [keeping(), keeping()];
+        expect((await grants.rotate(refreshToken, first)) as { grant: Grant }).to.nested.include({
+          'grant.generation': 2,
+        });
+        expect((await grants.rotate(refreshToken, first)) as { grant: Grant }).to.nested.include({
+          'grant.generation': 2,
+        });
+        expect((await grants.rotate(refreshToken, second)) as { grant: Grant }).to.nested.include({
+          'grant.generation': 3,
+        });
+        expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
+        expect(await grants.byAccessToken(first.tokens.accessToken)).to.equal(undefined);
+        expect(await grants.byAccessToken(second.tokens.accessToken)).to.include({ generation: 3 });
+        expect((await grants.byRefreshToken(refreshToken))?.found).to.equal('current');
+      });
+
+      it('may leave a grant without a refresh token', async () => {
+        const { refreshToken } = await opened();
+        const by = rotation({ tokens: { accessToken: newToken(), refreshToken: undefined }, diesAt: undefined });
+        expect(await grants.rotate(refreshToken, by)).to.include({ outcome: 'rotated' });
+        expect((await grants.byRefreshToken(refreshToken))?.found).to.equal('spent');
+        expect(await grants.rotate(refreshToken, rotation())).to.include({ outcome: 'reused' });
+      });
+    });
+
+    describe('dying', () => {
+      it('a grant dies with the last of its tokens, at that very instant', async () => {
+        const lives = [
+          { grant: { expiresAt: noon + 1, diesAt: noon + 3 }, until: noon + 3 },
+          { grant: { expiresAt: noon + 3, diesAt: noon + 1 }, until: noon + 3 },
+        ];
+        for (const { grant: changes, until } of lives) {
+          const { grant, tokens, refreshToken } = await opened(changes);
+          clock.turn(until - 1);
+          expect(await grants.get(grant.grantId), 'before').to.not.equal(undefined);
+          clock.turn(until);
+          expect(await grants.get(grant.grantId), 'then').to.equal(undefined);
+          expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
+          expect(await grants.byRefreshToken(refreshToken)).to.equal(undefined);
+          clock.turn(noon);
+        }
+      });
+
+      it('without a refresh token it dies with its access token, whatever else it says', async () => {
+        const { grant } = await opened({ diesAt: noon + hour }, { accessToken: newToken(), refreshToken: undefined });
+        clock.turn(grant.expiresAt!);
+        expect(await grants.get(grant.grantId)).to.equal(undefined);
+      });
+
+      it('what never expires never dies', async () => {
+        const { grant } = await opened({ expiresAt: undefined });
+        const { grant: other } = await opened({ diesAt: undefined });
+        clock.turn(noon + 1_000 * 24 * hour);
+        await opened({ expiresAt: undefined });
+        expect(await grants.get(grant.grantId)).to.not.equal(undefined);
+        expect(await grants.get(other.grantId)).to.not.equal(undefined);
+      });
+
+      it('a rotation gives it a new life', async () => {
+        const { grant, refreshToken } = await opened();
+        const by = rotation();
+        await grants.rotate(refreshToken, by);
+        clock.turn(grant.diesAt!);
+        await opened();
+        expect(await grants.get(grant.grantId)).to.not.equal(undefined);
+        clock.turn(by.diesAt!);
+        expect(await grants.get(grant.grantId)).to.equal(undefined);
+      });
+
+      it('SE-14: a clock that is set back does not revive a grant that died before the last write', async () => {
+        const clock = turnedClock();
+        const grants = await open(clock);
+        const [grant, tokens] = [grantOf(), newPair()];
+        await grants.open(grant, tokens);
+        clock.turn(grant.diesAt!);
+        await grants.open(grantOf(), newPair());
+        clock.turn(noon);
+        expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
+        expect(await grants.get(grant.grantId)).to.equal(undefined);
+      });
+
+      it('what a dead grant held may be held by another', async () => {
+        const { grant, tokens } = await opened();
+        clock.turn(grant.diesAt!);
+        const again = grantOf({ expiresAt: clock.now() + hour, diesAt: clock.now() + hour });
+        expect(await grants.open(again, tokens)).to.equal('opened');
+        for (let n = 0; n < 40; n++) await opened({ expiresAt: clock.now() + hour });
+        expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(again);
+      });
+    });
+
+    describe('for an operator', () => {
+      it('prints the tokens of a grant that retains them, and only a hint of others', async () => {
+        const sealed = await opened();
+        const digest = await opened({ retains: 'digest' });
+        expect(await grants.get(sealed.grant.grantId)).to.deep.equal({
+          grant: sealed.grant,
+          ...sealed.tokens,
+          hint: undefined,
+        });
+        expect(await grants.get(digest.grant.grantId)).to.deep.equal({
+          grant: digest.grant,
+          accessToken: undefined,
+          refreshToken: undefined,
+          hint: digest.tokens.accessToken.slice(0, 6),
+        });
+      });
+
+      it('writes over a grant, tokens and all; the tokens before are unknown', async () => {
+        const { grant, tokens, refreshToken } = await opened();
+        const changed: Grant = { ...grant, scope: ['other'], credentialId: otherClient, serviceId: undefined };
+        const pair = newPair();
+        expect(await grants.replace(changed, pair)).to.equal('replaced');
+        expect(await grants.get(grant.grantId)).to.deep.equal({ grant: changed, ...pair, hint: undefined });
+        expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
+        expect(await grants.byRefreshToken(refreshToken)).to.equal(undefined);
+        expect(await grants.byAccessToken(pair.accessToken)).to.deep.equal(changed);
+        expect(await grants.byRefreshToken(pair.refreshToken)).to.deep.equal({ found: 'current', grant: changed });
+      });
+
+      it('leaves everything as it is when there is no such grant, or another holds one of the tokens', async () => {
+        const { grant, tokens } = await opened();
+        const other = await opened();
+        expect(await grants.replace(grantOf(), newPair())).to.equal('missing');
+        expect(await grants.replace(grant, other.tokens)).to.equal('taken');
+        expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(grant);
+        expect(await grants.replace(grant, tokens), 'its own').to.equal('replaced');
+        expect(await grants.byRefreshToken(tokens.refreshToken!)).to.deep.equal({ found: 'current', grant });
+      });
+
+      it('a token that was spent may be made the current one again', async () => {
+        const { grant, refreshToken } = await opened();
+        await grants.rotate(refreshToken, rotation());
+        expect(await grants.replace(grant, { accessToken: newToken(), refreshToken })).to.equal('replaced');
+        expect(await grants.rotate(refreshToken, rotation())).to.include({ outcome: 'rotated' });
+      });
+
+      it('pages through all grants in the order of their ids, each once, while some come and others go', async () => {
+        const credentialId = randomUUID();
+        const there = await Promise.all(Array.from({ length: 25 }, () => opened({ credentialId })));
+        const [gone, ...staying] = there.map(({ grant }) => grant.grantId).sort();
+        const seen: string[] = [];
+        let after: string | undefined;
+        do {
+          const page = await grants.page({ size: 4, after, credentialId });
+          expect(page.rows.length).to.be.at.most(4);
+          seen.push(...page.rows.map(({ grant }) => grant.grantId));
+          after = page.next;
+          await grants.end(gone!, noon + 48 * hour);
+          await opened({ credentialId });
+        } while (after !== undefined && seen.length < 1_000);
+        expect(seen).to.deep.equal([...new Set(seen)].sort());
+        expect(seen).to.include.members(staying);
+      });
+
+      it('knows the last page: it has no next, also when it is full', async () => {
+        const credentialId = randomUUID();
+        for (let n = 0; n < 4; n++) await opened({ credentialId });
+        const first = await grants.page({ size: 2, after: undefined, credentialId });
+        const last = await grants.page({ size: 2, after: first.next, credentialId });
+        expect(first.next).to.equal(first.rows[1]!.grant.grantId);
+        expect(last.rows).to.have.length(2);
+        expect(last.next).to.equal(undefined);
+        expect((await grants.page({ size: 2, after: undefined, credentialId: randomUUID() })).rows).to.deep.equal([]);
+      });
+
+      it('lists the grants of all clients where none is named', async () => {
+        const { grant } = await opened({ credentialId: randomUUID() });
+        const seen: string[] = [];
+        let after: string | undefined;
+        do {
+          const page = await grants.page({ size: 50, after });
+          seen.push(...page.rows.map((row) => row.grant.grantId));
+          after = page.next;
+        } while (after !== undefined);
+        expect(seen).to.include(grant.grantId);
+        expect(seen).to.deep.equal([...seen].sort());
+      });
+
+      it('CA-12: removes every grant of a client, or of a service, and tells their ids', async () => {
+        const [credentialId, serviceId] = [randomUUID(), randomUUID()];
+        const ofBoth = await opened({ credentialId, serviceId });
+        const ofClient = await opened({ credentialId });
+        const ofService = await opened({ serviceId });
+        const others = await opened();
+        expect([...(await grants.removeOf({ credentialId }))].sort()).to.deep.equal(
+          [ofBoth.grant.grantId, ofClient.grant.grantId].sort(),
+        );
+        expect(await grants.removeOf({ serviceId })).to.deep.equal([ofService.grant.grantId]);
+        for (const { tokens, refreshToken } of [ofBoth, ofClient, ofService]) {
+          expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
+          expect(await grants.byRefreshToken(refreshToken)).to.equal(undefined);
+        }
+        expect(await grants.byAccessToken(others.tokens.accessToken)).to.deep.equal(others.grant);
+        expect(await grants.removeOf({ serviceId })).to.deep.equal([]);
+      });
+
+      it('removes more grants of one client than it would in one go', async () => {
+        const credentialId = randomUUID();
+        const all = await Promise.all(Array.from({ length: 450 }, () => opened({ credentialId })));
+        expect(await grants.removeOf({ credentialId })).to.have.members(all.map(({ grant }) => grant.grantId));
+        expect((await grants.page({ size: 10, after: undefined, credentialId })).rows).to.deep.equal([]);
+      });
+    });
+
+    it('SE-06, RS-09: takes any text for a token or a subject, and means only that text by it', () =>
+      fc.assert(
+        fc.asyncProperty(hostileText, hostileText, async (text, subject) => {
+          const tokens = { accessToken: newToken() + text, refreshToken: newToken() + text };
+          const { grant } = await opened({ subject, boundTo: text, scope: [text] }, tokens);
+          expect(await grants.byAccessToken(text)).to.equal(undefined);
+          expect(await grants.byRefreshToken(text)).to.equal(undefined);
+          expect(await grants.get(text)).to.equal(undefined);
+          expect((await grants.page({ size: 3, after: text, credentialId: text })).rows).to.deep.equal([]);
+          expect(await grants.removeOf({ credentialId: text })).to.deep.equal([]);
+          expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(grant);
+          expect(await grants.get(grant.grantId)).to.deep.equal({ grant, ...tokens, hint: undefined });
+        }),
+        { numRuns: 60 },
+      ));
+
+    it('knows exactly one pair of tokens for each living grant, whatever is done to them', () =>
+      fc.assert(
+        fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
+          clock.turn(noon);
+          const model: { grant: Grant; tokens: TokenPair; spent: string[]; alive: boolean }[] = [];
+          const living = (n: number) => {
+            const all = model.filter(({ alive, grant }) => alive && grant.diesAt! > clock.now());
+            return all.length === 0 ? undefined : all[n % all.length];
+          };
+          for (const { does, n } of acts) {
+            const one = living(n);
+            if (does === 'turn') clock.turn(clock.now() + n * 60_000);
+            else if (does === 'open') {
+              const grant = grantOf({ expiresAt: clock.now() + hour, diesAt: clock.now() + 2 * hour });
+              const tokens = newPair();
+              expect(await grants.open(grant, tokens)).to.equal('opened');
+              model.push({ grant, tokens, spent: [], alive: true });
+            } else if (one === undefined) continue;
+            else if (does === 'rotate') {
+              const by = rotation({ at: clock.now(), expiresAt: clock.now() + hour, diesAt: clock.now() + 2 * hour });
+              const told = await grants.rotate(one.tokens.refreshToken!, by);
+              if (told.outcome !== 'rotated') throw new Error(`a living grant is ${told.outcome}`);
+              one.spent.push(one.tokens.refreshToken!);
+              Object.assign(one, { grant: told.grant, tokens: by.tokens });
+            } else if (does === 'replace') {
+              const tokens = newPair();
+              expect(await grants.replace(one.grant, tokens)).to.equal('replaced');
+              one.tokens = tokens;
+            } else if (does === 'end') {
+              await grants.end(one.grant.grantId, clock.now() + 4 * hour);
+              one.alive = false;
+            }
+          }
+          for (const { grant, tokens, spent, alive } of model) {
+            const lives = alive && grant.diesAt! > clock.now();
+            expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(lives ? grant : undefined);
+            expect((await grants.byRefreshToken(tokens.refreshToken!))?.found).to.equal(lives ? 'current' : undefined);
+            for (const token of spent) {
+              expect((await grants.byRefreshToken(token))?.found).to.equal(lives ? 'spent' : undefined);
+            }
+          }
+        }),
+        { numRuns: 40 },
+      ));
+  });
+}
+
+const act = fc.record({
+  does: fc.constantFrom('open', 'open', 'rotate', 'rotate', 'replace', 'end', 'turn'),
+  n: fc.nat(50),
+});
