@@ -1,0 +1,123 @@
+/** An Admin API on a real socket, with memory behind it and a clock in the test's hand. */
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type AdminApiOptions, adminApi } from '../../adapters/admin/admin-api.ts';
+import { answerMalformed } from '../../adapters/admin/malformed.ts';
+import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
+import { memoryGrants } from '../../adapters/store-memory/grants.ts';
+import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
+import type { Announcement } from '../../src/ports/announcements.ts';
+import type { Entropy } from '../../src/ports/entropy.ts';
+
+export interface Gate {
+  readonly port: number;
+  readonly clock: { now: () => number; at: number };
+  readonly options: AdminApiOptions;
+  readonly announced: Announcement[];
+  readonly secrets: string[];
+  readonly errors: unknown[];
+  /** `call('POST /services', { host: 'h' })`: an object goes as JSON, text as a form. */
+  call(line: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever JSON the answer holds
+  readonly body: any;
+}
+
+export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> {
+  const clock = { at: 1_800_000_000_000, now: () => clock.at };
+  const announced: Announcement[] = [];
+  const secrets: string[] = [];
+  const errors: unknown[] = [];
+  const options: AdminApiOptions = {
+    store: memoryEntityStore(),
+    grants: memoryGrants(clock),
+    announcements: {
+      publish: (announcement) => {
+        announced.push(announcement);
+      },
+      subscribe: () => () => undefined,
+    },
+    plugins: pluginDescriptions,
+    clock,
+    entropy: counting(),
+    hashSecret: async (secret) => {
+      secrets.push(secret);
+      return `$pbkdf2-sha512$i=10000,l=32$salt$digest${secrets.length}`;
+    },
+    version: '0.0.0',
+    nodeId: 'node',
+    connections: () => ({ accepted: 1, active: 1, handled: 1, reading: 0, writing: 1, waiting: 0, requests: 1 }),
+    ...given,
+  };
+  const app = adminApi(options);
+  app.on('error', (error) => errors.push(error));
+  const server = createServer(app.callback());
+  server.on('clientError', answerMalformed);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+
+  const call: Gate['call'] = (line, body, headers = {}) => {
+    const [method, path] = line.split(' ');
+    const isText = typeof body === 'string';
+    const bytes = body === undefined ? undefined : Buffer.from(isText ? body : JSON.stringify(body));
+    const type = isText ? 'application/x-www-form-urlencoded' : 'application/json';
+    return new Promise((done, fail) => {
+      const sent = request(
+        {
+          host: '127.0.0.1',
+          port,
+          method: method!,
+          path: path!,
+          agent: false,
+          headers: {
+            ...(bytes === undefined ? {} : { 'content-type': type, 'content-length': bytes.length }),
+            ...headers,
+          },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString('utf8');
+            const json = response.headers['content-type']?.startsWith('application/json') === true && text !== '';
+            const answered = response.headers as Record<string, string>;
+            done({ status: response.statusCode!, headers: answered, body: json ? JSON.parse(text) : text });
+          });
+          response.on('error', fail);
+        },
+      );
+      sent.on('error', fail);
+      sent.end(bytes);
+    });
+  };
+
+  return {
+    port,
+    clock,
+    options,
+    announced,
+    secrets,
+    errors,
+    call,
+    close: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Ids in the order in which they were made, tokens that can be told apart. */
+function counting(): Entropy {
+  let made = 0;
+  const next = () => (++made).toString(16).padStart(12, '0');
+  return { uuid: () => `00000000-0000-4000-9000-${next()}`, token: () => `token${next()}`.padEnd(32, 'x') };
+}
+
+export const nowhere = '00000000-0000-4000-8000-00000000dead';
+export const uuid = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;

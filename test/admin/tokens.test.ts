@@ -1,0 +1,179 @@
+import { expect } from 'chai';
+import { type Gate, gate, nowhere } from './gate.ts';
+
+describe('The Admin API: tokens', () => {
+  let admin: Gate;
+  let credential: string;
+  let service: string;
+  beforeEach(async () => {
+    admin = await gate();
+    service = (await make('POST /services', { name: 'a', host: 'h' })).id;
+    await make('POST /consumers', { username: 'bob' });
+    credential = (await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c' })).id;
+  });
+  afterEach(async () => {
+    expect(admin.errors).to.deep.equal([]);
+    await admin.close();
+  });
+  const make = async (line: string, body: unknown) => {
+    const { status, body: made } = await admin.call(line, body);
+    expect(status).to.be.oneOf([200, 201], JSON.stringify(made));
+    return made;
+  };
+
+  it('are opened with the strings that were given, or new ones, and no refresh token by themselves', async () => {
+    const made = await make('POST /oauth2_tokens', { credential: { id: credential }, expires_in: 10 });
+    expect(made).to.deep.include({ token_type: 'bearer', refresh_token: null, ttl: null, expires_in: 10 });
+    expect(made.access_token).to.match(/^token/);
+    const form = `credential.client_id=c&service.name=a&expires_in=7200&access_token=AT&refresh_token=RT&scope=email`;
+    expect(await make('POST /oauth2_tokens', form)).to.deep.include({
+      access_token: 'AT',
+      refresh_token: 'RT',
+      scope: 'email',
+      service: { id: service },
+    });
+    const grant = await admin.options.grants.byAccessToken('AT');
+    expect(grant).to.deep.include({ credentialId: credential, boundTo: `service:${service}`, scope: ['email'] });
+    expect(grant!.expiresAt).to.equal(admin.clock.at + 7_200_000);
+  });
+
+  it('are found by id and by access token, each by itself', async () => {
+    const made = await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
+    expect((await admin.call(`GET /oauth2_tokens/${made.id}`)).body).to.deep.equal(made);
+    expect((await admin.call('GET /oauth2_tokens/AT')).body).to.deep.equal(made);
+    expect((await admin.call('GET /oauth2_tokens/AT/credential')).body).to.include({ client_id: 'c' });
+    expect((await admin.call('GET /oauth2_tokens/AT/service')).status).to.equal(404);
+    expect((await admin.call('GET /oauth2_tokens/nope')).status).to.equal(404);
+  });
+
+  it('SE-10: the id of a row is no token', async () => {
+    const { id } = await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10 });
+    expect(await admin.options.grants.byAccessToken(id)).to.equal(undefined);
+  });
+
+  it('are refused when one of the strings is taken, or a reference leads nowhere', async () => {
+    await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'RT' });
+    const access = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
+    expect([access.status, access.body.fields]).to.deep.equal([409, { access_token: 'AT' }]);
+    const refresh = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, refresh_token: 'RT' });
+    expect([refresh.status, refresh.body.fields]).to.deep.equal([409, { refresh_token: 'RT' }]);
+    const dangling = await admin.call('POST /oauth2_tokens', { credential: { id: nowhere }, expires_in: 1 });
+    expect([dangling.status, dangling.body.code]).to.deep.equal([400, 4]);
+    const ofNobody = await admin.call('POST /oauth2_tokens', {});
+    expect(ofNobody.body.fields).to.deep.equal({
+      credential: 'required field missing',
+      expires_in: 'required field missing',
+    });
+  });
+
+  it('are changed in place', async () => {
+    const made = await make('POST /oauth2/c/oauth2_tokens', {
+      expires_in: 10,
+      access_token: 'AT',
+      refresh_token: 'RT',
+      ttl: 100,
+    });
+    admin.clock.at += 2000;
+    expect(await make('PATCH /oauth2_tokens/AT', { expires_in: 99 })).to.deep.equal({
+      ...made,
+      expires_in: 99,
+      ttl: 98,
+    });
+    expect((await admin.options.grants.byAccessToken('AT'))!.expiresAt).to.equal(1_800_000_000_000 + 99_000);
+    await make('PATCH /oauth2_tokens/AT', { access_token: 'AT2' });
+    expect(await admin.options.grants.byAccessToken('AT')).to.equal(undefined);
+    expect((await admin.options.grants.byRefreshToken('RT'))?.found).to.equal('current');
+  });
+
+  it('are made and replaced under the access token', async () => {
+    const made = await make('PUT /oauth2_tokens/AT9', { credential: { id: credential }, expires_in: 3 });
+    expect(made).to.include({ access_token: 'AT9' });
+    const again = await make('PUT /oauth2_tokens/AT9', { credential: { id: credential }, expires_in: 5, scope: 'a' });
+    expect(again).to.include({ id: made.id, expires_in: 5, scope: 'a' });
+  });
+
+  it('end when they are deleted, and their ids are not given again', async () => {
+    const { id } = await make('POST /oauth2/c/oauth2_tokens', {
+      expires_in: 10,
+      access_token: 'AT',
+      refresh_token: 'RT',
+    });
+    admin.announced.length = 0;
+    expect((await admin.call('DELETE /oauth2_tokens/AT')).status).to.equal(204);
+    expect(admin.announced).to.deep.equal([{ announces: 'grantChanged', grantId: id }]);
+    expect((await admin.call('DELETE /oauth2_tokens/AT')).status).to.equal(204);
+    expect(await admin.options.grants.byAccessToken('AT')).to.equal(undefined);
+    expect(await admin.options.grants.byRefreshToken('RT')).to.equal(undefined);
+    expect((await admin.call('GET /oauth2_tokens')).body).to.deep.equal({ data: [], next: null });
+    const again = await admin.call(`PUT /oauth2_tokens/${id}`, { credential: { id: credential }, expires_in: 3 });
+    expect([again.status, again.body.code]).to.deep.equal([400, 3]);
+  });
+
+  it('end with their service', async () => {
+    await make('POST /services/a/oauth2_tokens', {
+      credential: { id: credential },
+      expires_in: 10,
+      access_token: 'OF',
+    });
+    await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'GLOBAL' });
+    await admin.call('DELETE /services/a');
+    expect((await admin.call('GET /oauth2_tokens/OF')).status).to.equal(404);
+    expect((await admin.call('GET /oauth2_tokens/GLOBAL')).status).to.equal(200);
+  });
+
+  it('are listed page by page, of a client, of a service, or all', async () => {
+    for (const n of [1, 2, 3]) {
+      await make('POST /services/a/oauth2_tokens', {
+        credential: { id: credential },
+        expires_in: 10,
+        access_token: `S${n}`,
+      });
+      await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: `G${n}` });
+    }
+    const all = async (path: string): Promise<string[]> => {
+      const names: string[] = [];
+      let next: string | null = `${path}?size=2`;
+      while (next !== null) {
+        const { body } = await admin.call(`GET ${next}`);
+        names.push(...body.data.map((row: { access_token: string }) => row.access_token));
+        next = body.next;
+      }
+      return names.sort();
+    };
+    expect(await all('/oauth2_tokens')).to.deep.equal(['G1', 'G2', 'G3', 'S1', 'S2', 'S3']);
+    expect(await all('/oauth2/c/oauth2_tokens')).to.deep.equal(['G1', 'G2', 'G3', 'S1', 'S2', 'S3']);
+    expect(await all('/services/a/oauth2_tokens')).to.deep.equal(['S1', 'S2', 'S3']);
+  });
+
+  it('SE-02: that are kept as a digest are listed by a hint, and can be deleted but not changed', async () => {
+    const digest = {
+      grant: {
+        ...(await opened()),
+        retains: 'digest' as const,
+      },
+      accessToken: undefined,
+      refreshToken: undefined,
+      hint: 'abcd',
+    };
+    const { grants } = admin.options;
+    const keeping = await gate({
+      ...admin.options,
+      grants: { ...grants, get: () => digest, page: () => ({ rows: [digest], next: undefined }) },
+    });
+    try {
+      const listed = await keeping.call('GET /oauth2_tokens');
+      expect(listed.body.data[0]).to.include({ access_token: 'abcd…', refresh_token: null });
+      const changed = await keeping.call(`PATCH /oauth2_tokens/${digest.grant.grantId}`, { expires_in: 5 });
+      expect([changed.status, Object.keys(changed.body.fields)]).to.deep.equal([400, ['access_token']]);
+      expect((await keeping.call(`DELETE /oauth2_tokens/${digest.grant.grantId}`)).status).to.equal(204);
+      expect(await grants.byAccessToken('AT')).to.equal(undefined);
+    } finally {
+      await keeping.close();
+    }
+  });
+
+  async function opened() {
+    await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
+    return (await admin.options.grants.byAccessToken('AT'))!;
+  }
+});
