@@ -16,7 +16,7 @@ export interface Gate {
   readonly announced: Announcement[];
   readonly secrets: string[];
   readonly errors: unknown[];
-  /** `call('POST /services', { host: 'h' })`: an object goes as JSON, text as a form. */
+  /** `call('POST /services', { host: 'h' })`: an object goes as JSON, text as a form, bytes as they are. */
   call(line: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -64,7 +64,8 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
   const call: Gate['call'] = (line, body, headers = {}) => {
     const [method, path] = line.split(' ');
     const isText = typeof body === 'string';
-    const bytes = body === undefined ? undefined : Buffer.from(isText ? body : JSON.stringify(body));
+    const bytes =
+      body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(isText ? body : JSON.stringify(body));
     const type = isText ? 'application/x-www-form-urlencoded' : 'application/json';
     return new Promise((done, fail) => {
       const sent = request(

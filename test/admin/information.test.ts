@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+import { type Gate, gate } from './gate.ts';
+
+describe('The Admin API: what it says of itself', () => {
+  let admin: Gate;
+  before(async () => {
+    admin = await gate();
+  });
+  after(async () => {
+    expect(admin.errors).to.deep.equal([]);
+    await admin.close();
+  });
+
+  it('is in the shape of Kong, so that its tools work, with our version beside it', async () => {
+    const config = { enable_client_credentials: true };
+    await admin.call('POST /plugins', { name: 'oauth2', config });
+    const { body } = await admin.call('GET /');
+    expect(body).to.deep.include({
+      version: '3.9.1',
+      tagline: 'Welcome to kong',
+      edition: 'community',
+      node_id: 'node',
+    });
+    expect(body.configuration).to.deep.equal({ database: 'postgres', portcullis: { version: '0.0.0' } });
+    expect(body.plugins).to.deep.equal({
+      available_on_server: { oauth2: { version: '3.9.1', priority: 1400 } },
+      enabled_in_cluster: ['oauth2'],
+    });
+    expect((await admin.call('GET /plugins/enabled')).body).to.deep.equal({ enabled_plugins: ['oauth2'] });
+  });
+
+  it('counts connections as the listeners do', async () => {
+    const { body } = await admin.call('GET /status');
+    expect(body.database).to.deep.equal({ reachable: true });
+    expect(body.server).to.deep.include({ connections_active: 1, total_requests: 1 });
+  });
+
+  it('says when the store cannot be reached', async () => {
+    const failing = await gate({ store: { ...admin.options.store, page: () => Promise.reject(new Error('gone')) } });
+    try {
+      expect((await failing.call('GET /status')).body.database).to.deep.equal({ reachable: false });
+    } finally {
+      await failing.close();
+    }
+  });
+
+  it('lists its endpoints, a path before those below it', async () => {
+    const { data } = (await admin.call('GET /endpoints')).body;
+    expect(data).to.include.members([
+      '/',
+      '/consumers/{consumers}/oauth2/{oauth2_credentials}',
+      '/oauth2/{oauth2_credentials}/consumer',
+      '/oauth2/{oauth2_credentials}/oauth2_tokens/{oauth2_tokens}',
+      '/oauth2_tokens/{oauth2_tokens}/credential',
+      '/services/{services}/plugins/{plugins}',
+    ]);
+    expect(data.indexOf('/oauth2/{oauth2_credentials}')).to.be.lessThan(data.indexOf('/oauth2_tokens'));
+  });
+
+  it('tells what entities and plugins are made of', async () => {
+    const fields = async (path: string) =>
+      (await admin.call(`GET ${path}`)).body.fields.map((f: object) => Object.keys(f)[0]);
+    expect(await fields('/schemas/consumers')).to.deep.equal([
+      'id',
+      'created_at',
+      'updated_at',
+      'username',
+      'custom_id',
+      'tags',
+    ]);
+    expect(await fields('/schemas/plugins/oauth2')).to.deep.equal(['consumer', 'protocols', 'config']);
+    expect(await fields('/plugins/schema/oauth2')).to.include('scopes');
+    expect(await fields('/schemas/oauth2_tokens')).not.to.include('ttl');
+    const none = await admin.call('GET /schemas/nope');
+    expect([none.status, none.body]).to.deep.equal([404, { message: "No entity named 'nope'" }]);
+    const noPlugin = await admin.call('GET /schemas/plugins/nope');
+    expect([noPlugin.status, noPlugin.body]).to.deep.equal([404, { message: "No plugin named 'nope'" }]);
+  });
+
+  it('judges without writing', async () => {
+    const judge = (name: string, body: unknown) => admin.call(`POST /schemas/${name}/validate`, body);
+    expect((await judge('services', { url: 'http://x' })).body).to.deep.equal({
+      message: 'schema validation successful',
+    });
+    expect((await judge('services', {})).body.fields).to.deep.equal({ host: 'required field missing' });
+    expect((await judge('plugins', {})).body.fields).to.deep.equal({ name: 'required field missing' });
+    expect((await judge('nope', {})).status).to.equal(404);
+    const form = 'name=oauth2&config.enable_password_grant=true&config.scopes';
+    expect((await judge('plugins', `${form}[]=a`)).status).to.equal(200);
+    expect((await judge('plugins', `${form}=a`)).body.fields).to.deep.equal({
+      config: { scopes: 'expected an array' },
+    });
+    expect((await admin.call('GET /services')).body.data).to.deep.equal([]);
+  });
+});
