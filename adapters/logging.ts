@@ -15,8 +15,8 @@ export interface Log {
   request(entry: object): void;
   /** A line that is written at every level, `silent` too: the gate is ready. */
   announce(fields: object, message: string): void;
-  /** Writes out what is still held back. Nothing is to be logged afterwards. */
-  close(): void;
+  /** Resolves when everything is written. What is logged afterwards is lost. */
+  close(): Promise<void>;
 }
 
 export interface LogOptions {
@@ -30,9 +30,7 @@ export interface LogOptions {
 }
 
 export function openLog({ level, secrets = [], to, readable }: LogOptions): Log {
-  // Written without waiting, so that a slow reader of the log does not slow the gate.
-  const standardOutput = to === undefined ? destination({ dest: 1, sync: false }) : undefined;
-  const output: DestinationStream = to ?? standardOutput!;
+  const output = to === undefined ? standardOutput() : { write: to.write.bind(to), close: async () => {} };
   const stream = readable === undefined ? output : readableLines(output, readable.colours);
   const log = pino(
     {
@@ -52,7 +50,30 @@ export function openLog({ level, secrets = [], to, readable }: LogOptions): Log 
     error: log.error.bind(log),
     request: (entry) => log.info(entry, 'request'),
     announce: (fields, message) => always.info(fields, message),
-    close: () => standardOutput?.flushSync(),
+    close: output.close,
+  };
+}
+
+/** Written without waiting, so that a slow reader of the log does not slow the gate. */
+function standardOutput(): { write(line: string): void; close(): Promise<void> } {
+  const output = destination({ dest: 1, sync: false });
+  let open = true;
+  // Nobody reads any more: then nothing is written, and nothing waited for.
+  output.on('close', () => {
+    open = false;
+  });
+  return {
+    write(line) {
+      if (open) output.write(line);
+    },
+    async close() {
+      if (!open) return;
+      open = false;
+      await new Promise<void>((closed) => {
+        output.once('close', closed);
+        output.end();
+      });
+    },
   };
 }
 
@@ -130,7 +151,7 @@ function tells(name: JsonValue | undefined, value: JsonValue): boolean {
 }
 
 /** Turns each line of JSON into one for a reader: time, level, what, and the rest as name=value. */
-function readableLines(to: { write(line: string): void }, colours: boolean): DestinationStream {
+function readableLines(to: DestinationStream, colours: boolean): DestinationStream {
   const paint = (code: number, text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
   const levels: Readonly<Record<string, number>> = { warn: 33, error: 31, fatal: 31 };
   return {

@@ -168,6 +168,5 @@ function logged(options: LogOptions, write: (log: ReturnType<typeof openLog>) =>
   const lines: string[] = [];
   const log = openLog({ ...options, to: { write: (line) => void lines.push(line) } });
   write(log);
-  log.close();
   return lines;
 }

@@ -29,6 +29,11 @@ export async function runCommand(): Promise<void> {
         process.on('SIGINT', hear);
         process.on('SIGTERM', hear);
       }),
+    onBreakdown: (report) => {
+      process.on('uncaughtException', (error) => {
+        report(error).finally(() => process.exit(1));
+      });
+    },
     gate: async () => (await import('../composition-root.ts')).openGate,
   };
   // Nobody listens any more, as in `portcullis --help | head -1`.

@@ -11,7 +11,8 @@ export function logOn({ out, env }: Terminal, configuration: Configuration): Log
     level: configuration.logLevel,
     secrets: secretsOf(configuration),
     readable: out.isTTY === true ? { colours: showsColours(out, env) } : undefined,
-    to: out,
+    // On a terminal the lines come in one order with what the command itself has to say.
+    ...(out === process.stdout && out.isTTY !== true ? {} : { to: out }),
   });
 }
 
@@ -28,6 +29,11 @@ export async function serve(
 ): Promise<number> {
   const stopped = terminal.stopped();
   const blotted = textBlotter(secretsOf(configuration));
+  // Node itself would print whatever stands in the error, in full.
+  terminal.onBreakdown(async (error) => {
+    log.error({ err: error }, 'broke down, and ends');
+    await log.close();
+  });
   let gate: OpenGate;
   try {
     const openGate = await terminal.gate();
@@ -35,7 +41,7 @@ export async function serve(
   } catch (error) {
     terminal.err.write(`portcullis: the gate cannot be opened: ${blotted(reasonOf(error, configuration))}\n`);
     log.debug({ err: error }, 'not opened');
-    log.close();
+    await log.close();
     return 1;
   }
   try {
@@ -50,7 +56,7 @@ export async function serve(
     return 1;
   } finally {
     await gate.close();
-    log.close();
+    await log.close();
   }
 }
 

@@ -8,6 +8,8 @@ export interface Terminal {
   readonly err: Output;
   /** Resolves when somebody wants the command to end: Ctrl-C or SIGTERM. */
   stopped(): Promise<void>;
+  /** Hands an error that nobody caught to `report`; the process ends after that. */
+  onBreakdown(report: (error: unknown) => Promise<void>): void;
   /** The composition root, loaded when a gate is needed and not before. */
   gate(): Promise<OpensGate>;
 }

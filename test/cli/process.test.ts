@@ -95,6 +95,17 @@ describe('The process', () => {
     expect(second.gate.printed.out).not.to.include('made a master key');
   });
 
+  it('SE-02: start: an error that nobody caught ends it with 1, and shows no secret either', async () => {
+    const secret = 'Zk3uQm9vXw7rTb5nYc1dHs8jLf4gPa2e';
+    const breaks = `data:text/javascript,process.on("SIGUSR2",()=>{throw new Error("broken ${secret} Bearer x${secret}")})`;
+    const env = { PORTCULLIS_PROXY_LISTEN: 'off', PORTCULLIS_ADMIN_LISTEN: '127.0.0.1:0', PORTCULLIS_STORE: 'memory:' };
+    const gate = portcullis(['start'], { ...env, PORTCULLIS_ADMIN_TOKEN: secret }, ['--import', breaks]);
+    await gate.prints(/is ready/);
+    expect(await gate.stop('SIGUSR2')).to.equal(1);
+    expect(gate.printed.out).to.include('broke down').and.to.include('broken [redacted]');
+    expect(gate.printed.out + gate.printed.err).not.to.include(secret);
+  });
+
   it('start: a wrong setting is told on standard error, and 2 to the shell', async () => {
     const gate = portcullis(['start'], { PORTCULLIS_STROE: 'memory:' });
     expect(await gate.ended).to.equal(2);

@@ -36,6 +36,7 @@ export function testTerminal(how: {
     out: { isTTY: how.isTTY, write: (text) => void (printed.out += text) },
     err: { write: (text) => void (printed.err += text) },
     stopped: () => stopped,
+    onBreakdown: () => {},
     gate: async () => async (configuration, io) => {
       opened.push(configuration);
       return how.gate?.(configuration, io) ?? gate;
