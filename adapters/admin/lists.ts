@@ -17,18 +17,15 @@ export function readListQuery(description: Description, parameters: URLSearchPar
   if (after !== undefined && 'refusal' in after) return after;
   const query: EntityQuery = { size, after: after?.position };
 
-  const tags = description.fields['tags'] === undefined ? null : parameters.get('tags');
-  if (tags !== null) {
-    const filter = readTags(tags);
-    if ('code' in filter) return { refusal: refused(filter) };
-    return { query: { ...query, tags: filter } };
-  }
   for (const field of description.filters ?? []) {
     const value = parameters.get(field);
     if (value === '') return { refusal: badRequest(`${field} must be an unempty string`) };
     if (value !== null) return { query: { ...query, where: { field, value } } };
   }
-  return { query };
+  const tags = description.fields['tags'] === undefined ? null : parameters.get('tags');
+  if (tags === null) return { query };
+  const filter = readTags(tags);
+  return 'code' in filter ? { refusal: refused(filter) } : { query: { ...query, tags: filter } };
 }
 
 export function readSize(parameters: URLSearchParams): number | RefusalBody {

@@ -2,7 +2,6 @@
  * Reading and writing rows by their descriptions: what was sent is drafted, references by name are looked up, everything
  * is judged, and the store has the last word. Each function gives the row or the refusal.
  */
-
 import {
   danglingReference,
   type NotResolved,
@@ -67,6 +66,9 @@ export interface Rows {
 
 /** How often a change is made anew because somebody else was quicker. */
 const attempts = 10;
+
+/** With more grants ended at once, forgetting everything is cheaper than naming them. */
+const namedOneByOne = 100;
 
 export function rows(options: RowsOptions): Rows {
   const { store, grants, announcements, entities, clock, entropy, hashSecret } = options;
@@ -215,10 +217,15 @@ export function rows(options: RowsOptions): Rows {
             : kind === 'oauth2_tokens'
               ? [row.id]
               : [];
-      for (const grantId of ended) await announcements?.publish({ announces: 'grantChanged', grantId });
+      await announceEnded(ended);
       if (kind !== 'oauth2_tokens') await announcements?.publish({ announces: 'entityChanged', kind, id: row.id });
     }
     return undefined;
+  }
+
+  async function announceEnded(grantIds: readonly string[]): Promise<void> {
+    if (grantIds.length > namedOneByOne) await announcements?.publish({ announces: 'everythingChanged' });
+    else for (const grantId of grantIds) await announcements?.publish({ announces: 'grantChanged', grantId });
   }
 
   return { store, describe, find, insert, change, put, remove };

@@ -4,7 +4,7 @@
  */
 import type { Json } from '../../ports/entity-store.ts';
 import type { JsonObject } from './description.ts';
-import { isObject, own } from './json.ts';
+import { own } from './json.ts';
 import { luaText, sortedKeys } from './lua.ts';
 import { entity, type Violation, type Violations } from './violations.ts';
 
@@ -160,8 +160,4 @@ export function referencesUnresolved(references: readonly NotResolved[]): Refusa
 /** The values of the fields that clash, for `uniqueViolation`. */
 export function valuesOf(row: { readonly [field: string]: Json | undefined }, fields: readonly string[]): JsonObject {
   return Object.fromEntries(fields.map((field) => [field, own(row, field) ?? null]));
-}
-
-export function isRefusal(value: unknown): value is RefusalBody {
-  return isObject(value) && typeof value['code'] === 'number' && typeof value['message'] === 'string';
 }

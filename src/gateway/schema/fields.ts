@@ -1,6 +1,6 @@
 /** Fields that many entities have, ready to be put into a description. */
 import { checkRoutePath } from '../routing/route-pattern.ts';
-import type { ArrayField, ForeignField, NumberField, SetField, StringField } from './description.ts';
+import type { ForeignField, NumberField, SetField, StringField } from './description.ts';
 import { checkAddressOrNetwork, checkHost, checkRouteHost, checkServerName } from './host.ts';
 import { checkPath } from './path.ts';
 
@@ -98,7 +98,3 @@ export const httpProtocols: SetField = {
 
 /** Laid over a reference that a plugin cannot have. */
 export const noConsumer: ForeignField = { type: 'foreign', reference: 'consumers', eq: null, on_delete: 'cascade' };
-export const noService: ForeignField = { type: 'foreign', reference: 'services', eq: null, on_delete: 'cascade' };
-export const noRoute: ForeignField = { type: 'foreign', reference: 'routes', eq: null, on_delete: 'cascade' };
-
-export const strings: ArrayField = { type: 'array', elements: { type: 'string' } };

@@ -75,7 +75,8 @@ function validateType(field: Field, value: Exclude<Json, null>): Violation | und
     case 'integer':
       return Number.isInteger(value) ? undefined : 'expected an integer';
     case 'number':
-      return typeof value === 'number' ? undefined : 'expected a number';
+      // JSON knows no bound: 1e999 is read as an infinity.
+      return Number.isFinite(value) ? undefined : 'expected a number';
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'expected a boolean';
     case 'string':

@@ -37,13 +37,10 @@ export class Findings {
     into[last] = violation;
   }
 
+  /** Whether anything is wrong at a dotted path, or with a record on the way to it. */
   has(path: string): boolean {
-    return path.split('.').length === 1 ? own(this.#violations, path) !== undefined : this.#hasAt(path.split('.'));
-  }
-
-  #hasAt(keys: readonly string[]): boolean {
     let found: Violation | undefined = this.#violations;
-    for (const key of keys) {
+    for (const key of path.split('.')) {
       if (typeof found !== 'object' || Array.isArray(found)) return found !== undefined;
       found = own(found as Violations, key);
     }

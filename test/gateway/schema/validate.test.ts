@@ -19,6 +19,7 @@ describe('What is wrong with a field, in the words of Kong', () => {
     ['a pattern', { type: 'string', match: { notation: '%u', matches: /^[A-Z]+$/ } }, 'get', 'invalid value: get'],
     ['a rule with words of its own', { type: 'string', one_of: ['a'], err: 'just a' }, 'b', 'just a'],
     ['a number', { type: 'number' }, '1', 'expected a number'],
+    ['a number beyond all bounds', { type: 'number' }, JSON.parse('1e999'), 'expected a number'],
     ['a fraction', { type: 'integer' }, 1.5, 'expected an integer'],
     ['a number too small', { type: 'integer', between: [1, 5] }, 0, 'value should be between 1 and 5'],
     ['a number not greater', { type: 'number', gt: 0 }, 0, 'value must be greater than 0'],
