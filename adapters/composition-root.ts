@@ -13,6 +13,7 @@ import type { PluginTools } from '../src/gateway/plugin.ts';
 import { pluginDefinitions } from '../src/gateway/plugins/definitions.ts';
 import { pluginDescriptions } from '../src/gateway/plugins/descriptions.ts';
 import { kindOf } from '../src/gateway/schema/kind.ts';
+import { lastOf } from '../src/oauth/tokens.ts';
 import type { Announcements } from '../src/ports/announcements.ts';
 import type { AuthorizationCodes } from '../src/ports/authorization-codes.ts';
 import type { Clients } from '../src/ports/clients.ts';
@@ -140,7 +141,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
   provide(container, t.gate, (bearers: RememberedBearers, clock: Clock) => gate(bearers, clock), t.bearers, t.clock);
   provide(container, t.authorizationServer, issuers, t.clients, t.codes, t.grants, t.entropy, t.successors, t.clock);
 
-  provide(container, t.pluginTools, tools, t.configuration, t.gate, t.entityStore, t.entities, t.clock);
+  provide(container, t.pluginTools, tools, t.configuration, t.gate, t.grants, t.entityStore, t.entities, t.clock);
   const snapshot = provide(
     container,
     t.snapshot,
@@ -263,6 +264,7 @@ const issuers = (
 function tools(
   { plainHttpTokens, publicUrl }: Configuration,
   gate: Gate,
+  grants: Grants,
   store: EntityStore,
   entities: Entities,
   clock: Clock,
@@ -273,6 +275,7 @@ function tools(
     gate,
     plainHttpTokens,
     publicUrl,
+    endGrant: (grant) => grants.end(grant.grantId, lastOf(grant)),
     findConsumer: (idOrUsername) =>
       whenThere(store.get(consumers, idOrUsername), (byId) =>
         byId !== undefined

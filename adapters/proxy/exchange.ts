@@ -9,9 +9,10 @@ import { clientAddress } from '../../src/gateway/forwarded.ts';
 import { wireValue } from '../../src/gateway/header-hygiene.ts';
 import type { Exchange, Identity, ResponseHead, Verdict } from '../../src/gateway/plugin.ts';
 import type { Answer } from '../../src/gateway/proxied-request.ts';
-import type { Match, Snapshot } from '../../src/gateway/snapshot.ts';
+import type { Match, PathCaptures, Snapshot } from '../../src/gateway/snapshot.ts';
 import type { Networks } from '../../src/gateway/trusted-ips.ts';
 import { isPending } from '../../src/ports/maybe-promise.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import type { AccessLogEntry } from './access-log.ts';
 import { Forwarding, type ForwardLimits } from './forward.ts';
 import { BodyTimeout, ClientGone, type Incoming, type IncomingObserver, type RequestProblem } from './incoming.ts';
@@ -54,6 +55,7 @@ export class GateExchange implements Exchange, IncomingObserver {
   routeId = '';
   serviceId: string | undefined;
   path = '';
+  captures: (() => PathCaptures) | undefined;
   identity: Identity | undefined;
   refusal: string | undefined;
   clientId: string | undefined;
@@ -93,6 +95,7 @@ export class GateExchange implements Exchange, IncomingObserver {
       this.routeId = found.routeId;
       this.serviceId = found.service?.id;
       this.path = found.path;
+      this.captures = found.captures;
       request.upstreamTarget = found.upstreamTarget;
       this.#access(found, 0);
     } catch (error) {
@@ -136,11 +139,27 @@ export class GateExchange implements Exchange, IncomingObserver {
 
   /** An error of ours. The client learns that there was one, the operator learns which. */
   fail(error: unknown): void {
+    if (error instanceof Unavailable) {
+      this.#unavailable(error);
+      return;
+    }
     this.refusal = 'internal_error';
     this.environment.failed(error, { requestId: this.requestId, routeId: this.routeId });
     this.#forwarding?.cancel();
     if (this.request.isAnswered) this.request.abort();
     else this.answer(errorAnswer(this.request, 500, 'An unexpected error occurred'));
+  }
+
+  /** The store cannot be asked: nothing is known of the caller, who may try again. Nobody passes (RS-22). */
+  #unavailable(error: Unavailable): void {
+    this.refusal = 'store_unavailable';
+    this.environment.failed(error, { requestId: this.requestId, routeId: this.routeId });
+    if (this.request.isAnswered) {
+      this.request.abort();
+      return;
+    }
+    const answer = errorAnswer(this.request, 503, 'The gate cannot reach its store; try again');
+    this.answer({ ...answer, headers: [...answer.headers, ['Retry-After', '1']] });
   }
 
   refuse(status: number, message: string, refusal: string, otherwise: 'json' | 'text' = 'json'): void {

@@ -3,11 +3,12 @@ import { errorAnswer } from './error-answer.ts';
 import { normalizePath, pathOf } from './path.ts';
 import type { PluginDefinition, PluginHooks, PluginTools } from './plugin.ts';
 import { type CompiledPlugin, type PluginSelection, selectPlugins } from './plugin-selection.ts';
+import type { Answer, ProxiedRequest } from './proxied-request.ts';
 import { type Routed, router } from './router.ts';
 import { type Criteria, criteriaOf, subjectOf } from './routing/criteria.ts';
 import { matched, type RouteTarget } from './routing/target.ts';
 import { flag, listOrNull, listsOrNull, number, object, reference, sameRow, text, textOrNull } from './rows.ts';
-import type { Snapshot, UpstreamService } from './snapshot.ts';
+import type { Match, Snapshot, UpstreamService } from './snapshot.ts';
 
 /**
  * From the rows an operator wrote to the snapshot that requests look at. Only rows that say something else than before
@@ -92,16 +93,73 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
   }
 
   const { find } = router(routed);
+  const atRoot = rootEndpoints([...targets.values()], routes);
   const snapshot: Snapshot = {
     match(request) {
       const path = normalizePath(pathOf(request.target));
       const found = find(subjectOf(request, path));
-      if (found === undefined) return errorAnswer(request, 404, 'no Route matched with those values');
+      if (found === undefined) {
+        return atRoot(request, path) ?? errorAnswer(request, 404, 'no Route matched with those values');
+      }
       return matched(found.target, found.criteria, request, path);
     },
   };
   compilations.set(snapshot, { definitions, tools, services, plugins, routes, selection, targets, dangling });
   return snapshot;
+}
+
+/**
+ * The endpoints of an authorization server at the root of the gate, `/oauth2/token` and its like, for requests that no
+ * route takes: tutorials name them so. With several servers nobody can know which one is meant; the choices are listed.
+ */
+function rootEndpoints(
+  targets: readonly RouteTarget[],
+  routes: ReadonlyMap<string, Compiled<CompiledRoute>>,
+): (request: ProxiedRequest, path: string) => Match | Answer | undefined {
+  const servers = new Map<string, RouteTarget[]>();
+  for (const target of targets) {
+    for (const { issues } of target.plugins.hooks) {
+      if (issues === undefined) continue;
+      const key = `${issues} ${target.service?.id}`;
+      servers.set(key, [...(servers.get(key) ?? []), target]);
+    }
+  }
+  return (request, path) => {
+    if (servers.size === 0 || !/^\/oauth2\/(?:token|authorize|tokens)\/?$/.test(path)) return undefined;
+    if (servers.size > 1) {
+      const choices = [...servers.values()].flat().map(({ routeId }) => placeText(routes.get(routeId)?.row) + path);
+      const body = {
+        error: 'invalid_request',
+        error_description: 'Several authorization servers could be meant: call one of the choices',
+        choices: [...new Set(choices)].sort(),
+      };
+      return {
+        status: 400,
+        headers: [['Content-Type', 'application/json; charset=utf-8']],
+        body: JSON.stringify(body),
+      };
+    }
+    const [[target]] = [...servers.values()] as [[RouteTarget]];
+    return {
+      routeId: target.routeId,
+      service: target.service,
+      path,
+      upstreamTarget: request.target,
+      strippedPrefix: undefined,
+      preserveHost: target.preserveHost,
+      hooks: target.plugins.hooks,
+      authenticates: target.plugins.authenticates,
+      captures: undefined,
+    };
+  };
+}
+
+/** How a route is reached, as far as its first host and path say so. */
+function placeText(row: Entity | undefined): string {
+  if (row === undefined) return '';
+  const host = listOrNull(row, 'hosts')?.[0] ?? '';
+  const path = listOrNull(row, 'paths')?.find((path) => !path.startsWith('~')) ?? '';
+  return `${host === '' ? '' : `//${host}`}${path.replace(/\/$/, '')}`;
 }
 
 /** What a snapshot was made of. */

@@ -1,8 +1,14 @@
 import type { Gate } from '../gate.ts';
 import type { Consumer } from '../oauth/client.ts';
+import type { Grant } from '../oauth/tokens.ts';
+import type { Counters } from '../ports/counters.ts';
 import type { Json } from '../ports/entity-store.ts';
+import type { Entropy } from '../ports/entropy.ts';
 import type { MaybePromise } from '../ports/maybe-promise.ts';
+import type { Passwords } from '../ports/passwords.ts';
+import type { PluginRecords } from '../ports/plugin-records.ts';
 import type { Answer, ProxiedRequest } from './proxied-request.ts';
+import type { PathCaptures } from './snapshot.ts';
 
 /**
  * What a plugin is: a name, a place in the order, a description of its settings, and a function that turns settings
@@ -33,17 +39,36 @@ export interface PluginTools {
   readonly now: () => number;
   /** The bearer check over the store. */
   readonly gate: Gate;
+  /** Revokes every token of a grant. */
+  readonly endGrant: (grant: Grant) => MaybePromise<void>;
   /** A consumer by its id or its username. */
   readonly findConsumer: (idOrUsername: string) => MaybePromise<Consumer | undefined>;
   /** `loopback`: token requests over plain HTTP are let pass on loopback alone. */
   readonly plainHttpTokens: 'loopback' | 'never';
   /** How clients reach the gate, without a slash at the end; issuers are named by it. */
   readonly publicUrl: string | undefined;
+  readonly records: PluginRecords;
+  readonly passwords: Passwords;
+  /** `local`: of this machine. `cluster`: of all gates that share the store. */
+  readonly counters: { readonly local: Counters; readonly cluster: Counters };
+  readonly entropy: Entropy;
+  /** Something went wrong that the request survives; for the operator's log. */
+  readonly failed: (error: unknown, place: PluginPlace) => void;
 }
 
 export interface PluginHooks {
+  /**
+   * The id of the authorization server that the plugin is. Its endpoints are also answered at the root of the gate, where
+   * no route matches and only one server can be meant.
+   */
+  readonly issues?: string;
   /** Before the request goes upstream. `undefined`: go on. Answers at once whenever it can. */
   access?(exchange: Exchange): MaybePromise<Verdict>;
+  /**
+   * In the place of `access`, where a plugin that ran before hands the request to one of our endpoints. Whoever answers
+   * keeps it from there.
+   */
+  handover?(exchange: Exchange, handover: Handover): MaybePromise<Answer | undefined>;
   /** When the head of the answer is known, whoever made it: adds, sets and removes its headers. */
   respond?(exchange: Exchange, head: ResponseHead): void;
 }
@@ -68,6 +93,8 @@ export interface Exchange {
   readonly serviceId: string | undefined;
   /** The path after normalisation, still percent-encoded, without query. */
   readonly path: string;
+  /** What the groups of the route's regex took of the path; `undefined` when there are none. */
+  readonly captures: (() => PathCaptures) | undefined;
   /** Who calls, once a plugin that authenticates has found out. Set by `identify`. */
   identity: Identity | undefined;
   /** Why the gate itself refused, for log and metrics: a code of the table of refusals. */

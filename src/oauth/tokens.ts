@@ -40,6 +40,11 @@ export interface Grant {
   readonly diesAt: EpochMilliseconds | undefined;
 }
 
+/** When the last of a grant's tokens dies; `undefined`: never. */
+export function lastOf({ expiresAt, diesAt }: Grant): EpochMilliseconds | undefined {
+  return expiresAt === undefined || diesAt === undefined ? undefined : Math.max(expiresAt, diesAt);
+}
+
 /** What a good access token proves. */
 export interface Bearer {
   readonly grant: Grant;

@@ -19,7 +19,7 @@ import { mediaType } from '../../wire/parameters.ts';
 import type { EndpointRequest } from '../../wire/reply.ts';
 import { identify, identifyAnonymous, say } from '../identity.ts';
 import type { Exchange, PluginConfig, PluginDefinition, PluginPlace, PluginTools, Verdict } from '../plugin.ts';
-import type { ProxiedRequest } from '../proxied-request.ts';
+import type { Answer, ProxiedRequest } from '../proxied-request.ts';
 
 /** The plugin's settings (../plugins/oauth2-config.ts), defaults filled in. */
 interface Settings {
@@ -64,6 +64,7 @@ export const oauth2: PluginDefinition = {
     const profile = profiles[settings.profile ?? 'kong'];
     const issuerAt = issuers(settings, profile, place, tools);
     return {
+      issues: place.pluginId,
       access(exchange) {
         const endpoint = endpointOf(exchange.path);
         if (endpoint !== undefined) {
@@ -165,10 +166,18 @@ function judge(
   return whenThere(outcome, (outcome) => {
     if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome);
     admit(exchange, outcome.bearer);
+    if (revokes(exchange)) return whenThere(tools.endGrant(outcome.bearer.grant), () => revoked);
     if (settings.hide_credentials) hide(settings, issuer.profile, exchange, read, body);
     return undefined;
   });
 }
+
+/** `DELETE …/oauth2/tokens`: whoever bears a token may give it back, and with it all that was granted with it. */
+function revokes({ request, path }: Exchange): boolean {
+  return request.method === 'DELETE' && /\/oauth2\/tokens\/?$/.test(path);
+}
+
+const revoked: Answer = { status: 204, headers: [['Cache-Control', 'no-store']], body: '' };
 
 function admit(exchange: Exchange, { grant, client, consumer }: Bearer): void {
   identify(exchange, { consumer, anonymous: false, credential: { id: client.id, identifier: client.clientId } });
