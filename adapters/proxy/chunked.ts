@@ -66,6 +66,7 @@ export class ChunkedReader {
           this.#state = sizeDigits;
           break;
         case lineStart:
+          if (byte === 0x0a) return -1;
           if (byte === 0x0d) this.#state = lastFeed;
           else {
             this.trailers += String.fromCharCode(byte);

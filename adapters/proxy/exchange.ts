@@ -7,7 +7,7 @@
 import { errorAnswer } from '../../src/gateway/error-answer.ts';
 import { clientAddress } from '../../src/gateway/forwarded.ts';
 import { wireValue } from '../../src/gateway/header-hygiene.ts';
-import type { Exchange, Identity, ResponseHead, Verdict } from '../../src/gateway/plugin.ts';
+import type { Exchange, Handover, Identity, ResponseHead, Verdict } from '../../src/gateway/plugin.ts';
 import type { Answer } from '../../src/gateway/proxied-request.ts';
 import type { Match, PathCaptures, Snapshot } from '../../src/gateway/snapshot.ts';
 import type { Networks } from '../../src/gateway/trusted-ips.ts';
@@ -95,6 +95,7 @@ export class GateExchange implements Exchange, IncomingObserver {
       this.routeId = found.routeId;
       this.serviceId = found.service?.id;
       this.path = found.path;
+      this.captures = found.captures;
       this.captures = found.captures;
       request.upstreamTarget = found.upstreamTarget;
       this.#access(found, 0);
@@ -217,46 +218,68 @@ export class GateExchange implements Exchange, IncomingObserver {
       const verdict = plugin.access(this);
       if (verdict === undefined) continue;
       if (isPending(verdict)) {
-        verdict.then(
-          (later) => this.#goOn(match, later, i + 1),
-          (error) => this.#interrupted(error),
-        );
+        this.#wait(verdict, (later) => this.#decided(match, later, i + 1));
         return;
       }
-      this.#settle(verdict);
+      this.#decided(match, verdict, i + 1);
       return;
     }
     this.#forward(match);
   }
 
-  #goOn(match: Match, verdict: Verdict, next: number): void {
-    // Nobody is there any more to be answered, and nothing was sent upstream.
-    if (this.request.isOver) return;
-    try {
-      if (verdict === undefined) this.#access(match, next);
-      else this.#settle(verdict);
-    } catch (error) {
-      this.fail(error);
+  #decided(match: Match, verdict: Verdict, next: number): void {
+    if (verdict === undefined) this.#access(match, next);
+    else if ('status' in verdict) this.#refuse(verdict);
+    else this.#handOver(match, verdict, next);
+  }
+
+  /** The plugins that have not had their turn see what becomes of the request, and may stop it. */
+  #handOver(match: Match, handover: Handover, from: number): void {
+    const { hooks } = match;
+    for (let i = from; i < hooks.length; i++) {
+      const answer = hooks[i]!.handover?.(this, handover);
+      if (answer === undefined) continue;
+      if (isPending(answer)) {
+        this.#wait(answer, (later) => {
+          if (later === undefined) this.#handOver(match, handover, i + 1);
+          else this.#refuse(later);
+        });
+        return;
+      }
+      this.#refuse(answer);
+      return;
     }
+    this.request.handOver(handover, this, (head) => {
+      this.status = head.status;
+      this.#sign(head);
+      return this.respond(head);
+    });
+  }
+
+  #refuse(answer: Answer): void {
+    this.refusal ??= 'plugin';
+    this.answer(answer);
+  }
+
+  #wait<T>(pending: PromiseLike<T>, goOn: (value: T) => void): void {
+    pending.then(
+      (value) => {
+        // Nobody is there any more to be answered, and nothing was sent upstream.
+        if (this.request.isOver) return;
+        try {
+          goOn(value);
+        } catch (error) {
+          this.fail(error);
+        }
+      },
+      (error) => this.#interrupted(error),
+    );
   }
 
   #interrupted(error: unknown): void {
     if (error instanceof ClientGone) return;
     if (error instanceof BodyTimeout) this.refuse(408, 'Request timeout', 'body_timeout', 'text');
     else this.fail(error);
-  }
-
-  #settle(verdict: Exclude<Verdict, undefined>): void {
-    if ('status' in verdict) {
-      this.refusal ??= 'plugin';
-      this.answer(verdict);
-      return;
-    }
-    this.request.handOver(verdict, this, (head) => {
-      this.status = head.status;
-      this.#sign(head);
-      return this.respond(head);
-    });
   }
 
   #forward(match: Match): void {

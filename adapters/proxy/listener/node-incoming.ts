@@ -414,7 +414,8 @@ export class NodeIncoming implements Incoming, Turn {
       response.writeHead(status, fields as unknown as Record<string, string>);
       return;
     }
-    const closes = this.#mustClose();
+    // Who did not send in time is not waited for on the same connection (RFC 9110 §15.5.9).
+    const closes = status === 408 || this.#mustClose();
     if (closes) {
       fields.push('Connection', 'close');
       this.#connection.closing = true;
@@ -681,5 +682,4 @@ const expectationFailed: RequestProblem = { status: 417, message: 'Expectation f
 
 /** uri-host [ ":" port ] (RFC 9110 §7.2), without the percent-encoding that nobody uses for hosts and everybody reads differently. */
 const host = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
-/** Octets beyond ASCII are not allowed there, but sent by many; the router encodes them. */
-const requestTarget = /^\/[\x21-\x7e\x80-\xff]*$/;
+const requestTarget = /^\/[\x21-\x7e]*$/;

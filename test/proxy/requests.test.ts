@@ -1,0 +1,319 @@
+import { expect } from 'chai';
+import { ask, type Client, client, closesEverything, get, ok, openGate, scriptedUpstream } from './world.ts';
+
+describe('A request to the proxy', () => {
+  closesEverything();
+
+  describe('that can be read in two ways is refused with 400, and nothing of it goes upstream', () => {
+    const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n';
+    const shapes: Record<string, string> = {
+      'a length and a coding (CL.TE)': `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+      'a coding and a length (TE.CL)': `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n1\r\nx\r\n0\r\n\r\n${smuggled}`,
+      'two lengths that differ': `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\n${smuggled}`,
+      'two lengths that are equal': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx',
+      'a list of lengths': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\nx',
+      'a signed length': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx',
+      'a length in hexadecimal': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x1\r\n\r\nx',
+      'a length with a blank in it': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1 1\r\n\r\nxxxxxxxxxxx',
+      'a length beyond all numbers': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\nx',
+      'a coding twice':
+        'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'chunked, chunked': 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n',
+      'gzip, chunked': 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+      'chunked, identity': 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n',
+      identity: 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n',
+      'an unknown coding': 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n',
+      'chunked with a vertical tab before it':
+        'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n',
+      'a blank before the colon': 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n',
+      'a folded coding': 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n',
+      'a coding in HTTP/1.0': 'POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'a bare line feed in the head': 'GET / HTTP/1.1\r\nHost: a\nX-A: 1\r\n\r\n',
+      'a bare carriage return in the head': 'GET / HTTP/1.1\r\nHost: a\rX-A: 1\r\n\r\n',
+      'NUL in a value': 'GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\x002\r\n\r\n',
+      'a folded field': 'GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n 2\r\n\r\n',
+      'a blank before the first field': 'GET / HTTP/1.1\r\n Host: a\r\n\r\n',
+      'a field without a colon': 'GET / HTTP/1.1\r\nHost: a\r\nX-A\r\n\r\n',
+      'no Host': 'GET / HTTP/1.1\r\n\r\n',
+      'an empty Host': 'GET / HTTP/1.1\r\nHost:\r\n\r\n',
+      'two Hosts': 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+      'two equal Hosts': 'GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n',
+      'two Hosts with an absolute target': 'GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+      'a Host with a path': 'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n',
+      'a Host with a user': 'GET / HTTP/1.1\r\nHost: u@a\r\n\r\n',
+      'a Host with a list': 'GET / HTTP/1.1\r\nHost: a, b\r\n\r\n',
+      'a Host with a port that is none': 'GET / HTTP/1.1\r\nHost: a:b\r\n\r\n',
+      'an absolute target with a user': 'GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+      'an absolute target of another scheme': 'GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+      'a target without a slash': 'GET a HTTP/1.1\r\nHost: a\r\n\r\n',
+      'the asterisk': 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n',
+      'a blank in the target': 'GET /a b HTTP/1.1\r\nHost: a\r\n\r\n',
+      'a tab in the target': 'GET /a\tb HTTP/1.1\r\nHost: a\r\n\r\n',
+      'octets beyond ASCII in the target': 'GET /caf\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n',
+      'no target': 'GET HTTP/1.1\r\nHost: a\r\n\r\n',
+      'another version': 'GET / HTTP/1.2\r\nHost: a\r\n\r\n',
+      'no version': 'GET /\r\n\r\n',
+      'two Authorizations': 'GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n',
+      'an unknown method': 'BREW / HTTP/1.1\r\nHost: a\r\n\r\n',
+    };
+    for (const [shape, bytes] of Object.entries(shapes)) {
+      it(shape, async () => {
+        const upstream = await scriptedUpstream(ok);
+        const gate = await openGate(upstream.port);
+        const asking = await client(gate.port);
+        asking.send(bytes);
+        const answer = await asking.answer();
+        expect(answer.status, answer.body).to.equal(400);
+        expect(answer.fields.get('content-type')).to.deep.equal(['text/plain; charset=utf-8']);
+        expect(answer.body).to.match(/^Bad request\nrequest_id: [0-9a-f]{32}\n$/);
+        expect(answer.fields.get('connection')).to.deep.equal(['close']);
+        expect(await asking.closed(), 'after the answer nothing more is taken').to.equal('');
+        expect(upstream.seen).to.deep.equal([]);
+        expect(gate.entries.map(({ status, refusal }) => [status, refusal])).to.deep.equal([[400, 'bad_request']]);
+      });
+    }
+  });
+
+  describe('whose chunked body is malformed is refused, and its upstream never gets an end', () => {
+    const bodies: Record<string, string> = {
+      'a size with a prefix': '0x3\r\nabc\r\n0\r\n\r\n',
+      'a size that is none': 'g\r\nabc\r\n0\r\n\r\n',
+      'a bare line feed after the size': '3\nabc\r\n0\r\n\r\n',
+      'data longer than its size': '3\r\nabcd\r\n0\r\n\r\n',
+      'a bare line feed after the data': '3\r\nabc\n0\r\n\r\n',
+    };
+    for (const [what, body] of Object.entries(bodies)) {
+      it(what, async () => {
+        const upstream = await scriptedUpstream(ok);
+        const gate = await openGate(upstream.port);
+        const asking = await client(gate.port);
+        asking.send(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body}`);
+        expect((await asking.answer()).status).to.equal(400);
+        await asking.closed();
+        expect(upstream.seen).to.deep.equal([]);
+      });
+    }
+  });
+
+  it('over HTTP/1.1 in absolute form is for the host of its target, whatever Host says (RFC 9112 §3.2.2)', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port, { route: { preserveHost: true } });
+    expect((await ask(gate.port, 'GET http://b.example:81/p?q HTTP/1.1\r\nHost: a\r\n\r\n')).status).to.equal(200);
+    expect((await ask(gate.port, 'GET HTTP://b.example?q HTTP/1.1\r\nHost: a\r\n\r\n')).status).to.equal(200);
+    expect(upstream.seen.map(({ lines, fields }) => [lines[0], fields.get('host')])).to.deep.equal([
+      ['GET /p?q HTTP/1.1', ['b.example:81']],
+      ['GET /?q HTTP/1.1', ['b.example']],
+    ]);
+  });
+
+  it('may name its host by an IPv6 address', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    expect((await ask(gate.port, 'GET / HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n')).status).to.equal(200);
+    expect(upstream.seen[0]!.fields.get('x-forwarded-host')).to.deep.equal(['[::1]']);
+  });
+
+  it('in HTTP/1.0 needs no Host', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    expect((await ask(gate.port, 'GET / HTTP/1.0\r\n\r\n')).status).to.equal(200);
+  });
+
+  it('by TRACE or CONNECT is refused with 405', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    for (const line of ['TRACE / HTTP/1.1', 'CONNECT a:443 HTTP/1.1']) {
+      const answer = await ask(gate.port, `${line}\r\nHost: a\r\n\r\n`);
+      expect([answer.status, answer.body.split('\n')[0]]).to.deep.equal([405, 'Method not allowed']);
+    }
+    expect(upstream.seen).to.deep.equal([]);
+  });
+
+  it('that expects what we do not know is refused with 417', async () => {
+    const gate = await openGate(1);
+    expect((await ask(gate.port, get('/', 'Expect: miracles'))).status).to.equal(417);
+  });
+
+  it('to go on as a WebSocket is told that this is not possible, before anything goes upstream', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const fields = ['Connection: keep-alive, Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    const answer = await ask(gate.port, get('/', ...fields));
+    expect(answer.status).to.equal(400);
+    expect(JSON.parse(answer.body)).to.include({ message: 'Upgrading to websocket is not possible here' });
+    expect(upstream.seen).to.deep.equal([]);
+  });
+
+  describe('with a head beyond all bounds is refused with 431', () => {
+    const heads: Record<string, string> = {
+      'a field of 1 MB': get('/', `X-Big: ${'x'.repeat(1_000_000)}`),
+      'a target of 1 MB': get(`/${'x'.repeat(1_000_000)}`),
+      'too many fields': get('/', ...Array.from({ length: 1200 }, (_, i) => `A${i}: 1`)),
+    };
+    for (const [what, head] of Object.entries(heads)) {
+      it(what, async () => {
+        const upstream = await scriptedUpstream(ok);
+        const gate = await openGate(upstream.port);
+        const asking = await client(gate.port);
+        asking.send(head);
+        const answer = await asking.answer();
+        expect(answer.status).to.equal(431);
+        expect(answer.body).to.match(/^Request header or cookie too large\nrequest_id: [0-9a-f]{32}\n$/);
+        await asking.closed();
+        expect(upstream.seen).to.deep.equal([]);
+      });
+    }
+
+    it('one within them is passed on', async () => {
+      const upstream = await scriptedUpstream(ok);
+      const gate = await openGate(upstream.port);
+      expect((await ask(gate.port, get('/', `X-Big: ${'x'.repeat(30_000)}`))).status).to.equal(200);
+      expect(upstream.seen[0]!.fields.get('x-big')![0]).to.have.length(30_000);
+    });
+  });
+
+  it('is the same in whatever pieces it comes', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const asking = await client(gate.port);
+    const request =
+      'POST /p?q=1 HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n';
+    for (let cut = 1; cut < request.length; cut += 1) {
+      asking.send(request.slice(0, cut));
+      await new Promise((resolve) => setImmediate(resolve));
+      asking.send(request.slice(cut));
+      expect((await asking.answer()).status, `cut at ${cut}`).to.equal(200);
+    }
+    expect(upstream.seen).to.have.length(request.length - 1);
+    for (const { lines, body, fields } of upstream.seen) {
+      expect([lines[0], body, fields.get('x-a')]).to.deep.equal(['POST /p?q=1 HTTP/1.1', 'abcde', ['1']]);
+    }
+  });
+
+  it('may come byte by byte', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const asking = await client(gate.port);
+    for (const byte of 'POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello') {
+      asking.send(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect((await asking.answer()).status).to.equal(200);
+    expect(upstream.seen[0]!.body).to.equal('hello');
+  });
+
+  describe('that comes with others on one connection', () => {
+    it('is answered in its turn, and not begun before', async () => {
+      let concurrent = 0;
+      let most = 0;
+      const upstream = await scriptedUpstream((socket, { lines }) => {
+        most = Math.max(most, ++concurrent);
+        setImmediate(() => {
+          concurrent--;
+          const path = lines[0]!.split(' ')[1]!;
+          socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`);
+        });
+      });
+      const gate = await openGate(upstream.port);
+      const asking = await client(gate.port);
+      const paths = Array.from({ length: 40 }, (_, i) => `/${i}`);
+      asking.send(paths.map((path) => get(path)).join(''));
+      const bodies: string[] = [];
+      for (const _ of paths) bodies.push((await asking.answer()).body);
+      expect(bodies).to.deep.equal(paths);
+      expect(most).to.equal(1);
+      expect(upstream.sockets).to.have.length(1);
+    });
+
+    it('is answered, though what comes after it cannot be read', async () => {
+      const upstream = await scriptedUpstream(ok);
+      const gate = await openGate(upstream.port);
+      const asking = await client(gate.port);
+      asking.send(`${get('/1')}${get('/2')}nonsense\r\n\r\n`);
+      const statuses = [await asking.answer(), await asking.answer(), await asking.answer()].map(
+        ({ status }) => status,
+      );
+      expect(statuses).to.deep.equal([200, 200, 400]);
+      expect(await asking.closed()).to.equal('');
+    });
+
+    it('is not begun after one that ends the connection', async () => {
+      const upstream = await scriptedUpstream(ok);
+      const gate = await openGate(upstream.port);
+      const asking = await client(gate.port);
+      asking.send(`${get('/1', 'Connection: close')}${get('/2')}`);
+      expect((await asking.answer()).fields.get('connection')).to.deep.equal(['close']);
+      expect(await asking.closed()).to.equal('');
+      expect(upstream.seen.map(({ lines }) => lines[0])).to.deep.equal(['GET /1 HTTP/1.1']);
+    });
+  });
+
+  describe('that does not come to its end', () => {
+    async function waits(bytes: string, limits: { head?: number; clientBody?: number }): Promise<[Client, number]> {
+      const upstream = await scriptedUpstream(ok);
+      const gate = await openGate(upstream.port, { limits });
+      const asking = await client(gate.port);
+      asking.send(bytes);
+      const { status } = await asking.answer();
+      await asking.closed();
+      return [asking, status];
+    }
+
+    it('is given up with 408 when its head takes too long', async () => {
+      expect((await waits('GET / HTTP/1.1\r\nHost: a\r\n', { head: 30 }))[1]).to.equal(408);
+    });
+
+    it('is given up with 408 when its body stands still', async () => {
+      const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc';
+      expect((await waits(head, { clientBody: 30 }))[1]).to.equal(408);
+    });
+
+    it('is given up without an answer when it does not even begin', async () => {
+      const gate = await openGate(1, { limits: { head: 20 } });
+      const asking = await client(gate.port);
+      expect(await asking.closed()).to.equal('');
+    });
+  });
+
+  it('leaves the connection open for the next one, in HTTP/1.0 if it asks for that', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const asking = await client(gate.port);
+    for (let i = 0; i < 3; i++) {
+      asking.send('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
+      const answer = await asking.answer();
+      expect([answer.status, answer.fields.get('connection')]).to.deep.equal([200, ['keep-alive']]);
+    }
+    asking.send('GET / HTTP/1.0\r\n\r\n');
+    expect((await asking.answer()).fields.get('connection')).to.deep.equal(['close']);
+    await asking.closed();
+    expect(upstream.seen).to.have.length(4);
+  });
+
+  it('that is refused need not send its body: it hears the answer, and a long body ends the connection', async () => {
+    const refusing = [{ access: () => ({ status: 401, headers: [], body: 'no' }) }];
+    const gate = await openGate(1, { hooks: refusing });
+    const asking = await client(gate.port);
+    const length = 8 * 1024 * 1024;
+    asking.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`);
+    for (let sent = 0; sent < length; sent += 65_536) {
+      if (!asking.socket.write(Buffer.alloc(65_536))) {
+        await new Promise((resolve) => asking.socket.once('drain', resolve).once('close', resolve));
+      }
+    }
+    const answer = await asking.answer();
+    expect([answer.status, answer.body, answer.fields.get('connection')]).to.deep.equal([401, 'no', ['close']]);
+    await asking.closed();
+  });
+
+  it('that is refused with a small body leaves the connection open', async () => {
+    const refusing = [{ access: () => ({ status: 401, headers: [], body: 'no' }) }];
+    const gate = await openGate(1, { hooks: refusing });
+    const asking = await client(gate.port);
+    for (let i = 0; i < 3; i++) {
+      asking.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+      expect((await asking.answer()).status).to.equal(401);
+      asking.send('x'.repeat(1000));
+    }
+  });
+});

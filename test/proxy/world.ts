@@ -1,0 +1,346 @@
+/**
+ * A small world for tests of the proxy: a gate on a free port, upstreams made by the test, and a client that says exactly
+ * the bytes it is told to. Everything is closed after each test.
+ */
+import { createServer as createHttp, type RequestListener } from 'node:http';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { AccessLogEntry } from '../../adapters/proxy/access-log.ts';
+import type { UpstreamProblem } from '../../adapters/proxy/exchange.ts';
+import { openProxy, type Proxy, type ProxyOptions } from '../../adapters/proxy/open-proxy.ts';
+import type { PluginHooks } from '../../src/gateway/plugin.ts';
+import type { Answer, ProxiedRequest } from '../../src/gateway/proxied-request.ts';
+import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
+
+const closing: (() => unknown)[] = [];
+
+/** To be called in each suite: leaves nothing behind. */
+export function closesEverything(): void {
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+}
+
+export function closeLater(close: () => unknown): void {
+  closing.push(close);
+}
+
+export interface Gate {
+  readonly port: number;
+  readonly proxy: Proxy;
+  readonly entries: AccessLogEntry[];
+  readonly failures: unknown[];
+  readonly problems: UpstreamProblem[];
+  /** The entry of the only, or the next, request. */
+  logged(): Promise<AccessLogEntry>;
+}
+
+export interface GateSettings extends Partial<Omit<ProxyOptions, 'snapshot' | 'log' | 'failed' | 'upstreamFailed'>> {
+  readonly service?: Partial<UpstreamService> | undefined;
+  readonly route?: Partial<Omit<Match, 'service' | 'hooks'>>;
+  readonly hooks?: readonly PluginHooks[];
+  readonly match?: (request: ProxiedRequest) => Match | Answer;
+}
+
+/** A gate whose every request goes to the upstream at `port`, through `hooks`. */
+export async function openGate(port: number, settings: GateSettings = {}): Promise<Gate> {
+  const { service, route, hooks, match, ...options } = settings;
+  const upstream: UpstreamService = { ...plainService, port, ...service };
+  const gate = { entries: [] as AccessLogEntry[], failures: [] as unknown[], problems: [] as UpstreamProblem[] };
+  const waiting: ((entry: AccessLogEntry) => void)[] = [];
+  const proxy = await openProxy({
+    listen: [{ host: '127.0.0.1', port: 0, ssl: false, http2: false }],
+    serveEndpoint: () => {
+      throw new Error('no endpoint here');
+    },
+    ...options,
+    snapshot: () => ({ match: match ?? ((request) => matched(request, upstream, route, hooks)) }),
+    log: (entry) => {
+      gate.entries.push(entry);
+      waiting.shift()?.(entry);
+    },
+    failed: (error) => {
+      gate.failures.push(error);
+    },
+    upstreamFailed: (problem) => {
+      gate.problems.push(problem);
+    },
+  });
+  closeLater(() => proxy.close());
+  return {
+    ...gate,
+    proxy,
+    port: proxy.addresses[0]!.port,
+    logged: () => {
+      const entry = gate.entries[0];
+      if (entry !== undefined) return Promise.resolve(entry);
+      return new Promise((resolve) => waiting.push(resolve));
+    },
+  };
+}
+
+export function matched(
+  request: ProxiedRequest,
+  service: UpstreamService | undefined,
+  route: GateSettings['route'] = {},
+  hooks: readonly PluginHooks[] = [],
+): Match {
+  return {
+    routeId: 'route-1',
+    service,
+    path: request.target.split('?')[0]!,
+    upstreamTarget: request.target,
+    strippedPrefix: undefined,
+    preserveHost: false,
+    hooks,
+    authenticates: false,
+    ...route,
+  };
+}
+
+export const plainService: UpstreamService = {
+  id: 'service-1',
+  name: 'orders',
+  protocol: 'http',
+  host: '127.0.0.1',
+  port: 0,
+  retries: 5,
+  connectTimeout: 2000,
+  writeTimeout: 2000,
+  readTimeout: 2000,
+  tlsVerify: undefined,
+};
+
+/** An upstream that does with each connection what the test says. `nth` counts from 0. */
+export async function tcpUpstream(
+  serve: (socket: Socket, nth: number) => void,
+): Promise<{ port: number; server: Server; sockets: Socket[] }> {
+  const sockets: Socket[] = [];
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    sockets.push(socket);
+    serve(socket, sockets.length - 1);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closeLater(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, server, sockets };
+}
+
+/** What an upstream saw of one request. */
+export interface Seen {
+  /** Request line and header lines, as they came. */
+  readonly lines: readonly string[];
+  /** Values by name in lower case. */
+  readonly fields: ReadonlyMap<string, readonly string[]>;
+  readonly body: string;
+}
+
+/** An upstream that reads whole requests byte by byte, and gives each of them the next of `answers` (the last one again and again). */
+export async function scriptedUpstream(
+  ...answers: readonly (string | ((socket: Socket, seen: Seen) => void))[]
+): Promise<{ port: number; seen: Seen[]; sockets: Socket[] }> {
+  const seen: Seen[] = [];
+  const { port, sockets } = await tcpUpstream((socket) => {
+    let text = '';
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+      for (;;) {
+        const request = readRequest(text);
+        if (request === undefined) return;
+        text = text.slice(request.length);
+        const answer = answers[Math.min(seen.length, answers.length - 1)]!;
+        seen.push(request.seen);
+        if (typeof answer === 'string') socket.write(answer, 'latin1');
+        else answer(socket, request.seen);
+      }
+    });
+  });
+  return { port, seen, sockets };
+}
+
+function readRequest(text: string): { length: number; seen: Seen } | undefined {
+  const end = text.indexOf('\r\n\r\n');
+  if (end === -1) return undefined;
+  const lines = text.slice(0, end).split('\r\n');
+  const fields = new Map<string, string[]>();
+  for (const line of lines.slice(1)) {
+    const [name, value] = [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()];
+    fields.set(name, [...(fields.get(name) ?? []), value]);
+  }
+  const length = Number(fields.get('content-length')?.[0] ?? 0);
+  const from = end + 4;
+  if (!fields.has('transfer-encoding')) {
+    if (text.length < from + length) return undefined;
+    return { length: from + length, seen: { lines, fields, body: text.slice(from, from + length) } };
+  }
+  let body = '';
+  for (let at = from; ; ) {
+    const line = text.indexOf('\r\n', at);
+    if (line === -1) return undefined;
+    const size = Number.parseInt(text.slice(at, line), 16);
+    if (text.length < line + 4 + size) return undefined;
+    body += text.slice(line + 2, line + 2 + size);
+    at = line + 4 + size;
+    if (size === 0) return { length: at, seen: { lines, fields, body } };
+  }
+}
+
+export const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/** An upstream by node:http. */
+export async function httpUpstream(listener: RequestListener): Promise<number> {
+  const server = createHttp(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closeLater(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A client of bytes. */
+export class Client {
+  readonly socket: Socket;
+  text = '';
+  ended = false;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (bytes) => {
+      this.text += bytes.toString('latin1');
+      this.#wake?.();
+    });
+    socket.on('error', () => {});
+    for (const event of ['end', 'close']) {
+      socket.on(event, () => {
+        this.ended = true;
+        this.#wake?.();
+      });
+    }
+  }
+
+  send(bytes: string | Uint8Array): this {
+    if (typeof bytes === 'string') this.socket.write(bytes, 'latin1');
+    else this.socket.write(bytes);
+    return this;
+  }
+
+  /** The next answer, by its own framing; what came of it, if the connection ended. */
+  async answer(how: { toHead?: boolean } = {}): Promise<Received> {
+    return this.#until(() => {
+      const received = readAnswer(this.text, this.ended, how.toHead ?? false);
+      if (received === undefined) return undefined;
+      this.text = this.text.slice(received.length);
+      return received;
+    });
+  }
+
+  async closed(): Promise<string> {
+    return this.#until(() => (this.ended ? this.text : undefined));
+  }
+
+  async until(pattern: RegExp): Promise<string> {
+    return this.#until(() => (pattern.test(this.text) || this.ended ? this.text : undefined));
+  }
+
+  async #until<T>(found: () => T | undefined): Promise<T> {
+    for (;;) {
+      const result = found();
+      if (result !== undefined) return result;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
+
+export interface Received {
+  readonly status: number;
+  readonly reason: string;
+  /** Values by name in lower case. */
+  readonly fields: ReadonlyMap<string, readonly string[]>;
+  readonly body: string;
+  /** The end came as the framing promised. */
+  readonly complete: boolean;
+  readonly trailers: string;
+  readonly length: number;
+}
+
+function readAnswer(text: string, ended: boolean, toHead: boolean): Received | undefined {
+  const end = text.indexOf('\r\n\r\n');
+  const none = {
+    status: 0,
+    reason: '',
+    fields: new Map(),
+    body: '',
+    complete: false,
+    trailers: '',
+    length: text.length,
+  };
+  if (end === -1) return ended ? none : undefined;
+  const [line = '', ...rest] = text.slice(0, end).split('\r\n');
+  const fields = new Map<string, string[]>();
+  for (const each of rest) {
+    const name = each.slice(0, each.indexOf(':')).toLowerCase();
+    fields.set(name, [...(fields.get(name) ?? []), each.slice(each.indexOf(':') + 1).trim()]);
+  }
+  const status = Number(line.slice(9, 12));
+  const head = { status, reason: line.slice(13), fields, trailers: '' };
+  const from = end + 4;
+  if (toHead || status === 204 || status === 304 || status < 200) {
+    return { ...head, body: '', complete: true, length: from };
+  }
+  const length = fields.get('content-length')?.[0];
+  if (length !== undefined) {
+    const to = from + Number(length);
+    if (text.length < to)
+      return ended ? { ...head, body: text.slice(from), complete: false, length: text.length } : undefined;
+    return { ...head, body: text.slice(from, to), complete: true, length: to };
+  }
+  if (!fields.has('transfer-encoding')) {
+    return ended ? { ...head, body: text.slice(from), complete: true, length: text.length } : undefined;
+  }
+  let body = '';
+  for (let at = from; ; ) {
+    const feed = text.indexOf('\r\n', at);
+    const size = feed === -1 ? Number.NaN : Number.parseInt(text.slice(at, feed), 16);
+    if (size === 0) {
+      const over = text.startsWith('\r\n', feed + 2) ? feed + 4 : text.indexOf('\r\n\r\n', feed) + 4;
+      if (over === 3) return ended ? { ...head, body, complete: false, length: text.length } : undefined;
+      return { ...head, body, complete: true, trailers: text.slice(feed + 2, over - 2), length: over };
+    }
+    if (feed === -1 || text.length < feed + 4 + size) {
+      return ended ? { ...head, body, complete: false, length: text.length } : undefined;
+    }
+    body += text.slice(feed + 2, feed + 2 + size);
+    at = feed + 4 + size;
+  }
+}
+
+export async function client(port: number): Promise<Client> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+  closeLater(() => socket.destroy());
+  await new Promise<void>((resolve) => socket.once('connect', resolve));
+  return new Client(socket);
+}
+
+/** One request on a connection of its own. */
+export async function ask(port: number, request: string): Promise<Received> {
+  const asking = await client(port);
+  asking.send(request);
+  const answer = await asking.answer({ toHead: request.startsWith('HEAD ') });
+  asking.socket.destroy();
+  return answer;
+}
+
+export function get(path = '/', ...fields: readonly string[]): string {
+  return `GET ${path} HTTP/1.1\r\nHost: gate.example\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n`;
+}
+
+/** Until a condition of the world holds. Turns of the event loop, no clock. */
+export async function eventually(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
