@@ -1,0 +1,207 @@
+/** Which room may import which, and what no room of the core may do. docs/architecture.md shows the same table. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+
+/** What a room may import beside itself. `src` and `adapters` alone mean everything in them; adapters may use Node's own modules. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  'src/machine': [],
+  'src/oauth': ['node:crypto'],
+  'src/grants': ['src/machine', 'src/oauth'],
+  'src/authorization': ['src/machine', 'src/oauth', 'src/grants'],
+  'src/access': ['src/machine', 'src/oauth'],
+  'src/ports': ['src/oauth'],
+  'src/wire': ['src/oauth', 'src/grants', 'src/authorization', 'src/access'],
+  'src/driver': ['src/machine', 'src/oauth', 'src/grants', 'src/authorization', 'src/access', 'src/ports'],
+  'src/gateway': ['src/oauth', 'src/ports', 'src/gate'],
+  'src/gateway/regex': ['re2js'],
+  'src/gateway/plugins': ['src/gateway', 'src/oauth', 'src/ports', 'src/access', 'src/wire', 'src/gate'],
+  'src/authorization-server': ['src'],
+  'src/gate': ['src'],
+  'src/index': ['src'],
+
+  'adapters/proxy': ['src'],
+  'adapters/http': ['src', 'adapters/library', 'koa'],
+  'adapters/admin': ['src', 'koa'],
+  'adapters/library': [
+    'src',
+    'adapters/announcements',
+    'adapters/configuration',
+    'adapters/crypto',
+    'adapters/records',
+    'adapters/store-memory',
+  ],
+  'adapters/grpc': ['src', 'adapters/library', '@grpc/grpc-js'],
+  'adapters/websocket': ['src', 'adapters/library', 'ws'],
+  // The contract of a store, which the package offers to those who write one.
+  'adapters/testing': ['src', 'adapters/library', 'test/contract'],
+  'adapters/records': ['src'],
+  'adapters/store-memory': ['src'],
+  'adapters/store-lmdb': ['src', 'lmdb'],
+  'adapters/crypto': ['src'],
+  'adapters/announcements': ['src'],
+  'adapters/tls': ['selfsigned'],
+  'adapters/logging': ['pino'],
+  'adapters/configuration': ['src', 'yaml', 'zod'],
+  'adapters/live-snapshot': ['src'],
+  'adapters/composition-root': ['src', 'adapters', 'inversify', 'reflect-metadata'],
+  'adapters/cli': ['adapters/configuration', 'adapters/logging', 'adapters/composition-root'],
+};
+
+/** Where Node's HTTP may be seen: listeners, and what is mounted behind them. The path of a proxied call does without. */
+const seesHttp = [
+  'adapters/proxy/listener',
+  'adapters/http',
+  'adapters/admin',
+  'adapters/library',
+  'adapters/websocket',
+  'adapters/testing',
+  'adapters/cli',
+];
+
+const root = join(import.meta.dirname, '..');
+const files = ['src', 'adapters'].flatMap((top) =>
+  readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.ts$/.test(file))
+    .map((file) => ({
+      path: join(top, file).replaceAll('\\', '/'),
+      code: withoutComments(readFileSync(join(root, top, file), 'utf8')),
+    })),
+);
+
+describe('The architecture', () => {
+  it('every file lies in a room that the table knows', () => {
+    expect(files.length).to.be.greaterThan(100);
+    expect(files.map(({ path }) => path).filter((path) => roomOf(path) === undefined)).to.deep.equal([]);
+  });
+
+  it('every room of the table is there', () => {
+    const inUse = new Set(files.map(({ path }) => roomOf(path)));
+    expect(Object.keys(rooms).filter((room) => !inUse.has(room))).to.deep.equal([]);
+  });
+
+  for (const [room, may] of Object.entries(rooms)) {
+    it(`${room} imports ${may.length === 0 ? 'nothing' : `only ${may.join(', ')}`}`, () => {
+      const wrong = files
+        .filter(({ path }) => roomOf(path) === room)
+        .flatMap(({ path, code }) =>
+          importsOf(path, code)
+            .filter((target) => !isAllowed(room, target))
+            .map((target) => `${path} imports ${target}, which ${room} may not (docs/architecture.md)`),
+        );
+      expect(wrong).to.deep.equal([]);
+    });
+  }
+
+  it('node:http, node:http2 and node:https are seen by listeners and by what is mounted behind them, by nobody else', () => {
+    const wrong = files
+      .filter(({ path }) => !seesHttp.some((room) => isIn(room, path)))
+      .flatMap(({ path, code }) =>
+        importsOf(path, code)
+          .filter((target) => /^node:https?2?$/.test(target))
+          .map((target) => `${path} imports ${target}`),
+      );
+    expect(wrong).to.deep.equal([]);
+  });
+
+  for (const [rule, pattern, where] of [
+    ['SE-03: no chance but that of the entropy port', /\bMath\.random\b/, () => true],
+    [
+      'no clock but that of the clock port',
+      /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bprocess\.hrtime\b/,
+      inCore,
+    ],
+    ['no timer in the core', /\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bprocess\.nextTick\b/, inCore],
+    ['no process, console or network in the core', /\bprocess\.|\bconsole\.|\bglobalThis\b|\bfetch\(/, inCore],
+    [
+      'no await in the core outside the driver',
+      /\bawait\b|\basync\b/,
+      (path: string) => inCore(path) && !isIn('src/driver', path),
+    ],
+    ['no default export', /^export default\b/m, () => true],
+    [
+      'no `export *`, except that the package’s entry shows all of src/index.ts',
+      /^export \*(?! from '\.\.\/\.\.\/src\/index\.ts')/m,
+      () => true,
+    ],
+  ] as const) {
+    it(rule, () => {
+      const wrong = files.filter(({ path, code }) => where(path) && pattern.test(code)).map(({ path }) => path);
+      expect(wrong).to.deep.equal([]);
+    });
+  }
+
+  it('there is one index.ts, and it holds names only', () => {
+    expect(files.map(({ path }) => path).filter((path) => path.endsWith('/index.ts'))).to.deep.equal(['src/index.ts']);
+    const index = files.find(({ path }) => path === 'src/index.ts')!;
+    expect(index.code.replace(/export (type )?\{[^}]*\} from '[^']+';/g, '').trim()).to.equal('');
+  });
+
+  it('docs/architecture.md shows this table', () => {
+    const shown = readFileSync(join(root, 'docs', 'architecture.md'), 'utf8')
+      .split('\n')
+      .flatMap((line) => /^\| `([^`]+)` \| [^|]* \| ([^|]*) \|$/.exec(line)?.slice(1, 3).join(': ') ?? []);
+    const expected = Object.entries(rooms).map(
+      ([room, may]) => `${room}: ${may.length === 0 ? 'nothing' : may.map((other) => `\`${other}\``).join(', ')}`,
+    );
+    expect(shown).to.deep.equal(expected);
+  });
+
+  it('the check itself sees what it has to see', () => {
+    const seen = (code: string) => importsOf('src/gateway/plugins/x.ts', withoutComments(code));
+    expect(seen("import { a } from 'lmdb';")).to.deep.equal(['lmdb']);
+    expect(seen("import {\n  type A,\n  b,\n} from '../routing/b.ts';")).to.deep.equal(['src/gateway/routing/b']);
+    expect(seen("export type { A } from '../../gate.ts';")).to.deep.equal(['src/gate']);
+    expect(seen("import 'reflect-metadata';\nconst b = await import('mongodb');")).to.deep.equal([
+      'reflect-metadata',
+      'mongodb',
+    ]);
+    expect(seen("const f = createRequire(import.meta.url)('./x.json'); require('lmdb')")).to.deep.equal(['lmdb']);
+    expect(seen("/* import 'a'; */\n// from 'b'\n * import c from 'c'\n'import'")).to.deep.equal([]);
+    expect(isAllowed('src/oauth', 'src/ports/clock')).to.equal(false);
+    expect(isAllowed('src/gateway', 'src/gateway/plugins/oauth2')).to.equal(true);
+    expect(isAllowed('src/ports', 'src/oauth/client')).to.equal(true);
+    expect(isAllowed('src/ports', 'src/oauth2/client')).to.equal(false);
+    expect(isAllowed('src/ports', 'node:fs')).to.equal(false);
+    expect(isAllowed('adapters/tls', 'node:fs')).to.equal(true);
+    expect(roomOf('src/gateway/plugins/cors.ts')).to.equal('src/gateway/plugins');
+    expect(roomOf('adapters/proxy/listener/connection.ts')).to.equal('adapters/proxy');
+    expect(roomOf('adapters/configuration.ts')).to.equal('adapters/configuration');
+    expect(roomOf('src/novel/x.ts')).to.equal(undefined);
+  });
+});
+
+/** The most particular room a file lies in. A file beside a folder of its name lies in that. */
+function roomOf(path: string): string | undefined {
+  return Object.keys(rooms)
+    .filter((room) => isIn(room, path))
+    .sort((one, other) => other.length - one.length)[0];
+}
+
+function isIn(room: string, path: string): boolean {
+  return path === `${room}.ts` || path.startsWith(`${room}/`);
+}
+
+function isAllowed(room: string, target: string): boolean {
+  if (target.startsWith('node:') && room.startsWith('adapters/')) return true;
+  return [room, ...rooms[room]!].some((other) => target === other || target.startsWith(`${other}/`));
+}
+
+/** What a file imports: paths from the root without `.ts`, packages by their names. */
+function importsOf(path: string, code: string): string[] {
+  const found = code.matchAll(
+    /^\s*(?:import|export)\b[^'";]*?\bfrom\s*'([^']+)'|^\s*import\s*'([^']+)'|\b(?:import|require)\(\s*'([^']+)'/gm,
+  );
+  return [...found].map(([, from, effect, called]) => {
+    const target = (from ?? effect ?? called)!;
+    return target.startsWith('.') ? join(dirname(path), target).replaceAll('\\', '/').replace(/\.ts$/, '') : target;
+  });
+}
+
+function withoutComments(code: string): string {
+  return code.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*(\/\/|\* ).*$/gm, '');
+}
+
+function inCore(path: string): boolean {
+  return path.startsWith('src/');
+}
