@@ -40,6 +40,10 @@ import { announcingEntityStore, announcingGrants } from './records/announcing.ts
 import { consumerOf, type RememberedBearers, rememberedBearers } from './records/bearers.ts';
 import { registeredClients } from './records/clients.ts';
 import { limitedClients } from './records/failed-attempts.ts';
+import { storedPasswords } from './records/passwords.ts';
+import { type RememberedRecords, rememberedRecords } from './records/plugin-records.ts';
+import { storedCounters } from './records/stored-counters.ts';
+import { memoryCounters } from './store-memory/counters.ts';
 import { serverCertificate } from './tls/server-certificate.ts';
 
 /** A gate that listens. */
@@ -107,6 +111,8 @@ export const tokens = {
   bearers: token<RememberedBearers>('Bearers'),
   gate: token<Gate>('Gate'),
   authorizationServer: token<AuthorizationServer>('AuthorizationServer'),
+  pluginRecords: token<RememberedRecords>('PluginRecords'),
+  counters: token<OpenCounters>('Counters'),
   pluginTools: token<PluginTools>('PluginTools'),
   snapshot: token<LiveSnapshot>('Snapshot'),
   proxy: token<OpenProxy>('Proxy'),
@@ -141,7 +147,23 @@ export function compose(configuration: Configuration, log?: Log): Container {
   provide(container, t.gate, (bearers: RememberedBearers, clock: Clock) => gate(bearers, clock), t.bearers, t.clock);
   provide(container, t.authorizationServer, issuers, t.clients, t.codes, t.grants, t.entropy, t.successors, t.clock);
 
-  provide(container, t.pluginTools, tools, t.configuration, t.gate, t.grants, t.entityStore, t.entities, t.clock);
+  provide(container, t.pluginRecords, records, t.entityStore, t.entities, t.announcements);
+  const counted = provide(container, t.counters, counters, t.stores, t.clock, t.log);
+  counted.onDeactivation(({ close }) => close());
+  provide(
+    container,
+    t.pluginTools,
+    tools,
+    t.configuration,
+    t.gate,
+    t.grants,
+    t.pluginRecords,
+    t.secretHashes,
+    t.counters,
+    t.clock,
+    t.entropy,
+    t.log,
+  );
   const snapshot = provide(
     container,
     t.snapshot,
@@ -222,10 +244,10 @@ const announcedGrants = (stores: Stores, announcements: Announcements): Grants =
 /** A credential that changes takes with it what was proven for it. */
 function forgettingHashes(entities: Entities, announcements: Announcements): SecretHashes {
   const hashes = secretHashes();
-  const { name } = kind(entities, 'oauth2_credentials');
+  const names = ['oauth2_credentials', 'basicauth_credentials'].map((name) => kind(entities, name).name);
   announcements.subscribe((announcement) => {
     if (announcement.announces === 'everythingChanged') hashes.forgetAll();
-    if (announcement.announces === 'entityChanged' && announcement.kind === name) hashes.forget(announcement.id);
+    if (announcement.announces === 'entityChanged' && names.includes(announcement.kind)) hashes.forget(announcement.id);
   });
   return hashes;
 }
@@ -261,15 +283,36 @@ const issuers = (
   clock: Clock,
 ): AuthorizationServer => authorizationServer({ clients, codes, grants, entropy, successors }, clock);
 
+function records(store: EntityStore, entities: Entities, announcements: Announcements): RememberedRecords {
+  const remembered = rememberedRecords(store, (name) => kind(entities, name));
+  announcements.subscribe(remembered.apply);
+  return remembered;
+}
+
+type OpenCounters = PluginTools['counters'] & { readonly close: () => void };
+
+function counters({ entities }: Stores, clock: Clock, log: Log): OpenCounters {
+  // Straight to the store: nobody has to hear of it when something is counted.
+  const cluster = storedCounters(entities, clock);
+  const sweep = () =>
+    void cluster.sweep().catch((error) => log.error({ err: error }, 'counts that are over could not be buried'));
+  const timer = setInterval(sweep, 60_000).unref();
+  return { local: memoryCounters(clock), cluster, close: () => clearInterval(timer) };
+}
+
 function tools(
   { plainHttpTokens, publicUrl }: Configuration,
   gate: Gate,
   grants: Grants,
-  store: EntityStore,
-  entities: Entities,
+  records: RememberedRecords,
+  hashes: SecretHashes,
+  counters: OpenCounters,
   clock: Clock,
+  entropy: Entropy,
+  log: Log,
 ): PluginTools {
-  const consumers = kind(entities, 'consumers');
+  const consumerBy = (field: string, value: string) =>
+    whenThere(records.findBy('consumers', field, value), (row) => (row === undefined ? undefined : consumerOf(row)));
   return {
     now: clock.now,
     gate,
@@ -277,13 +320,12 @@ function tools(
     publicUrl,
     endGrant: (grant) => grants.end(grant.grantId, lastOf(grant)),
     findConsumer: (idOrUsername) =>
-      whenThere(store.get(consumers, idOrUsername), (byId) =>
-        byId !== undefined
-          ? consumerOf(byId)
-          : whenThere(store.getBy(consumers, 'username', idOrUsername), (byName) =>
-              byName === undefined ? undefined : consumerOf(byName),
-            ),
-      ),
+      whenThere(consumerBy('id', idOrUsername), (byId) => byId ?? consumerBy('username', idOrUsername)),
+    records,
+    passwords: storedPasswords(hashes),
+    counters,
+    entropy,
+    failed: (error, { pluginId }) => log.error({ err: error, plugin: pluginId }, 'a plugin failed'),
   };
 }
 

@@ -96,7 +96,6 @@ export class GateExchange implements Exchange, IncomingObserver {
       this.serviceId = found.service?.id;
       this.path = found.path;
       this.captures = found.captures;
-      this.captures = found.captures;
       request.upstreamTarget = found.upstreamTarget;
       this.#access(found, 0);
     } catch (error) {

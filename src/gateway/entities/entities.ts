@@ -2,7 +2,11 @@
 import type { EntityKind } from '../../ports/entity-store.ts';
 import type { Description } from '../schema/description.ts';
 import { kindOf } from '../schema/kind.ts';
+import { acls } from './acls.ts';
+import { basicauthCredentials } from './basicauth-credentials.ts';
 import { consumers } from './consumers.ts';
+import { jwtSecrets } from './jwt-secrets.ts';
+import { keyauthCredentials } from './keyauth-credentials.ts';
 import { oauth2Credentials } from './oauth2-credentials.ts';
 import { oauth2Tokens } from './oauth2-tokens.ts';
 import { type PluginDescriptions, plugins } from './plugins.ts';
@@ -13,7 +17,18 @@ import { services } from './services.ts';
 export type Entities = ReadonlyMap<string, Description>;
 
 export function describeEntities(known: PluginDescriptions): Entities {
-  const all = [services, routes, consumers, plugins(known), oauth2Credentials, oauth2Tokens];
+  const all = [
+    services,
+    routes,
+    consumers,
+    plugins(known),
+    oauth2Credentials,
+    oauth2Tokens,
+    keyauthCredentials,
+    basicauthCredentials,
+    jwtSecrets,
+    acls,
+  ];
   return new Map(all.map((description) => [description.name, description]));
 }
 

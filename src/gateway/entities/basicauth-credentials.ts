@@ -1,0 +1,32 @@
+/**
+ * Kong's basicauth_credentials: user names and passwords of consumers. A password is kept as PBKDF2 in PHC form, and comes
+ * back so in every answer (Kong keeps and prints SHA-1 of it).
+ */
+import type { Description } from '../schema/description.ts';
+import { id, tags, timestamp } from '../schema/fields.ts';
+
+export const basicauthCredentials: Description = {
+  name: 'basicauth_credentials',
+  adminName: 'basic-auths',
+  adminNestedName: 'basic-auth',
+  endpointKey: 'username',
+  fields: {
+    id,
+    created_at: timestamp,
+    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    username: { type: 'string', required: true, unique: true },
+    password: { type: 'string', required: true, sealed: true },
+    tags,
+  },
+  transformations: [
+    {
+      input: ['password'],
+      needs: [],
+      hashes: {
+        field: 'password',
+        when: () => true,
+        isDone: (password) => /^\$pbkdf2-sha512\$i=\d+,l=\d+\$[^$]+\$[^$]+$/.test(password),
+      },
+    },
+  ],
+};

@@ -1,0 +1,18 @@
+/** Kong's keyauth_credentials: the API keys of consumers. A key is found by its digest, and printed again from a sealed copy. */
+import type { Description } from '../schema/description.ts';
+import { id, tags, timestamp } from '../schema/fields.ts';
+
+export const keyauthCredentials: Description = {
+  name: 'keyauth_credentials',
+  adminName: 'key-auths',
+  adminNestedName: 'key-auth',
+  endpointKey: 'key',
+  fields: {
+    id,
+    created_at: timestamp,
+    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    key: { type: 'string', required: false, unique: true, auto: true, sealed: true },
+    tags,
+    ttl: { type: 'integer', between: [0, 100_000_000], implicit: true },
+  },
+};
