@@ -35,6 +35,7 @@ import { openVault, type Vault } from './crypto/vault.ts';
 import { handedOverEndpoints } from './http/oauth-endpoints.ts';
 import { type LiveSnapshot, liveSnapshot } from './live-snapshot.ts';
 import { type Log, openLog } from './logging.ts';
+import { type Metrics, metrics } from './metrics.ts';
 import { type Proxy as OpenProxy, openProxy } from './proxy/open-proxy.ts';
 import { announcingEntityStore, announcingGrants } from './records/announcing.ts';
 import { consumerOf, type RememberedBearers, rememberedBearers } from './records/bearers.ts';
@@ -116,6 +117,7 @@ export const tokens = {
   pluginTools: token<PluginTools>('PluginTools'),
   snapshot: token<LiveSnapshot>('Snapshot'),
   proxy: token<OpenProxy>('Proxy'),
+  metrics: token<Metrics>('Metrics'),
   admin: token<OpenAdmin>('Admin'),
 } as const;
 
@@ -176,7 +178,8 @@ export function compose(configuration: Configuration, log?: Log): Container {
   );
   snapshot.onDeactivation((live) => live.close());
 
-  provide(container, t.proxy, proxy, t.configuration, t.snapshot, t.authorizationServer, t.log);
+  provide(container, t.metrics, metrics);
+  provide(container, t.proxy, proxy, t.configuration, t.snapshot, t.authorizationServer, t.metrics, t.log);
   provide(
     container,
     t.admin,
@@ -188,6 +191,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
     t.entropy,
     t.secretHashes,
     t.proxy,
+    t.metrics,
     t.log,
   );
   return container;
@@ -349,6 +353,7 @@ async function proxy(
   configuration: Configuration,
   snapshot: LiveSnapshot,
   server: AuthorizationServer,
+  counted: Metrics,
   log: Log,
 ): Promise<OpenProxy> {
   const wantsTls = configuration.proxyListen.some(({ ssl }) => ssl);
@@ -362,7 +367,10 @@ async function proxy(
     snapshot: snapshot.current,
     trustedIps: configuration.trustedIps,
     serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
-    log: log.request,
+    log(entry) {
+      counted.count(entry);
+      log.request(entry);
+    },
     failed: (error, about) => log.error({ err: error, ...about }, 'a request failed'),
     upstreamFailed: (problem) => log.warn(problem, 'an upstream could not be had'),
   });
@@ -376,6 +384,7 @@ const admin = (
   entropy: Entropy,
   hashes: SecretHashes,
   proxy: OpenProxy,
+  counted: Metrics,
   log: Log,
 ): Promise<OpenAdmin> =>
   openAdmin(configuration.adminListen, {
@@ -390,6 +399,7 @@ const admin = (
     version: version(),
     nodeId: entropy.uuid(),
     connections: () => proxy.connections(),
+    metrics: () => counted.print(proxy.connections()),
     failed: (error) => log.error({ err: error }, 'an Admin request failed'),
   });
 

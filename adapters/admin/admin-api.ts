@@ -43,6 +43,8 @@ export interface AdminApiOptions {
   readonly version: string;
   readonly nodeId: string;
   readonly connections: () => Connections;
+  /** What was counted, in Prometheus' text format; left out, there is no `/metrics`. */
+  readonly metrics?: () => string;
 }
 
 export function adminApi(options: AdminApiOptions): Koa {

@@ -17,6 +17,8 @@ export interface Information {
   readonly plugins: PluginDescriptions;
   /** What the listeners have counted. */
   readonly connections: () => Connections;
+  /** What was counted, in Prometheus' text format. */
+  readonly metrics?: () => string;
 }
 
 /** In the words of nginx' stub_status. */
@@ -31,7 +33,7 @@ export interface Connections {
 }
 
 export function informationEndpoints(
-  { version, nodeId, plugins, connections }: Information,
+  { version, nodeId, plugins, connections, metrics }: Information,
   store: EntityStore,
   entities: ReadonlyMap<string, Description>,
   all: () => readonly Endpoint[],
@@ -87,9 +89,15 @@ export function informationEndpoints(
   return [
     { path: '/', methods: { GET: root } },
     { path: '/status', methods: { GET: status } },
+    ...(metrics === undefined ? [] : [{ path: '/metrics', methods: { GET: () => text(metrics()) } }]),
     { path: '/endpoints', methods: { GET: () => ok({ data: sortedPaths(all()) }) } },
     { path: '/plugins/enabled', methods: { GET: () => ok({ enabled_plugins: [...plugins.keys()] }) } },
   ];
+}
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats */
+function text(body: string): Reply {
+  return { status: 200, headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }, body };
 }
 
 async function isReachable(store: EntityStore, entities: ReadonlyMap<string, Description>): Promise<boolean> {

@@ -320,7 +320,16 @@ function issuerOf(
 }
 
 /** Validated by the plugin's description before it is ever compiled. */
-const settingsOf = (config: PluginConfig): Settings => config as unknown as Settings;
+function settingsOf(config: PluginConfig): Settings {
+  const settings = config as unknown as Settings;
+  // Kong lets these be null, which says no more than leaving them out.
+  return {
+    ...settings,
+    auth_header_name: settings.auth_header_name ?? 'authorization',
+    pkce: settings.pkce ?? 'lax',
+    global_credentials: settings.global_credentials ?? false,
+  };
+}
 
 const queryOf = (target: string): string => {
   const mark = target.indexOf('?');
