@@ -183,7 +183,6 @@ function openRoot(directory: string): RootDatabase {
       path: directory,
       noSubdir: false,
       maxDbs: 32,
-      mapSize: 2 ** 30,
       encoding: 'json',
       // Answered when it is on the disk, not before.
       overlappingSync: false,

@@ -1,0 +1,106 @@
+import { expect } from 'chai';
+import { open } from 'lmdb';
+import { noon, turnedClock } from '../contract/clock.ts';
+import { cleanUp, newDirectory, openTestStore } from './directory.ts';
+import { consumers, world } from './writer.ts';
+
+const names = [
+  'codes',
+  'grants',
+  'access',
+  'refresh',
+  'spent',
+  'owners',
+  'ended',
+  'deaths',
+  'unique',
+  'references',
+  'tags',
+  'entities',
+];
+
+/** How many entries each collection of a closed store has. */
+async function sizes(directory: string): Promise<Record<string, number>> {
+  const root = open({ path: directory, noSubdir: false, overlappingSync: false, encoding: 'json' });
+  const counted = names.map((name) => [name, root.openDB({ name, encoding: 'json' }).getKeysCount()] as const);
+  await root.close();
+  return Object.fromEntries(counted.filter(([, count]) => count > 0));
+}
+
+describe('Rows in an lmdb store', () => {
+  after(cleanUp);
+
+  it('die with their tokens, and leave nothing behind', async () => {
+    const directory = newDirectory();
+    const clock = turnedClock();
+    const store = openTestStore(directory, clock);
+    const live = async (n: number): Promise<void> => {
+      const { code, record, redemption, grant, first, rotation } = world(n);
+      await store.authorizationCodes.save(code, { ...record, expiresAt: noon + 60_000 });
+      if (n % 2 === 0) await store.authorizationCodes.redeem(code, redemption);
+      const bound = { ...grant, serviceId: 'service', expiresAt: noon + 1_000, diesAt: noon + 60_000 };
+      await store.grants.open(bound, first);
+      if (n % 3 === 0)
+        await store.grants.rotate(first.refreshToken, { ...rotation, expiresAt: noon + 60_000, diesAt: noon + 60_000 });
+      if (n % 5 === 0) await store.grants.end(grant.grantId, noon + 60_000);
+    };
+    await Promise.all(Array.from({ length: 120 }, (_, n) => live(n)));
+    clock.turn(noon + 60_000);
+    await store.sweep();
+    await store.close();
+    expect(await sizes(directory)).to.deep.equal({});
+  });
+
+  it('a few of the dead are buried by each write, so that an unswept store does not grow', async () => {
+    const directory = newDirectory();
+    const clock = turnedClock();
+    const store = openTestStore(directory, clock);
+    await Promise.all(
+      Array.from({ length: 100 }, (_, n) =>
+        store.authorizationCodes.save(`code ${n}`, { ...world(n).record, expiresAt: noon + 1 }),
+      ),
+    );
+    for (let n = 0; n < 20; n++) {
+      clock.turn(noon + 1_000 * (n + 1));
+      await store.entityStore.insert(consumers, { id: `row-${n}` });
+    }
+    await store.close();
+    expect(await sizes(directory)).to.deep.equal({ entities: 20 });
+  });
+
+  it('go with everything that led to them when an operator removes them', async () => {
+    const directory = newDirectory();
+    const store = openTestStore(directory, turnedClock());
+    const { grant, first, rotation, consumer } = world(1);
+    await store.grants.open({ ...grant, serviceId: 'service' }, first);
+    await store.grants.rotate(first.refreshToken, { ...rotation, serviceId: 'service' });
+    await store.grants.removeOf({ serviceId: 'service' });
+    await store.entityStore.insert(consumers, consumer);
+    await store.entityStore.remove(consumers, consumer.id);
+    await store.close();
+    expect(await sizes(directory)).to.deep.equal({});
+  });
+
+  it('an act that fails leaves nothing of itself', async () => {
+    const directory = newDirectory();
+    const store = openTestStore(directory, turnedClock());
+    const unprintable = { ...consumers, sealed: () => ['secret', 'nowhere.at.all'] };
+    const failing = {
+      ...unprintable,
+      sealed: () => {
+        throw new Error('of the description');
+      },
+    };
+    const kept = store.entityStore.insert(unprintable, { id: 'kept', username: 'kept', secret: 's' });
+    const lost = Promise.resolve(store.entityStore.insert(failing, { id: 'lost', username: 'lost' }));
+    const told = await lost.then(
+      () => 'written',
+      (error: Error) => error.message,
+    );
+    expect(told).to.equal('of the description');
+    expect(await kept).to.deep.equal({ outcome: 'written' });
+    expect(() => store.entityStore.insert(consumers, { id: 'not an id' })).to.throw(RangeError, /not an id/);
+    await store.close();
+    expect(await sizes(directory)).to.deep.equal({ entities: 1, unique: 1 });
+  });
+});
