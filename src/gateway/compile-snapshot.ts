@@ -1,6 +1,6 @@
 import type { Entity } from '../ports/entity-store.ts';
 import { errorAnswer } from './error-answer.ts';
-import { normalizePath, pathOf } from './path.ts';
+import { encodePath, isMalformed, isPlain, normalizePath, octets, pathOf } from './path.ts';
 import type { PluginDefinition, PluginHooks, PluginTools } from './plugin.ts';
 import { type CompiledPlugin, type PluginSelection, selectPlugins } from './plugin-selection.ts';
 import type { Answer, ProxiedRequest } from './proxied-request.ts';
@@ -96,12 +96,15 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
   const atRoot = rootEndpoints([...targets.values()], routes);
   const snapshot: Snapshot = {
     match(request) {
-      const path = normalizePath(pathOf(request.target));
+      const sent = pathOf(request.target);
+      const plain = isPlain(sent);
+      if (!plain && isMalformed(sent)) return errorAnswer(request, 400, 'Bad request', { otherwise: 'text' });
+      const path = plain ? sent : normalizePath(sent);
       const found = find(subjectOf(request, path));
       if (found === undefined) {
         return atRoot(request, path) ?? errorAnswer(request, 404, 'no Route matched with those values');
       }
-      return matched(found.target, found.criteria, request, path);
+      return matched(found.target, found.criteria, request, path, plain);
     },
   };
   compilations.set(snapshot, { definitions, tools, services, plugins, routes, selection, targets, dangling });
@@ -203,7 +206,7 @@ function compiledService(row: Entity): CompiledService {
       readTimeout: number(row, 'read_timeout', 60_000),
       tlsVerify: (row['tls_verify'] ?? null) === null ? undefined : flag(row, 'tls_verify', false),
     },
-    base: textOrNull(row, 'path') ?? '/',
+    base: encodePath(octets(textOrNull(row, 'path') ?? '/')),
     enabled: flag(row, 'enabled', true),
   };
 }

@@ -134,12 +134,21 @@ export function noHeaderEdits(): HeaderEdits {
  * A name that is none, or one by which a connection or a body is framed, is a mistake of the caller and throws.
  */
 export function setHeader(edits: HeaderEdits, name: string, value: string): void {
+  edits.fields.set(settable.get(name) ?? checkedName(name), { name, value: wireValue(value) });
+  suspect(edits.suspects, name);
+}
+
+// Names that were set before, folded. They come from plugins and their settings, so there are few; a plugin that made up
+// new ones for ever would only lose the shortcut.
+const settable = new Map<string, string>();
+
+function checkedName(name: string): string {
   const folded = fold(name);
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || (kinds.get(folded) === HOP && folded !== 'host')) {
     throw new TypeError(`not a header that can be set for an upstream: ${JSON.stringify(name)}`);
   }
-  edits.fields.set(folded, { name, value: wireValue(value) });
-  suspect(edits.suspects, name);
+  if (settable.size < 256) settable.set(name, folded);
+  return folded;
 }
 
 export function removeHeader(edits: HeaderEdits, name: string): void {

@@ -19,6 +19,22 @@ export function normalizePath(path: string): string {
   return withoutDotSegments(path.includes('%') ? path.replace(/%([0-9A-Fa-f]{2})/g, decoded) : path);
 }
 
+/**
+ * Whether a path is none that can be trusted to mean to the upstream what it means here: a `%` that encodes nothing (it
+ * might with what is decoded behind it), an encoded NUL, a `..` above the root. Kong's nginx answers them 400.
+ */
+export function isMalformed(path: string): boolean {
+  if (isPlain(path)) return false;
+  if (/%(?:00|(?![0-9A-Fa-f]{2}))|\x00/.test(path)) return true;
+  let depth = 0;
+  for (const segment of path.replace(/%2e/gi, '.').split('/')) {
+    if (segment === '..') depth--;
+    else if (segment !== '.' && segment !== '') depth++;
+    if (depth < 0) return true;
+  }
+  return false;
+}
+
 /** The octets of a matched path (or of a route's) as they may stand in a request line. What is encoded stays so. */
 export function encodePath(path: string): string {
   return path.replace(unsafe, (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);

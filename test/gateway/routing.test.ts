@@ -306,6 +306,18 @@ describe('The router', () => {
       expect(html).to.have.deep.property('headers', [['Content-Type', 'text/html; charset=utf-8']]);
     });
 
+    it('a path that might mean something else to the upstream with 400', () => {
+      const open = routing({ all: { paths: ['/'] } });
+      for (const path of ['/%', '/%%32%65%%32%65/admin', '/a%00', '/../admin', '/a/%2e%2e/..']) {
+        expect(goesTo(open, request(`GET ${path}`)), path).to.equal(400);
+      }
+      expect(open.match(request('GET /%'))).to.have.property(
+        'body',
+        'Bad request\nrequest_id: 0123456789abcdef0123456789abcdef\n',
+      );
+      expect(goesTo(open, request('GET /a?x=%&y=/../..'))).to.equal('/all/a?x=%&y=/../..');
+    });
+
     it('routing/protocols:14: the routes of a service that is switched off with 404', () => {
       const off = routing({ s: https, all: { paths: ['/'] } }, { s: { enabled: false } });
       expect(goesTo(off, request('GET /s', {}, tls))).to.equal('/all/s');

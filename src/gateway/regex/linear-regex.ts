@@ -11,6 +11,8 @@ export interface LinearRegex {
   readonly groupNames: readonly (string | undefined)[];
   /** What every text that matches begins with; empty when that cannot be said. */
   readonly literalPrefix: string;
+  /** Whether a match always goes from the first character of the text to its last. */
+  readonly takesWholeText: boolean;
   test(text: string): boolean;
   /** What the first match takes of the text; dearer than `test`. */
   find(text: string): string | undefined;
@@ -36,14 +38,15 @@ export function compileRegex(source: string): LinearRegex | RefusedRegex {
     return { refused: `it is too large: written out without {n} it has more than ${largestSize} parts`, rest: '' };
   }
   const engine = RE2JS.compile(printed(regex));
-  const wholeText = anchored(regex, 'text start') && anchored(regex, 'text end');
+  const takesWholeText = anchored(regex, 'text start') && anchored(regex, 'text end');
   return {
     groupNames,
     literalPrefix: literalPrefix(regex),
+    takesWholeText,
     test: (text) => engine.test(text),
     find(text) {
       if (!engine.test(text)) return undefined;
-      if (wholeText) return text;
+      if (takesWholeText) return text;
       const matcher = engine.matcher(text);
       return matcher.find() ? (matcher.group(0) ?? '') : undefined;
     },

@@ -100,20 +100,17 @@ export function fitsBesidesPath(criteria: Criteria, subject: Subject): boolean {
   return criteria.headers === undefined || criteria.headers.every((criterion) => fitsHeader(criterion, request));
 }
 
-/** How many octets of the path its pattern takes; 0 without paths, -1 when none of them fits. */
+/** How many octets of a path that fits its pattern takes; 0 without paths. */
 export function takenOfPath({ prefixes, regexes }: Criteria, path: string): number {
+  if (regexes.length === 1 && regexes[0]!.takesWholeText) return path.length;
   if (regexes.length > 0) {
-    const text = textOf(path);
-    if (text === undefined) return -1;
+    const text = textOf(path) ?? '';
     for (const regex of regexes) {
       const found = regex.find(text);
       if (found !== undefined) return octets(found).length;
     }
-    return -1;
   }
-  if (prefixes.length === 0) return 0;
-  for (const prefix of prefixes) if (path.startsWith(prefix)) return prefix.length;
-  return -1;
+  return prefixes.find((prefix) => path.startsWith(prefix))?.length ?? 0;
 }
 
 /** Whether the path fits: cheaper than to say how much of it is taken. */

@@ -10,7 +10,7 @@ import { type Criteria, takenOfPath } from './criteria.ts';
 export interface RouteTarget {
   readonly routeId: string;
   readonly service: UpstreamService | undefined;
-  /** The service's path, `/` where it has none; as the operator wrote it. */
+  /** The service's path, encoded; `/` where it has none. */
   readonly base: string;
   readonly stripPath: boolean;
   readonly preserveHost: boolean;
@@ -20,11 +20,13 @@ export interface RouteTarget {
   readonly plugins: SelectedPlugins;
 }
 
+/** `plain`: encoding the path would not change it. */
 export function matched(
   target: RouteTarget,
   criteria: Criteria,
   request: ProxiedRequest,
   path: string,
+  plain: boolean,
 ): Match | Answer {
   const refused = refusedProtocol(target, request);
   if (refused !== undefined) return refused;
@@ -33,16 +35,16 @@ export function matched(
   let prefix: string | undefined;
   if (target.stripPath) {
     const taken = takenOfPath(criteria, path);
-    if (taken > 0) prefix = encodePath(path.slice(0, taken));
+    if (taken > 0) prefix = encoded(path.slice(0, taken), plain);
     // Without a pattern for the path the slash at its beginning stands for the service's own.
     stripped = criteria.prefixes.length === 0 && criteria.regexes.length === 0 ? 1 : taken;
   }
   const query = request.target.indexOf('?', 1);
-  const upstream = encodePath(upstreamPath(target.base, path, stripped));
+  const upstream = encoded(upstreamPath(target.base, path, stripped), plain);
   return {
     routeId: target.routeId,
     service: target.service,
-    path: encodePath(path),
+    path: encoded(path, plain),
     upstreamTarget: query === -1 ? upstream : upstream + request.target.slice(query),
     strippedPrefix: prefix,
     preserveHost: target.preserveHost,
@@ -50,6 +52,10 @@ export function matched(
     authenticates: target.plugins.authenticates,
     captures: capturesOf(criteria, path),
   };
+}
+
+function encoded(path: string, plain: boolean): string {
+  return plain ? path : encodePath(path);
 }
 
 /** Found only when somebody asks: it costs more than the match itself. */
