@@ -56,14 +56,13 @@ export function upstreamHead(head: UpstreamHead): string {
         continue;
       }
     }
-    if (edits !== undefined && isSuspect(edits.suspects, name) && edits.fields.has(fold(name))) continue;
+    if (edits !== undefined && isEdited(edits, name)) continue;
     if (nominated?.has(fold(name))) continue;
     text += `${name}: ${rawHeaders[i + 1]}\r\n`;
   }
   if (trailers) text += 'TE: trailers\r\n';
   for (let i = 0; i < gateFields.length; i += 2) {
-    if (edits === undefined || !edits.fields.has(fold(gateFields[i]!)))
-      text += `${gateFields[i]}: ${gateFields[i + 1]}\r\n`;
+    if (edits === undefined || !isEdited(edits, gateFields[i]!)) text += `${gateFields[i]}: ${gateFields[i + 1]}\r\n`;
   }
   if (edits !== undefined) {
     for (const [folded, field] of edits.fields) {
@@ -122,11 +121,12 @@ export function isIdentityHeader(name: string): boolean {
 export interface HeaderEdits {
   /** By folded name; `undefined`: taken out. */
   readonly fields: Map<string, { readonly name: string; readonly value: string } | undefined>;
-  readonly suspects: Uint32Array;
+  /** A bit for each length a name in `fields` has: most others are told from them by that. */
+  lengths: number;
 }
 
 export function noHeaderEdits(): HeaderEdits {
-  return { fields: new Map(), suspects: new Uint32Array(lengths) };
+  return { fields: new Map(), lengths: 0 };
 }
 
 /**
@@ -135,7 +135,7 @@ export function noHeaderEdits(): HeaderEdits {
  */
 export function setHeader(edits: HeaderEdits, name: string, value: string): void {
   edits.fields.set(settable.get(name) ?? checkedName(name), { name, value: wireValue(value) });
-  suspect(edits.suspects, name);
+  edits.lengths |= 1 << (name.length & 31);
 }
 
 // Names that were set before, folded. They come from plugins and their settings, so there are few; a plugin that made up
@@ -153,7 +153,11 @@ function checkedName(name: string): string {
 
 export function removeHeader(edits: HeaderEdits, name: string): void {
   edits.fields.set(fold(name), undefined);
-  suspect(edits.suspects, name);
+  edits.lengths |= 1 << (name.length & 31);
+}
+
+function isEdited({ fields, lengths }: HeaderEdits, name: string): boolean {
+  return (lengths & (1 << (name.length & 31))) !== 0 && fields.has(fold(name));
 }
 
 /** One spelling for all that an upstream may take for the same name: many read `_` as `-` (RFC 3875 §4.1.18). */
@@ -209,19 +213,19 @@ function staying(head: { readonly identityPasses: boolean; readonly peerTrusted:
 }
 
 // A name of another length, or of another first letter, cannot be one that is looked for: most are let through by that.
-const lengths = 32;
+const rows = 32;
 
 function suspect(among: Uint32Array, name: string): void {
-  among[name.length & (lengths - 1)]! |= 1 << (name.charCodeAt(0) & 31);
+  among[name.length & (rows - 1)]! |= 1 << (name.charCodeAt(0) & 31);
 }
 
 function isSuspect(among: Uint32Array, name: string): boolean {
-  return (among[name.length & (lengths - 1)]! & (1 << (name.charCodeAt(0) & 31))) !== 0;
+  return (among[name.length & (rows - 1)]! & (1 << (name.charCodeAt(0) & 31))) !== 0;
 }
 
-const suspects = new Uint32Array(lengths);
+const suspects = new Uint32Array(rows);
 for (const name of kinds.keys()) suspect(suspects, name);
-for (let length = 0; length < lengths; length++) suspects[length]! |= 1 << ('x'.charCodeAt(0) & 31);
+for (let length = 0; length < rows; length++) suspects[length]! |= 1 << ('x'.charCodeAt(0) & 31);
 
 /**
  * "Intermediaries MUST parse a received Connection header field before a message is forwarded and, for each
