@@ -142,7 +142,7 @@ function decide(
   }
   const { scope } = scoped;
   if (responseType === 'token') return implicitly(request, client, subject, scope, redirectUri);
-  if (issuer.codesBoundTo === '') return refused({ reason: 'service_missing' }, undefined);
+  if (issuer.codesBoundTo === '') return refused({ reason: 'service_missing' }, redirectUri);
   return {
     state: 'awaitingCode',
     awaits: {

@@ -125,6 +125,7 @@ function redeem(
   }
   if (redirectUri !== undefined && typeof redirectUri !== 'string')
     return refuse('parameter_malformed', 'redirect_uri');
+  if (issuer.audience.boundTo === '') return refuse('service_missing');
   const wellFormed = typeof codeVerifier === 'string' && isCodeVerifier(codeVerifier);
   return {
     state: 'awaitingCode',
