@@ -8,7 +8,7 @@ import { version } from './version.ts';
 export const commands = ['start', 'demo', 'protect', 'help', 'version'] as const;
 
 export function overview({ bold, dim }: Paint): string {
-  return `${bold(`Portcullis ${version()}`)}  an OAuth 2.0 gate for HTTP, gRPC and WebSocket services
+  return `${bold(`Portcullis ${version()}`)}  an OAuth 2.0 gate in front of your services
 
   ${bold('portcullis demo')}                          see it work: a denied call, a token, an admitted call
   ${bold('portcullis protect http://localhost:3000')} put your own service behind the gate
