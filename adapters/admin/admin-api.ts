@@ -12,6 +12,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
+import { apiEndpoints, type Call } from './apis/apis.ts';
 import { readBody } from './body.ts';
 import { allowedMethods, type Endpoint, finder, type Method } from './endpoints.ts';
 import { entityEndpoints } from './entity-endpoints.ts';
@@ -60,7 +61,15 @@ export function adminApi(options: AdminApiOptions): Koa {
     ...schemaEndpoints(entities, plugins, clock, entropy),
     ...informationEndpoints(options, store, entities, () => endpoints),
   ];
-  const find = finder(endpoints);
+  /** A call of this very API, as an endpoint makes it. */
+  const call: Call = async (method, target, sent = {}, form = false) => {
+    const [path, query = ''] = target.split('?');
+    const found = find(path!);
+    const handler = found?.endpoint.methods[method];
+    if (found === undefined || handler === undefined) return notFound;
+    return handler({ keys: found.keys, query: new URLSearchParams(query), body: { form, sent } });
+  };
+  const find = finder([...endpoints, ...apiEndpoints(call)]);
   const turnAway = gatekeeper({ token, allowedHosts });
 
   async function replyTo(ctx: Koa.Context): Promise<Reply> {

@@ -21,18 +21,10 @@ export function identify(exchange: Exchange, identity: Identity): void {
 /** Sets a header of the upstream request, or takes it out. */
 export function say({ request }: Exchange, name: string, value: string | undefined): void {
   if (value === undefined) request.removeHeader(name);
-  else request.setHeader(name, onTheWire(value));
+  else request.setHeader(name, value);
 }
 
 /** The consumer whom a plugin names for callers it could not authenticate (Kong's `anonymous`). */
 export function identifyAnonymous(exchange: Exchange, consumer: Consumer): void {
   identify(exchange, { consumer, anonymous: true, credential: undefined });
-}
-
-/** UTF-8 as the octets that a head is written in. A control character, which could end the line, becomes a blank. */
-export function onTheWire(value: string): string {
-  if (/^[\x20-\x7e]*$/.test(value)) return value;
-  return Buffer.from(value, 'utf8')
-    .toString('latin1')
-    .replace(/[\x00-\x1f\x7f]/g, ' ');
 }

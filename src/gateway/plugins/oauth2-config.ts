@@ -143,6 +143,12 @@ const config: RecordField = {
       unlessSet: 'absent',
       description: 'Puts off a client that failed to authenticate too often. Unset: as the profile has it.',
     },
+    token_group: {
+      type: 'string',
+      match: { notation: '^[%w_.-]+$', matches: /^[A-Za-z0-9_.-]+$/ },
+      unlessSet: 'absent',
+      description: 'Plugins of one group take each other’s tokens and codes, and nobody else’s.',
+    },
   },
   aliases: { enable_password: { of: 'enable_password_grant' } },
   entity_checks: [

@@ -44,6 +44,7 @@ interface Settings {
   readonly profile?: 'kong' | 'rfc9700' | null;
   readonly refresh_token_grace?: number | null;
   readonly limit_failures?: boolean | null;
+  readonly token_group?: string | null;
 }
 
 /** What the token endpoint or the authorization endpoint is handed. */
@@ -292,13 +293,14 @@ function issuerOf(
   tools: PluginTools,
   serviceId: string | undefined,
 ): Issuer {
-  const bound = serviceId === undefined ? '' : boundToService(serviceId);
+  const { token_group: group } = settings;
+  const bound = group ? `group:${group}` : serviceId === undefined ? '' : boundToService(serviceId);
   return {
     id: place.pluginId,
     profile,
-    audience: { boundTo: settings.global_credentials ? boundToAll : bound, serviceId },
+    audience: { boundTo: settings.global_credentials && !group ? boundToAll : bound, serviceId },
     // Kong binds the codes of a plugin with global credentials to that plugin.
-    codesBoundTo: settings.global_credentials ? `plugin:${place.pluginId}` : bound,
+    codesBoundTo: settings.global_credentials && !group ? `plugin:${place.pluginId}` : bound,
     scopes: settings.scopes ?? undefined,
     defaultScope: settings.token_default_scopes ?? [],
     mandatoryScope: settings.mandatory_scope,
