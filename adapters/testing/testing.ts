@@ -8,6 +8,7 @@ import { createGate, type Gate, type GateOptions } from '../library/create-gate.
 import { knownOptions, scopesOption, secondsOption } from '../library/options.ts';
 
 export { memoryStore } from '../library/memory-store.ts';
+export { type OpenedForContract, storageContract } from './storage-contract.ts';
 
 /** A clock that stands still until it is told. */
 export interface HandClock extends Clock {

@@ -33,12 +33,7 @@ export type { Requirement } from '../library/options.ts';
 
 /** As much of a `WebSocketServer` of the package `ws` (made with `noServer: true`) as is needed here. */
 export interface UpgradingServer {
-  handleUpgrade(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    done: (socket: never, request: never) => void,
-  ): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, done: (socket: unknown) => void): void;
   emit(event: 'connection', ...told: unknown[]): boolean;
 }
 

@@ -1,4 +1,13 @@
-import { Client, credentials, Metadata, Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { type BearerInterceptorOptions, bearerInterceptor, bearerOf } from '../../adapters/grpc/grpc.ts';
 import type { Gate } from '../../adapters/library/create-gate.ts';
 import type { Answer, Transport } from './scenarios.ts';
@@ -57,12 +66,10 @@ export async function openGrpc(
       for await (const { n } of call) sum += Number(n);
       answer(null, { sum, subject: bearerOf(call).grant.subject });
     },
-    async talk(
-      call: AsyncIterable<Message> & { readonly metadata: Metadata; write(message: Message): void; end(): void },
-    ) {
+    talk(call: ServerDuplexStream<Message, Message>) {
       handled++;
-      for await (const { n } of call) call.write({ n, subject: bearerOf(call).grant.subject });
-      call.end();
+      call.on('data', ({ n }: Message) => call.write({ n, subject: bearerOf(call).grant.subject }));
+      call.on('end', () => call.end());
     },
   });
   const port = await new Promise<number>((resolve, reject) =>

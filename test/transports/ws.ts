@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Gate } from '../../adapters/library/create-gate.ts';
@@ -64,7 +63,6 @@ export async function openWs(
     },
     async close() {
       for (const socket of sockets.clients) socket.terminate();
-      if (sockets.clients.size > 0) await once(sockets, 'close').catch(() => undefined);
       await server.close();
     },
   };

@@ -1,0 +1,272 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import { expect } from 'chai';
+import Koa from 'koa';
+import { bearer, bearerOf, oauthRoutes } from '../../adapters/http/koa.ts';
+import { InvalidOption } from '../../adapters/library/options.ts';
+import { memoryStore, type TestGate, testClient, testGate, tokenFor } from '../../adapters/testing/testing.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
+import { listening } from './listening.ts';
+
+describe('the gate in a Koa app', () => {
+  const closing: (() => Promise<void>)[] = [];
+  after(() => Promise.all(closing.map((close) => close())));
+
+  async function serve(app: Koa): Promise<string> {
+    const server = await listening(createServer(app.callback()));
+    closing.push(server.close);
+    return `http://127.0.0.1:${server.port}`;
+  }
+
+  async function open(gate: TestGate): Promise<string> {
+    const app = new Koa();
+    app.use(oauthRoutes(gate));
+    app.use(bearer(gate, { scopes: ['read'] })).use((ctx) => {
+      ctx.body = bearerOf(ctx).client.clientId;
+    });
+    return serve(app);
+  }
+
+  const form = (parameters: Record<string, string>): RequestInit => ({
+    method: 'POST',
+    body: new URLSearchParams(parameters),
+  });
+  const credentials = { client_id: testClient.clientId, client_secret: testClient.clientSecret };
+  const scoped = { scopes: ['read', 'write'] };
+
+  describe('the bearer middleware', () => {
+    it('RS-02: two Authorization headers are refused', async () => {
+      const gate = testGate(scoped);
+      const token = await tokenFor(gate, { scopes: ['read'] });
+      const { status, challenge } = await raw(await open(gate), {
+        Authorization: [`Bearer ${token}`, `Bearer ${token}`],
+      });
+      expect(status).to.equal(400);
+      expect(challenge).to.include('error="invalid_request"');
+    });
+
+    it('RS-02: a token in the header and one in the query are refused', async () => {
+      const gate = testGate(scoped);
+      const token = await tokenFor(gate, { scopes: ['read'] });
+      const response = await fetch(`${await open(gate)}/?access_token=${token}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      expect(response.status).to.equal(400);
+    });
+
+    it('RS-03: a token in a body is not looked at', async () => {
+      const gate = testGate(scoped);
+      const response = await fetch(
+        await open(gate),
+        form({ access_token: await tokenFor(gate, { scopes: ['read'] }) }),
+      );
+      expect(response.status).to.equal(401);
+    });
+
+    it('RS-04: a token in the query is not looked at', async () => {
+      const gate = testGate(scoped);
+      const response = await fetch(`${await open(gate)}/?access_token=${await tokenFor(gate, { scopes: ['read'] })}`);
+      expect(response.status).to.equal(401);
+    });
+
+    it('RS-04: profile kong takes a token in the query, and nobody may cache the answer', async () => {
+      const gate = testGate({ ...scoped, profile: 'kong' });
+      const response = await fetch(`${await open(gate)}/?access_token=${await tokenFor(gate, { scopes: ['read'] })}`);
+      expect(response.status).to.equal(200);
+      expect(response.headers.get('cache-control')).to.equal('private');
+    });
+
+    it('RS-21: a cookie is no token', async () => {
+      const gate = testGate(scoped);
+      const token = await tokenFor(gate, { scopes: ['read'] });
+      const response = await fetch(await open(gate), {
+        headers: { cookie: `access_token=${token}; Authorization=Bearer ${token}` },
+      });
+      expect(response.status).to.equal(401);
+    });
+
+    it('leaves what fails after it to the app', async () => {
+      const gate = testGate(scoped);
+      const app = new Koa();
+      app.silent = true;
+      app.use(bearer(gate)).use(() => {
+        throw new Error('of the app');
+      });
+      const response = await fetch(await serve(app), { headers: { authorization: `Bearer ${await tokenFor(gate)}` } });
+      expect(response.status).to.equal(500);
+    });
+
+    it('bearerOf throws where no bearer middleware stands before', async () => {
+      const app = new Koa();
+      app.use((ctx) => {
+        expect(() => bearerOf(ctx)).to.throw('did not pass the bearer middleware');
+        ctx.body = 'thrown';
+      });
+      expect(await (await fetch(await serve(app))).text()).to.equal('thrown');
+    });
+
+    it('a mistake in its options shows when the app is built', () => {
+      const gate = testGate();
+      expect(() => bearer(gate, { scopes: 'read write' as never })).to.throw(InvalidOption, "['read', 'write']");
+      expect(() => bearer(gate, { scope: ['read'] } as never)).to.throw(InvalidOption, 'did you mean scopes?');
+      expect(() => bearer(gate, { scopes: ['re ad'] })).to.throw(InvalidOption, '"re ad"');
+      expect(() => bearer(gate, { audience: '' })).to.throw(InvalidOption, 'audience');
+    });
+  });
+
+  describe('the OAuth routes', () => {
+    it('issue a token that the middleware lets pass', async () => {
+      const url = await open(testGate(scoped));
+      const issued = await fetch(
+        `${url}/oauth2/token`,
+        form({ grant_type: 'client_credentials', scope: 'read', ...credentials }),
+      );
+      expect(issued.status).to.equal(200);
+      expect(issued.headers.get('cache-control')).to.equal('no-store');
+      const { access_token, expires_in } = (await issued.json()) as { access_token: string; expires_in: number };
+      expect(expires_in).to.equal(600);
+      const passed = await fetch(url, { headers: { authorization: `Bearer ${access_token}` } });
+      expect(await passed.text()).to.equal('test-client');
+    });
+
+    it('redeem the code that gate.authorize gave, once', async () => {
+      const gate = testGate(scoped);
+      const url = await open(gate);
+      const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
+      const authorized = await gate.authorize(
+        {
+          response_type: 'code',
+          client_id: testClient.clientId,
+          redirect_uri: testClient.redirectUris[0],
+          scope: 'read',
+          state: 'xyz',
+          code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+          code_challenge_method: 'S256',
+        },
+        { subject: 'alice' },
+      );
+      if (authorized.state !== 'authorized') throw new Error(authorized.description);
+      const { origin, pathname, searchParams } = new URL(authorized.redirectTo);
+      expect(origin + pathname).to.equal(testClient.redirectUris[0]);
+      expect(searchParams.get('state')).to.equal('xyz');
+      const redeem = () =>
+        fetch(
+          `${url}/oauth2/token`,
+          form({
+            grant_type: 'authorization_code',
+            code: searchParams.get('code') ?? '',
+            redirect_uri: testClient.redirectUris[0],
+            code_verifier: verifier,
+            ...credentials,
+          }),
+        );
+      const issued = (await (await redeem()).json()) as { access_token: string; refresh_token: string };
+      const outcome = await gate.check(issued.access_token, { scopes: ['read'] });
+      expect(outcome).to.have.nested.property('bearer.grant.subject', 'alice');
+      expect(issued.refresh_token).to.be.a('string');
+      expect((await redeem()).status).to.equal(400);
+      expect(await gate.check(issued.access_token)).to.include({ state: 'denied' });
+    });
+
+    it('take POST alone', async () => {
+      const response = await fetch(`${await open(testGate())}/oauth2/token`);
+      expect(response.status).to.equal(405);
+      expect(response.headers.get('allow')).to.equal('POST');
+    });
+
+    it('refuse secrets in the clear, unless the caller is on this very machine', async () => {
+      const url = await open(testGate());
+      const plain = await fetch(`${url}/oauth2/token`, {
+        ...form({ grant_type: 'client_credentials', ...credentials }),
+        headers: { 'x-forwarded-for': '192.0.2.1' },
+      });
+      expect(plain.status).to.equal(400);
+      expect(await plain.json()).to.have.property('error_description', 'You must use HTTPS');
+    });
+
+    it('believe the app that TLS ends before it', async () => {
+      const app = new Koa();
+      app.use(oauthRoutes(testGate(), { secure: true, prefix: '/auth' }));
+      const response = await fetch(`${await serve(app)}/auth/token`, {
+        ...form({ grant_type: 'client_credentials', ...credentials }),
+        headers: { 'x-forwarded-for': '192.0.2.1' },
+      });
+      expect(response.status).to.equal(200);
+    });
+
+    it('refuse a body that is too large, in words', async () => {
+      const response = await fetch(
+        `${await open(testGate())}/oauth2/token`,
+        form({ grant_type: 'x'.repeat(1_100_000) }),
+      );
+      expect(response.status).to.equal(413);
+      expect(await response.json()).to.have.property('error', 'invalid_request');
+    });
+
+    it('take the authorization request of a login page that knows the provision key', async () => {
+      const gate = testGate({ ...scoped, provisionKey: 'known to the login page' });
+      const ask = async (provision_key: string) =>
+        fetch(
+          `${await open(gate)}/oauth2/authorize`,
+          form({
+            provision_key,
+            authenticated_userid: 'alice',
+            response_type: 'code',
+            client_id: testClient.clientId,
+            redirect_uri: testClient.redirectUris[0],
+            code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeGt1wOKR0WAnMCvCuHM',
+            code_challenge_method: 'S256',
+          }),
+        );
+      expect(await (await ask('known to the login page')).json())
+        .to.have.property('redirect_uri')
+        .match(/\?code=/);
+      expect((await ask('guessed')).status).to.equal(400);
+    });
+
+    it('RS-22: answer 503 when the store cannot be asked, and the app hears why', async () => {
+      const store = memoryStore();
+      const grants = { ...store.grants, open: () => Promise.reject(new Unavailable('the disk is gone')) };
+      const app = new Koa();
+      const heard: unknown[] = [];
+      app.on('error', (error) => heard.push(error));
+      app.use(oauthRoutes(testGate({ store: { ...store, grants }, clients: [{ clientId: 'other' }] })));
+      const response = await fetch(
+        `${await serve(app)}/oauth2/token`,
+        form({ grant_type: 'client_credentials', ...credentials }),
+      );
+      expect(response.status).to.equal(503);
+      expect(response.headers.get('retry-after')).to.equal('1');
+      expect(heard[0]).to.be.instanceOf(Unavailable);
+    });
+
+    it('say so when something has read the body before them', async () => {
+      const app = new Koa();
+      const heard: Error[] = [];
+      app.on('error', (error) => heard.push(error));
+      app.use(async (ctx, next) => {
+        await ctx.req.toArray();
+        await next();
+      });
+      app.use(oauthRoutes(testGate()));
+      const response = await fetch(`${await serve(app)}/oauth2/token`, form({ grant_type: 'client_credentials' }));
+      expect(response.status).to.equal(503);
+      expect(heard[0]?.message).to.include('before what reads the bodies');
+    });
+  });
+});
+
+/** A request whose headers may be there several times. */
+function raw(
+  url: string,
+  headers: Record<string, string | string[]>,
+): Promise<{ readonly status: number | undefined; readonly challenge: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    request(url, { headers }, (response: IncomingMessage) => {
+      response.resume();
+      resolve({ status: response.statusCode, challenge: response.headers['www-authenticate'] });
+    })
+      .on('error', reject)
+      .end();
+  });
+}
