@@ -51,7 +51,7 @@ export function informationEndpoints(
   }
 
   async function root(): Promise<Reply> {
-    const available = [...plugins.values()].map(({ name, priority }) => [name, { version: kongVersion, priority }]);
+    const available = kongs(plugins).map(({ name, priority }) => [name, { version: kongVersion, priority }]);
     return ok({
       tagline: 'Welcome to kong',
       version: kongVersion,
@@ -91,13 +91,18 @@ export function informationEndpoints(
     { path: '/status', methods: { GET: status } },
     ...(metrics === undefined ? [] : [{ path: '/metrics', methods: { GET: () => text(metrics()) } }]),
     { path: '/endpoints', methods: { GET: () => ok({ data: sortedPaths(all()) }) } },
-    { path: '/plugins/enabled', methods: { GET: () => ok({ enabled_plugins: [...plugins.keys()] }) } },
+    { path: '/plugins/enabled', methods: { GET: () => ok({ enabled_plugins: kongs(plugins).map(({ name }) => name) }) } },
   ];
 }
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats */
 function text(body: string): Reply {
   return { status: 200, headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }, body };
+}
+
+/** Without our own: tools compare these lists with Kong's. */
+function kongs(plugins: PluginDescriptions) {
+  return [...plugins.values()].filter(({ ours }) => ours !== true);
 }
 
 async function isReachable(store: EntityStore, entities: ReadonlyMap<string, Description>): Promise<boolean> {

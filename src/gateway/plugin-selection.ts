@@ -163,6 +163,8 @@ function chosenByConsumer(
       chosen.set(exchange, hooks);
       return hooks?.access?.(exchange);
     },
+    // Nobody is known to call yet when a request goes to one of our endpoints.
+    handover: (exchange, handover) => always?.handover?.(exchange, handover),
     respond(exchange, head) {
       const hooks = chosen.has(exchange) ? chosen.get(exchange) : choose(exchange);
       hooks?.respond?.(exchange, head);

@@ -7,6 +7,7 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { MaybePromise } from '../ports/maybe-promise.ts';
 import type { Passwords } from '../ports/passwords.ts';
 import type { PluginRecords } from '../ports/plugin-records.ts';
+import type { PluginDescription } from './entities/plugins.ts';
 import type { Answer, ProxiedRequest } from './proxied-request.ts';
 import type { PathCaptures } from './snapshot.ts';
 
@@ -22,6 +23,9 @@ export interface PluginDefinition {
   readonly authenticates: boolean;
   compile(config: PluginConfig, about: PluginPlace, tools: PluginTools): PluginHooks;
 }
+
+/** A plugin whole: what it does, and what an operator may write of it. */
+export interface Plugin extends PluginDefinition, PluginDescription {}
 
 /** A plugin's settings after validation, defaults filled in. */
 export type PluginConfig = { readonly [field: string]: Json | undefined };

@@ -10,6 +10,8 @@ export interface PluginDescription extends Subschema {
   readonly name: string;
   /** Higher runs earlier (Kong's order). */
   readonly priority: number;
+  /** Not one of Kong's: no list of plugins names it, since tools compare. */
+  readonly ours?: true;
 }
 
 /** The plugins that this gate has, by name. */

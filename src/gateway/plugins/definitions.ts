@@ -1,7 +1,7 @@
-/** The plugins that this gate has. A new one is a file, a line here and a line in descriptions.ts. */
+/** What the plugins of this gate do, by name. */
 import type { PluginDefinition } from '../plugin.ts';
-import { oauth2 } from './oauth2.ts';
+import { plugins } from './plugins.ts';
 
 export const pluginDefinitions: ReadonlyMap<string, PluginDefinition> = new Map(
-  [oauth2].map((definition) => [definition.name, definition]),
+  plugins.map((plugin) => [plugin.name, plugin]),
 );

@@ -1,7 +1,5 @@
-/** What an operator may write of each plugin. A new one is a file and a line here. */
+/** What an operator may write of the plugins of this gate, by name. */
 import type { PluginDescriptions } from '../entities/plugins.ts';
-import { oauth2Description } from './oauth2-config.ts';
+import { plugins } from './plugins.ts';
 
-export const pluginDescriptions: PluginDescriptions = new Map(
-  [oauth2Description].map((description) => [description.name, description]),
-);
+export const pluginDescriptions: PluginDescriptions = new Map(plugins.map((plugin) => [plugin.name, plugin]));
