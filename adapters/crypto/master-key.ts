@@ -130,7 +130,8 @@ function textOf(path: string): string {
 }
 
 function decoded(text: string): Uint8Array | undefined {
-  if (/^(?:[0-9a-f]{2})+$/i.test(text)) return Buffer.from(text, 'hex');
+  // An odd number of hex digits is a slip, not base64url.
+  if (/^[0-9a-f]+$/i.test(text)) return text.length % 2 === 0 ? Buffer.from(text, 'hex') : undefined;
   return /^[\w-]+={0,2}$/.test(text) ? Buffer.from(text, 'base64url') : undefined;
 }
 

@@ -1,0 +1,298 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { inProcessAnnouncements } from '../../adapters/announcements/in-process.ts';
+import { announcingEntityStore, announcingGrants } from '../../adapters/records/announcing.ts';
+import { rememberedBearers } from '../../adapters/records/bearers.ts';
+import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
+import { memoryGrants } from '../../adapters/store-memory/grants.ts';
+import type { Grant } from '../../src/oauth/tokens.ts';
+import type { Announcement } from '../../src/ports/announcements.ts';
+import type { EntityKind } from '../../src/ports/entity-store.ts';
+import type { RotationAttempt } from '../../src/ports/grants.ts';
+import { noon, turnedClock } from '../contract/clock.ts';
+
+const kinds: { readonly clients: EntityKind; readonly consumers: EntityKind } = {
+  consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], sealed: () => [] },
+  clients: {
+    name: 'oauth2_credentials',
+    unique: ['client_id'],
+    uniqueTogether: [],
+    foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
+    sealed: () => [],
+  },
+};
+
+const hour = 3_600_000;
+const grantOf = (n: number, changes: Partial<Grant> = {}): Grant => ({
+  grantId: `grant-${n}`,
+  credentialId: 'client',
+  subject: 'ada',
+  scope: [],
+  retains: 'digest',
+  grantedAt: noon,
+  generation: 1,
+  boundTo: 'global',
+  serviceId: undefined,
+  accessScope: [],
+  issuedAt: noon,
+  expiresAt: noon + hour,
+  diesAt: noon + hour,
+  ...changes,
+});
+const pairOf = (n: number) => ({ accessToken: `access-${n}`, refreshToken: `refresh-${n}` });
+const rotation = (n: number): RotationAttempt => ({
+  attempt: `attempt ${n}`,
+  at: noon,
+  credentialId: 'client',
+  from: undefined,
+  boundTo: 'global',
+  serviceId: undefined,
+  tokens: { accessToken: `next-${n}`, refreshToken: `next-refresh-${n}` },
+  accessScope: [],
+  expiresAt: noon + hour,
+  diesAt: noon + hour,
+  grace: 0,
+});
+
+/** Everything in memory, and a count of what was read from the stores. */
+function world(limit?: number) {
+  const clock = turnedClock();
+  const announcements = inProcessAnnouncements();
+  const [plainGrants, plainStore] = [memoryGrants(clock), memoryEntityStore()];
+  const reads: string[] = [];
+  const bearers = rememberedBearers(
+    {
+      clock,
+      grants: {
+        byAccessToken(accessToken) {
+          reads.push(accessToken);
+          return plainGrants.byAccessToken(accessToken);
+        },
+      },
+      store: plainStore,
+    },
+    kinds,
+    limit,
+  );
+  announcements.subscribe(bearers.apply);
+  const grants = announcingGrants(plainGrants, announcements);
+  const store = announcingEntityStore(plainStore, announcements);
+  void store.insert(kinds.consumers, { id: 'consumer', username: 'alice', custom_id: null });
+  void store.insert(kinds.clients, {
+    id: 'client',
+    client_id: 'app',
+    name: 'App',
+    client_type: 'confidential',
+    redirect_uris: null,
+    consumer: { id: 'consumer' },
+  });
+  const open = (n: number, changes: Partial<Grant> = {}) => void grants.open(grantOf(n, changes), pairOf(n));
+  return { clock, announcements, bearers, grants, store, reads, open };
+}
+
+describe('Bearers', () => {
+  it('are told with their grant, client and consumer, and the next time from memory, at once', () => {
+    const { bearers, reads, open } = world();
+    open(1);
+    const bearer = bearers.find('access-1');
+    expect(bearer).to.deep.equal({
+      grant: grantOf(1),
+      client: {
+        id: 'client',
+        clientId: 'app',
+        name: 'App',
+        type: 'confidential',
+        redirectUris: undefined,
+        consumerId: 'consumer',
+      },
+      consumer: { id: 'consumer', username: 'alice', customId: undefined },
+    });
+    expect(bearers.find('access-1')).to.equal(bearer);
+    expect(reads).to.deep.equal(['access-1']);
+  });
+
+  it('RS-18: that are unknown are looked up each time', () => {
+    const { bearers, reads, open } = world();
+    for (let n = 0; n < 3; n++) expect(bearers.find('access-1')).to.equal(undefined);
+    expect(reads).to.have.length(3);
+    open(1);
+    expect(bearers.find('access-1')).to.not.equal(undefined);
+    expect(bearers.remembered).to.equal(1);
+  });
+
+  const changes: [string, (world: ReturnType<typeof setUp>) => unknown, boolean][] = [
+    ['the grant is ended', ({ grants }) => grants.end('grant-1', undefined), false],
+    ['the grant is rotated', ({ grants }) => grants.rotate('refresh-1', rotation(1)), false],
+    [
+      'an operator gives the grant another token',
+      ({ grants }) => grants.replace(grantOf(1), { accessToken: 'x', refreshToken: undefined }),
+      false,
+    ],
+    ['the grants of the client are removed', ({ grants }) => grants.removeOf({ credentialId: 'client' }), false],
+    ['the client is removed', ({ store }) => store.remove(kinds.clients, 'client'), false],
+    [
+      'the consumer is removed, and the client with it',
+      ({ store }) => store.remove(kinds.consumers, 'consumer'),
+      false,
+    ],
+    [
+      'the client is changed',
+      ({ store }) => store.replace(kinds.clients, { id: 'client', client_id: 'renamed', consumer: { id: 'consumer' } }),
+      true,
+    ],
+    [
+      'the consumer is changed',
+      ({ store }) => store.replace(kinds.consumers, { id: 'consumer', username: 'bob' }),
+      true,
+    ],
+    ['something was missed', ({ announcements }) => announcements.publish({ announces: 'everythingChanged' }), true],
+  ];
+  function setUp() {
+    const made = world();
+    made.open(1);
+    made.bearers.find('access-1');
+    return made;
+  }
+  for (const [what, change, survives] of changes) {
+    it(`RS-16, CA-12: are forgotten when ${what}`, () => {
+      const made = setUp();
+      expect(made.bearers.remembered).to.equal(1);
+      change(made);
+      expect(made.bearers.remembered).to.equal(0);
+      const bearer = made.bearers.find('access-1');
+      expect(bearer !== undefined).to.equal(survives);
+      expect(made.reads).to.have.length(2);
+    });
+  }
+
+  it('keep their place in memory when somebody else changes', () => {
+    const { bearers, grants, store, reads, open } = setUp();
+    open(2);
+    void grants.end('grant-2', undefined);
+    void store.insert(kinds.consumers, { id: 'other', username: 'carol' });
+    void store.remove(kinds.consumers, 'other');
+    bearers.find('access-1');
+    expect(reads).to.deep.equal(['access-1']);
+  });
+
+  it('RS-16: that are read while something is announced are told, but not remembered', () =>
+    fc.assert(
+      fc.asyncProperty(fc.constantFrom('grant', 'client', 'consumer'), fc.boolean(), async (during, isAnnounced) => {
+        const clock = turnedClock();
+        const answers: (() => void)[] = [];
+        const held = <T>(value: T, which: string): T | Promise<T> =>
+          which === during ? new Promise((resolve) => answers.push(() => resolve(value))) : value;
+        const bearers = rememberedBearers(
+          {
+            clock,
+            grants: { byAccessToken: () => held(grantOf(1), 'grant') },
+            store: {
+              get: ({ name }) =>
+                name === 'consumers'
+                  ? held({ id: 'consumer', username: 'alice' }, 'consumer')
+                  : held({ id: 'client', client_id: 'app', consumer: { id: 'consumer' } }, 'client'),
+            },
+          },
+          kinds,
+        );
+        const finding = bearers.find('access-1');
+        const announcement: Announcement = { announces: 'grantChanged', grantId: 'grant-1' };
+        if (isAnnounced) bearers.apply(announcement);
+        for (const answer of answers) answer();
+        expect(await finding).to.nested.include({ 'consumer.username': 'alice' });
+        expect(bearers.remembered).to.equal(isAnnounced ? 0 : 1);
+      }),
+    ));
+
+  it('are remembered up to a limit; those asked for lately stay longest', () => {
+    const { bearers, reads, open } = world(100);
+    for (let n = 0; n < 100; n++) {
+      open(n);
+      bearers.find(`access-${n}`);
+    }
+    for (let n = 0; n < 20; n++) bearers.find(`access-${n}`);
+    for (let n = 100; n < 150; n++) {
+      open(n);
+      bearers.find(`access-${n}`);
+      expect(bearers.remembered).to.be.at.most(100);
+    }
+    reads.length = 0;
+    for (let n = 0; n < 20; n++) bearers.find(`access-${n}`);
+    expect(reads).to.deep.equal([]);
+  });
+
+  it('are remembered up to the limit also when every one of them is asked for all the time', () => {
+    const { bearers, open } = world(50);
+    for (let n = 0; n < 200; n++) {
+      open(n);
+      for (let earlier = 0; earlier <= n; earlier++) bearers.find(`access-${earlier}`);
+      expect(bearers.remembered).to.be.at.most(50);
+    }
+  });
+
+  it('that have expired are let go as new ones come', () => {
+    const { bearers, clock, open } = world();
+    for (let n = 0; n < 50; n++) {
+      open(n);
+      bearers.find(`access-${n}`);
+    }
+    clock.turn(noon + hour);
+    for (let n = 50; n < 100; n++) {
+      open(n, { expiresAt: noon + 2 * hour, diesAt: noon + 2 * hour });
+      bearers.find(`access-${n}`);
+    }
+    expect(bearers.remembered).to.equal(50);
+  });
+});
+
+describe('Stores that announce', () => {
+  it('say nothing of what was not done, or is new to everybody', () => {
+    const { announcements, grants, store } = world();
+    const heard: Announcement[] = [];
+    announcements.subscribe((announcement) => void heard.push(announcement));
+    void grants.open(grantOf(1), pairOf(1));
+    void grants.rotate('nobody’s', rotation(1));
+    void grants.replace(grantOf(2), pairOf(2));
+    void grants.removeOf({ serviceId: 'none' });
+    void store.insert(kinds.consumers, { id: 'another', username: 'alice' });
+    void store.replace(kinds.consumers, { id: 'nobody' });
+    void store.remove(kinds.consumers, 'nobody');
+    expect(heard).to.deep.equal([]);
+  });
+
+  it('name every row that went', () => {
+    const { announcements, store } = world();
+    const heard: Announcement[] = [];
+    announcements.subscribe((announcement) => void heard.push(announcement));
+    void store.remove(kinds.consumers, 'consumer');
+    expect(heard).to.deep.equal([
+      { announces: 'entityChanged', kind: 'consumers', id: 'consumer' },
+      { announces: 'entityChanged', kind: 'oauth2_credentials', id: 'client' },
+    ]);
+  });
+
+  it('RV-08: answer only after everybody has heard', async () => {
+    const { announcements, grants, open } = world();
+    open(1);
+    let heard = false;
+    announcements.subscribe(async () => {
+      await new Promise(setImmediate);
+      heard = true;
+    });
+    await grants.end('grant-1', undefined);
+    expect(heard).to.equal(true);
+  });
+
+  it('RV-11: a listener that could not apply it is never reported as success', async () => {
+    const { announcements, grants, open } = world();
+    open(1);
+    announcements.subscribe(async () => {
+      throw new Error('a worker did not answer');
+    });
+    const told = await Promise.resolve(grants.end('grant-1', undefined)).then(
+      () => 'ended',
+      (error: Error) => error.message,
+    );
+    expect(told).to.equal('a worker did not answer');
+  });
+});
