@@ -68,7 +68,7 @@ export function guardedFetch(client: {
   };
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { CLIENT_ID = 'marketplace', CLIENT_SECRET = '', SCOPE = 'orders:read' } = process.env;
   const [url, tokenEndpoint] = process.argv.slice(2);
   if (url === undefined || tokenEndpoint === undefined)
