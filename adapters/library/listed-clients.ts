@@ -13,9 +13,14 @@ export interface ListedClient {
   readonly clientId: string;
   /**
    * What a confidential client proves itself with (RFC 6749 §2.3.1): in the clear, or as the PHC string
-   * `$pbkdf2-sha512$i=…,l=…$salt$digest`. Without it the client is public: an app on a phone or in a browser.
+   * `$pbkdf2-sha512$i=…,l=…$salt$digest`.
    */
   readonly clientSecret?: string | undefined;
+  /**
+   * `confidential` (default), or `public`: a client that can keep no secret and has none, as an app on a phone or in a
+   * browser (RFC 6749 §2.1). It has to be said, so that a secret which is missing makes no client public.
+   */
+  readonly type?: 'confidential' | 'public' | undefined;
   /** Where the browser may be sent with a code, to the letter (RFC 9700 §2.1). Needed for every grant that has a resource owner. */
   readonly redirectUris?: readonly string[] | undefined;
   /** For people: the consent page, the log. The `clientId` by default. */
@@ -41,7 +46,7 @@ export function listedClients(clients: readonly ListedClient[]): Pick<EntityStor
       name: client.name ?? client.clientId,
       client_secret: client.clientSecret ?? null,
       hash_secret: false,
-      client_type: client.clientSecret === undefined ? 'public' : 'confidential',
+      client_type: client.type ?? 'confidential',
       redirect_uris: client.redirectUris === undefined ? null : [...client.redirectUris],
       consumer: { id: consumer.id },
     };
@@ -56,14 +61,19 @@ export function listedClients(clients: readonly ListedClient[]): Pick<EntityStor
 }
 
 function check(place: string, client: ListedClient): void {
-  knownOptions(place, client, ['clientId', 'clientSecret', 'redirectUris', 'name', 'owner']);
-  const { clientId, clientSecret, redirectUris, name, owner } = client;
-  // "client-id = *VSCHAR", "client-secret = *VSCHAR", "VSCHAR = %x20-7E" (RFC 6749 Appendix A)
-  for (const [option, value] of Object.entries({ clientId, clientSecret })) {
-    if (option === 'clientSecret' && value === undefined) continue;
-    if (typeof value !== 'string' || !/^[\x20-\x7e]+$/.test(value)) {
-      throw new InvalidOption(`${place}.${option}`, 'must be printable ASCII, at least one character');
+  knownOptions(place, client, ['clientId', 'clientSecret', 'type', 'redirectUris', 'name', 'owner']);
+  const { clientId, clientSecret, type = 'confidential', redirectUris, name, owner } = client;
+  if (type !== 'confidential' && type !== 'public') {
+    throw new InvalidOption(`${place}.type`, "must be 'confidential' or 'public'");
+  }
+  checkText(`${place}.clientId`, clientId);
+  if (type === 'confidential') {
+    if (clientSecret === undefined) {
+      throw new InvalidOption(`${place}.clientSecret`, "is missing; a client that has none says type: 'public'");
     }
+    checkText(`${place}.clientSecret`, clientSecret);
+  } else if (clientSecret !== undefined) {
+    throw new InvalidOption(`${place}.clientSecret`, 'is not for a public client, which could not keep it');
   }
   for (const [option, value] of Object.entries({ name, owner })) {
     if (value !== undefined && (typeof value !== 'string' || value === '')) {
@@ -78,6 +88,13 @@ function check(place: string, client: ListedClient): void {
     if (typeof uri !== 'string' || !URL.canParse(uri) || uri.includes('#')) {
       throw new InvalidOption(`${place}.redirectUris`, `has one that is no absolute URI without fragment: ${uri}`);
     }
+  }
+}
+
+// "client-id = *VSCHAR", "client-secret = *VSCHAR", "VSCHAR = %x20-7E" (RFC 6749 Appendix A)
+function checkText(option: string, value: unknown): void {
+  if (typeof value !== 'string' || !/^[\x20-\x7e]+$/.test(value)) {
+    throw new InvalidOption(option, 'must be printable ASCII, at least one character');
   }
 }
 
