@@ -36,7 +36,7 @@ import { handedOverEndpoints } from './http/oauth-endpoints.ts';
 import { type LiveSnapshot, liveSnapshot } from './live-snapshot.ts';
 import { type Log, openLog } from './logging.ts';
 import { type Metrics, metrics } from './metrics.ts';
-import { type Proxy as OpenProxy, openProxy } from './proxy/open-proxy.ts';
+import { type OpenProxy, openProxy } from './proxy/open-proxy.ts';
 import { announcingEntityStore, announcingGrants } from './records/announcing.ts';
 import { consumerOf, type RememberedBearers, rememberedBearers } from './records/bearers.ts';
 import { registeredClients } from './records/clients.ts';

@@ -1,0 +1,264 @@
+/**
+ * What a guarded call costs: the gate with its token check and identity headers against nginx as a plain proxy, each in
+ * turn, the target alone on one core, load and upstream on the other. The figure to go by is CPU time per request, from
+ * the kernel's own account of the process; machines are shared, so only the ratio of one run means anything.
+ *
+ *   npm run bench [-- --rounds 5 --seconds 2 --connections 64 --bound 2.2]
+ */
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Tally } from './load.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    connections: { type: 'string', default: '64' },
+    /** Exit 1 if the ratio of the medians is larger. */
+    bound: { type: 'string' },
+    /** A line of Markdown for docs/performance.md. */
+    record: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+const connections = Number(values.connections);
+
+interface Target {
+  readonly name: string;
+  readonly port: number;
+  /** The processes that do the work. */
+  readonly pids: () => readonly number[];
+  readonly requests: readonly string[];
+}
+
+interface Round extends Tally {
+  /** CPU seconds for 1,000 requests. */
+  readonly cpu: number;
+}
+
+const children: ChildProcess[] = [];
+const directory = mkdtempSync(join(tmpdir(), 'portcullis-bench-'));
+try {
+  process.exitCode = await main();
+} finally {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(directory, { recursive: true, force: true });
+}
+
+async function main(): Promise<number> {
+  const nginxVersion = versionOf('nginx', ['-v']);
+  if (nginxVersion === undefined) {
+    process.stderr.write(
+      'bench: nginx is not installed (Debian: apt-get install nginx-light); it is the peer to measure against\n',
+    );
+    return 2;
+  }
+  const [upstreamPort, nginxPort, gatePort, adminPort] = await freePorts(4);
+  await forked('upstream.ts', [String(upstreamPort)], '0');
+  const targets = [await nginx(nginxPort!, upstreamPort!), await gate(gatePort!, adminPort!, upstreamPort!)];
+  const loader = await forked('load.ts', [], '0');
+
+  const results = new Map<string, Round[]>(targets.map(({ name }) => [name, []]));
+  for (const target of targets) await measure(loader, target, Math.min(1, seconds)); // to warm up
+  for (let round = 0; round < rounds; round++) {
+    for (const target of targets) results.get(target.name)!.push(await measure(loader, target, seconds));
+  }
+  return report(results, nginxVersion);
+}
+
+async function measure(loader: ChildProcess, target: Target, time: number): Promise<Round> {
+  const before = cpuSeconds(target.pids());
+  loader.send({ port: target.port, connections, milliseconds: time * 1000, requests: target.requests });
+  const tally = await new Promise<Tally>((resolve) => loader.once('message', (message) => resolve(message as Tally)));
+  if (tally.refused > 0) throw new Error(`${target.name}: ${tally.refused} requests were not answered with 200`);
+  const cpu = ((cpuSeconds(target.pids()) - before) * 1000) / tally.answered;
+  return { ...tally, cpu };
+}
+
+function report(results: ReadonlyMap<string, readonly Round[]>, nginxVersion: string): number {
+  const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+  const [peer, own] = [...results.values()];
+  const ratio = (f: (rounds: readonly Round[]) => number) => f(own!) / f(peer!);
+  const medianRatio = ratio((all) => median(all.map(({ cpu }) => cpu)));
+  const minimumRatio = ratio((all) => Math.min(...all.map(({ cpu }) => cpu)));
+  const lines = [
+    `${new Date().toISOString()}; ${rounds} interleaved rounds of ${seconds} s, ${connections} connections, the target alone on one core;`,
+    `${cpus()[0]?.model.trim()}; Node ${process.version}; ${nginxVersion}; load average ${readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')}`,
+    '',
+    '| target | CPU ms / 1,000 requests | requests / s | p50 ms | p99 ms |',
+    '|---|---:|---:|---:|---:|',
+    ...[...results].map(([name, all]) => {
+      const of = (f: (round: Round) => number) => median(all.map(f));
+      const rate = of(({ answered, seconds }) => answered / seconds);
+      return `| ${name} | ${(of(({ cpu }) => cpu) * 1000).toFixed(1)} | ${rate.toFixed(0)} | ${of(({ p50 }) => p50).toFixed(2)} | ${of(({ p99 }) => p99).toFixed(2)} |`;
+    }),
+    '',
+    `gate / nginx, CPU per request: ${medianRatio.toFixed(2)} by medians, ${minimumRatio.toFixed(2)} by minima`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  if (values.bound === undefined || medianRatio <= Number(values.bound)) return 0;
+  process.stderr.write(`bench: the ratio is above ${values.bound}\n`);
+  return 1;
+}
+
+// The targets -----------------------------------------------------------------------------------------------------------
+
+async function nginx(port: number, upstream: number): Promise<Target> {
+  const configuration = join(directory, 'nginx.conf');
+  writeFileSync(
+    configuration,
+    `daemon off; master_process off; worker_processes 1; pid ${directory}/nginx.pid; error_log ${directory}/nginx.log;
+     events { worker_connections 1024; }
+     http {
+       access_log off; keepalive_requests 1000000;
+       client_body_temp_path ${directory}; proxy_temp_path ${directory}; fastcgi_temp_path ${directory};
+       uwsgi_temp_path ${directory}; scgi_temp_path ${directory};
+       upstream up { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 1000000; }
+       server {
+         listen 127.0.0.1:${port};
+         location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; }
+       }
+     }`,
+  );
+  const child = spawn('taskset', ['-c', '1', 'nginx', '-c', configuration], { stdio: 'ignore' });
+  children.push(child);
+  await untilListening(port);
+  return {
+    name: 'nginx, plain proxy',
+    port,
+    pids: () => [child.pid!],
+    requests: Array.from(
+      { length: 997 },
+      (_, i) => `GET /api/orders/${i} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${'x'.repeat(32)}\r\n\r\n`,
+    ),
+  };
+}
+
+async function gate(port: number, adminPort: number, upstream: number): Promise<Target> {
+  const child = spawn(
+    'taskset',
+    ['-c', '1', process.execPath, join(import.meta.dirname, '../bin/portcullis.js'), 'start'],
+    {
+      stdio: 'ignore',
+      env: {
+        ...process.env,
+        PORTCULLIS_STORE: `lmdb:${join(directory, 'store')}`,
+        PORTCULLIS_STATE_DIR: directory,
+        PORTCULLIS_KEY: 'ab'.repeat(32),
+        PORTCULLIS_PROXY_LISTEN: `127.0.0.1:${port}`,
+        PORTCULLIS_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
+        PORTCULLIS_LOG_LEVEL: 'warn',
+      },
+    },
+  );
+  children.push(child);
+  await untilListening(port);
+  await untilListening(adminPort);
+  const admin = async (path: string, body: unknown) => {
+    const answer = await fetch(`http://127.0.0.1:${adminPort}${path}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  };
+  await admin('/services', { name: 'api', url: `http://127.0.0.1:${upstream}` });
+  await admin('/services/api/routes', { paths: ['/api'] });
+  await admin('/services/api/plugins', {
+    name: 'oauth2',
+    config: { enable_client_credentials: true, scopes: ['read', 'write'] },
+  });
+  await admin('/consumers', { username: 'bench', custom_id: 'bench-custom' });
+  await admin('/consumers/bench/oauth2', {
+    name: 'bench',
+    client_id: 'bench',
+    client_secret: 'bench',
+    redirect_uris: ['https://bench.example'],
+  });
+  const tokens: string[] = [];
+  for (let i = 0; i < 97; i++) {
+    const answer = await fetch(`http://127.0.0.1:${port}/api/oauth2/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: 'bench',
+        client_secret: 'bench',
+        scope: 'read write',
+      }),
+    });
+    tokens.push(((await answer.json()) as { access_token: string }).access_token);
+  }
+  return {
+    name: 'the gate: token check, identity headers',
+    port,
+    pids: () => [child.pid!],
+    requests: Array.from(
+      { length: 997 },
+      (_, i) =>
+        `GET /api/orders/${i} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${tokens[i % tokens.length]}\r\n\r\n`,
+    ),
+  };
+}
+
+// The machine -----------------------------------------------------------------------------------------------------------
+
+/** User and system time of all threads of these processes. */
+function cpuSeconds(pids: readonly number[]): number {
+  const ticks = Number(execFileSync('getconf', ['CLK_TCK']));
+  let nanoseconds = 0;
+  for (const pid of pids) {
+    try {
+      // schedstat counts in nanoseconds; ticks are the fallback.
+      for (const task of readdirSync(`/proc/${pid}/task`)) {
+        nanoseconds += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+      }
+    } catch {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+      nanoseconds += ((Number(fields[11]) + Number(fields[12])) / ticks) * 1e9;
+    }
+  }
+  return nanoseconds / 1e9;
+}
+
+async function forked(file: string, args: readonly string[], cpu: string): Promise<ChildProcess> {
+  const child = fork(join(import.meta.dirname, file), args, { serialization: 'advanced' });
+  children.push(child);
+  await new Promise<void>((resolve) => child.once('message', () => resolve()));
+  execFileSync('taskset', ['-a', '-cp', cpu, String(child.pid)], { stdio: 'ignore' });
+  return child;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+async function untilListening(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    try {
+      await fetch(`http://127.0.0.1:${port}/`);
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error(`nothing listens on port ${port}`);
+}
+
+function versionOf(command: string, args: readonly string[]): string | undefined {
+  try {
+    return execFileSync('sh', ['-c', `${[command, ...args].join(' ')} 2>&1`], { encoding: 'utf8' })
+      .trim()
+      .replace('nginx version: ', '');
+  } catch {
+    return undefined;
+  }
+}
