@@ -19,6 +19,7 @@ export interface Information {
   readonly connections: () => Connections;
   /** What was counted, in Prometheus' text format. */
   readonly metrics?: () => string;
+  readonly file?: { inForce(): string | undefined };
 }
 
 /** In the words of nginx' stub_status. */
@@ -33,7 +34,7 @@ export interface Connections {
 }
 
 export function informationEndpoints(
-  { version, nodeId, plugins, connections, metrics }: Information,
+  { version, nodeId, plugins, connections, metrics, file }: Information,
   store: EntityStore,
   entities: ReadonlyMap<string, Description>,
   all: () => readonly Endpoint[],
@@ -62,13 +63,16 @@ export function informationEndpoints(
       timers: { running: 0, pending: 0 },
       lua_version: `none (Node.js ${process.version})`,
       plugins: { available_on_server: Object.fromEntries(available), enabled_in_cluster: await inUse() },
-      configuration: { database: 'postgres', portcullis: { version } },
+      configuration: { database: file?.inForce() === undefined ? 'postgres' : 'off', portcullis: { version } },
     });
   }
 
   async function status(): Promise<Reply> {
     const { accepted, active, handled, reading, writing, waiting, requests } = connections();
+    const digest = file?.inForce();
     return ok({
+      // Kong's digest is 32 characters long.
+      ...(digest === undefined ? {} : { configuration_hash: digest.slice(0, 32) }),
       database: { reachable: await isReachable(store, entities) },
       memory: {
         lua_shared_dicts: {},
@@ -91,7 +95,10 @@ export function informationEndpoints(
     { path: '/status', methods: { GET: status } },
     ...(metrics === undefined ? [] : [{ path: '/metrics', methods: { GET: () => text(metrics()) } }]),
     { path: '/endpoints', methods: { GET: () => ok({ data: sortedPaths(all()) }) } },
-    { path: '/plugins/enabled', methods: { GET: () => ok({ enabled_plugins: kongs(plugins).map(({ name }) => name) }) } },
+    {
+      path: '/plugins/enabled',
+      methods: { GET: () => ok({ enabled_plugins: kongs(plugins).map(({ name }) => name) }) },
+    },
   ];
 }
 

@@ -16,14 +16,16 @@ export interface MountedEndpoint {
   readonly endpoint: 'token' | 'authorize';
   readonly issuer: Issuer;
   readonly request: Omit<EndpointRequest, 'body'>;
+  /** The body, where somebody before had to read it. */
+  readonly body?: Uint8Array | undefined;
   /** Told what was answered, for the log. */
   readonly answered?: (reply: Reply) => void;
 }
 
 export function oauthEndpoint(server: AuthorizationServer, mounted: (ctx: Context) => MountedEndpoint): Middleware {
   return async (ctx) => {
-    const { endpoint, issuer, request, answered } = mounted(ctx);
-    const body = await readBody(ctx.req, largestBody);
+    const { endpoint, issuer, request, answered, ...read } = mounted(ctx);
+    const body = read.body ?? (await readBody(ctx.req, largestBody));
     const reply = await server[endpoint](issuer, { ...request, body });
     answered?.(reply);
     print(ctx, reply);
@@ -54,6 +56,7 @@ export function handedOverEndpoints(
         endpoint: handover.handover,
         issuer,
         request,
+        body: exchange.request.wholeBody,
         answered: ({ refusal, clientId }) => {
           exchange.refusal = refusal?.reason;
           exchange.clientId = clientId;

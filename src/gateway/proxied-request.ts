@@ -29,6 +29,8 @@ export interface ProxiedRequest {
 
   /** Reads the whole body, which is still sent upstream afterwards. `undefined`: it is larger than `limit` bytes. */
   readBody(limit: number): MaybePromise<Uint8Array | undefined>;
+  /** The whole body, once it was read; or what was put in its place. */
+  readonly wholeBody?: Uint8Array | undefined;
 
   // What is sent upstream instead -------------------------------------------------------------------------------
   /**

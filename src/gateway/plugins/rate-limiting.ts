@@ -49,12 +49,8 @@ const redis: Fields = {
   server_name: { type: 'string' },
 };
 
-const formerRedis: Fields = Object.fromEntries(
-  Object.entries(redis).map(([name, field]) => {
-    const { default: _, ...rules } = field as NumberField;
-    return [`redis_${name}`, { ...rules, required: false, unlessSet: 'absent' } as NumberField];
-  }),
-);
+/** The same under the names they had before. */
+const formerRedis: Fields = Object.fromEntries(Object.entries(redis).map(([name, field]) => [`redis_${name}`, field]));
 
 export const rateLimiting: Plugin = {
   name: 'rate-limiting',
