@@ -14,6 +14,7 @@ import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { apiEndpoints, type Call } from './apis/apis.ts';
 import { readBody } from './body.ts';
+import { type ConfigurationFile, configurationFileEndpoints } from './configuration-file.ts';
 import { allowedMethods, type Endpoint, finder, type Method } from './endpoints.ts';
 import { entityEndpoints } from './entity-endpoints.ts';
 import { gatekeeper } from './gatekeeping.ts';
@@ -44,6 +45,8 @@ export interface AdminApiOptions {
   readonly version: string;
   readonly nodeId: string;
   readonly connections: () => Connections;
+  /** Who loads files. Left out, there is no `/config`. */
+  readonly file?: ConfigurationFile;
   /** What was counted, in Prometheus' text format; left out, there is no `/metrics`. */
   readonly metrics?: () => string;
 }
@@ -53,12 +56,13 @@ export function adminApi(options: AdminApiOptions): Koa {
   const entities = describeEntities(plugins);
   const store = withGrantRows(options.store, grants, clock, (name) => kindOf(entities.get(name)!));
   const { announcements, hashSecret } = options;
-  const table = rows({ store, grants, announcements, entities, clock, entropy, hashSecret });
+  const table = rows({ store, grants, announcements, entities, clock, entropy, hashSecret, file: options.file });
 
   const endpoints: Endpoint[] = [
     ...entityEndpoints(table, entities),
     ...tagEndpoints(table, entities),
     ...schemaEndpoints(entities, plugins, clock, entropy),
+    ...(options.file === undefined ? [] : configurationFileEndpoints(options.file)),
     ...informationEndpoints(options, store, entities, () => endpoints),
   ];
   /** A call of this very API, as an endpoint makes it. */
@@ -85,7 +89,7 @@ export function adminApi(options: AdminApiOptions): Koa {
     if (method === 'GET' || method === 'DELETE') {
       return handler({ keys, query: parameters, body: { form: false, sent: {} } });
     }
-    const read = await readBody(ctx.req, bodyLimit);
+    const read = await readBody(ctx.req, bodyLimit, endpoint);
     return 'refusal' in read ? read.refusal : handler({ keys, query: parameters, body: read.body });
   }
 

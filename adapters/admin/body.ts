@@ -11,6 +11,8 @@ import { badRequest, type Reply } from './reply.ts';
 export interface Body {
   readonly form: boolean;
   readonly sent: JsonObject;
+  /** As it was sent, where that is one text. */
+  readonly text?: string;
 }
 
 export type BodyRead = { readonly body: Body } | { readonly refusal: Reply };
@@ -18,12 +20,15 @@ export type BodyRead = { readonly body: Body } | { readonly refusal: Reply };
 const nothing: BodyRead = { body: { form: true, sent: {} } };
 const unparsable: BodyRead = { refusal: badRequest('Cannot parse JSON body') };
 
-export async function readBody(request: IncomingMessage, limit: number): Promise<BodyRead> {
+export async function readBody(request: IncomingMessage, limit: number, { readsText = false } = {}): Promise<BodyRead> {
   const contentType = request.headers['content-type'];
   const mediaType = contentType?.replace(/;.*$/s, '').trim().toLowerCase();
-  if (mediaType !== undefined && !['application/json', urlencoded, multipart].includes(mediaType)) return unsupported;
+  const isText = readsText && mediaType !== undefined && textual.test(mediaType);
+  if (mediaType !== undefined && !isText && !['application/json', urlencoded, multipart].includes(mediaType))
+    return unsupported;
   const bytes = await readBytes(request, limit);
   if (bytes === undefined) return tooLarge(limit);
+  if (isText) return { body: { form: false, sent: {}, text: bytes.toString('utf8') } };
   switch (mediaType) {
     case 'application/json':
       return readJson(bytes);
@@ -38,6 +43,7 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
 
 const urlencoded = 'application/x-www-form-urlencoded';
 const multipart = 'multipart/form-data';
+const textual = /^(?:text\/(?:plain|yaml|x-yaml)|application\/(?:yaml|x-yaml))$/;
 
 /** `undefined`: more than `limit`. */
 async function readBytes(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
@@ -54,15 +60,17 @@ async function readBytes(request: IncomingMessage, limit: number): Promise<Buffe
 
 function readJson(bytes: Buffer): BodyRead {
   let json: unknown;
+  let text: string;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    json = JSON.parse(text);
   } catch {
     return unparsable;
   }
   // To Lua, on the other side of many a client, an empty list and an empty object are the same.
   if (Array.isArray(json) && json.length === 0) return { body: { form: false, sent: {} } };
   return isObject(json)
-    ? { body: { form: false, sent: json } }
+    ? { body: { form: false, sent: json, text } }
     : { refusal: badRequest('Cannot parse JSON body: an object is expected') };
 }
 

@@ -16,6 +16,8 @@ export type Handler = (request: AdminRequest) => Reply | Promise<Reply>;
 export interface Endpoint {
   /** `/services/{services}/routes` */
   readonly path: string;
+  /** Takes YAML and other text as it is, too. */
+  readonly readsText?: true;
   readonly methods: { readonly [method in Method]?: Handler };
 }
 

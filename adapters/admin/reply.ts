@@ -18,7 +18,9 @@ const statuses: Readonly<Record<(typeof codes)[keyof typeof codes], number>> = {
   [codes.invalidSize]: 400,
   [codes.invalidUnique]: 400,
   [codes.invalidOptions]: 400,
+  [codes.operationUnsupported]: 405,
   [codes.foreignKeysUnresolved]: 400,
+  [codes.invalidConfiguration]: 400,
 };
 
 export function refused(body: RefusalBody): Reply {

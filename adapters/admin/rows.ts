@@ -35,6 +35,7 @@ import type { Entity, EntityStore, Removed, Written } from '../../src/ports/enti
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import type { Body } from './body.ts';
+import { type ConfigurationFile, writtenByFile } from './configuration-file.ts';
 import { sharesNoProtocol } from './plugin-protocols.ts';
 import { type Reply, refused } from './reply.ts';
 
@@ -47,6 +48,7 @@ export interface RowsOptions {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly hashSecret: (secret: string) => Promise<string>;
+  readonly file: ConfigurationFile | undefined;
 }
 
 export type Outcome = { readonly row: Entity; readonly refusal?: undefined } | { readonly refusal: Reply };
@@ -71,7 +73,7 @@ const attempts = 10;
 const namedOneByOne = 100;
 
 export function rows(options: RowsOptions): Rows {
-  const { store, grants, announcements, entities, clock, entropy, hashSecret } = options;
+  const { store, grants, announcements, entities, clock, entropy, hashSecret, file } = options;
   const describe = (kind: string): Description | undefined => entities.get(kind);
 
   async function stored(description: Description, key: string): Promise<Entity | undefined> {
@@ -163,6 +165,8 @@ export function rows(options: RowsOptions): Rows {
   }
 
   async function insert(description: Description, body: Body): Promise<Outcome> {
+    const refusal = writtenByFile(file, 'create', description.name);
+    if (refusal !== undefined) return { refusal };
     const sent = read(description, body);
     const ready = await judged(draftInsert(description, sent, auto(description, sent)));
     if (ready.refusal !== undefined) return ready;
@@ -170,6 +174,8 @@ export function rows(options: RowsOptions): Rows {
   }
 
   async function change(description: Description, key: string, body: Body): Promise<Outcome> {
+    const refusal = writtenByFile(file, 'update', description.name);
+    if (refusal !== undefined) return { refusal };
     const kind = kindOf(description);
     for (let attempt = 1; ; attempt++) {
       const expected = await stored(description, key);
@@ -184,6 +190,8 @@ export function rows(options: RowsOptions): Rows {
   }
 
   async function put(description: Description, key: string, body: Body): Promise<Outcome> {
+    const refusal = writtenByFile(file, 'create or update', description.name);
+    if (refusal !== undefined) return { refusal };
     const kind = kindOf(description);
     const byId = isUuid(key);
     for (let attempt = 1; ; attempt++) {
@@ -203,6 +211,8 @@ export function rows(options: RowsOptions): Rows {
   }
 
   async function remove(description: Description, key: string): Promise<Reply | undefined> {
+    const refusal = writtenByFile(file, 'remove', description.name);
+    if (refusal !== undefined) return refusal;
     const found = await stored(description, key);
     if (found === undefined) return undefined;
     const removed: Removed = await store.remove(kindOf(description), found.id);

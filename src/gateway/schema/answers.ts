@@ -26,7 +26,9 @@ export const codes = {
   invalidSize: 9,
   invalidUnique: 10,
   invalidOptions: 11,
+  operationUnsupported: 12,
   foreignKeysUnresolved: 13,
+  invalidConfiguration: 14,
 } as const;
 
 export function schemaViolation(violations: Violations): RefusalBody {

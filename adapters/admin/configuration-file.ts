@@ -1,0 +1,167 @@
+/**
+ * `/config`: the whole configuration as one file (Kong's endpoint of a gateway without a database). While a file is in
+ * force it alone says what services, routes, plugins, consumers and credentials there are, and writing them one by one
+ * is refused as Kong refuses it; tokens can still be written.
+ */
+import { codes, type RefusalBody } from '../../src/gateway/schema/answers.ts';
+import type { JsonObject } from '../../src/gateway/schema/description.ts';
+import { own } from '../../src/gateway/schema/json.ts';
+import type { Entity } from '../../src/ports/entity-store.ts';
+import type { Body } from './body.ts';
+import type { Endpoint } from './endpoints.ts';
+import { badRequest, created, ok, type Reply } from './reply.ts';
+
+/** What the endpoints need of whoever loads files. */
+export interface ConfigurationFile {
+  /** A digest of the file in force; `undefined`: the Admin API writes the configuration. */
+  inForce(): string | undefined;
+  load(text: string, how: { readonly checkHash: boolean }): Promise<FileLoaded>;
+  /** Reads the file of the settings again. `undefined`: there is none. */
+  reload(): Promise<FileLoaded | undefined>;
+  print(): Promise<string>;
+}
+
+export type FileLoaded =
+  | {
+      readonly outcome: 'loaded';
+      readonly rows: readonly { readonly description: { readonly name: string }; readonly rows: readonly Entity[] }[];
+      readonly added: number;
+      readonly changed: number;
+      readonly removed: number;
+      readonly skipped: readonly string[];
+    }
+  | { readonly outcome: 'unchanged' }
+  | { readonly outcome: 'refused'; readonly problems: readonly FileProblem[] };
+
+export interface FileProblem {
+  readonly place: readonly (string | number)[];
+  readonly line?: number | undefined;
+  readonly message: string;
+}
+
+export function configurationFileEndpoints(file: ConfigurationFile): readonly Endpoint[] {
+  return [
+    {
+      path: '/config',
+      readsText: true,
+      methods: {
+        async GET() {
+          return ok({ config: await file.print() });
+        },
+        async POST({ body, query }) {
+          if (file.inForce() === undefined) return notInForce;
+          const text = textOf(body);
+          if (text === undefined)
+            return badRequest("expected a declarative configuration, or one in the field 'config'");
+          const loaded = await file.load(text, { checkHash: query.get('check_hash') === '1' });
+          return loaded.outcome === 'loaded' ? created(flattened(loaded)) : replyTo(loaded);
+        },
+      },
+    },
+    {
+      path: '/config/reload',
+      methods: {
+        async POST() {
+          const loaded = await file.reload();
+          return loaded === undefined ? notInForce : replyTo(loaded);
+        },
+      },
+    },
+  ];
+}
+
+/** The refusal of a write, where a file says what there is. */
+export function writtenByFile(file: ConfigurationFile | undefined, act: string, kind: string): Reply | undefined {
+  if (kind === 'oauth2_tokens' || file?.inForce() === undefined) return undefined;
+  const body: RefusalBody = {
+    code: codes.operationUnsupported,
+    name: 'operation unsupported',
+    message: `cannot ${act} '${kind}' entities when not using a database`,
+  };
+  return { status: 405, body };
+}
+
+const notInForce = badRequest(
+  'this endpoint is only available when a configuration file is in force: start the gate with PORTCULLIS_CONFIG',
+);
+
+/** As Kong takes it: the document itself, or its text in a field of JSON or a form. */
+function textOf({ sent, text }: Body): string | undefined {
+  const config = own(sent, 'config');
+  if (typeof config === 'string') return config;
+  return text === undefined || text.trim() === '' ? undefined : text;
+}
+
+/** All rows by kind and id. */
+function flattened({ rows }: Extract<FileLoaded, { outcome: 'loaded' }>): unknown {
+  const kinds = rows.filter((kind) => kind.rows.length > 0);
+  return Object.fromEntries(
+    kinds.map(({ description, rows }) => [description.name, Object.fromEntries(rows.map((row) => [row.id, row]))]),
+  );
+}
+
+function replyTo(loaded: FileLoaded): Reply {
+  switch (loaded.outcome) {
+    case 'unchanged':
+      return { status: 304 };
+    case 'loaded': {
+      const { added, changed, removed, skipped } = loaded;
+      return ok({ message: 'the configuration file is in force', added, changed, removed, skipped_plugins: skipped });
+    }
+    case 'refused':
+      return { status: 400, body: refusal(loaded.problems) };
+  }
+}
+
+function refusal(problems: readonly FileProblem[]): unknown {
+  const lines = problems.map(({ line, message, place }) => ({
+    ...(line === undefined ? {} : { line }),
+    field: fieldText(place),
+    message,
+  }));
+  const [first] = lines;
+  const more = lines.length > 1 ? ` and ${lines.length - 1} more` : '';
+  const at = first?.line === undefined ? '' : ` on line ${first.line}`;
+  return {
+    code: codes.invalidConfiguration,
+    name: 'invalid declarative configuration',
+    message: `declarative config is invalid: ${first?.field}${first?.field === '' ? '' : ': '}${first?.message}${at}${more}`,
+    fields: nested(problems),
+    problems: lines,
+  };
+}
+
+function fieldText(place: FileProblem['place']): string {
+  return place
+    .map((part, at) => (typeof part === 'number' ? `[${part + 1}]` : `${at === 0 ? '' : '.'}${part}`))
+    .join('');
+}
+
+/** As Kong nests them: by field, lists with null where nothing is wrong. */
+function nested(problems: readonly FileProblem[]): JsonObject {
+  const root: Tree = Object.create(null);
+  for (const { place, message } of problems) {
+    const path = place.length === 0 ? ['@entity'] : place;
+    let into: Tree | Leaf[] = root;
+    for (const [at, part] of path.entries()) {
+      const isLast = at === path.length - 1;
+      const next: Leaf = isLast ? message : typeof path[at + 1] === 'number' ? [] : Object.create(null);
+      const there: Leaf | undefined = Array.isArray(into) ? into[part as number] : into[String(part)];
+      const usable = !isLast && typeof there === 'object' && there !== null ? there : undefined;
+      if (usable === undefined) {
+        if (Array.isArray(into)) {
+          while (into.length < (part as number)) into.push(null);
+          into[part as number] = next;
+        } else into[String(part)] = next;
+      }
+      if (isLast) break;
+      into = (usable ?? next) as Tree | Leaf[];
+    }
+  }
+  return root as JsonObject;
+}
+
+type Leaf = string | null | Tree | Leaf[];
+interface Tree {
+  [field: string]: Leaf;
+}

@@ -1,0 +1,278 @@
+/**
+ * The configuration as a file has it: loads one whole or not at all, and prints what is in force. While a file is in
+ * force the configuration kinds (services, routes, plugins, consumers, credentials …) are exactly its own; tokens, codes
+ * and grants are not touched, except that they die with the client or service they belong to.
+ *
+ * Everything that can be wrong is looked for before the first write. Then the store is brought to the new rows by the
+ * fewest writes, and everybody hears of it once, at the end: requests in flight keep the snapshot they have, and the next
+ * ones find all of the new configuration. Where a write fails, those before it are taken back.
+ */
+import { createHash } from 'node:crypto';
+import { stringify } from 'yaml';
+import { configurationKinds, type DocumentProblem, problemText } from '../../src/gateway/declarative/document.ts';
+import { type Change, type KindRows, planChanges } from '../../src/gateway/declarative/plan-changes.ts';
+import { printedDocument } from '../../src/gateway/declarative/print-document.ts';
+import { type DeclaredRow, readDocument } from '../../src/gateway/declarative/read-document.ts';
+import type { Description } from '../../src/gateway/schema/description.ts';
+import { kindOf } from '../../src/gateway/schema/kind.ts';
+import type { Announcements } from '../../src/ports/announcements.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
+import type { Entropy } from '../../src/ports/entropy.ts';
+import type { Grants } from '../../src/ports/grants.ts';
+import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import { readText } from './read-text.ts';
+
+export interface DeclarativeConfiguration {
+  /** A digest of the text in force; `undefined`: none is, and the Admin API writes the configuration. */
+  inForce(): string | undefined;
+  /** One load at a time; the next one waits. */
+  load(text: string, how?: LoadOptions): Promise<Loaded>;
+  /** What is in force, as a file. */
+  print(): Promise<string>;
+  /** From now on the Admin API writes the configuration. */
+  handOver(): Promise<void>;
+}
+
+export interface LoadOptions {
+  /** Do nothing if the same text is in force already. */
+  readonly checkHash?: boolean;
+  /** The first file of a store may change and remove what the Admin API has written there. */
+  readonly takesOver?: boolean;
+}
+
+export type Loaded =
+  | {
+      readonly outcome: 'loaded';
+      readonly digest: string;
+      readonly rows: readonly KindRows[];
+      readonly added: number;
+      readonly changed: number;
+      readonly removed: number;
+      /** Names of plugins that were left out, as asked. */
+      readonly skipped: readonly string[];
+    }
+  | { readonly outcome: 'unchanged'; readonly digest: string }
+  | { readonly outcome: 'refused'; readonly problems: readonly DocumentProblem[] };
+
+export interface DeclarativeOptions {
+  /** Straight to the store: what changes is announced at the end, at once. */
+  readonly store: EntityStore;
+  readonly grants: Pick<Grants, 'removeOf'>;
+  readonly announcements: Announcements;
+  readonly entities: ReadonlyMap<string, Description>;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly hashes: {
+    hash(secret: string): Promise<string>;
+    verify(id: string, phc: string | undefined, secret: string): MaybePromise<string>;
+  };
+  /** What could not be compiled of these rows; asked before anything is written. */
+  readonly trial?: (rows: readonly KindRows[]) => readonly { readonly id: string; readonly why: string }[];
+  readonly skipPlugins?: readonly string[];
+}
+
+/** Says in the store that its configuration is a file's, and which. No Admin API shows it. */
+export const ownershipKind: EntityKind = {
+  name: 'declarative_configuration',
+  unique: [],
+  uniqueTogether: [],
+  foreign: [],
+  sealed: () => [],
+};
+const ownershipId = '00000000-0000-4000-8000-000000000001';
+
+export async function declarativeConfiguration(options: DeclarativeOptions): Promise<DeclarativeConfiguration> {
+  const { store, entities, announcements, grants, entropy, clock } = options;
+  const kinds = configurationKinds(entities);
+  const left = await store.get(ownershipKind, ownershipId);
+  let isOwner = left !== undefined;
+  let inForce = left === undefined ? undefined : String(left['digest']);
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const storedRows = (): Promise<readonly KindRows[]> => readAll(store, kinds);
+
+  async function load(text: string, { checkHash = false, takesOver = false }: LoadOptions): Promise<Loaded> {
+    const digest = createHash('sha256').update(text, 'utf8').digest('hex');
+    if (checkHash && digest === inForce) return { outcome: 'unchanged', digest };
+    const document = readText(text);
+    if ('problems' in document) return { outcome: 'refused', problems: document.problems };
+
+    const before = await storedRows();
+    const byId = new Map(
+      before.map(({ description, rows }) => [description.name, new Map(rows.map((row) => [row.id, row]))]),
+    );
+    const read = readDocument(document, {
+      entities,
+      skipPlugins: options.skipPlugins ?? [],
+      stored: (kind, id) => byId.get(kind)?.get(id),
+      now: clock.now(),
+      token: () => entropy.token(),
+    });
+    if (read.problems !== undefined) return { outcome: 'refused', problems: read.problems };
+
+    const wanted: KindRows[] = [];
+    for (const description of kinds) {
+      const rows: Entity[] = [];
+      for (const declared of read.rows) {
+        if (declared.description.name !== description.name) continue;
+        const stored = byId.get(description.name)?.get(declared.row.id);
+        rows.push(read.transform ? await hashed(declared, stored, options) : declared.row);
+      }
+      wanted.push({ description, rows });
+    }
+    const unusable = options.trial?.(wanted) ?? [];
+    if (unusable.length > 0) {
+      const places = new Map(read.rows.map(({ row, place }) => [row.id, place]));
+      const problems = unusable.map(({ id, why }) => {
+        const place = places.get(id) ?? [];
+        return { place, line: document.lineOf(place), message: why };
+      });
+      return { outcome: 'refused', problems };
+    }
+
+    const changes = planChanges(before, wanted);
+    const counted = countsOf(changes, byId);
+    if (!isOwner && !takesOver && counted.removed + counted.changed > 0) {
+      return { outcome: 'refused', problems: [{ place: [], message: foreignRows(counted) }] };
+    }
+    await apply(changes, before);
+    await store.replace(ownershipKind, { id: ownershipId, digest }, { orInsert: true });
+    isOwner = true;
+    const switched = inForce !== digest;
+    inForce = digest;
+    if (changes.length > 0 || switched) await announcements.publish({ announces: 'everythingChanged' });
+    const skipped = read.skipped.map(({ name }) => name);
+    return { outcome: 'loaded', digest, rows: wanted, ...counted, skipped };
+  }
+
+  /** All changes, or none: what was written before a failure is written back. */
+  async function apply(changes: readonly Change[], before: readonly KindRows[]): Promise<void> {
+    const removals: Change[] = [];
+    try {
+      // What yields its place to another row goes at once; everything else is removed when nothing can fail any more.
+      let hasWritten = false;
+      for (const change of changes) {
+        if (change.act === 'remove' && hasWritten) removals.push(change);
+        else await make(change);
+        hasWritten ||= change.act === 'write';
+      }
+      for (const change of removals) await make(change);
+    } catch (error) {
+      try {
+        const now = await storedRows();
+        for (const change of planChanges(now, before)) await make(change);
+      } finally {
+        await announcements.publish({ announces: 'everythingChanged' });
+      }
+      throw error;
+    }
+  }
+
+  async function make(change: Change): Promise<void> {
+    const kind = kindOf(change.description);
+    if (change.act === 'remove') {
+      const removed = await store.remove(kind, change.id);
+      if (removed.outcome === 'restricted') throw new Error(`${kind.name} ${change.id}: in use by ${removed.by}`);
+      for (const { kind: name, row } of removed.outcome === 'removed' ? removed.rows : []) {
+        if (name === 'oauth2_credentials') await grants.removeOf({ credentialId: row.id });
+        if (name === 'services') await grants.removeOf({ serviceId: row.id });
+      }
+      return;
+    }
+    const written = await store.replace(kind, change.row, { orInsert: true });
+    if (written.outcome !== 'written') throw new Error(`${kind.name} ${change.row.id}: ${JSON.stringify(written)}`);
+  }
+
+  const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(task);
+    turn = mine.catch(() => undefined);
+    return mine;
+  };
+
+  return {
+    inForce: () => inForce,
+    load: (text, how = {}) => inTurn(() => load(text, how)),
+    print: async () => printText(await storedRows()),
+    handOver: () =>
+      inTurn(async () => {
+        inForce = undefined;
+        isOwner = false;
+        await store.remove(ownershipKind, ownershipId);
+      }),
+  };
+}
+
+async function readAll(store: EntityStore, kinds: readonly Description[]): Promise<readonly KindRows[]> {
+  const all: KindRows[] = [];
+  for (const description of kinds) {
+    const rows: Entity[] = [];
+    let after: string | undefined;
+    do {
+      const page = await store.page(kindOf(description), { size: 1000, after });
+      rows.push(...page.rows);
+      after = page.next;
+    } while (after !== undefined);
+    all.push({ description, rows });
+  }
+  return all;
+}
+
+/** A secret that is to be kept as a hash. One that is kept already stays, so that a reload changes nothing. */
+async function hashed(
+  { description, row }: DeclaredRow,
+  stored: Entity | undefined,
+  { hashes: { hash, verify } }: DeclarativeOptions,
+): Promise<Entity> {
+  let done = row;
+  for (const { hashes } of description.transformations ?? []) {
+    const secret = done[hashes.field];
+    if (!hashes.when(done) || typeof secret !== 'string' || hashes.isDone(secret)) continue;
+    const kept = stored?.[hashes.field];
+    const isKept =
+      typeof kept === 'string' && hashes.isDone(kept) && (await verify(done.id, kept, secret)) === 'proven';
+    done = { ...done, [hashes.field]: isKept ? kept : await hash(secret) };
+  }
+  return done;
+}
+
+function countsOf(
+  changes: readonly Change[],
+  stored: ReadonlyMap<string, ReadonlyMap<string, Entity>>,
+): { added: number; changed: number; removed: number } {
+  const counts = { added: 0, changed: 0, removed: 0 };
+  const written = new Set<string>();
+  for (const change of changes) {
+    if (change.act !== 'write') continue;
+    written.add(change.row.id);
+    if (stored.get(change.description.name)?.has(change.row.id)) counts.changed++;
+    else counts.added++;
+  }
+  for (const change of changes) if (change.act === 'remove' && !written.has(change.id)) counts.removed++;
+  return counts;
+}
+
+function foreignRows({ changed, removed }: { readonly changed: number; readonly removed: number }): string {
+  return (
+    `the store holds a configuration that the Admin API has written; this file would change ${changed} and remove ` +
+    `${removed} of its entities. Keep it with portcullis export, or let the file take over: config_takes_over = yes`
+  );
+}
+
+/** Text stands in quotes, so that no reader of YAML takes it for something else (`no`, `1.10`). */
+function printText(rows: readonly KindRows[]): string {
+  return stringify(printedDocument(rows), {
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+  });
+}
+
+/** `kong.yml:12: services[1].host: required field missing` */
+export function problemLines(problems: readonly DocumentProblem[], file: string): readonly string[] {
+  return problems.map((problem) => {
+    const line = problem.line === undefined ? '' : `:${problem.line}`;
+    return `${file}${line}: ${problemText(problem)}`;
+  });
+}
