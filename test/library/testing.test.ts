@@ -1,0 +1,56 @@
+import { expect } from 'chai';
+import { InvalidOption } from '../../adapters/library/portcullis.ts';
+import { handClock, memoryStore, testGate, tokenFor } from '../../adapters/testing/testing.ts';
+
+describe('portcullis/testing', () => {
+  it('has a clock that stands still until it is told', () => {
+    const clock = handClock(1_000);
+    expect(clock.now()).to.equal(1_000);
+    clock.pass(1.5);
+    expect(clock.now()).to.equal(2_500);
+    clock.turn(0);
+    expect(clock.now()).to.equal(0);
+  });
+
+  it('makes tokens in one line, that stand for whom one likes', async () => {
+    const gate = testGate({ clients: [{ clientId: 'printer', clientSecret: 's3cret', owner: 'ada' }] });
+    const token = await tokenFor(gate, {
+      client: 'printer',
+      subject: 'alice',
+      scopes: ['read'],
+      audience: 'billing',
+      expiresIn: 5,
+    });
+    const outcome = await gate.check(token, { scopes: ['read'], audience: 'billing' });
+    if (outcome.state !== 'admitted') throw new Error(outcome.description);
+    const { grant, client, consumer } = outcome.bearer;
+    expect(grant).to.include({ subject: 'alice', boundTo: 'service:billing', expiresAt: gate.clock.now() + 5_000 });
+    expect(client).to.include({ clientId: 'printer', type: 'confidential' });
+    expect(consumer).to.include({ username: 'ada' });
+  });
+
+  it('makes tokens that have expired already', async () => {
+    const gate = testGate();
+    expect(await gate.check(await tokenFor(gate, { expiresIn: 0 }))).to.include({
+      state: 'denied',
+      error: 'invalid_token',
+    });
+  });
+
+  it('says what is wrong with a token that cannot be made', async () => {
+    const gate = testGate();
+    const failure = (made: object) => tokenFor(gate, made).catch((error: unknown) => error);
+    expect(await failure({ client: 'nobody' }))
+      .to.have.property('message')
+      .that.includes('nobody');
+    expect(await failure({ scope: ['read'] }))
+      .to.be.instanceOf(InvalidOption)
+      .with.property('message')
+      .that.includes('scopes?');
+  });
+
+  it('a test gate keeps the clients of a store that has some', async () => {
+    const gate = testGate({ store: memoryStore() });
+    expect(await gate.ports.clients.find('test-client')).to.equal(undefined);
+  });
+});
