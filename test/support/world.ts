@@ -233,7 +233,7 @@ export function countingEntropy(): Entropy {
 
 const successors: Successors = derivedSuccessors({ derive: () => Buffer.alloc(32, 7) });
 
-const registered: readonly Client[] = [printer, till, phone, robot];
+export const registered: readonly Client[] = [printer, till, phone, robot];
 
 export function clientsOf(clients: readonly Client[]): Clients {
   const byClientId = new Map(clients.map((client) => [client.clientId, client]));
