@@ -43,15 +43,13 @@ export interface TestGate extends Gate {
   readonly clock: HandClock;
 }
 
-/** A gate with everything in memory, a clock in your hand and `testClient` among the clients, but for what the options of `createGate` say. */
+/** A gate with everything in memory, a clock in your hand and `testClient` before the clients listed, but for what its options say. */
 export function testGate({
   clock = handClock(),
   clients = [],
   ...options
 }: Omit<GateOptions, 'clock'> & { readonly clock?: HandClock | undefined } = {}): TestGate {
-  const hasItsOwn = options.store?.entities !== undefined && clients.length === 0;
-  const listed = hasItsOwn ? undefined : [testClient, ...clients];
-  return { ...createGate({ ...options, clients: listed, clock }), clock };
+  return { ...createGate({ ...options, clients: [testClient, ...clients], clock }), clock };
 }
 
 /** What a token made for a test stands for. */

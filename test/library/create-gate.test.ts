@@ -89,7 +89,7 @@ describe('createGate', () => {
           return undefined;
         },
       };
-      const gate = testGate({ store: { ...store, grants }, clients: [{ clientId: 'other', type: 'public' }] });
+      const gate = testGate({ store: { ...store, grants } });
       const hostile = [
         { $ne: null },
         ['a'],
@@ -133,7 +133,7 @@ describe('createGate', () => {
     it('rejects if the store cannot be asked', async () => {
       const store = memoryStore();
       const grants = { ...store.grants, byAccessToken: () => Promise.reject(new Unavailable('gone')) };
-      const gate = testGate({ store: { ...store, grants }, clients: [{ clientId: 'other', type: 'public' }] });
+      const gate = testGate({ store: { ...store, grants } });
       const failure = await Promise.resolve(gate.check('aToken')).then(
         () => undefined,
         (error: unknown) => error,
@@ -342,10 +342,7 @@ describe('createGate', () => {
 
     it('RS-16: two gates that hear the announcements of one store: what one revokes the other refuses at once', async () => {
       const store = memoryStore();
-      const [one, other] = [
-        testGate({ store, clients: [{ clientId: 'a', type: 'public' }] }),
-        testGate({ store, clients: [{ clientId: 'a', type: 'public' }] }),
-      ];
+      const [one, other] = [testGate({ store }), testGate({ store })];
       const token = await tokenFor(one);
       expect(await other.check(token)).to.include({ state: 'admitted' });
       await one.revoke(token);

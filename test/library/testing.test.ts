@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { InvalidOption } from '../../adapters/library/portcullis.ts';
-import { handClock, memoryStore, testGate, tokenFor } from '../../adapters/testing/testing.ts';
+import { handClock, testGate, tokenFor } from '../../adapters/testing/testing.ts';
 
 describe('portcullis/testing', () => {
   it('has a clock that stands still until it is told', () => {
@@ -47,10 +47,5 @@ describe('portcullis/testing', () => {
       .to.be.instanceOf(InvalidOption)
       .with.property('message')
       .that.includes('scopes?');
-  });
-
-  it('a test gate keeps the clients of a store that has some', async () => {
-    const gate = testGate({ store: memoryStore() });
-    expect(await gate.ports.clients.find('test-client')).to.equal(undefined);
   });
 });

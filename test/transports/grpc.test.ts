@@ -62,7 +62,7 @@ describe('the gate in a gRPC server', () => {
         return store.grants.byAccessToken(token);
       },
     };
-    const slow = testGate({ store: { ...store, grants }, clients: [{ clientId: 'other', type: 'public' }] });
+    const slow = testGate({ store: { ...store, grants } });
     const slowWorld = await openGrpc(slow, {});
     const metadata = metadataOf(`Bearer ${await tokenFor(slow, { subject: 'bob' })}`);
     expect(await fromClient(slowWorld, metadata)).to.deep.equal({ sum: 6, subject: 'bob' });
@@ -92,7 +92,7 @@ describe('the gate in a gRPC server', () => {
         return store.grants.byAccessToken(token);
       },
     };
-    const slow = testGate({ store: { ...store, grants }, clients: [{ clientId: 'other', type: 'public' }] });
+    const slow = testGate({ store: { ...store, grants } });
     const slowWorld = await openGrpc(slow, {});
     const token = await tokenFor(slow);
     const failed = new Promise<ServiceError>((resolve) => {

@@ -230,7 +230,7 @@ describe('the gate in a Koa app', () => {
       const app = new Koa();
       const heard: unknown[] = [];
       app.on('error', (error) => heard.push(error));
-      app.use(oauthRoutes(testGate({ store: { ...store, grants }, clients: [{ clientId: 'other', type: 'public' }] })));
+      app.use(oauthRoutes(testGate({ store: { ...store, grants } })));
       const response = await fetch(
         `${await serve(app)}/oauth2/token`,
         form({ grant_type: 'client_credentials', ...credentials }),

@@ -49,7 +49,6 @@ for (const transport of [koa, grpc, ws]) {
         ...store,
         grants: { ...store.grants, byAccessToken: () => Promise.reject(new Unavailable('the disk is gone')) },
       },
-      clients: [{ clientId: 'other', type: 'public' }],
       scopes: ['read'],
     });
     const heard: unknown[] = [];

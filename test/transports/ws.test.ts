@@ -132,7 +132,7 @@ describe('the gate before a WebSocket', () => {
         return store.grants.byAccessToken(token);
       },
     };
-    const slow = testGate({ store: { ...store, grants }, clients: [{ clientId: 'other', type: 'public' }] });
+    const slow = testGate({ store: { ...store, grants } });
     const world = await openWs(slow, {});
     worlds.push(world);
     const authorization = `Bearer ${await tokenFor(slow, { subject: 'bob' })}`;
@@ -196,7 +196,7 @@ describe('the gate before a WebSocket', () => {
     it('answers 503 to a client whose request it cannot handle, and says why to the server', async () => {
       const store = memoryStore();
       const grants = { ...store.grants, open: () => Promise.reject(new Error('the disk is gone')) };
-      const failing = testGate({ store: { ...store, grants }, clients: [{ clientId: 'other', type: 'public' }] });
+      const failing = testGate({ store: { ...store, grants } });
       const heard: unknown[] = [];
       const route = tokenRoute(failing, { path: '/token', onError: (error) => heard.push(error) });
       const server = await listening(createServer((request, response) => void route(request, response)));
