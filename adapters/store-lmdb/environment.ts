@@ -9,6 +9,7 @@ import { type Database, type Key, open, type RootDatabase } from 'lmdb';
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Json } from '../../src/ports/entity-store.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import { examine } from './examination.ts';
 
 /** The part of the vault that the store needs. */
@@ -28,7 +29,7 @@ export interface Environment {
   collection<V, K extends Key = string>(name: string): Database<V, K>;
   /** Runs `work` as one act: all of what it writes is kept, or, if it throws, nothing. */
   act<T>(work: () => T): Promise<T>;
-  /** Reads what is committed now. */
+  /** Reads what is committed now. Both throw `Unavailable`, if the store cannot be asked. */
   read<T>(work: () => T): T;
   /** Notes that something dies, and takes the note back. To be called within an act. */
   expect(mortal: Mortal, at: EpochMilliseconds | undefined): void;
@@ -70,6 +71,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
   const deaths = collection<0, [at: number, kind: string, id: string]>('deaths');
   const burials = new Map<string, (id: string) => void>();
   let nextLook = Number.NEGATIVE_INFINITY;
+  let isClosed = false;
 
   function checkSchema(): void {
     const found = meta.get('schema');
@@ -110,6 +112,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
   }
 
   async function act<T>(work: () => T): Promise<T> {
+    if (isClosed) throw new Unavailable(`the store in ${directory} is closed`);
     try {
       return await root.childTransaction(() => {
         const now = clock.now();
@@ -118,11 +121,27 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
         return work();
       });
     } catch (error) {
-      // lmdb tells why a commit failed by a promise of its own.
-      if (!(error instanceof Error && 'commitError' in error)) throw error;
-      const cause = await Promise.resolve(error.commitError).catch((reason: unknown) => reason);
-      throw new Error(`the store in ${directory} could not write`, { cause });
+      throw await told(error);
     }
+  }
+
+  function read<T>(work: () => T): T {
+    if (isClosed) throw new Unavailable(`the store in ${directory} is closed`);
+    // Else the snapshot might be a moment older than what another process has told us of.
+    root.resetReadTxn();
+    try {
+      return work();
+    } catch (error) {
+      throw isLmdbs(error) ? new Unavailable(`the store in ${directory} cannot be read`, { cause: error }) : error;
+    }
+  }
+
+  /** What whoever asked is told of an error: the error itself, if it is not the store's. */
+  async function told(error: unknown): Promise<unknown> {
+    if (!isLmdbs(error)) return error;
+    // Why a commit failed is told by a promise of its own.
+    const cause = 'commitError' in error ? await Promise.resolve(error.commitError).catch((reason) => reason) : error;
+    return new Unavailable(`the store in ${directory} cannot be written`, { cause });
   }
 
   try {
@@ -140,11 +159,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
     clock,
     collection,
     act,
-    read(work) {
-      // Else the snapshot might be a moment older than what another process has told us of.
-      root.resetReadTxn();
-      return work();
-    },
+    read,
     expect(mortal, at) {
       if (at !== undefined) deaths.putSync([at, mortal.kind, mortal.id], 0);
     },
@@ -161,7 +176,10 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
         meta.putSync('keys', others);
       }),
     keysInUse: () => Object.keys(keyChecks()),
-    close: () => root.close(),
+    close() {
+      isClosed = true;
+      return root.close();
+    },
   };
 }
 
@@ -186,6 +204,8 @@ function openRoot(directory: string): RootDatabase {
       encoding: 'json',
       // Answered when it is on the disk, not before.
       overlappingSync: false,
+      // With it lmdb makes a promise for each batch that nobody holds: a full disk would end the process.
+      eventTurnBatching: false,
       cache: false,
     });
   } catch (error) {
@@ -195,6 +215,11 @@ function openRoot(directory: string): RootDatabase {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Errors of lmdb have a number for a code, or are about a commit. */
+function isLmdbs(error: unknown): error is Error {
+  return error instanceof Error && ('commitError' in error || ('code' in error && typeof error.code === 'number'));
 }
 
 /** Where a name may stand in a key: ids are UUIDs, but nobody's path or form may break a key. */

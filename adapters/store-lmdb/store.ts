@@ -45,6 +45,7 @@ export function openLmdbStore({
     entityStore,
     sweep: environment.sweep,
     async reseal() {
+      if (environment.keysInUse().every((keyId) => keyId === vault.keyId)) return [vault.keyId];
       await grants.reseal();
       await entityStore.reseal();
       for (const keyId of environment.keysInUse()) {

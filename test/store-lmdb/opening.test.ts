@@ -5,6 +5,7 @@ import { open } from 'lmdb';
 import { openVault } from '../../adapters/crypto/vault.ts';
 import { StoreUnusable } from '../../adapters/store-lmdb/environment.ts';
 import { openLmdbStore } from '../../adapters/store-lmdb/store.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import { noon } from '../contract/clock.ts';
 import { cleanUp, newDirectory, openTestStore, testKey } from './directory.ts';
 import { consumers, world } from './writer.ts';
@@ -24,6 +25,25 @@ async function filled(): Promise<string> {
 function opening(directory: string, current = testKey): () => unknown {
   return () => openLmdbStore({ directory, vault: openVault({ current }), clock });
 }
+
+describe('A closed lmdb store', () => {
+  after(cleanUp);
+
+  it('RS-22, RV-09: says that it cannot be asked, and finishes what it was asked before', async () => {
+    const store = openTestStore(newDirectory(), clock);
+    const { grant, first } = world(1);
+    const opening = store.grants.open(grant, first);
+    const closing = store.close();
+    expect(await opening).to.equal('opened');
+    await closing;
+    expect(() => store.grants.byAccessToken(first.accessToken)).to.throw(Unavailable);
+    const told = await Promise.resolve(store.grants.end(grant.grantId, undefined)).then(
+      () => 'ended',
+      (error: unknown) => error,
+    );
+    expect(told).to.be.instanceOf(Unavailable);
+  });
+});
 
 describe('Opening an lmdb store', () => {
   after(cleanUp);
