@@ -19,11 +19,13 @@ export async function runCommand(): Promise<void> {
     err: process.stderr,
     stopped: () =>
       new Promise((stop) => {
-        let asked = false;
+        let asked: number | undefined;
         const hear = () => {
-          // Whoever asks twice does not want to wait for the requests in flight.
-          if (asked) process.exit(1);
-          asked = true;
+          const now = performance.now();
+          // Whoever asks twice does not want to wait for the requests in flight. Not meant is a Ctrl-C that the terminal
+          // gives to us and to npm, which hands it on to us once more.
+          if (asked !== undefined && now - asked > 500) process.exit(1);
+          asked ??= now;
           stop();
         };
         process.on('SIGINT', hear);

@@ -1,15 +1,16 @@
 /** The command as its users start it: a process of its own, with its real streams and signals. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { expect } from 'chai';
 
-const bin = join(import.meta.dirname, '..', '..', 'bin', 'portcullis.js');
+const root = join(import.meta.dirname, '..', '..');
+const bin = join(root, 'bin', 'portcullis.js');
 
 describe('The process', () => {
   let directory: string;
@@ -22,11 +23,16 @@ describe('The process', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  /** Starts it with nothing of this process's own settings, and everything it keeps in `directory`. */
   function portcullis(words: readonly string[], env: Record<string, string> = {}, node: readonly string[] = []) {
-    const child = spawn(process.execPath, [...node, bin, ...words], {
+    return started(process.execPath, [...node, bin, ...words], env);
+  }
+
+  /** Starts it with nothing of this process's own settings, and everything it keeps in `directory`. */
+  function started(command: string, words: readonly string[], env: Record<string, string>) {
+    const child = spawn(command, words, {
+      cwd: root,
       env: {
-        PATH: process.env['PATH'],
+        PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
         TMPDIR: directory,
         PORTCULLIS_STATE_DIR: join(directory, 'state'),
         PORTCULLIS_KEY_FILE: join(directory, 'master.key'),
@@ -72,6 +78,19 @@ describe('The process', () => {
     expect(await gate.stop('SIGTERM')).to.equal(0);
     expect(gate.printed.err).to.equal('');
     expect(gate.printed.out.match(/is ready/g)).to.have.length(1);
+  });
+
+  it('npm start: a signal to npm reaches the gate, and leaves none behind', async () => {
+    // npm gives the script to a shell and the signal to that shell.
+    const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+      scripts: { start: string };
+    };
+    const env = { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:0', PORTCULLIS_ADMIN_LISTEN: 'off', PORTCULLIS_STORE: 'memory:' };
+    const gate = started('sh', ['-c', scripts.start], env);
+    const [, proxy] = await gate.prints(/proxy on (http:\S+?);/);
+    expect(await gate.stop('SIGTERM')).to.equal(0);
+    const refused = await fetch(proxy!).catch((error: Error) => error);
+    expect(refused).to.be.instanceOf(TypeError);
   });
 
   it('start: keeps what was registered, and makes its key and its certificate once', async () => {
