@@ -67,7 +67,7 @@ export interface ProxyLimits {
   readonly streams: number;
 }
 
-export interface Proxy {
+export interface OpenProxy {
   /** Where it listens, in the order of `listen`. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[];
   /** What was counted since the start, in the words of nginx' stub_status. */
@@ -106,7 +106,7 @@ const usualLimits: ProxyLimits = {
 };
 
 /** Opens all listeners, or none: if one cannot be had, the others are closed again and its error is thrown. */
-export async function openProxy(options: ProxyOptions): Promise<Proxy> {
+export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
   const limits = { ...usualLimits, ...options.limits };
   const trusted = parseNetworks(options.trustedIps ?? []);
   if ('invalid' in trusted) throw new TypeError(`trustedIps: ${trusted.invalid} is neither an address nor a network`);

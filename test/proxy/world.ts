@@ -6,7 +6,7 @@ import { createServer as createHttp, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { AccessLogEntry } from '../../adapters/proxy/access-log.ts';
 import type { UpstreamProblem } from '../../adapters/proxy/exchange.ts';
-import { openProxy, type Proxy, type ProxyOptions } from '../../adapters/proxy/open-proxy.ts';
+import { type OpenProxy, openProxy, type ProxyOptions } from '../../adapters/proxy/open-proxy.ts';
 import type { PluginHooks } from '../../src/gateway/plugin.ts';
 import type { Answer, ProxiedRequest } from '../../src/gateway/proxied-request.ts';
 import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
@@ -26,7 +26,7 @@ export function closeLater(close: () => unknown): void {
 
 export interface Gate {
   readonly port: number;
-  readonly proxy: Proxy;
+  readonly proxy: OpenProxy;
   readonly entries: AccessLogEntry[];
   readonly failures: unknown[];
   readonly problems: UpstreamProblem[];
@@ -115,7 +115,7 @@ export async function tcpUpstream(
   serve: (socket: Socket, nth: number) => void,
 ): Promise<{ port: number; server: Server; sockets: Socket[] }> {
   const sockets: Socket[] = [];
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => {});
     sockets.push(socket);
     serve(socket, sockets.length - 1);

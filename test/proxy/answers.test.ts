@@ -1,0 +1,274 @@
+import { expect } from 'chai';
+import {
+  ask,
+  client,
+  closesEverything,
+  eventually,
+  get,
+  ok,
+  openGate,
+  scriptedUpstream,
+  tcpUpstream,
+} from './world.ts';
+
+describe('An answer of an upstream', () => {
+  closesEverything();
+
+  it('goes on with what the gate has to say about it', async () => {
+    const upstream = await scriptedUpstream(
+      'HTTP/1.1 207 As it were\r\nServer: nginx\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nVia: 1.1 inner\r\nX-Kong-Upstream-Latency: 999\r\n' +
+        'X-Kong-Request-Id: theirs\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 2\r\n\r\nok',
+    );
+    const gate = await openGate(upstream.port);
+    const { status, reason, fields, body } = await ask(gate.port, get());
+    expect([status, reason, body]).to.deep.equal([207, 'As it were', 'ok']);
+    expect(fields.get('server')).to.deep.equal(['nginx']);
+    expect(fields.get('set-cookie')).to.deep.equal(['a=1', 'b=2']);
+    expect(fields.get('via')).to.deep.equal(['1.1 inner, 1.1 kong/3.9.1']);
+    expect(fields.get('date')).to.deep.equal(['Thu, 01 Jan 1970 00:00:00 GMT']);
+    expect(fields.get('x-kong-request-id')).to.deep.equal([upstream.seen[0]!.fields.get('x-kong-request-id')![0]]);
+    for (const latency of ['x-kong-upstream-latency', 'x-kong-proxy-latency']) {
+      expect(fields.get(latency)!.join()).to.match(/^\d{1,3}$/);
+    }
+  });
+
+  it('goes on without what concerns the connection it came by', async () => {
+    const upstream = await scriptedUpstream(
+      'HTTP/1.1 200 OK\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\nUpgrade: h2c\r\nProxy-Connection: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    );
+    const gate = await openGate(upstream.port);
+    const { fields, body } = await ask(gate.port, get());
+    expect(body).to.equal('ok');
+    expect(fields.get('connection')).to.deep.equal(['keep-alive']);
+    expect(fields.get('keep-alive')).to.deep.equal(['timeout=75']);
+    for (const name of ['x-hop', 'upgrade', 'proxy-connection']) expect(fields.has(name), name).to.equal(false);
+  });
+
+  it('goes on octet by octet: nothing of its fields is read anew', async () => {
+    const name = Buffer.from('attachment; filename="Ċgrüße.txt"').toString('latin1');
+    const upstream = await scriptedUpstream(
+      `HTTP/1.1 200 Gr\xfc\xdfe\r\nContent-Length: 2\r\nContent-Disposition: ${name}\r\nX-Latin: \xe9\r\n\r\n\xff\x00`,
+    );
+    const gate = await openGate(upstream.port);
+    const { reason, fields, body } = await ask(gate.port, get());
+    expect([reason, body]).to.deep.equal(['Gr\xfc\xdfe', '\xff\x00']);
+    expect(fields.get('content-disposition')).to.deep.equal([name]);
+    expect(fields.get('x-latin')).to.deep.equal(['\xe9']);
+  });
+
+  it('is the same in whatever pieces it comes', async () => {
+    const answers = [
+      'HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\nhello',
+      'HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nhel\r\n2\r\nlo\r\n0\r\nT: 1\r\n\r\n',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\nhello',
+    ];
+    for (const answer of answers) {
+      let cut = 0;
+      const upstream = await scriptedUpstream((socket) => {
+        socket.write(answer.slice(0, cut));
+        setImmediate(() => socket.write(answer.slice(cut)));
+      });
+      const gate = await openGate(upstream.port);
+      const asking = await client(gate.port);
+      for (cut = 1; cut < answer.length; cut++) {
+        const { status, fields, body, complete } = await asking.send(get()).answer();
+        expect([status, fields.get('x-a'), body, complete], `cut at ${cut}`).to.deep.equal([200, ['1'], 'hello', true]);
+      }
+      expect(upstream.sockets, 'the connection is used again each time').to.have.length(1);
+    }
+  });
+
+  it('may come byte by byte', async () => {
+    const upstream = await scriptedUpstream(async (socket) => {
+      for (const byte of 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n') {
+        socket.write(byte);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+    const gate = await openGate(upstream.port);
+    expect(await ask(gate.port, get())).to.include({ status: 200, body: 'ok', complete: true });
+  });
+
+  it('is passed on as it comes: the head before there is a body, each piece before the next', async () => {
+    const steps: (() => void)[] = [];
+    const upstream = await scriptedUpstream((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
+      steps.push(
+        () => socket.write('4\r\none\n\r\n'),
+        () => socket.write('4\r\ntwo\n\r\n'),
+        () => socket.write('0\r\n\r\n'),
+      );
+    });
+    const gate = await openGate(upstream.port);
+    const asking = await client(gate.port);
+    asking.send(get());
+    await asking.until(/\r\n\r\n/);
+    steps[0]!();
+    await asking.until(/one/);
+    expect(asking.text).to.not.include('two');
+    steps[1]!();
+    await asking.until(/two/);
+    steps[2]!();
+    expect(await asking.answer()).to.include({ body: 'one\ntwo\n', complete: true });
+  });
+
+  describe('is framed for the client', () => {
+    const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n';
+    const untilClose = 'HTTP/1.1 200 OK\r\n\r\nok';
+    const cases: readonly (readonly [what: string, answer: string, version: string, framing: string])[] = [
+      ['a length', ok, '1.1', 'length'],
+      ['a length', ok, '1.0', 'length'],
+      ['chunks', chunked, '1.1', 'chunked'],
+      ['chunks', chunked, '1.0', 'close'],
+      ['an end by closing', untilClose, '1.1', 'chunked'],
+      ['an end by closing', untilClose, '1.0', 'close'],
+    ];
+    for (const [what, answer, version, framing] of cases) {
+      it(`in HTTP/${version}, when it came with ${what}: ${framing}`, async () => {
+        const upstream = await scriptedUpstream((socket) => {
+          if (answer === untilClose) socket.end(answer);
+          else socket.write(answer);
+        });
+        const gate = await openGate(upstream.port);
+        const { fields, body, complete } = await ask(gate.port, `GET / HTTP/${version}\r\nHost: a\r\n\r\n`);
+        expect([body, complete]).to.deep.equal(['ok', true]);
+        const seen = fields.has('content-length') ? 'length' : (fields.get('transfer-encoding')?.[0] ?? 'close');
+        expect(seen).to.equal(framing);
+        if (framing === 'close' || version === '1.0') expect(fields.get('connection')).to.deep.equal(['close']);
+      });
+    }
+
+    it('without a body, for HEAD: the length it would have is said', async () => {
+      const upstream = await scriptedUpstream('HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n');
+      const gate = await openGate(upstream.port);
+      const asking = await client(gate.port);
+      for (let i = 0; i < 2; i++) {
+        asking.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+        const { status, fields } = await asking.answer({ toHead: true });
+        expect([status, fields.get('content-length')]).to.deep.equal([200, ['1234']]);
+      }
+      expect(asking.text).to.equal('');
+      expect(upstream.sockets).to.have.length(1);
+    });
+
+    it('without a body, for HEAD, when the upstream would send chunks', async () => {
+      const upstream = await scriptedUpstream('HTTP/1.1 200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n\r\n');
+      const gate = await openGate(upstream.port);
+      const asking = await client(gate.port);
+      for (let i = 0; i < 2; i++) {
+        asking.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+        expect((await asking.answer({ toHead: true })).status).to.equal(200);
+      }
+      expect(asking.text).to.equal('');
+    });
+
+    it('without a body, by its status', async () => {
+      const upstream = await scriptedUpstream(
+        'HTTP/1.1 204 No Content\r\n\r\n',
+        'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nContent-Length: 99\r\n\r\n',
+        'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n',
+        'HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n',
+        ok,
+      );
+      const gate = await openGate(upstream.port);
+      const asking = await client(gate.port);
+      const told: unknown[] = [];
+      for (let i = 0; i < 5; i++) {
+        const { status, fields, body } = await asking.send(get()).answer();
+        told.push([status, fields.get('content-length')?.[0], body]);
+      }
+      expect(told).to.deep.equal([
+        [204, undefined, ''],
+        [304, '99', ''],
+        [204, undefined, ''],
+        [205, '0', ''],
+        [200, '2', 'ok'],
+      ]);
+      expect(upstream.sockets).to.have.length(1);
+    });
+  });
+
+  it('brings its trailers, to a client that gets chunks', async () => {
+    const answer =
+      'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n';
+    const upstream = await scriptedUpstream(answer);
+    const gate = await openGate(upstream.port);
+    const { fields, trailers } = await ask(gate.port, get());
+    expect([fields.get('trailer'), trailers.toLowerCase()]).to.deep.equal([['X-Sum'], 'x-sum: 1\r\n']);
+    const old = await ask(gate.port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+    expect([old.status, old.body, old.fields.has('trailer')]).to.deep.equal([200, 'ok', false]);
+  });
+
+  it('may be preceded by early hints, which HTTP/1.0 does not know (RFC 9110 §15.2)', async () => {
+    const upstream = await scriptedUpstream(
+      `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload; as="style"\r\n\r\n${ok}`,
+    );
+    const gate = await openGate(upstream.port);
+    const asking = await client(gate.port);
+    asking.send(get());
+    const hints = await asking.answer();
+    expect([hints.status, hints.fields.get('link')]).to.deep.equal([103, ['</a.css>; rel=preload; as="style"']]);
+    expect((await asking.answer()).status).to.equal(200);
+    expect((await ask(gate.port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n')).status).to.equal(200);
+  });
+
+  it('may come before the whole request is there; what is left of the request ends the connections', async () => {
+    let upstreamClosed = false;
+    const upstream = await tcpUpstream((socket) => {
+      socket.once('data', () => socket.write('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\n\r\nbig'));
+      socket.on('close', () => {
+        upstreamClosed = true;
+      });
+    });
+    const gate = await openGate(upstream.port);
+    const asking = await client(gate.port);
+    asking.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+    const { status, body, fields } = await asking.answer();
+    expect([status, body, fields.get('connection')]).to.deep.equal([413, 'big', ['close']]);
+    await eventually(() => upstreamClosed);
+    await asking.closed();
+  });
+
+  describe('that is cut off is cut off for the client too', () => {
+    const cut: Record<string, string> = {
+      'with a length': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf',
+      'with chunks': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n',
+      'with a chunk that is malformed': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nxx\r\n',
+    };
+    for (const [how, answer] of Object.entries(cut)) {
+      it(how, async () => {
+        const upstream = await scriptedUpstream((socket) => socket.end(answer));
+        const gate = await openGate(upstream.port);
+        const received = await ask(gate.port, get());
+        expect(received.complete).to.equal(false);
+        expect((await gate.logged()).refusal).to.match(/^upstream_(closed|malformed)$/);
+        expect(upstream.seen, 'and is not asked for again').to.have.length(1);
+      });
+    }
+
+    it('by a reset, where the end of the connection is the end of the answer', async () => {
+      const upstream = await scriptedUpstream((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
+        setImmediate(() => socket.destroy());
+      });
+      const gate = await openGate(upstream.port);
+      const asking = await client(gate.port);
+      let reset = false;
+      asking.socket.on('error', (error: NodeJS.ErrnoException) => {
+        reset = error.code === 'ECONNRESET';
+      });
+      asking.send('GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+      await eventually(() => reset);
+    });
+
+    it('when it stands still in the middle', async () => {
+      const upstream = await scriptedUpstream((socket) =>
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'),
+      );
+      const gate = await openGate(upstream.port, { service: { readTimeout: 30 } });
+      const received = await ask(gate.port, get());
+      expect([received.status, received.body, received.complete]).to.deep.equal([200, 'half', false]);
+      expect((await gate.logged()).refusal).to.equal('upstream_timeout');
+    });
+  });
+});

@@ -1,0 +1,412 @@
+import { expect } from 'chai';
+import type { AccessLogEntry } from '../../adapters/proxy/access-log.ts';
+import type { Exchange, PluginHooks } from '../../src/gateway/plugin.ts';
+import {
+  ask,
+  client,
+  closesEverything,
+  eventually,
+  get,
+  matched,
+  ok,
+  openGate,
+  plainService,
+  scriptedUpstream,
+} from './world.ts';
+
+describe('An exchange', () => {
+  closesEverything();
+
+  describe('runs the plugins of its route', () => {
+    it('in order, whether they answer at once or later, until one of them decides', async () => {
+      const upstream = await scriptedUpstream(ok);
+      const ran: string[] = [];
+      const pass = (name: string): PluginHooks => ({
+        access() {
+          ran.push(name);
+          return undefined;
+        },
+      });
+      const later = (name: string): PluginHooks => ({
+        async access() {
+          await new Promise((resolve) => setImmediate(resolve));
+          ran.push(name);
+          return undefined;
+        },
+      });
+      const refuse: PluginHooks = { access: () => ({ status: 403, headers: [], body: 'no' }) };
+      const gate = await openGate(upstream.port, {
+        hooks: [pass('a'), { respond: () => {} }, later('b'), pass('c'), later('d'), refuse, pass('never')],
+      });
+      expect((await ask(gate.port, get())).status).to.equal(403);
+      expect(ran).to.deep.equal(['a', 'b', 'c', 'd']);
+      expect(upstream.seen).to.deep.equal([]);
+    });
+
+    it('at once when all of them answer at once: no turn of the event loop is lost', async () => {
+      const order: string[] = [];
+      const gate = await openGate(1, {
+        hooks: [
+          {
+            access() {
+              queueMicrotask(() => order.push('later'));
+              return undefined;
+            },
+          },
+          {
+            access() {
+              order.push('second');
+              return { status: 200, headers: [], body: '' };
+            },
+          },
+        ],
+      });
+      await ask(gate.port, get());
+      expect(order).to.deep.equal(['second', 'later']);
+    });
+
+    it('with what a promise of any make comes to', async () => {
+      const thenable = { then: (settle: (verdict: unknown) => void) => settle({ status: 418, headers: [], body: '' }) };
+      const gate = await openGate(1, { hooks: [{ access: () => thenable as never }] });
+      expect((await ask(gate.port, get())).status).to.equal(418);
+    });
+
+    it('knowing who asks, for what, and where it leads', async () => {
+      const upstream = await scriptedUpstream(ok);
+      let seen: Exchange | undefined;
+      const gate = await openGate(upstream.port, {
+        route: { path: '/normal', upstreamTarget: '/up?q' },
+        hooks: [
+          {
+            access(exchange) {
+              seen = exchange;
+              expect(exchange.request.upstreamTarget).to.equal('/up?q');
+              return undefined;
+            },
+          },
+        ],
+      });
+      const { fields } = await ask(gate.port, get('/x/../normal?q', 'X-A: 1', 'x-a: 2'));
+      const { request } = seen!;
+      expect(seen).to.include({
+        routeId: 'route-1',
+        serviceId: 'service-1',
+        path: '/normal',
+        clientAddress: '127.0.0.1',
+      });
+      expect(seen!.requestId)
+        .to.equal(fields.get('x-kong-request-id')![0])
+        .and.match(/^[0-9a-f]{32}$/);
+      expect(request).to.include({
+        requestId: seen!.requestId,
+        method: 'GET',
+        target: '/x/../normal?q',
+        scheme: 'http',
+        httpVersion: '1.1',
+        localPort: gate.port,
+        peer: '127.0.0.1',
+        peerTrusted: false,
+        sni: undefined,
+      });
+      expect([request.header('x-a'), request.headerValues('x-a'), request.header('x-b')]).to.deep.equal([
+        '1, 2',
+        ['1', '2'],
+        undefined,
+      ]);
+      expect(request.headerValues('x-b')).to.deep.equal([]);
+      expect(upstream.seen[0]!.lines[0]).to.equal('GET /up?q HTTP/1.1');
+    });
+
+    it('of the snapshot that was in force when it began', async () => {
+      const upstream = await scriptedUpstream(ok);
+      let name = 'old';
+      const begun: (() => void)[] = [];
+      const gate = await openGate(upstream.port, {
+        match: (request) => {
+          const at = name;
+          return matched(request, { ...plainService, port: upstream.port }, {}, [
+            { access: () => new Promise((resolve) => begun.push(() => resolve(undefined))) },
+            { respond: (_exchange, head) => head.setHeader('X-Snapshot', at) },
+          ]);
+        },
+      });
+      const first = ask(gate.port, get());
+      await eventually(() => begun.length === 1);
+      name = 'new';
+      begun[0]!();
+      expect((await first).fields.get('x-snapshot')).to.deep.equal(['old']);
+      const second = ask(gate.port, get());
+      await eventually(() => begun.length === 2);
+      begun[1]!();
+      expect((await second).fields.get('x-snapshot')).to.deep.equal(['new']);
+    });
+  });
+
+  describe('shows the head of the answer to the plugins, whoever made it', () => {
+    const respond: PluginHooks['respond'] = (_exchange, head) => {
+      head.setHeader('X-Seen', `${head.status} ${head.header('X-UP') ?? '-'}`);
+      head.addHeader('Vary', 'Origin');
+      head.removeHeader('server');
+      head.setHeader('X-Text', 'Grüße\n');
+    };
+    const text = Buffer.from('Grüße%0A').toString('latin1');
+
+    it('the upstream', async () => {
+      const upstream = await scriptedUpstream(
+        'HTTP/1.1 200 OK\r\nServer: nginx\r\nVary: Accept\r\nx-up: 1\r\nX-Up: 2\r\nContent-Length: 2\r\n\r\nok',
+      );
+      const gate = await openGate(upstream.port, { hooks: [{ respond }] });
+      const { fields, body } = await ask(gate.port, get());
+      expect(body).to.equal('ok');
+      expect([...fields].filter(([name]) => /^(x-seen|vary|server|x-text)$/.test(name))).to.deep.equal([
+        ['vary', ['Accept', 'Origin']],
+        ['x-seen', ['200 1, 2']],
+        ['x-text', [text]],
+      ]);
+    });
+
+    it('a plugin that refused', async () => {
+      const gate = await openGate(1, {
+        hooks: [
+          {
+            access: () => ({
+              status: 401,
+              headers: [
+                ['X-Up', 'e'],
+                ['X-Name', 'né'],
+              ],
+              body: 'né',
+            }),
+          },
+          { respond },
+        ],
+      });
+      const { fields, body } = await ask(gate.port, get());
+      expect(body).to.equal(Buffer.from('né').toString('latin1'));
+      expect(fields.get('x-seen')).to.deep.equal(['401 e']);
+      expect(fields.get('x-name')).to.deep.equal([Buffer.from('né').toString('latin1')]);
+    });
+
+    it('the gate, about an upstream that failed', async () => {
+      const gate = await openGate(1, { service: { retries: 0 }, hooks: [{ respond }] });
+      const { status, fields } = await ask(gate.port, get());
+      expect([status, fields.get('x-seen'), fields.has('server')]).to.deep.equal([502, ['502 -'], false]);
+    });
+
+    it('an endpoint of ours, however it writes its head', async () => {
+      const writings: Record<string, (response: import('node:http').ServerResponse) => void> = {
+        implicitly: (response) => {
+          response.setHeader('X-Up', 'e');
+          response.end('ok');
+        },
+        'with writeHead': (response) => {
+          response.writeHead(200, { 'X-Up': 'e' });
+          response.end('ok');
+        },
+        'with a reason': (response) => {
+          response.setHeader('X-Up', 'gone').writeHead(200, 'Fine', ['X-Up', 'e']);
+          response.end('ok');
+        },
+        'in pieces': (response) => {
+          response.setHeader('X-Up', 'e');
+          response.write('o');
+          response.end('k');
+        },
+      };
+      for (const [how, write] of Object.entries(writings)) {
+        const gate = await openGate(1, {
+          hooks: [{ respond }, { access: () => ({ handover: 'token', to: how }) }],
+          serveEndpoint: (handover, exchange, request, response) => {
+            expect([handover.to, exchange.routeId, request.url]).to.deep.equal([how, 'route-1', '/oauth2/token']);
+            write(response);
+          },
+        });
+        const { status, fields, body } = await ask(gate.port, get('/oauth2/token'));
+        expect([status, body, fields.get('vary')], how).to.deep.equal([200, 'ok', ['Origin']]);
+        expect(fields.get('x-seen')![0], how).to.match(/^200 (gone, )?e$/);
+        expect(fields.get('x-kong-request-id')![0]).to.match(/^[0-9a-f]{32}$/);
+        expect(await gate.logged()).to.include({ status: 200 });
+      }
+    });
+  });
+
+  it('hands a request to an endpoint of ours with its body, for which the client is asked', async () => {
+    const gate = await openGate(1, {
+      hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
+      serveEndpoint: async (_handover, exchange, request, response) => {
+        let text = '';
+        for await (const piece of request) text += piece;
+        exchange.refusal = 'grant_unknown';
+        exchange.clientId = 'app';
+        response.statusCode = 400;
+        response.end(text);
+      },
+    });
+    const asking = await client(gate.port);
+    asking.send('POST /oauth2/token HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n');
+    expect((await asking.answer()).status).to.equal(100);
+    asking.send('hello');
+    expect(await asking.answer()).to.include({ status: 400, body: 'hello' });
+    expect(await gate.logged()).to.include({
+      status: 400,
+      refusal: 'grant_unknown',
+      clientId: 'app',
+      bytesReceived: 5,
+    });
+    asking.send(`POST /oauth2/token HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi`);
+    expect(await asking.answer()).to.include({ status: 400, body: 'hi' });
+  });
+
+  describe('is answered 500, without a word of what it was, when something of ours throws', () => {
+    const secret = 'the secret of the database';
+    const boom = () => {
+      throw new Error(secret);
+    };
+    const broken: Record<string, readonly PluginHooks[]> = {
+      'a plugin': [{ access: boom }],
+      'a plugin, later': [{ access: () => Promise.reject(new Error(secret)) }],
+      'a plugin after one that answered later': [{ access: async () => undefined }, { access: boom }],
+      'a plugin that sees the answer of the upstream': [{ respond: boom }],
+      'a plugin that sees the answer of another': [
+        { respond: boom },
+        { access: () => ({ status: 401, headers: [], body: '' }) },
+      ],
+    };
+    for (const [who, hooks] of Object.entries(broken)) {
+      it(who, async () => {
+        const upstream = await scriptedUpstream('HTTP/1.1 200 OK\r\nX-Internal: 1\r\nContent-Length: 2\r\n\r\nok');
+        const gate = await openGate(upstream.port, { hooks });
+        const asking = await client(gate.port);
+        const { status, fields, body } = await asking.send(get()).answer();
+        expect([status, JSON.parse(body).message]).to.deep.equal([500, 'An unexpected error occurred']);
+        expect(fields.has('x-internal')).to.equal(false);
+        expect(body).to.not.include(secret);
+        expect(gate.failures.map(String)).to.deep.equal([`Error: ${secret}`]);
+        expect(await gate.logged()).to.include({ status: 500, refusal: 'internal_error' });
+        expect((await asking.send(get()).answer()).status, 'and the next one is served').to.equal(500);
+      });
+    }
+
+    it('the match', async () => {
+      const gate = await openGate(1, { match: boom });
+      expect((await ask(gate.port, get())).status).to.equal(500);
+    });
+
+    it('an endpoint, at once or later', async () => {
+      for (const serveEndpoint of [boom, async () => boom()]) {
+        const gate = await openGate(1, {
+          hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
+          serveEndpoint,
+        });
+        const { status, body } = await ask(gate.port, get());
+        expect([status, JSON.parse(body).message]).to.deep.equal([500, 'An unexpected error occurred']);
+        expect(gate.failures).to.have.length(1);
+      }
+    });
+
+    it('a plugin that sees the answer of an endpoint: that answer does not get out', async () => {
+      const gate = await openGate(1, {
+        hooks: [{ access: () => ({ handover: 'token', to: undefined }) }, { respond: boom }],
+        serveEndpoint: (_handover, _exchange, _request, response) => {
+          response.end('a token');
+        },
+      });
+      const received = await ask(gate.port, get());
+      expect(received.body).to.not.include('token');
+      expect(gate.failures).to.have.length(1);
+    });
+  });
+
+  it('that matches no route is answered what the snapshot says', async () => {
+    const gate = await openGate(1, {
+      match: (request) => ({ status: 404, headers: [['X-A', '1']], body: `none for ${request.requestId}` }),
+    });
+    const { status, fields, body } = await ask(gate.port, get());
+    expect([status, fields.get('x-a'), fields.get('server')]).to.deep.equal([404, ['1'], ['kong/3.9.1']]);
+    expect(body).to.equal(`none for ${fields.get('x-kong-request-id')![0]}`);
+    expect(fields.get('x-kong-response-latency')![0]).to.match(/^\d+$/);
+    expect(await gate.logged()).to.include({ status: 404, refusal: 'unmatched', routeId: undefined });
+    const head = await ask(gate.port, 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect([head.status, head.body]).to.deep.equal([404, '']);
+  });
+
+  it('cannot be framed anew by what a plugin answers', async () => {
+    const gate = await openGate(1, {
+      hooks: [
+        {
+          access: () => ({
+            status: 200,
+            headers: [
+              ['Content-Length', '1'],
+              ['transfer-encoding', 'chunked'],
+              ['Connection', 'close'],
+              ['X-A', 'a\r\nX-Evil: 1'],
+            ],
+            body: 'whole',
+          }),
+        },
+      ],
+    });
+    const asking = await client(gate.port);
+    const { body, fields } = await asking.send(get()).answer();
+    expect([body, fields.get('connection'), fields.has('x-evil')]).to.deep.equal(['whole', ['keep-alive'], false]);
+  });
+
+  it('with an answer of 204 has no body and no length', async () => {
+    const gate = await openGate(1, { hooks: [{ access: () => ({ status: 204, headers: [], body: '' }) }] });
+    const asking = await client(gate.port);
+    for (let i = 0; i < 2; i++) {
+      const { status, fields } = await asking.send(get()).answer();
+      expect([status, fields.has('content-length'), fields.has('transfer-encoding')]).to.deep.equal([
+        204,
+        false,
+        false,
+      ]);
+    }
+  });
+
+  it('is logged once, when it is over, with nothing secret in it (SE-02)', async () => {
+    const upstream = await scriptedUpstream('HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello');
+    const gate = await openGate(upstream.port, {
+      hooks: [
+        {
+          access(exchange) {
+            exchange.identity = {
+              consumer: { id: 'consumer-1', username: 'alice', customId: undefined },
+              anonymous: false,
+              credential: { id: 'credential-1', identifier: 'app' },
+            };
+            return undefined;
+          },
+        },
+      ],
+    });
+    const secrets =
+      'POST /p?access_token=canary1 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer canary2\r\nCookie: canary3\r\n';
+    const { fields } = await ask(gate.port, `${secrets}Content-Length: 7\r\n\r\ncanary4`);
+    const entry = await gate.logged();
+    const { milliseconds, upstreamMilliseconds, ...rest } = entry;
+    expect(rest).to.deep.equal({
+      requestId: fields.get('x-kong-request-id')![0]!,
+      method: 'POST',
+      path: '/p',
+      scheme: 'http',
+      httpVersion: '1.1',
+      host: 'a',
+      status: 201,
+      clientAddress: '127.0.0.1',
+      routeId: 'route-1',
+      serviceId: 'service-1',
+      consumerId: 'consumer-1',
+      clientId: 'app',
+      refusal: undefined,
+      bytesReceived: 7,
+      bytesSent: 5,
+      tries: 1,
+    } satisfies Omit<AccessLogEntry, 'milliseconds' | 'upstreamMilliseconds'>);
+    expect(milliseconds).to.be.a('number');
+    expect(upstreamMilliseconds).to.be.a('number');
+    expect(JSON.stringify(entry)).to.not.include('canary');
+    expect(gate.entries).to.have.length(1);
+  });
+});
