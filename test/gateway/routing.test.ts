@@ -330,6 +330,19 @@ describe('The router', () => {
       expect(found).to.deep.include({ service: undefined, upstreamTarget: '/x' });
     });
 
+    it('what opens no WebSocket on a route for WebSockets, and one without TLS where there has to be', () => {
+      const handshake = { Connection: 'Upgrade', Upgrade: 'WebSocket' };
+      const routes = { s: { paths: ['/s'], protocols: ['wss'] }, w: { paths: ['/w'], protocols: ['ws', 'wss'] } };
+      const both = routing(routes, { s: { protocol: 'ws' }, w: { protocol: 'ws' } });
+      expect(both.match(request('POST /s/oauth2/token', {}, tls)))
+        .to.have.property('headers')
+        .that.deep.includes(['Upgrade', 'websocket']);
+      expect(goesTo(both, request('POST /s', handshake, tls))).to.equal(426);
+      expect(goesTo(both, request('GET /s', handshake))).to.equal(426);
+      expect(goesTo(both, request('GET /s', handshake, tls))).to.equal('/s');
+      expect(goesTo(both, request('GET /w', handshake))).to.equal('/w');
+    });
+
     it('what is not gRPC on a route for gRPC, and gRPC without HTTP/2 or TLS', () => {
       const grpc = { 'Content-Type': 'application/grpc+proto' };
       const call = 'POST /pkg.Service/Method';

@@ -46,6 +46,7 @@ export const routes: Description = {
       required: true,
       elements: protocol,
       mutually_exclusive_subsets: [['http', 'https'], ['tcp', 'tls', 'udp'], ['tls_passthrough'], ['grpc', 'grpcs']],
+      also: { mutually_exclusive_subsets: [['ws', 'wss']] },
       default: ['http', 'https'],
     },
     https_redirect_status_code: { type: 'integer', one_of: [426, 301, 302, 307, 308], default: 426, required: true },
@@ -163,6 +164,27 @@ const grpc: Subschema = {
   ],
 };
 
+const webSocket: Subschema = {
+  fields: {
+    methods: cannot('methods', methods, "'ws' or 'wss'"),
+    sources: cannot('sources', streamEnds, "'ws' or 'wss'"),
+    destinations: cannot('destinations', streamEnds, "'ws' or 'wss'"),
+  },
+  entity_checks: [
+    {
+      conditional_at_least_one_of: {
+        if_field: 'protocols',
+        if_match: { contains: 'wss' },
+        then_at_least_one_of: ['hosts', 'headers', 'paths'],
+        then_err: "must set one of %s when 'protocols' is 'wss'",
+        else_match: { contains: 'ws' },
+        else_then_at_least_one_of: ['hosts', 'headers', 'paths'],
+        else_then_err: "must set one of %s when 'protocols' is 'ws'",
+      },
+    },
+  ],
+};
+
 const byProtocol = new Map<string, Subschema>([
   ['http', http],
   ['https', http],
@@ -172,6 +194,8 @@ const byProtocol = new Map<string, Subschema>([
   ['tls_passthrough', passthrough],
   ['grpc', grpc],
   ['grpcs', grpc],
+  ['ws', webSocket],
+  ['wss', webSocket],
 ]);
 
 function cannot(name: string, field: Field, protocols: string): Field {

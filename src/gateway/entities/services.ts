@@ -64,7 +64,7 @@ function partsOfUrl(url: Json): JsonObject {
   return {
     protocol: protocolOfUrl,
     host: parts.host ?? null,
-    port: given ?? (protocolOfUrl === 'https' ? 443 : 80),
+    port: given ?? (protocolOfUrl === 'https' || protocolOfUrl === 'wss' ? 443 : 80),
     path: parts.path ?? null,
   };
 }

@@ -48,6 +48,7 @@ const config: RecordField = {
       type: 'boolean',
       required: true,
       default: false,
+      defaultAfter: codesWhereTokensAreShared,
       description: 'Offers the authorization code grant (RFC 6749 §4.1).',
     },
     enable_implicit_grant: {
@@ -168,6 +169,14 @@ const config: RecordField = {
       ? undefined
       : `at least one of these fields must be true: ${flows.join(', ')}`,
 };
+
+/**
+ * The reference guards a WebSocket service with `global_credentials` and names no grant, which Kong refuses since it
+ * offers none by itself. What it goes on to do is to send people to /oauth2/authorize.
+ */
+function codesWhereTokensAreShared(given: JsonObject): boolean | undefined {
+  return given['global_credentials'] === true && flows.every((flow) => given[flow] === undefined) ? true : undefined;
+}
 
 // "The resource owner password credentials grant [RFC6749] MUST NOT be used." (RFC 9700 §2.4)
 // "In order to avoid these issues, clients SHOULD NOT use the implicit grant" (RFC 9700 §2.1.2)

@@ -80,6 +80,12 @@ function capturesOf({ regexes }: Criteria, path: string): (() => PathCaptures) |
 /** The answer to a request in a protocol that its route does not speak. It comes before any plugin. */
 function refusedProtocol(target: RouteTarget, request: ProxiedRequest): Answer | undefined {
   const { protocols } = target;
+  if (protocols.has('ws') || protocols.has('wss')) {
+    // A route for WebSockets issues no tokens either: what is not a handshake is no request for it.
+    const opens = request.method === 'GET' && request.header('upgrade')?.toLowerCase() === 'websocket';
+    if (!opens) return upgradeRequired(request, 'Please use the WebSocket protocol', 'websocket');
+    if (!protocols.has('ws') && forwardedScheme(request) !== 'https') return httpsOnly(target, request);
+  }
   if (protocols.has('https') && !protocols.has('http') && forwardedScheme(request) !== 'https') {
     return httpsOnly(target, request);
   }

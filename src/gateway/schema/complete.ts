@@ -115,11 +115,15 @@ function fill(fields: Fields, input: JsonObject, auto: Drawn | undefined): JsonO
   for (const [name, value] of Object.entries(input)) row[name] = value;
   for (const [name, field] of Object.entries(fields)) {
     const value = auto === undefined ? own(input, name) : automatic(name, field, own(input, name), auto);
-    const filled = fillField(field, value, auto);
+    const filled = fillField(field, value === undefined && auto !== undefined ? implied(field, input) : value, auto);
     if (filled === undefined) delete row[name];
     else row[name] = filled;
   }
   return row;
+}
+
+function implied(field: Field, given: JsonObject): Json | undefined {
+  return field.defaultAfter?.(given) as Json | undefined;
 }
 
 function automatic(name: string, field: Field, value: Json | undefined, auto: Drawn): Json | undefined {

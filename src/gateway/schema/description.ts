@@ -113,6 +113,8 @@ export interface Rules<T> {
   /** Neither null nor, in a whole entity, absent. */
   readonly required?: boolean;
   readonly default?: T | null;
+  /** What is said instead by other fields of the same record, in a new row. `undefined`: nothing, `default` holds. */
+  readonly defaultAfter?: (given: JsonObject) => T | undefined;
   readonly eq?: T | null;
   readonly ne?: T | null;
   readonly one_of?: readonly T[];
@@ -132,6 +134,11 @@ export interface Rules<T> {
   readonly unlessSet?: 'absent';
   /** Kong's rows have it, Kong's schema does not say so. */
   readonly implicit?: true;
+  /** Values that are taken beside those of Kong's rule. */
+  readonly also?: {
+    readonly one_of?: readonly T[];
+    readonly mutually_exclusive_subsets?: readonly (readonly string[])[];
+  };
 }
 
 interface Lengths {

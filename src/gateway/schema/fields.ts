@@ -29,7 +29,8 @@ export const tag: StringField = {
 export const tags: SetField = { type: 'set', elements: tag };
 
 export const protocols = ['grpc', 'grpcs', 'http', 'https', 'tcp', 'tls', 'tls_passthrough', 'udp'] as const;
-export const protocol: StringField = { type: 'string', one_of: protocols };
+/** `ws` and `wss`: services and routes of Kong's enterprise edition, which the gate has without one. */
+export const protocol: StringField = { type: 'string', one_of: protocols, also: { one_of: ['ws', 'wss'] } };
 
 export const port: NumberField = { type: 'integer', between: [0, 65535] };
 export const host: StringField = { type: 'string', check: checkHost };

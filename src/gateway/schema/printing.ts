@@ -20,7 +20,16 @@ function isOurs(field: Field | undefined): boolean {
   return field?.unlessSet === 'absent' || field?.implicit === true;
 }
 
-const notPrinted = new Set(['check', 'sealed', 'unlessSet', 'aliases', 'formSeparator', 'entity_checks']);
+const notPrinted = new Set([
+  'check',
+  'sealed',
+  'unlessSet',
+  'aliases',
+  'formSeparator',
+  'also',
+  'defaultAfter',
+  'entity_checks',
+]);
 
 function printedField(field: Field): Json {
   const checks = field.type === 'record' ? printedChecks(field.fields, field.entity_checks ?? []) : [];

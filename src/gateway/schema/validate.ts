@@ -109,7 +109,7 @@ function brokenRule(field: Field, value: Exclude<Json, null>): string | undefine
   if (field.eq !== undefined && value !== field.eq) return `value must be ${field.eq}`;
   if (field.ne !== undefined && value === field.ne) return `value must not be ${value}`;
   if (includes(field.not_one_of, value)) return `must not be one of: ${field.not_one_of!.join(', ')}`;
-  if (field.one_of !== undefined && !includes(field.one_of, value))
+  if (field.one_of !== undefined && !includes(field.one_of, value) && !includes(field.also?.one_of, value))
     return `expected one of: ${field.one_of.join(', ')}`;
 
   if ((field.type === 'number' || field.type === 'integer') && typeof value === 'number') {
@@ -141,7 +141,8 @@ function brokenRule(field: Field, value: Exclude<Json, null>): string | undefine
     if (field.contains !== undefined && !value.includes(field.contains))
       return `expected to contain: ${field.contains}`;
     if (field.type === 'set' && field.mutually_exclusive_subsets !== undefined) {
-      const touched = field.mutually_exclusive_subsets.filter((subset) => subset.some((item) => value.includes(item)));
+      const subsets = [...field.mutually_exclusive_subsets, ...(field.also?.mutually_exclusive_subsets ?? [])];
+      const touched = subsets.filter((subset) => subset.some((item) => value.includes(item)));
       if (touched.length > 1) {
         return `these sets are mutually exclusive: ${touched.map((subset) => `(${quoted(subset)})`).join(', ')}`;
       }
@@ -243,7 +244,9 @@ function broken(
   row: { readonly [field: string]: Json },
 ): Violation | undefined {
   const field = fieldAt(fields, name);
-  return field === undefined ? undefined : validateField({ ...field, ...match } as Field, at(row, name) ?? null);
+  return field === undefined
+    ? undefined
+    : validateField({ ...field, also: {}, ...match } as Field, at(row, name) ?? null);
 }
 
 function fieldAt(fields: Fields, path: string): Field | undefined {

@@ -25,6 +25,8 @@ describe('A service', () => {
     ['http://x.example:8080/base?x=1#f', { protocol: 'http', host: 'x.example', port: 8080, path: '/base' }],
     ['//x.example:443/a', { protocol: 'https', host: 'x.example', port: 443, path: '/a' }],
     ['http://[::1]:81/v6', { protocol: 'http', host: '::1', port: 81, path: '/v6' }],
+    ['ws://x.example:8080/', { protocol: 'ws', host: 'x.example', port: 8080, path: '/' }],
+    ['wss://x.example', { protocol: 'wss', host: 'x.example', port: 443, path: null }],
     ['tcp://x.example:5', { protocol: 'tcp', host: 'x.example', port: 5, path: null }],
     ['http://u:p@x.example/', { protocol: 'http', host: 'x.example', port: 80, path: '/' }],
     ['http://x_y.example', { host: 'x_y.example' }],
@@ -129,8 +131,19 @@ describe('A route', () => {
     });
   });
 
+  it('for WebSockets matches by host, header or path, and shares no protocol with a route for anything else', () => {
+    expect(row('routes', { protocols: ['wss'], hosts: ['h.example'] })).to.deep.include({ protocols: ['wss'] });
+    expect(wrong('routes', { protocols: ['wss'], methods: ['POST'] })).to.deep.equal({
+      methods: "cannot set 'methods' when 'protocols' is 'ws' or 'wss'",
+      '@entity': ["must set one of 'hosts', 'headers', 'paths' when 'protocols' is 'wss'"],
+    });
+    expect(wrong('routes', { protocols: ['ws', 'http'], paths: ['/a'] })).to.deep.equal({
+      protocols: "these sets are mutually exclusive: ('http', 'https'), ('ws', 'wss')",
+    });
+  });
+
   it('of protocols that nobody knows is not judged any further', () => {
-    expect(wrong('routes', { protocols: ['ws'], nope: 1 })).to.deep.equal({ protocols: 'unknown type: ws' });
+    expect(wrong('routes', { protocols: ['quic'], nope: 1 })).to.deep.equal({ protocols: 'unknown type: quic' });
     expect(wrong('routes', { protocols: [] })).to.deep.equal({ protocols: 'unknown type: nil' });
     expect(wrong('routes', { protocols: 5 })).to.deep.equal({ protocols: 'expected a set' });
     expect(wrong('routes', { protocols: 'http' })).to.have.property('protocols', 'expected a set');
@@ -274,5 +287,11 @@ describe('What /schemas prints', () => {
   it('shows patterns in the notation of Kong', () => {
     const printed = JSON.stringify(printedSchema(entities.get('routes')!.fields));
     expect(printed).to.include('{"methods":{"type":"set","elements":{"type":"string","match":"^%u+$"}}}');
+  });
+
+  it("names Kong's protocols, and not those that are taken beside them", () => {
+    for (const name of ['routes', 'services']) {
+      expect(JSON.stringify(printedSchema(entities.get(name)!.fields))).not.to.match(/"wss?"|"also"/);
+    }
   });
 });

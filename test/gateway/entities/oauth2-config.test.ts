@@ -45,6 +45,18 @@ describe('The settings of the oauth2 plugin', () => {
     });
   });
 
+  it('offer codes where tokens are shared and no grant is named, as the reference prints it for WebSockets', () => {
+    expect(settings({ global_credentials: true, scopes: ['email'] })).to.deep.include({
+      enable_authorization_code: true,
+      enable_client_credentials: false,
+    });
+    expect(violationsOf(draft({ global_credentials: true, enable_implicit_grant: false }))).to.have.property('config');
+    expect(violationsOf(draft({ scopes: ['email'] }))).to.have.property('config');
+    const stored = finished(draft(ok));
+    const changed = finished(draftChange(description, { config: { global_credentials: true } }, stored, auto.now));
+    expect(changed['config']).to.deep.include({ enable_authorization_code: false });
+  });
+
   it('have scopes where a scope is mandatory', () => {
     expect(wrong({ mandatory_scope: true })).to.deep.equal({
       scopes: 'required field missing',
