@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { Container, type ServiceIdentifier } from 'inversify';
 import { type AuthorizationServer, authorizationServer } from '../src/authorization-server.ts';
 import { type Gate, gate } from '../src/gate.ts';
+import { compileSnapshot } from '../src/gateway/compile-snapshot.ts';
 import { describeEntities, type Entities } from '../src/gateway/entities/entities.ts';
 import type { PluginTools } from '../src/gateway/plugin.ts';
 import { pluginDefinitions } from '../src/gateway/plugins/definitions.ts';
@@ -32,6 +33,8 @@ import { type SecretHashes, secretHashes } from './crypto/secret-hash.ts';
 import { derivedSuccessors } from './crypto/successors.ts';
 import { systemClock } from './crypto/system-clock.ts';
 import { openVault, type Vault } from './crypto/vault.ts';
+import { declarativeConfiguration } from './declarative/declarative-configuration.ts';
+import { type FileInForce, openFile } from './declarative/file-in-force.ts';
 import { handedOverEndpoints } from './http/oauth-endpoints.ts';
 import { type LiveSnapshot, liveSnapshot } from './live-snapshot.ts';
 import { type Log, openLog } from './logging.ts';
@@ -51,6 +54,8 @@ import { serverCertificate } from './tls/server-certificate.ts';
 export interface OpenGate {
   readonly proxy: readonly { readonly host: string; readonly port: number; readonly ssl: boolean }[];
   readonly admin: readonly { readonly host: string; readonly port: number }[];
+  /** Reads the configuration file again, and logs what came of it. A file that cannot be used changes nothing. */
+  reload(): Promise<void>;
   /** Takes no new connections, lets requests in flight finish within the drain limit, and closes the store. */
   close(): Promise<void>;
 }
@@ -67,6 +72,7 @@ export interface Stores {
 export async function openGate(configuration: Configuration, io: { readonly log?: Log } = {}): Promise<OpenGate> {
   const container = compose(configuration, io.log);
   try {
+    const file = await resolve(container, tokens.file);
     const proxy = await resolve(container, tokens.proxy);
     const admin = await resolve(container, tokens.admin);
     return {
@@ -76,6 +82,9 @@ export async function openGate(configuration: Configuration, io: { readonly log?
         ssl: configuration.proxyListen[at]!.ssl,
       })),
       admin: admin.addresses,
+      async reload() {
+        await file.reload();
+      },
       async close() {
         await admin.close();
         await proxy.close({ graceful: configuration.drainLimit });
@@ -115,6 +124,7 @@ export const tokens = {
   pluginRecords: token<RememberedRecords>('PluginRecords'),
   counters: token<OpenCounters>('Counters'),
   pluginTools: token<PluginTools>('PluginTools'),
+  file: token<FileInForce>('File'),
   snapshot: token<LiveSnapshot>('Snapshot'),
   proxy: token<OpenProxy>('Proxy'),
   metrics: token<Metrics>('Metrics'),
@@ -166,6 +176,20 @@ export function compose(configuration: Configuration, log?: Log): Container {
     t.entropy,
     t.log,
   );
+  provide(
+    container,
+    t.file,
+    file,
+    t.configuration,
+    t.stores,
+    t.entities,
+    t.announcements,
+    t.clock,
+    t.entropy,
+    t.secretHashes,
+    t.pluginTools,
+    t.log,
+  );
   const snapshot = provide(
     container,
     t.snapshot,
@@ -190,6 +214,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
     t.clock,
     t.entropy,
     t.secretHashes,
+    t.file,
     t.proxy,
     t.metrics,
     t.log,
@@ -333,6 +358,44 @@ function tools(
   };
 }
 
+async function file(
+  { config, configTakesOver, skipPlugins }: Configuration,
+  stores: Stores,
+  entities: Entities,
+  announcements: Announcements,
+  clock: Clock,
+  entropy: Entropy,
+  hashes: SecretHashes,
+  pluginTools: PluginTools,
+  log: Log,
+): Promise<FileInForce> {
+  const { entities: store, grants } = stores;
+  const declarative = await declarativeConfiguration({
+    store,
+    grants,
+    announcements,
+    entities,
+    clock,
+    entropy,
+    hashes,
+    skipPlugins,
+    trial(kinds) {
+      const rowsOf = (name: string) => kinds.find(({ description }) => description.name === name)?.rows ?? [];
+      const unusable: { id: string; why: string }[] = [];
+      compileSnapshot({
+        services: rowsOf('services'),
+        routes: rowsOf('routes'),
+        plugins: rowsOf('plugins'),
+        definitions: pluginDefinitions,
+        tools: pluginTools,
+        refused: (_, id, why) => unusable.push({ id, why }),
+      });
+      return unusable;
+    },
+  });
+  return openFile(declarative, config, { takesOver: configTakesOver, log });
+}
+
 const snapshots = (
   store: EntityStore,
   entities: Entities,
@@ -383,6 +446,7 @@ const admin = (
   clock: Clock,
   entropy: Entropy,
   hashes: SecretHashes,
+  file: FileInForce,
   proxy: OpenProxy,
   counted: Metrics,
   log: Log,
@@ -394,6 +458,7 @@ const admin = (
     clock,
     entropy,
     hashSecret: hashes.hash,
+    file,
     ...(configuration.adminToken === undefined ? {} : { token: configuration.adminToken }),
     allowedHosts: configuration.adminHosts,
     version: version(),

@@ -19,6 +19,7 @@ import {
   readHosts,
   readKey,
   readLogLevel,
+  readNames,
   readPath,
   readPublicUrl,
   readSeconds,
@@ -39,6 +40,10 @@ export interface Configuration {
   readonly store: Store;
   /** A declarative file in the form of kong.yml. */
   readonly config: string | undefined;
+  /** Whether the first file may change and remove what the Admin API has written. */
+  readonly configTakesOver: boolean;
+  /** Plugins of the file to load it without. */
+  readonly skipPlugins: readonly string[];
   /** Without a slash at the end. */
   readonly publicUrl: string | undefined;
   /** Addresses and networks (`10.0.0.0/8`) of the proxies in front of the gate. */
@@ -132,10 +137,25 @@ export const settings = z.strictObject({
     title: 'Declarative configuration',
     form: 'path of a YAML or JSON file',
     description:
-      'A file in the form of kong.yml whose services, routes, plugins and consumers are loaded at the start.',
-    recommendation: 'Keep it under version control; keep secrets out of it.',
+      'A file in the form of kong.yml. Its services, routes, plugins, consumers and credentials are the configuration, and the Admin API does not write them; tokens are issued into the store all the same. SIGHUP and `portcullis reload` read it again. See [files.md](files.md).',
+    recommendation: 'Keep it under version control, and client secrets in it as hashes.',
     otherwise: 'only what the Admin API wrote',
     kong: 'DECLARATIVE_CONFIG',
+  }),
+  configTakesOver: z.enum(['no', 'yes'], { error: 'takes yes or no' }).default('no').register(descriptions, {
+    title: 'The file takes over',
+    form: 'yes or no',
+    description:
+      'Whether `config` may change and remove what the Admin API has written into the store before. With `no` such a start is refused, and nothing is lost.',
+    recommendation:
+      '`yes` for the one start that moves a gate from the Admin API to a file, after `portcullis export`.',
+  }),
+  skipPlugins: z.string().default('').transform(by(readNames)).register(descriptions, {
+    title: 'Plugins to skip',
+    form: 'name, …',
+    description:
+      'Plugins that the file has and this gate does not, to load it without. Plugins that authenticate or limit cannot be skipped.',
+    recommendation: 'Leave it empty; a file is best loaded as it is.',
   }),
   publicUrl: z.string().transform(by(readPublicUrl)).optional().register(descriptions, {
     title: 'Public URL',
@@ -365,6 +385,8 @@ function complete(all: Settings, directories: Directories): Configuration {
     store:
       store.kind === 'lmdb' ? { kind: 'lmdb', directory: store.directory ?? join(stateDirectory, 'store') } : store,
     config: all.config,
+    configTakesOver: all.configTakesOver === 'yes',
+    skipPlugins: all.skipPlugins,
     publicUrl: all.publicUrl,
     trustedIps: all.trustedIps,
     plainHttpTokens: all.plainHttpTokens,

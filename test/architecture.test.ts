@@ -15,6 +15,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/driver': ['src/machine', 'src/oauth', 'src/grants', 'src/authorization', 'src/access', 'src/ports'],
   'src/gateway': ['src/oauth', 'src/ports', 'src/gate'],
   'src/gateway/regex': ['re2js'],
+  'src/gateway/declarative': ['src/gateway', 'src/oauth', 'src/ports', 'node:crypto'],
   'src/gateway/plugins': ['src/gateway', 'src/oauth', 'src/ports', 'src/access', 'src/wire', 'src/gate', 'node:crypto'],
   'src/authorization-server': ['src'],
   'src/gate': ['src'],
@@ -40,13 +41,14 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'adapters/store-lmdb': ['src', 'lmdb'],
   'adapters/crypto': ['src'],
   'adapters/announcements': ['src'],
+  'adapters/declarative': ['src', 'yaml'],
   'adapters/tls': ['selfsigned'],
   'adapters/logging': ['pino'],
   'adapters/configuration': ['src', 'yaml', 'zod'],
   'adapters/live-snapshot': ['src'],
   'adapters/metrics': ['src', 'adapters/proxy'],
   'adapters/composition-root': ['src', 'adapters', 'inversify', 'reflect-metadata'],
-  'adapters/cli': ['adapters/configuration', 'adapters/logging', 'adapters/composition-root'],
+  'adapters/cli': ['adapters/configuration', 'adapters/declarative', 'adapters/logging', 'adapters/composition-root'],
 };
 
 /** Where Node's HTTP may be seen: listeners, and what is mounted behind them. The path of a proxied call does without. */

@@ -5,7 +5,7 @@ import { descriptions, type SettingName, settings } from '../configuration.ts';
 import type { Paint } from './terminal.ts';
 import { version } from './version.ts';
 
-export const commands = ['start', 'demo', 'protect', 'help', 'version'] as const;
+export const commands = ['start', 'demo', 'protect', 'config', 'reload', 'export', 'help', 'version'] as const;
 
 export function overview({ bold, dim }: Paint): string {
   return `${bold(`Portcullis ${version()}`)}  an OAuth 2.0 gate in front of your services
@@ -13,6 +13,7 @@ export function overview({ bold, dim }: Paint): string {
   ${bold('portcullis demo')}                          see it work: a denied call, a token, an admitted call
   ${bold('portcullis protect http://localhost:3000')} put your own service behind the gate
   ${bold('portcullis start')}                         run the gate; the Admin API on port 8001 tells it what to guard
+  ${bold('portcullis config check kong.yml')}         all that is wrong with a configuration file, with lines
 
 ${dim('portcullis COMMAND --help says more; portcullis --version tells the version.')}
 `;
@@ -46,6 +47,28 @@ is kept for the next time.
   --new-client   register one more client, if the secret of the first one is lost
 
 Every setting of ${bold('portcullis start')} can be given as well.
+`;
+    case 'config':
+      return `${bold('portcullis config check')} FILE [--skip-plugins NAME,…]
+
+Reads a declarative configuration (kong.yml, YAML or JSON) and lists everything that is wrong with it at once, with lines.
+No gate is needed, and none is touched.
+
+  --skip-plugins NAME,…   plugins to leave out that this gate does not have; those that authenticate or limit cannot be
+
+Tells the shell 0 if a gate would load it, and 1 if not.
+`;
+    case 'export':
+      return `${bold('portcullis export')} [--admin-listen ADDRESS] [--settings FILE] > gate.yml
+
+Prints the configuration of the running gate as a declarative file, with ids, so that tokens stay valid where it is
+loaded. It holds secrets. The gate is found by the same settings that it was started with: its Admin address and token.
+`;
+    case 'reload':
+      return `${bold('portcullis reload')} [--admin-listen ADDRESS] [--settings FILE]
+
+Tells the running gate to read its configuration file again, and says what came of it. A file that cannot be used changes
+nothing. The gate is found by the same settings that it was started with: its Admin address and token.
 `;
     default:
       return overview(paint);

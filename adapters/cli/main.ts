@@ -3,9 +3,12 @@
  * calls `runCommand` after it has seen that this Node can run us.
  */
 import { type CommandForm, meant, readCommandLine } from './command-line.ts';
+import { config } from './config.ts';
 import { demo } from './demo.ts';
+import { exportConfiguration } from './export.ts';
 import { commands, helpFor, overview } from './help.ts';
 import { protect } from './protect.ts';
+import { reload } from './reload.ts';
 import { settingFlags } from './settings.ts';
 import { start } from './start.ts';
 import { paintFor, type Terminal } from './terminal.ts';
@@ -31,6 +34,7 @@ export async function runCommand(): Promise<void> {
         process.on('SIGINT', hear);
         process.on('SIGTERM', hear);
       }),
+    onHangup: (listener) => void process.on('SIGHUP', listener),
     onBreakdown: (report) => {
       process.on('uncaughtException', (error) => {
         report(error).finally(() => process.exit(1));
@@ -83,5 +87,8 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
 const forms = {
   start: { run: start, flags: settingFlags, switches: [], positionals: [] },
   demo: { run: demo, flags: [], switches: ['check'], positionals: [] },
+  config: { run: config, flags: ['skip-plugins'], switches: [], positionals: ['check', 'FILE'] },
+  export: { run: exportConfiguration, flags: settingFlags, switches: [], positionals: [] },
+  reload: { run: reload, flags: settingFlags, switches: [], positionals: [] },
   protect: { run: protect, flags: [...settingFlags, 'port'], switches: ['new-client'], positionals: ['URL'] },
 } satisfies Readonly<Record<string, CommandForm & { readonly run: unknown }>>;

@@ -8,6 +8,8 @@ export interface Terminal {
   readonly err: Output;
   /** Resolves when somebody wants the command to end: Ctrl-C or SIGTERM. */
   stopped(): Promise<void>;
+  /** Calls `listener` each time somebody asks to read the configuration file again (SIGHUP). */
+  onHangup?(listener: () => void): void;
   /** Hands an error that nobody caught to `report`; the process ends after that. */
   onBreakdown(report: (error: unknown) => Promise<void>): void;
   /** The composition root, loaded when a gate is needed and not before. */
@@ -25,6 +27,8 @@ export type OpensGate = (configuration: Configuration, io?: { readonly log: Log 
 export interface OpenGate {
   readonly proxy: readonly { readonly host: string; readonly port: number; readonly ssl: boolean }[];
   readonly admin: readonly { readonly host: string; readonly port: number }[];
+  /** Reads the configuration file again; what comes of it is logged. */
+  reload?(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -109,3 +109,7 @@ export function readSeconds(text: string): Reading<number> {
     ? { value: Number(text) * 1000 }
     : { problem: `${JSON.stringify(text)} is no number of seconds between 0 and 3600` };
 }
+
+export function readNames(text: string): Reading<readonly string[]> {
+  return { value: text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()])) };
+}

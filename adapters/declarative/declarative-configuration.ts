@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
-import { configurationKinds, type DocumentProblem, problemText } from '../../src/gateway/declarative/document.ts';
+import { configurationKinds, type DocumentProblem } from '../../src/gateway/declarative/document.ts';
 import { type Change, type KindRows, planChanges } from '../../src/gateway/declarative/plan-changes.ts';
 import { printedDocument } from '../../src/gateway/declarative/print-document.ts';
 import { type DeclaredRow, readDocument } from '../../src/gateway/declarative/read-document.ts';
@@ -266,13 +266,5 @@ function printText(rows: readonly KindRows[]): string {
     aliasDuplicateObjects: false,
     defaultStringType: 'QUOTE_DOUBLE',
     defaultKeyType: 'PLAIN',
-  });
-}
-
-/** `kong.yml:12: services[1].host: required field missing` */
-export function problemLines(problems: readonly DocumentProblem[], file: string): readonly string[] {
-  return problems.map((problem) => {
-    const line = problem.line === undefined ? '' : `:${problem.line}`;
-    return `${file}${line}: ${problemText(problem)}`;
   });
 }

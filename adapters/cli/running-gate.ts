@@ -1,0 +1,54 @@
+/** Speaks to the gate that runs with these settings, by its Admin API. */
+import { isIPv6 } from 'node:net';
+import { addressOf, isLoopback } from '../configuration/listen.ts';
+import { inEnvironment } from '../configuration/sources.ts';
+import type { CommandLine } from './command-line.ts';
+import { settingsFrom } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface GateAnswer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of the gate's
+  readonly body: any;
+}
+
+/** The answer, or the number for the shell after `err` was told why there is none. */
+export async function askRunningGate(
+  { flags }: CommandLine,
+  terminal: Terminal,
+  method: 'GET' | 'POST',
+  path: string,
+): Promise<GateAnswer | number> {
+  const { err } = terminal;
+  const read = settingsFrom(flags, terminal);
+  if (read === undefined) return 2;
+  const { adminListen, adminToken } = read.configuration;
+  const [listen] = adminListen;
+  if (listen === undefined || listen.port === 0) {
+    const why = listen === undefined ? 'is off' : 'takes any free port';
+    err.write(`portcullis: ${inEnvironment('adminListen')} ${why}, so the gate cannot be found; name its address\n`);
+    return 2;
+  }
+  const host = isEverywhere(listen.host) ? (isIPv6(listen.host) ? '::1' : '127.0.0.1') : listen.host;
+  const base = `http://${addressOf({ host, port: listen.port })}`;
+  if (adminToken !== undefined && !isLoopback(host)) {
+    err.write(`portcullis: the token goes to ${base} over plain HTTP\n`);
+  }
+  try {
+    const response = await fetch(`${base}${path}`, {
+      method,
+      headers: adminToken === undefined ? {} : { Authorization: `Bearer ${adminToken}` },
+      redirect: 'error',
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? {} : JSON.parse(text) };
+  } catch (error) {
+    const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
+    err.write(`portcullis: no gate answers at ${base} (${cause?.code ?? (error as Error).message})\n`);
+    return 1;
+  }
+}
+
+function isEverywhere(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

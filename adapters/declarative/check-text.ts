@@ -1,0 +1,32 @@
+/** Whether a text would be loaded by a gate with these plugins, without one: all that is wrong with it, at once. */
+import type { DocumentProblem } from '../../src/gateway/declarative/document.ts';
+import { readDocument } from '../../src/gateway/declarative/read-document.ts';
+import { describeEntities } from '../../src/gateway/entities/entities.ts';
+import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
+import { readText } from './read-text.ts';
+
+export type Checked =
+  | { readonly problems: readonly DocumentProblem[] }
+  | {
+      readonly problems?: undefined;
+      /** How many there are of each kind. */
+      readonly counts: ReadonlyMap<string, number>;
+      readonly skipped: readonly string[];
+    };
+
+export function checkText(text: string, skipPlugins: readonly string[], now: number): Checked {
+  const document = readText(text);
+  if ('problems' in document) return document;
+  const read = readDocument(document, {
+    entities: describeEntities(pluginDescriptions),
+    skipPlugins,
+    stored: () => undefined,
+    now,
+    // Never seen by anybody: nothing is kept of what is only checked.
+    token: () => 'checked'.padEnd(32, '-'),
+  });
+  if (read.problems !== undefined) return read;
+  const counts = new Map<string, number>();
+  for (const { description } of read.rows) counts.set(description.name, (counts.get(description.name) ?? 0) + 1);
+  return { counts, skipped: read.skipped.map(({ name }) => name) };
+}
