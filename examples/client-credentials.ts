@@ -3,7 +3,7 @@
  * RFC 6749 §4.4), keeps it until shortly before it expires, and fetches another one if the service says 401 all the same.
  * Nothing but `fetch` is needed.
  *
- *   CLIENT_ID=… CLIENT_SECRET=… node marketplace-client.ts http://127.0.0.1:8000/orders http://127.0.0.1:8000/orders/oauth2/token
+ *   CLIENT_ID=… CLIENT_SECRET=… node client-credentials.ts http://127.0.0.1:8000/orders http://127.0.0.1:8000/orders/oauth2/token
  */
 interface Token {
   readonly value: string;
@@ -72,7 +72,7 @@ if (process.argv[1] === import.meta.filename) {
   const { CLIENT_ID = 'marketplace', CLIENT_SECRET = '', SCOPE = 'orders:read' } = process.env;
   const [url, tokenEndpoint] = process.argv.slice(2);
   if (url === undefined || tokenEndpoint === undefined)
-    throw new Error('usage: marketplace-client.ts URL TOKEN_ENDPOINT');
+    throw new Error('usage: client-credentials.ts URL TOKEN_ENDPOINT');
   const call = guardedFetch({ id: CLIENT_ID, secret: CLIENT_SECRET, tokenEndpoint, scope: SCOPE });
   const response = await call(url);
   console.log(response.status, await response.text());
