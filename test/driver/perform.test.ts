@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import { accessPerformers, authorizationPerformers, grantPerformers, type Ports } from '../../src/driver/perform.ts';
+import type { RotateRefreshToken } from '../../src/grants/vocabulary.ts';
+import type { Redemption } from '../../src/ports/authorization-codes.ts';
+import type { ClientProof } from '../../src/ports/clients.ts';
+import type { Rotation } from '../../src/ports/grants.ts';
+import { codeRecord, grantOf } from '../support/token-request.ts';
+import { alice, beginning, issuers, makeWorld, printer } from '../support/world.ts';
+
+const grant = grantOf(issuers.kong);
+const { ports } = makeWorld();
+
+/** The performers over ports of which some answer with what the test says. */
+function performers(replace: { [P in keyof Ports]?: Partial<Ports[P]> }) {
+  const replaced = Object.fromEntries(
+    Object.entries(ports).map(([name, port]) => [name, { ...port, ...replace[name as keyof Ports] }]),
+  ) as unknown as Ports;
+  return { ...grantPerformers(replaced), ...authorizationPerformers(replaced) };
+}
+
+describe('What came of an effect', () => {
+  it('authenticateClient: proven, failed with or without a client, put off', () => {
+    const told = (proof: ClientProof) =>
+      performers({ clients: { authenticate: () => proof } }).authenticateClient({
+        effect: 'authenticateClient',
+        authentication: { method: 'none', clientId: undefined, clientSecret: undefined, from: undefined },
+      });
+    expect(told({ client: printer, proof: 'proven' })).to.deep.equal({ event: 'clientAuthenticated', client: printer });
+    expect(told({ client: printer, proof: 'failed' })).to.deep.equal({ event: 'clientRejected', client: printer });
+    expect(told({ client: undefined, proof: 'failed' })).to.deep.equal({ event: 'clientRejected', client: undefined });
+    expect(told({ client: undefined, proof: 'proven' })).to.deep.equal({ event: 'clientRejected', client: undefined });
+    expect(told({ client: printer, proof: 'deferred', retryAfter: 9 })).to.deep.equal({
+      event: 'clientDeferred',
+      retryAfter: 9,
+    });
+    expect(told({ client: printer, proof: 'deferred' })).to.deep.equal({ event: 'clientDeferred', retryAfter: 1 });
+  });
+
+  it('redeemAuthorizationCode: redeemed, replayed, mismatched, unknown', () => {
+    const told = (redemption: Redemption) =>
+      performers({ codes: { redeem: () => redemption } }).redeemAuthorizationCode({
+        effect: 'redeemAuthorizationCode',
+        code: 'c',
+        by: {} as never,
+      });
+    expect(told({ outcome: 'redeemed', record: codeRecord })).to.deep.equal({
+      event: 'codeRedeemed',
+      record: codeRecord,
+    });
+    expect(told({ outcome: 'replayed', grantId: 'g', expiresAt: 7 })).to.deep.equal({
+      event: 'codeReplayed',
+      grantId: 'g',
+      expiresAt: 7,
+    });
+    expect(told({ outcome: 'mismatched', binding: 'client' })).to.deep.equal({
+      event: 'codeMismatched',
+      binding: 'client',
+    });
+    expect(told({ outcome: 'unknown' })).to.deep.equal({ event: 'codeUnknown' });
+  });
+
+  it('openGrant: opened with newly drawn tokens, or ended before', () => {
+    const open = (outcome: 'opened' | 'ended' | 'taken', withRefreshToken: boolean) =>
+      performers({ grants: { open: () => outcome } }).openGrant({ effect: 'openGrant', grant, withRefreshToken });
+    expect(open('opened', true)).to.have.nested.property('tokens.refreshToken').that.is.a('string');
+    expect(open('opened', false)).to.have.nested.property('tokens.refreshToken', undefined);
+    expect(open('ended', true)).to.deep.equal({ event: 'grantEndedBefore' });
+  });
+
+  it('TK-20: openGrant goes no further with a token that is in use already', () => {
+    const { openGrant } = performers({ grants: { open: () => 'taken' } });
+    expect(() => openGrant({ effect: 'openGrant', grant, withRefreshToken: true })).to.throw('in use already');
+  });
+
+  it('findRefreshToken: found, current or spent, or unknown', () => {
+    const { findRefreshToken } = performers({
+      grants: { byRefreshToken: (token) => (token === 'nope' ? undefined : { found: token as 'spent', grant }) },
+    });
+    for (const refreshToken of ['current', 'spent']) {
+      expect(findRefreshToken({ effect: 'findRefreshToken', refreshToken })).to.deep.equal({
+        event: 'refreshTokenFound',
+        grant,
+      });
+    }
+    expect(findRefreshToken({ effect: 'findRefreshToken', refreshToken: 'nope' })).to.deep.equal({
+      event: 'refreshTokenUnknown',
+    });
+  });
+
+  const rotation = (outcome: Rotation, successor: RotateRefreshToken['successor'] = 'fresh') =>
+    performers({ grants: { rotate: () => outcome } }).rotateRefreshToken({
+      effect: 'rotateRefreshToken',
+      refreshToken: 'old',
+      successor,
+      by: {} as never,
+    });
+
+  it('rotateRefreshToken: rotated and repeated with the tokens, reused, and unknown for all else', () => {
+    expect(rotation({ outcome: 'rotated', grant })).to.include({ event: 'refreshTokenRotated', grant });
+    expect(rotation({ outcome: 'repeated', grant }, 'derived')).to.include({ event: 'refreshTokenRotated', grant });
+    expect(rotation({ outcome: 'reused', grant })).to.deep.equal({ event: 'refreshTokenReused', grant });
+    expect(rotation({ outcome: 'mismatched' })).to.deep.equal({ event: 'refreshTokenUnknown' });
+    expect(rotation({ outcome: 'unknown' })).to.deep.equal({ event: 'refreshTokenUnknown' });
+  });
+
+  it('rotateRefreshToken: the next pair is fresh, derived from the old token, keeps it, or has none', () => {
+    const pair = (successor: RotateRefreshToken['successor']) => {
+      const event = rotation({ outcome: 'rotated', grant }, successor);
+      return 'tokens' in event ? event.tokens : undefined;
+    };
+    expect(pair('fresh')!.refreshToken).to.be.a('string').and.not.equal(pair('fresh')!.refreshToken);
+    expect(pair('derived')).to.deep.equal(pair('derived'));
+    expect(pair('derived')).to.deep.equal(ports.successors.successorOf('old'));
+    expect(pair('kept')!.refreshToken).to.equal('old');
+    expect(pair('kept')!.accessToken).to.not.equal(pair('kept')!.accessToken);
+    expect(pair('none')!.refreshToken).to.equal(undefined);
+  });
+
+  it('endGrant: ended', () => {
+    expect(performers({}).endGrant({ effect: 'endGrant', grantId: 'g', until: beginning })).to.deep.equal({
+      event: 'grantEnded',
+    });
+  });
+
+  it('findClient: found or unknown', () => {
+    const { findClient } = performers({});
+    expect(findClient({ effect: 'findClient', clientId: 'printer' })).to.deep.equal({
+      event: 'clientFound',
+      client: printer,
+    });
+    expect(findClient({ effect: 'findClient', clientId: 'nobody' })).to.deep.equal({ event: 'clientUnknown' });
+  });
+
+  it('saveAuthorizationCode: the code that was drawn for it', () => {
+    const saved: string[] = [];
+    const { saveAuthorizationCode } = performers({ codes: { save: (code) => void saved.push(code) } });
+    expect(saveAuthorizationCode({ effect: 'saveAuthorizationCode', record: codeRecord })).to.deep.equal({
+      event: 'authorizationCodeSaved',
+      code: saved[0],
+    });
+  });
+
+  it('findAccessToken: found or unknown', () => {
+    const bearer = { grant, client: printer, consumer: alice };
+    const { findAccessToken } = accessPerformers({ find: (token) => (token === 'a' ? bearer : undefined) });
+    expect(findAccessToken({ effect: 'findAccessToken', accessToken: 'a' })).to.deep.equal({
+      event: 'accessTokenFound',
+      bearer,
+    });
+    expect(findAccessToken({ effect: 'findAccessToken', accessToken: 'b' })).to.deep.equal({
+      event: 'accessTokenUnknown',
+    });
+  });
+});

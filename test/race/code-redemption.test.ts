@@ -1,0 +1,131 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { memoryAuthorizationCodes } from '../../adapters/store-memory/authorization-codes.ts';
+import { memoryGrants } from '../../adapters/store-memory/grants.ts';
+import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts';
+import type { Grants } from '../../src/ports/grants.ts';
+import { whenThere } from '../../src/ports/maybe-promise.ts';
+import { scheduled } from '../support/scheduled.ts';
+import { beginning, bothProfiles, clockAt, issuers, makeWorld, now, printer, till } from '../support/world.ts';
+import { codesForgotten, codesMarkedLater, grantsWithoutMemoryOfEnds } from '../support/wrong-stores.ts';
+
+interface Stores {
+  readonly codes?: AuthorizationCodes;
+  readonly grants?: Grants;
+}
+const clock = clockAt(beginning);
+
+/** One code, redeemed from `times` sides at once, by strangers as well. What was granted, and what of it still passes. */
+async function redeemedAtOnce(
+  s: fc.Scheduler,
+  profile: (typeof bothProfiles)[number],
+  times: number,
+  strangers: number,
+  { codes = memoryAuthorizationCodes(clock), grants = memoryGrants(clock) }: Stores = {},
+) {
+  const issuer = issuers[profile];
+  let redeemed = 0;
+  const counting: AuthorizationCodes = {
+    save: codes.save,
+    redeem: (code, by) =>
+      whenThere(codes.redeem(code, by), (redemption) => {
+        if (redemption.outcome === 'redeemed') redeemed++;
+        return redemption;
+      }),
+  };
+  const near = makeWorld({ clock, codes, grants });
+  const code = now(near.code(issuer, printer));
+  const far = makeWorld({
+    clock,
+    ...near.ports,
+    codes: scheduled(s, 'codes', counting),
+    grants: scheduled(s, 'grants', grants),
+  });
+  const attempt = (client: typeof printer) => Promise.resolve(far.redeem(issuer, code, client));
+  const replies = await s.waitFor(
+    Promise.all([
+      ...Array.from({ length: times }, () => attempt(printer)),
+      ...Array.from({ length: strangers }, () => attempt(till)),
+    ]),
+  );
+  const granted = replies.filter(({ status }) => status === 200).map(({ body }) => String(body['access_token']));
+  const alive = granted.filter((token) => now(near.check(token, issuer.audience)).state === 'admitted');
+  const refreshed = replies.filter(
+    ({ status, body }) =>
+      status === 200 && now(near.refresh(issuer, String(body['refresh_token']), printer)).status === 200,
+  );
+  return { redeemed, granted, alive, refreshed };
+}
+
+const times = fc.integer({ min: 2, max: 4 });
+const strangers = fc.integer({ min: 0, max: 2 });
+
+describe('Redeeming one authorization code from many sides at once (RFC 6749 §4.1.2)', () => {
+  for (const profile of bothProfiles) {
+    it(`TK-08: redeems exactly once, profile ${profile}`, () =>
+      fc.assert(
+        fc.asyncProperty(fc.scheduler(), times, strangers, async (s, times, strangers) => {
+          const { redeemed, granted } = await redeemedAtOnce(s, profile, times, strangers);
+          expect(redeemed).to.equal(1);
+          // In rfc9700 a replay may have ended the grant before it was opened.
+          expect(granted.length).to.be.within(profile === 'kong' ? 1 : 0, 1);
+        }),
+      ));
+
+    it(`TK-11: strangers cost it nothing, profile ${profile}`, () =>
+      fc.assert(
+        fc.asyncProperty(fc.scheduler(), times, async (s, strangers) => {
+          const { granted, alive } = await redeemedAtOnce(s, profile, 1, strangers);
+          expect([granted.length, alive.length]).to.deep.equal([1, 1]);
+        }),
+      ));
+  }
+
+  it('TK-09: no token of it is alive after the replay, not even one that is saved late, profile rfc9700', () =>
+    fc.assert(
+      fc.asyncProperty(fc.scheduler(), times, strangers, async (s, times, strangers) => {
+        const { alive, refreshed } = await redeemedAtOnce(s, 'rfc9700', times, strangers);
+        expect([alive, refreshed]).to.deep.equal([[], []]);
+      }),
+    ));
+
+  it('Kong leaves the one token alive', () =>
+    fc.assert(
+      fc.asyncProperty(fc.scheduler(), times, async (s, times) => {
+        const { alive } = await redeemedAtOnce(s, 'kong', times, 0);
+        expect(alive).to.have.length(1);
+      }),
+    ));
+});
+
+describe('These tests of redemption would catch a store', () => {
+  it('that looks first and marks later', async () => {
+    const result = await fc.check(
+      fc.asyncProperty(fc.scheduler(), async (s) => {
+        const { redeemed } = await redeemedAtOnce(s, 'rfc9700', 2, 0, { codes: codesMarkedLater(s) });
+        expect(redeemed).to.equal(1);
+      }),
+    );
+    expect(result.failed).to.equal(true);
+  });
+
+  it('that forgets the code with its redemption', async () => {
+    const result = await fc.check(
+      fc.asyncProperty(fc.scheduler(), async (s) => {
+        const { alive } = await redeemedAtOnce(s, 'rfc9700', 2, 0, { codes: codesForgotten(clock) });
+        expect(alive).to.have.length(0);
+      }),
+    );
+    expect(result.failed).to.equal(true);
+  });
+
+  it('that forgets the end of a grant which is still to be opened', async () => {
+    const result = await fc.check(
+      fc.asyncProperty(fc.scheduler(), async (s) => {
+        const { alive } = await redeemedAtOnce(s, 'rfc9700', 2, 0, { grants: grantsWithoutMemoryOfEnds(clock) });
+        expect(alive).to.have.length(0);
+      }),
+    );
+    expect(result.failed).to.equal(true);
+  });
+});

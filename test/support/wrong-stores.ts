@@ -1,0 +1,90 @@
+/**
+ * Stores that are wrong on purpose, each in a way that real ones have been. A test of a race that they pass is no test.
+ */
+import type fc from 'fast-check';
+import { memoryAuthorizationCodes } from '../../adapters/store-memory/authorization-codes.ts';
+import { memoryGrants } from '../../adapters/store-memory/grants.ts';
+import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
+import { type AuthorizationCodes, judgeRedemption, type Spent } from '../../src/ports/authorization-codes.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import { afterRotation, type Grants, judgeRotation, type SpentRefreshToken } from '../../src/ports/grants.ts';
+import { elsewhere } from './scheduled.ts';
+
+/** Looks first and marks later (node-oidc-provider's and fosite's storage): two attempts may pass between the two. */
+export function codesMarkedLater(s: fc.Scheduler): AuthorizationCodes {
+  const rows = new Map<
+    string,
+    { readonly record: Parameters<AuthorizationCodes['save']>[1]; spent: Spent | undefined }
+  >();
+  return {
+    save: (code, record) => void rows.set(code, { record, spent: undefined }),
+    async redeem(code, by) {
+      const row = rows.get(code);
+      const { redemption, spend } = judgeRedemption(row?.record, row?.spent, by);
+      await elsewhere(s);
+      if (row !== undefined && spend !== undefined) row.spent = spend;
+      return redemption;
+    },
+  };
+}
+
+/** Forgets a code with its redemption, as Kong does: a replay is told that there is no such code. */
+export function codesForgotten(clock: Clock): AuthorizationCodes {
+  const codes = memoryAuthorizationCodes(clock);
+  const gone = new Set<string>();
+  return {
+    save: codes.save,
+    redeem(code, by) {
+      if (gone.has(code)) return { outcome: 'unknown' };
+      gone.add(code);
+      return codes.redeem(code, by);
+    },
+  };
+}
+
+/** Ends what is there, and nothing that is on its way. */
+export function grantsWithoutMemoryOfEnds(clock: Clock): Grants {
+  const grants = memoryGrants(clock);
+  return {
+    ...grants,
+    // A record that is ended for no time at all is forgotten at once.
+    end: (grantId) => grants.end(grantId, clock.now()),
+  };
+}
+
+/** Looks whether a token is current, and puts the next one in its place later, whatever has happened since. */
+export function grantsRotatedLater(s: fc.Scheduler, clock: Clock): Grants {
+  const inner = memoryGrants(clock);
+  const rows = new Map<string, { grant: Grant; tokens: TokenPair; readonly spent: Map<string, SpentRefreshToken> }>();
+  const rowOf = (refreshToken: string) =>
+    [...rows.values()].find(({ tokens, spent }) => tokens.refreshToken === refreshToken || spent.has(refreshToken));
+  return {
+    ...inner,
+    open(grant, tokens) {
+      rows.set(grant.grantId, { grant, tokens, spent: new Map() });
+      return 'opened';
+    },
+    byAccessToken: (token) => [...rows.values()].find(({ tokens }) => tokens.accessToken === token)?.grant,
+    byRefreshToken(token) {
+      const row = rowOf(token);
+      return row === undefined ? undefined : { found: row.spent.has(token) ? 'spent' : 'current', grant: row.grant };
+    },
+    async rotate(token, by) {
+      const row = rowOf(token);
+      if (row === undefined) return { outcome: 'unknown' };
+      const judgement = judgeRotation(
+        { grant: row.grant, spent: row.spent.get(token), keptBy: undefined, inForce: false },
+        by,
+      );
+      await elsewhere(s);
+      if (judgement !== 'rotate') return judgement;
+      row.spent.set(token, { attempt: by.attempt, at: by.at });
+      row.grant = afterRotation(row.grant, by);
+      row.tokens = by.tokens;
+      // Writes the row anew, even where it was removed in between.
+      rows.set(row.grant.grantId, row);
+      return { outcome: 'rotated', grant: row.grant };
+    },
+    end: (grantId) => void rows.delete(grantId),
+  };
+}
