@@ -114,10 +114,9 @@ export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome)
   // "scope OPTIONAL, if identical to the scope requested by the client; otherwise, REQUIRED." (RFC 6749 §5.1)
   const { scopeInResponse } = issuer.profile;
   const differs = !sameScope(grant.accessScope, typeof asked === 'string' ? splitScope(asked) : []);
-  if (
-    scopeInResponse === 'always' ||
-    (differs && grant.accessScope.length > 0 && (call.grant === 'client_credentials' || call.grant === 'password'))
-  ) {
+  const asksForScope = call.grant === 'client_credentials' || call.grant === 'password';
+  // "scope = scope-token *( SP scope-token )" (RFC 6749 §3.3): there is no way to say that it is empty.
+  if (grant.accessScope.length > 0 && (scopeInResponse === 'always' || (differs && asksForScope))) {
     body['scope'] = grant.accessScope.join(' ');
   }
   if (issuer.profile.parameters === 'lenient' && echo.has('state')) body['state'] = echo.get('state');
