@@ -1,0 +1,335 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { memoryCounters } from '../../adapters/store-memory/counters.ts';
+import type { Exchange, PluginHooks } from '../../src/gateway/plugin.ts';
+import { periods, windowAt } from '../../src/gateway/plugins/rate-limit-windows.ts';
+import type { Counters } from '../../src/ports/counters.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
+import { beginning, type Call, call, compiled, pluginWorld, refusedSettings, settings } from './world.ts';
+
+const alice = { id: 'alice', username: 'alice', customId: undefined };
+const by = (credential: string | undefined): Exchange['identity'] => ({
+  consumer: alice,
+  anonymous: false,
+  credential: credential === undefined ? undefined : { id: credential, identifier: credential },
+});
+
+/** `200` for what passed, then the status of each refusal. */
+async function statuses(hooks: PluginHooks, calls: readonly Call[]): Promise<number[]> {
+  const all: number[] = [];
+  for (const one of calls) all.push((await call([hooks], 'GET /a', one)).answer?.status ?? 200);
+  return all;
+}
+
+describe('rate-limiting', () => {
+  it('tells how much is left of each window, and of the tightest', async () => {
+    const world = pluginWorld();
+    const hooks = compiled('rate-limiting', { minute: 2, hour: 100 }, world);
+    world.now += 15_500;
+    const first = await call([hooks], 'GET /a');
+    expect(first.answer).to.equal(undefined);
+    expect(first.headers).to.deep.equal({
+      'x-ratelimit-limit-minute': '2',
+      'x-ratelimit-remaining-minute': '1',
+      'x-ratelimit-limit-hour': '100',
+      'x-ratelimit-remaining-hour': '99',
+      'ratelimit-limit': '2',
+      'ratelimit-remaining': '1',
+      'ratelimit-reset': '45',
+    });
+    await call([hooks], 'GET /a');
+    const { answer } = await call([hooks], 'GET /a');
+    expect(answer?.status).to.equal(429);
+    expect(JSON.parse(answer!.body)).to.deep.equal({
+      message: 'API rate limit exceeded',
+      request_id: '0123456789abcdef0123456789abcdef',
+    });
+    expect(answer?.headers).to.include({
+      'retry-after': '45',
+      'ratelimit-remaining': '0',
+      'x-ratelimit-remaining-minute': '0',
+      // What was refused does not count.
+      'x-ratelimit-remaining-hour': '98',
+    });
+    world.now += 44_500;
+    expect((await call([hooks], 'GET /a')).answer).to.equal(undefined);
+  });
+
+  it('of two windows with the same left names the longer one', async () => {
+    const hooks = compiled('rate-limiting', { minute: 5, day: 5 }, pluginWorld());
+    expect((await call([hooks], 'GET /a')).headers).to.include({ 'ratelimit-limit': '5', 'ratelimit-reset': '86400' });
+  });
+
+  it('says nothing of limits where that is to be hidden, and refuses as it is told to', async () => {
+    const config = { minute: 1, hide_client_headers: true, error_code: 403, error_message: 'slow down' };
+    const hooks = compiled('rate-limiting', config, pluginWorld());
+    expect((await call([hooks], 'GET /a')).headers).to.deep.equal({});
+    const { answer, exchange } = await call([hooks], 'GET /a');
+    expect(answer?.status).to.equal(403);
+    expect(answer?.body).to.contain('"slow down"');
+    expect(Object.keys(answer!.headers)).to.deep.equal(['content-type']);
+    expect(exchange.refusal).to.equal('rate_limited');
+  });
+
+  describe('limit_by', () => {
+    const k = (value: string) => ({ 'X-K': value });
+    const cases: readonly (readonly [object, readonly Call[], readonly number[]])[] = [
+      [{ limit_by: 'consumer' }, [{ identity: by('a') }, { identity: by('b') }, {}], [200, 429, 200]],
+      [
+        { limit_by: 'credential' },
+        [{ identity: by('a') }, { identity: by('b') }, { identity: by('a') }],
+        [200, 200, 429],
+      ],
+      [{ limit_by: 'credential' }, [{ identity: by(undefined) }, {}], [200, 429]],
+      [{ limit_by: 'ip' }, [{ from: '1.1.1.1' }, { from: '2.2.2.2' }, { from: '1.1.1.1' }], [200, 200, 429]],
+      [{ limit_by: 'service' }, [{ from: '1.1.1.1' }, { from: '2.2.2.2' }, { serviceId: 'other' }], [200, 429, 200]],
+      [
+        { limit_by: 'header', header_name: 'X-K' },
+        [{ headers: k('1') }, { headers: k('2') }, { headers: k('1') }, {}, {}],
+        [200, 200, 429, 200, 429],
+      ],
+      [
+        { limit_by: 'path', path: '/a' },
+        [{ from: '1.1.1.1' }, { from: '2.2.2.2' }, { path: '/b' }, { path: '/c' }],
+        [200, 429, 200, 429],
+      ],
+    ];
+    for (const [config, calls, expected] of cases) {
+      it(`${JSON.stringify(config)} answers ${expected}`, async () => {
+        const hooks = compiled('rate-limiting', { minute: 1, ...config }, pluginWorld());
+        expect(await statuses(hooks, calls)).to.deep.equal(expected);
+      });
+    }
+
+    it('nobody can use up the calls of an address by saying it in a header', async () => {
+      const hooks = compiled('rate-limiting', { minute: 1, limit_by: 'header', header_name: 'X-K' }, pluginWorld());
+      expect(await statuses(hooks, [{ headers: k('203.0.113.9') }, {}])).to.deep.equal([200, 200]);
+    });
+  });
+
+  it('a change of settings does not give anybody new calls', async () => {
+    const world = pluginWorld();
+    await call([compiled('rate-limiting', { minute: 2 }, world)], 'GET /a');
+    const changed = compiled('rate-limiting', { minute: 1 }, world);
+    expect((await call([changed], 'GET /a')).answer?.status).to.equal(429);
+  });
+
+  it('counts apart what is said for a route, a service and a consumer', async () => {
+    const world = pluginWorld();
+    const one = compiled('rate-limiting', { minute: 1 }, world, { consumerId: 'alice' });
+    const other = compiled('rate-limiting', { minute: 1 }, world);
+    expect(await statuses(one, [{ identity: by('a') }])).to.deep.equal([200]);
+    expect(await statuses(other, [{ identity: by('a') }])).to.deep.equal([200]);
+  });
+
+  describe('where nothing can be counted', () => {
+    const failing: readonly (readonly [string, Counters['count']])[] = [
+      [
+        'at once',
+        () => {
+          throw new Unavailable('gone');
+        },
+      ],
+      ['later', async () => Promise.reject(new Unavailable('gone'))],
+    ];
+    for (const [when, count] of failing) {
+      it(`lets calls pass if it is fault tolerant, and tells the operator (${when})`, async () => {
+        const world = pluginWorld({ counters: { local: { count }, cluster: { count } } });
+        const hooks = compiled('rate-limiting', { minute: 1 }, world);
+        expect(await statuses(hooks, [{}, {}])).to.deep.equal([200, 200]);
+        expect(world.failures).to.have.length(2);
+      });
+
+      it(`lets nobody pass if it is not (${when})`, async () => {
+        const world = pluginWorld({ counters: { local: { count }, cluster: { count } } });
+        const hooks = compiled('rate-limiting', { minute: 1, fault_tolerant: false }, world);
+        const error = await call([hooks], 'GET /a').catch((error) => error);
+        expect(error).to.be.instanceOf(Unavailable);
+      });
+    }
+  });
+
+  it('policy cluster counts in the store that all gates share', async () => {
+    const world = pluginWorld();
+    const config = { minute: 2, policy: 'cluster' };
+    const gates = [compiled('rate-limiting', config, world), compiled('rate-limiting', config, world)];
+    const answers = [];
+    for (const gate of [...gates, ...gates]) answers.push(...(await statuses(gate, [{}])));
+    expect(answers).to.deep.equal([200, 200, 429, 429]);
+  });
+
+  describe('guard_token_endpoint', () => {
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const basic = (id: string) => ({ Authorization: `Basic ${Buffer.from(`${id}:x`).toString('base64')}` });
+
+    function guarded(config = {}) {
+      const world = pluginWorld();
+      const owner = world.insert('consumers', { username: 'owner' });
+      for (const client_id of ['app', 'app2']) {
+        world.insert('oauth2_credentials', { consumer: { id: owner.id }, name: client_id, client_id });
+      }
+      const limits = compiled('rate-limiting', { minute: 2, guard_token_endpoint: true, ...config }, world);
+      const oauth2 = compiled('oauth2', { enable_client_credentials: true, provision_key: 'p' }, world);
+      const ask = async (given: Call & { readonly query?: string }) => {
+        const called = await call([oauth2, limits], `POST /oauth2/token${given.query ?? ''}`, {
+          ...given,
+          headers: { ...form, ...given.headers },
+        });
+        return called.answer?.status ?? called.handover?.handover;
+      };
+      return { ask, limits, oauth2 };
+    }
+
+    it('is off unless it is set, and not printed', async () => {
+      expect(settings('rate-limiting', { minute: 1 })).to.not.have.property('guard_token_endpoint');
+      const world = pluginWorld();
+      const limits = compiled('rate-limiting', { minute: 1 }, world);
+      const oauth2 = compiled('oauth2', { enable_client_credentials: true, provision_key: 'p' }, world);
+      for (let i = 0; i < 3; i++) {
+        expect((await call([oauth2, limits], 'POST /oauth2/token')).handover?.handover).to.equal('token');
+      }
+    });
+
+    it('counts by client and address, wherever the client says its name', async () => {
+      const { ask } = guarded({ limit_by: 'credential' });
+      expect(await ask({ body: 'client_id=app' })).to.equal('token');
+      expect(await ask({ headers: basic('app') })).to.equal('token');
+      expect(await ask({ query: '?client_id=app' })).to.equal(429);
+      expect(await ask({ headers: { 'Content-Type': 'application/json' }, body: '{"client_id":"app"}' })).to.equal(429);
+      expect(await ask({ body: 'client_id=app2' })).to.equal('token');
+    });
+
+    it('CA-06: nobody can keep a client away by calling in its name from elsewhere', async () => {
+      const { ask } = guarded({ limit_by: 'credential' });
+      const body = 'client_id=app';
+      for (const status of ['token', 'token', 429, 429]) expect(await ask({ body, from: '6.6.6.6' })).to.equal(status);
+      expect(await ask({ body, from: '1.1.1.1' })).to.equal('token');
+    });
+
+    it('counts names that no client has for the address alone', async () => {
+      const { ask } = guarded({ limit_by: 'credential' });
+      expect([await ask({ body: 'client_id=x1' }), await ask({ body: 'client_id=x2' })]).to.deep.equal([
+        'token',
+        'token',
+      ]);
+      expect([await ask({ body: 'client_id=x3' }), await ask({})]).to.deep.equal([429, 429]);
+      expect(await ask({ body: 'client_id=app' })).to.equal('token');
+    });
+
+    it('leaves the authorization endpoint and the calls themselves their own counts', async () => {
+      const { ask, limits, oauth2 } = guarded({ limit_by: 'ip' });
+      expect([await ask({}), await ask({}), await ask({})]).to.deep.equal(['token', 'token', 429]);
+      const authorize = await call([oauth2, limits], 'POST /oauth2/authorize');
+      expect(authorize.handover?.handover).to.equal('authorize');
+      expect((await call([limits], 'GET /a')).answer).to.equal(undefined);
+    });
+
+    it('reads no more of a body than a token request may have', async () => {
+      const { ask } = guarded();
+      expect(await ask({ body: `client_id=app&x=${'y'.repeat(1_048_576)}` })).to.equal(413);
+    });
+  });
+
+  describe('settings', () => {
+    it('want at least one limit, and a longer window never to allow less', () => {
+      expect(refusedSettings('rate-limiting', {})).to.deep.equal({
+        '@entity': [
+          "at least one of these fields must be non-empty: 'config.second', 'config.minute', 'config.hour', 'config.day', 'config.month', 'config.year'",
+        ],
+      });
+      expect(refusedSettings('rate-limiting', { minute: 10, hour: 5 })).to.deep.equal({
+        config: 'The limit for hour(5.0) cannot be lower than the limit for minute(10.0)',
+      });
+    });
+
+    it('say that redis is not to be had, by its name', () => {
+      expect(refusedSettings('rate-limiting', { minute: 1, policy: 'redis' })).to.deep.equal({
+        config: { policy: "'redis' is not supported; 'cluster' counts over all gates that share a store" },
+      });
+    });
+
+    it('want the header or the path that is counted by', () => {
+      expect(refusedSettings('rate-limiting', { minute: 1, limit_by: 'header' })).to.have.nested.property(
+        'config.header_name',
+      );
+      expect(refusedSettings('rate-limiting', { minute: 1, limit_by: 'path' })).to.have.nested.property('config.path');
+    });
+  });
+});
+
+describe('The windows of a rate limit', () => {
+  it('follow each other without a gap, and each instant lies in its own', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...periods),
+        fc.date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true }),
+        (period, date) => {
+          const now = date.getTime();
+          const { from, until } = windowAt(period, now);
+          expect(from <= now && now < until).to.equal(true);
+          expect(windowAt(period, until).from).to.equal(until);
+          expect(windowAt(period, from - 1).until).to.equal(from);
+        },
+      ),
+    );
+  });
+
+  it('are those of the calendar in UTC', () => {
+    const now = Date.UTC(2028, 1, 29, 23, 59, 59, 999);
+    expect(windowAt('month', now)).to.deep.equal({ name: 'month', from: Date.UTC(2028, 1), until: Date.UTC(2028, 2) });
+    expect(windowAt('year', now).until).to.equal(Date.UTC(2029, 0));
+    expect(windowAt('day', now).until).to.equal(Date.UTC(2028, 2, 1));
+  });
+
+  it('let as many calls pass as a list of all calls would, at any speed', async () => {
+    const limit = fc.integer({ min: 1, max: 6 });
+    const steps = fc.array(fc.constantFrom(0, 1, 400, 1000, 7_000, 59_999, 60_000, 3_600_000, 86_400_000), {
+      maxLength: 60,
+    });
+    await fc.assert(
+      fc.asyncProperty(limit, limit, limit, steps, async (second, minute, day, waits) => {
+        const config = { second, minute: second + minute, day: second + minute + day };
+        const world = pluginWorld();
+        const hooks = compiled('rate-limiting', config, world);
+        const passed: number[] = [];
+        for (const wait of waits) {
+          world.now += wait;
+          const fits = (Object.keys(config) as (keyof typeof config)[]).every((period) => {
+            const begins = { second: 1000, minute: 60_000, day: 86_400_000 }[period];
+            const start = world.now - ((world.now - beginning) % begins);
+            return passed.filter((at) => at >= start).length < config[period];
+          });
+          const { answer } = await call([hooks], 'GET /a');
+          expect(answer === undefined).to.equal(fits);
+          if (fits) passed.push(world.now);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('Counters in memory', () => {
+  const minute = (now: number, limit = 1_000_000) => [{ ...windowAt('minute', now), limit }];
+
+  it('forget what is over, and never hold more than they may', () => {
+    const clock = { now: () => now };
+    let now = beginning;
+    const counters = memoryCounters(clock, 10);
+    for (let i = 0; i < 100; i++) counters.count(`caller ${i}`, minute(now));
+    expect(counters.remembered).to.equal(10);
+    now += 60_000;
+    for (let i = 0; i < 10; i++) counters.count(`late ${i}`, minute(now));
+    expect(counters.remembered).to.equal(10);
+    expect(counters.count('late 9', minute(now))).to.deep.equal([1]);
+  });
+
+  it('let go first of those who do not call', () => {
+    const counters = memoryCounters({ now: () => beginning }, 4);
+    for (let i = 0; i < 20; i++) {
+      counters.count('busy', minute(beginning));
+      counters.count(`passer-by ${i}`, minute(beginning));
+    }
+    expect(counters.count('busy', minute(beginning))).to.deep.equal([20]);
+  });
+});

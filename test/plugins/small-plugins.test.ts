@@ -1,0 +1,136 @@
+import { expect } from 'chai';
+import type { JsonObject } from '../../src/gateway/schema/description.ts';
+import { beginning, call, compiled, pluginWorld, refusedSettings } from './world.ts';
+
+const hooksOf = (name: string, config: JsonObject = {}) => [compiled(name, config, pluginWorld())];
+
+describe('ip-restriction', () => {
+  for (const [config, from, passes] of [
+    [{ allow: ['10.0.0.0/8', '::1'] }, '10.1.2.3', true],
+    [{ allow: ['10.0.0.0/8', '::1'] }, '::1', true],
+    [{ allow: ['10.0.0.0/8'] }, '11.0.0.1', false],
+    [{ deny: ['203.0.113.9'] }, '203.0.113.9', false],
+    [{ deny: ['203.0.113.9'] }, '203.0.113.10', true],
+    [{ allow: ['10.0.0.0/8'], deny: ['10.0.0.1'] }, '10.0.0.1', false],
+    [{ allow: ['2001:db8::/32'] }, '2001:db8:1::1', true],
+    [{ allow: ['0.0.0.0/0'] }, '2001:db8::1', false],
+  ] as const) {
+    it(`${JSON.stringify(config)} ${passes ? 'lets' : 'does not let'} ${from} pass`, async () => {
+      const { answer } = await call(hooksOf('ip-restriction', config), 'GET /a', { from });
+      expect(answer?.status).to.equal(passes ? undefined : 403);
+      if (!passes) expect(answer?.body).to.contain(`"IP address not allowed: ${from}"`);
+    });
+  }
+
+  it('refuses with the status and in the words that it is told', async () => {
+    const config = { deny: ['1.1.1.1'], status: 404, message: 'nothing here' };
+    const { answer } = await call(hooksOf('ip-restriction', config), 'GET /a', { from: '1.1.1.1' });
+    expect(answer?.status).to.equal(404);
+    expect(answer?.body).to.contain('"nothing here"');
+  });
+
+  it('wants addresses', () => {
+    expect(refusedSettings('ip-restriction', {})).to.have.property('@entity');
+    for (const wrong of ['10.0.0.0/33', 'host.example', '1.2.3', '::/129', '010.0.0.1']) {
+      expect(refusedSettings('ip-restriction', { deny: [wrong] }), wrong).to.deep.equal({
+        config: { deny: [`invalid ip or cidr range: '${wrong}'`] },
+      });
+    }
+  });
+});
+
+describe('request-termination', () => {
+  for (const [config, status, body, type] of [
+    [{}, 503, '{"message":"Service unavailable"}', 'application/json; charset=utf-8'],
+    [{ status_code: 418 }, 418, '', undefined],
+    [{ status_code: 418, message: 'teapot' }, 418, '{"message":"teapot"}', 'application/json; charset=utf-8'],
+    [{ body: '<p>', content_type: 'text/html' }, 503, '<p>', 'text/html'],
+  ] as const) {
+    it(`answers ${status} ${body} for ${JSON.stringify(config)}`, async () => {
+      const { answer } = await call(hooksOf('request-termination', config), 'GET /a');
+      expect(answer).to.deep.include({ status, body });
+      expect(answer?.headers['content-type']).to.equal(type);
+    });
+  }
+
+  it('ends only what has the trigger, in a header or the query', async () => {
+    const hooks = hooksOf('request-termination', { trigger: 'X-Stop' });
+    expect((await call(hooks, 'GET /a')).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', { headers: { 'x-stop': '' } })).answer?.status).to.equal(503);
+    expect((await call(hooks, 'GET /a?X-Stop')).answer?.status).to.equal(503);
+  });
+
+  it('shows a client what the gate saw of its request, if it is told to', async () => {
+    const { answer } = await call(hooksOf('request-termination', { echo: true, status_code: 404 }), 'POST /a?b=1&b=2', {
+      headers: { 'X-A': ['1', '2'] },
+    });
+    expect(JSON.parse(answer!.body)).to.deep.equal({
+      message: 'Not found',
+      request: {
+        method: 'POST',
+        scheme: 'https',
+        host: 'gate.example',
+        port: 8443,
+        path: '/a',
+        headers: { host: 'gate.example', 'x-a': '1, 2' },
+        query: { b: ['1', '2'] },
+      },
+      matched_route: { id: 'route-api' },
+      matched_service: { id: 'service-api' },
+    });
+  });
+
+  it('wants one answer that can be given', () => {
+    for (const wrong of [
+      { message: 'a', body: 'b' },
+      { content_type: 'a' },
+      { echo: true, body: 'b' },
+      { status_code: 101 },
+      { status_code: 600 },
+    ]) {
+      expect(refusedSettings('request-termination', wrong), JSON.stringify(wrong)).to.have.property('config');
+    }
+  });
+});
+
+describe('correlation-id', () => {
+  it('keeps the id that a request has', async () => {
+    const hooks = hooksOf('correlation-id', { header_name: 'X-Cid', echo_downstream: true });
+    const { upstream, headers } = await call(hooks, 'GET /a', { headers: { 'x-cid': 'given' } });
+    expect(upstream.headers['x-cid']).to.equal('given');
+    expect(headers['x-cid']).to.equal('given');
+  });
+
+  it('gives an id to a request that has none, and tells the client only if it is to', async () => {
+    const [hooks] = hooksOf('correlation-id', { header_name: 'X-Cid', generator: 'uuid#counter' });
+    const ids = [];
+    for (const given of [{}, { 'X-Cid': '' }]) {
+      const { upstream, headers } = await call([hooks!], 'GET /a', { headers: given });
+      ids.push(upstream.headers['x-cid']);
+      expect(headers).to.deep.equal({});
+    }
+    const uuid = ids[0]!.slice(0, 36);
+    expect(ids).to.deep.equal([`${uuid}#1`, `${uuid}#2`]);
+  });
+
+  it('makes a UUID for each request, or says where and when it came in', async () => {
+    const uuids = hooksOf('correlation-id', { generator: 'uuid' });
+    const one = (await call(uuids, 'GET /a')).upstream.headers['kong-request-id'];
+    const other = (await call(uuids, 'GET /a')).upstream.headers['kong-request-id'];
+    expect(one).to.match(/^[0-9a-f-]{36}$/);
+    expect(other)
+      .to.match(/^[0-9a-f-]{36}$/)
+      .and.not.equal(one);
+    const { upstream } = await call(hooksOf('correlation-id', { generator: 'tracker' }), 'GET /a');
+    expect(upstream.headers['kong-request-id']).to.match(/^203\.0\.113\.9-8443-[0-9a-f]{8}-1-/);
+    expect(upstream.headers['kong-request-id']).to.contain(`-${(beginning / 1000).toFixed(3)}`);
+  });
+
+  it('wants a header that can be set', () => {
+    for (const header_name of ['Connection', 'content-length', 'a b', 'x\r\ny']) {
+      expect(refusedSettings('correlation-id', { header_name }), header_name).to.have.nested.property(
+        'config.header_name',
+      );
+    }
+  });
+});
