@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { guardedFetch } from '../../examples/marketplace-client.ts';
+import { guardedFetch } from '../../examples/client-credentials.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 

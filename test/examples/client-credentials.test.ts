@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { expect } from 'chai';
-import { guardedFetch } from '../../examples/marketplace-client.ts';
+import { guardedFetch } from '../../examples/client-credentials.ts';
 import { listening } from '../transports/listening.ts';
 
 /** A token endpoint and a service that admits the tokens in `good`. */
