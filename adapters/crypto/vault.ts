@@ -8,7 +8,7 @@
  * Each digest and each sealed value begins with the id of its key. After a rotation new ones are made with the new key,
  * while those of the previous keys are still found and opened.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 
 export interface Vault {
   /** Which key is used for what is written now. */
@@ -61,12 +61,6 @@ export function openVault(keys: { readonly current: Uint8Array; readonly previou
     },
     derive: (use) => derived(keys.current, `use: ${use}`, 32),
   };
-}
-
-/** Whether two check values are the same. */
-export function sameCheckValue(one: string, other: string): boolean {
-  const [a, b] = [Buffer.from(one), Buffer.from(other)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 interface Keyring {

@@ -199,9 +199,7 @@ export function behavesAsAuthorizationCodes(
 
     it('SE-14: a clock that is set back does not revive a code that was seen expired', async () => {
       const code = await saved();
-      clock.turn(record.expiresAt);
-      expect(await codes.redeem(code, { ...owner, at: clock.now() })).to.include({ outcome: 'unknown' });
-      clock.turn(noon);
+      expect(await codes.redeem(code, { ...owner, at: record.expiresAt })).to.include({ outcome: 'unknown' });
       expect(await codes.redeem(code, owner)).to.include({ outcome: 'unknown' });
     });
 

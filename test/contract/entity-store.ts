@@ -324,6 +324,19 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.remove(services, service.id)).to.nested.include({ 'rows[1].row.id': plugin.id });
       });
 
+      it('frees what was unique together with the reference that is null now', async () => {
+        const [service, consumer] = [await inserted(services), await inserted(consumers)];
+        const fields = { name: newName(), service: { id: service.id }, consumer: { id: consumer.id } };
+        await inserted(plugins, fields);
+        await store.remove(consumers, consumer.id);
+        await store.insert(consumers, consumer);
+        const second = await inserted(plugins, fields);
+        await store.remove(consumers, consumer.id);
+        expect(await store.get(plugins, second.id), 'restricted, for it would be the same as the first').to.deep.equal(
+          second,
+        );
+      });
+
       it('counts as restricted where null would make two rows the same', async () => {
         const consumer = await inserted(consumers);
         const name = newName();
