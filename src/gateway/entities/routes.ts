@@ -1,21 +1,22 @@
 /** Kong's routes: which requests belong to a service. What a route may match by depends on its protocols. */
-import { checkHeaderPattern } from '../routing/route-pattern.ts';
-import type { Description, Field, Subschema } from '../schema/description.ts';
-import {
-  id,
-  method,
-  name,
-  protocol,
-  routeHost,
-  routePath,
-  serverName,
-  streamEnds,
-  tags,
-  timestamp,
-} from '../schema/fields.ts';
+import { checkHeaderPattern, checkRoutePath } from '../routing/route-pattern.ts';
+import type { Description, Field, StringField, Subschema } from '../schema/description.ts';
+import { id, method, name, protocol, routeHost, serverName, streamEnds, tags, timestamp } from '../schema/fields.ts';
 
 const methods: Field = { type: 'set', elements: method };
 const hosts: Field = { type: 'array', elements: routeHost };
+const routePath: StringField = {
+  type: 'string',
+  match_any: {
+    patterns: [
+      { notation: '^/', matches: /^\// },
+      { notation: '^~/', matches: /^~\// },
+    ],
+    err: 'should start with: / (fixed path) or ~/ (regex path)',
+  },
+  match_none: [{ pattern: { notation: '//', matches: /\/\// }, err: 'must not have empty segments' }],
+  check: checkRoutePath,
+};
 const paths: Field = { type: 'array', elements: routePath };
 const snis: Field = { type: 'set', elements: serverName };
 const headers: Field = {

@@ -1,5 +1,4 @@
 /** Fields that many entities have, ready to be put into a description. */
-import { checkRoutePath } from '../routing/route-pattern.ts';
 import type { ForeignField, NumberField, SetField, StringField } from './description.ts';
 import { checkAddressOrNetwork, checkHost, checkRouteHost, checkServerName } from './host.ts';
 import { checkPath } from './path.ts';
@@ -41,19 +40,6 @@ export const path: StringField = {
   starts_with: '/',
   match_none: [{ pattern: { notation: '//', matches: /\/\// }, err: 'must not have empty segments' }],
   check: checkPath,
-};
-
-export const routePath: StringField = {
-  type: 'string',
-  match_any: {
-    patterns: [
-      { notation: '^/', matches: /^\// },
-      { notation: '^~/', matches: /^~\// },
-    ],
-    err: 'should start with: / (fixed path) or ~/ (regex path)',
-  },
-  match_none: [{ pattern: { notation: '//', matches: /\/\// }, err: 'must not have empty segments' }],
-  check: checkRoutePath,
 };
 
 export const routeHost: StringField = {
