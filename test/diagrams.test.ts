@@ -11,7 +11,7 @@ describe('The drawings in docs/state-machines', () => {
   for (const walkable of machines) {
     const { name } = walkable.machine;
 
-    it(`show ${name} as it is; if not, run: npm run draw`, () => {
+    it(`show ${name} as it is; if not, run: npm run docs`, () => {
       expect(readFileSync(join(folder, fileOf(walkable)), 'utf8')).to.equal(page(walkable));
     });
 

@@ -62,7 +62,7 @@ export function page(walkable: Walkable): string {
   return [
     `# ${machine.name}`,
     '',
-    'Drawn by `npm run draw` from the machine itself; a test keeps it current.',
+    '<!-- Drawn by `npm run docs` from the machine itself. -->',
     '',
     '```mermaid',
     'stateDiagram-v2',

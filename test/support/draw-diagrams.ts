@@ -1,4 +1,4 @@
-/** Writes docs/state-machines: `npm run draw`. */
+/** Part of `npm run docs`: writes docs/state-machines. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileOf, page } from './diagram.ts';

@@ -1,0 +1,30 @@
+import { type OAuthError, type RefusalReason, refusals } from '../../src/oauth/refusals.ts';
+
+/** docs/errors.md, made of the table of refusals. */
+export function errorsPage(): string {
+  const rows = (Object.keys(refusals) as RefusalReason[]).map((reason) => {
+    const { kong, rfc9700, remedy } = refusals[reason];
+    return `| <a id="${reason}"></a>\`${reason}\` | ${words(kong)} | ${words(rfc9700)} | ${cell(remedy)} |`;
+  });
+  return [
+    '# Errors',
+    '',
+    '<!-- Written by `npm run docs` from src/oauth/refusals.ts. Edit it there. -->',
+    '',
+    'Why the token endpoint, the authorization endpoint or the bearer check refuses a request. The reason stands in the log',
+    '(`refusal`) and in the metrics; the caller hears what the profile of the `oauth2` plugin calls it: the words of Kong 3.9',
+    '(`kong`), or an error code of RFC 6749 and RFC 6750 (`rfc9700`). No answer says which check a secret failed; the log does.',
+    '',
+    '`…` stands for the parameter, scope or method that it is about.',
+    '',
+    '| reason | profile `kong` | profile `rfc9700` | what to do |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+const words = ({ error, description }: OAuthError): string =>
+  `${error === '' ? 'no code' : `\`${error}\``}: ${cell(description.replace('{detail}', '…'))}`;
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
