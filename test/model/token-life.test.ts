@@ -393,7 +393,7 @@ describe('The life of codes, tokens and grants', () => {
 describe('The model would catch a server', () => {
   const slow = ({ now }: World['clock']) => ({ now: () => now() - 1 });
   const isCaught = async (property: ReturnType<typeof life>) => {
-    const { failed } = await fc.check(property, { numRuns: 2000, endOnFailure: true });
+    const { failed } = await fc.check(property, { numRuns: 10_000, endOnFailure: true });
     expect(failed).to.equal(true);
   };
 
