@@ -1,0 +1,173 @@
+/**
+ * The package as it is published: packed, installed in an empty folder, type-checked and run there, on the oldest Node that
+ * it promises to run on. Asks the registry for that Node, hence a suite of its own: `npm run test:package`.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..', '..');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly version: string;
+  readonly engines: { readonly node: string };
+  readonly devDependencies: Readonly<Record<string, string>>;
+};
+const oldestNode = `${/\d+\.\d+/.exec(manifest.engines.node)?.[0]}.0`;
+const sameAsHere = (...names: readonly string[]) => names.map((name) => `${name}@${manifest.devDependencies[name]}`);
+
+const tenLines = `
+import { createGate } from 'portcullis';
+const client = { clientId: 'printer', clientSecret: 'correct horse battery staple' };
+const gate = createGate({ audience: 'orders', scopes: ['read'], clients: [client] });
+const form = { grant_type: 'client_credentials', client_id: client.clientId, client_secret: client.clientSecret, scope: 'read' };
+const issued = await gate.exchange(form);
+if (issued.state === 'refused') throw new Error(issued.description);
+const good: 'admitted' | 'denied' = (await gate.check(issued.accessToken, { scopes: ['read'] })).state;
+await gate.revoke(issued.accessToken);
+console.log(good, (await gate.check(issued.accessToken)).state, issued.expiresIn?.toFixed());
+`;
+
+/** Everything that is offered, used in a way that only the right types allow. */
+const allEntries = `
+import { Server } from '@grpc/grpc-js';
+import Koa from 'koa';
+import { type Bearer, type CheckOutcome, InvalidOption, type Store } from 'portcullis';
+import { bearerInterceptor, bearerOf as ofCall } from 'portcullis/grpc';
+import { bearer, oauthRoutes } from 'portcullis/koa';
+import { handClock, memoryStore, testGate, tokenFor } from 'portcullis/testing';
+import { bearerOf as ofHandshake, guardUpgrade, tokenRoute } from 'portcullis/ws';
+import { WebSocketServer } from 'ws';
+
+const store: Store = memoryStore();
+const gate = testGate({ store, clock: handClock(), scopes: ['read'] });
+const outcome: CheckOutcome = await gate.check(await tokenFor(gate, { scopes: ['read'], subject: 'alice' }));
+const whom: Bearer | undefined = outcome.state === 'admitted' ? outcome.bearer : undefined;
+const app = new Koa();
+app.use(oauthRoutes(gate)).use(bearer(gate)).use((ctx) => { ctx.body = ctx.state.bearer.grant.subject; });
+const server = new Server({ interceptors: [bearerInterceptor(gate, { scopes: ['read'] })] });
+const sockets = new WebSocketServer({ noServer: true });
+const guard = guardUpgrade(gate, { sockets, origins: ['https://app.example'] });
+// @ts-expect-error: a scope is one of a list
+const wrong = () => bearer(gate, { scopes: 'read' });
+try { wrong(); } catch (error) { if (!(error instanceof InvalidOption)) throw error; }
+console.log(whom?.grant.subject, [server, guard, ofCall, ofHandshake, tokenRoute(gate)].length);
+`;
+
+/** Refuses to load anything native, and tells at the end which files were loaded. */
+const witness = `
+import { registerHooks } from 'node:module';
+const loaded = [];
+process.dlopen = (_module, file) => { throw new Error('a native module was loaded: ' + file); };
+registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context); } });
+process.on('exit', () => console.log('loaded ' + loaded.join(' ')));
+`;
+
+describe('The packed package', () => {
+  let folder: string;
+  let node: string;
+  const inFolder = (file: string, ...args: readonly string[]) => run(file, args, { cwd: folder });
+  const npm = async (...args: readonly string[]) => (await run('npm', args, { cwd: folder })).stdout;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'portcullis-package-'));
+    await run('npm', ['pack', '--pack-destination', folder], { cwd: root });
+    const tarball = readdirSync(folder).find((file) => file.endsWith('.tgz'))!;
+    const own = { private: true, type: 'module', allowScripts: { node: true } };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(own));
+    const quietly = ['--prefer-offline', '--no-audit', '--no-fund'];
+    await npm('install', ...quietly, `./${tarball}`, `node@${oldestNode}`, ...sameAsHere('typescript', '@types/node'));
+    node = join(folder, 'node_modules', '.bin', 'node');
+    writeFileSync(join(folder, 'ten-lines.ts'), tenLines);
+    writeFileSync(join(folder, 'witness.mjs'), witness);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** What the compiler says of a file, as strictly as it can, the package's own declarations included. */
+  async function complaints(file: string, module: 'nodenext' | 'preserve'): Promise<string> {
+    const strict = [
+      '--strict',
+      '--exactOptionalPropertyTypes',
+      '--noUncheckedIndexedAccess',
+      '--skipLibCheck',
+      'false',
+    ];
+    const target = ['--target', 'es2024', '--types', 'node', '--noEmit', '--module', module];
+    const tsc = join(folder, 'node_modules', '.bin', 'tsc');
+    return (await inFolder(tsc, ...strict, ...target, file).catch((failure) => failure)).stdout;
+  }
+
+  it('is installed without the packages that only some entries want', () => {
+    expect(existsSync(join(folder, 'node_modules', 'portcullis'))).to.equal(true);
+    for (const name of ['ws', '@grpc']) expect(existsSync(join(folder, 'node_modules', name)), name).to.equal(false);
+  });
+
+  it('holds what was built, the command and the papers; no source and no test but the contract of a store', () => {
+    const files = readdirSync(join(folder, 'node_modules', 'portcullis'), { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile())
+      .map((file) => join(file.parentPath, file.name).split('/node_modules/portcullis/')[1]!);
+    const others = files.filter(
+      (file) =>
+        !/^dist\/(src|adapters|test\/contract)\/.+\.(js|d\.ts)$/.test(file) &&
+        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/portcullis\.js)$/.test(file),
+    );
+    expect(others).to.deep.equal([]);
+    expect(files).to.include.members(['LICENSE', 'README.md', 'dist/adapters/library/portcullis.js']);
+  });
+
+  it('runs on the oldest Node that it promises to run on', async () => {
+    expect((await inFolder(node, '--version')).stdout.trim()).to.equal(`v${oldestNode}`);
+    expect((await inFolder(node, 'ten-lines.ts')).stdout.trim()).to.equal('admitted denied 600');
+  });
+
+  for (const module of ['nodenext', 'preserve'] as const) {
+    it(`has types that hold in a strict program (module ${module})`, async () => {
+      expect(await complaints('ten-lines.ts', module)).to.equal('');
+    });
+  }
+
+  it('loads no native module, no framework and no other package for its core', async () => {
+    const { stdout } = await inFolder(node, '--import', './witness.mjs', 'ten-lines.ts');
+    const [printed, loaded = ''] = stdout.trim().split('\nloaded ');
+    expect(printed).to.equal('admitted denied 600');
+    const files = loaded.split(' ').filter((url) => !url.startsWith('node:'));
+    expect(files.filter((url) => url.includes('/node_modules/portcullis/'))).to.have.length.greaterThan(20);
+    const strangers = files.filter(
+      (url) => url.includes('/node_modules/') && !url.includes('/node_modules/portcullis/'),
+    );
+    expect(strangers).to.deep.equal([]);
+  });
+
+  it('the witness would see a native module', async () => {
+    writeFileSync(join(folder, 'native.mjs'), "import 'lmdb';");
+    const failure = await inFolder(node, '--import', './witness.mjs', 'native.mjs').catch((error) => error);
+    expect(failure.stderr).to.include('a native module was loaded');
+  });
+
+  it('keeps its inside to itself', async () => {
+    writeFileSync(join(folder, 'inside.mjs'), "import 'portcullis/dist/src/gate.js';");
+    const failure = await inFolder(node, 'inside.mjs').catch((error) => error);
+    expect(failure.stderr).to.include('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+
+  it('brings the command', async () => {
+    const { stdout } = await inFolder(node, join('node_modules', '.bin', 'portcullis'), '--version');
+    expect(stdout).to.include(manifest.version);
+  });
+
+  it('brings an entry for each transport, with its types, once what it wants is there', async () => {
+    writeFileSync(join(folder, 'all.ts'), allEntries);
+    await npm(
+      'install',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      ...sameAsHere('@grpc/grpc-js', 'ws', '@types/ws'),
+    );
+    expect(await complaints('all.ts', 'nodenext')).to.equal('');
+    expect((await inFolder(node, 'all.ts')).stdout.trim()).to.equal('alice 5');
+  });
+});
