@@ -1,0 +1,131 @@
+import { expect } from 'chai';
+import type { ConfigurationFile, FileLoaded } from '../../adapters/admin/configuration-file.ts';
+import { type Gate, gate } from './gate.ts';
+
+describe('The Admin API and the configuration file', () => {
+  let admin: Gate;
+  let loads: { text: string; checkHash: boolean }[];
+  let next: FileLoaded;
+  let inForce: string | undefined;
+
+  beforeEach(async () => {
+    loads = [];
+    inForce = 'ab'.repeat(32);
+    next = { outcome: 'loaded', rows: [], added: 1, changed: 2, removed: 3, skipped: [] };
+    const file: ConfigurationFile = {
+      inForce: () => inForce,
+      async load(text, how) {
+        loads.push({ text, ...how });
+        return next;
+      },
+      reload: async () => next,
+      print: async () => '_format_version: "3.0"\n',
+    };
+    admin = await gate({ file });
+  });
+
+  afterEach(() => admin.close());
+
+  it('while a file is in force nothing else writes what it says, as in Kong without a database', async () => {
+    const id = '00000000-0000-4000-8000-000000000001';
+    for (const [line, act, kind] of [
+      ['POST /services', 'create', 'services'],
+      ['PATCH /services/a', 'update', 'services'],
+      [`PUT /routes/${id}`, 'create or update', 'routes'],
+      ['DELETE /consumers/bob', 'remove', 'consumers'],
+      ['POST /plugins', 'create', 'plugins'],
+    ] as const) {
+      const { status, body } = await admin.call(line, line.startsWith('DELETE') ? undefined : { host: 'h' });
+      expect([line, status]).to.deep.equal([line, 405]);
+      expect(body).to.deep.equal({
+        code: 12,
+        name: 'operation unsupported',
+        message: `cannot ${act} '${kind}' entities when not using a database`,
+      });
+    }
+    expect((await admin.call('GET /services')).status).to.equal(200);
+    expect((await admin.call('GET /')).body.configuration.database).to.equal('off');
+    expect((await admin.call('GET /status')).body.configuration_hash).to.equal('ab'.repeat(16));
+  });
+
+  it('tokens are no configuration: they can be written and removed', async () => {
+    const { status, body } = await admin.call('POST /oauth2_tokens', { expires_in: 1 });
+    expect([status, body.name]).to.deep.equal([400, 'schema violation']);
+    expect((await admin.call('DELETE /oauth2_tokens/none')).status).to.equal(204);
+  });
+
+  it('POST /config takes the document as YAML, as JSON, or in the field config of a form or of JSON', async () => {
+    const yaml = "_format_version: '3.0'\n";
+    const json = '{"_format_version":"3.0"}';
+    const types = { 'content-type': 'text/yaml' };
+    for (const [body, headers] of [
+      [Buffer.from(yaml), types],
+      [Buffer.from(json), { 'content-type': 'application/json' }],
+      [{ config: yaml }, {}],
+      [`config=${encodeURIComponent(yaml)}`, {}],
+    ] as const) {
+      expect((await admin.call('POST /config', body, headers)).status).to.equal(201);
+    }
+    expect(loads.map(({ text }) => text)).to.deep.equal([yaml, json, yaml, yaml]);
+    expect((await admin.call('POST /config', {})).status).to.equal(201);
+    expect((await admin.call('POST /config', '')).status).to.equal(400);
+    expect((await admin.call('POST /services', Buffer.from(yaml), types)).status).to.equal(415);
+  });
+
+  it('check_hash=1 lets the same file pass, and says so', async () => {
+    next = { outcome: 'unchanged' };
+    expect((await admin.call('POST /config?check_hash=1', { config: 'x' })).status).to.equal(304);
+    await admin.call('POST /config?check_hash=0', { config: 'x' });
+    expect(loads.map(({ checkHash }) => checkHash)).to.deep.equal([true, false]);
+  });
+
+  it('answers with the rows by kind and id', async () => {
+    next = {
+      ...(next as Extract<FileLoaded, { outcome: 'loaded' }>),
+      rows: [
+        { description: { name: 'services' }, rows: [{ id: 'i', name: 'a' }] },
+        { description: { name: 'routes' }, rows: [] },
+      ],
+    };
+    const { body } = await admin.call('POST /config', { config: 'x' });
+    expect(body).to.deep.equal({ services: { i: { id: 'i', name: 'a' } } });
+  });
+
+  it('a refusal names line and field, and nests them as Kong does', async () => {
+    next = {
+      outcome: 'refused',
+      problems: [
+        { place: ['services', 1, 'host'], line: 4, message: 'required field missing' },
+        { place: ['services', 1, 'plugins', 0, 'name'], line: 7, message: 'unknown' },
+        { place: ['__proto__'], line: 9, message: 'unknown entity' },
+        { place: [], message: 'too much' },
+      ],
+    };
+    for (const line of ['POST /config', 'POST /config/reload']) {
+      const { status, body } = await admin.call(line, { config: 'x' });
+      expect(status).to.equal(400);
+      expect(body).to.deep.include({ code: 14, name: 'invalid declarative configuration' });
+      expect(body.message).to.equal(
+        'declarative config is invalid: services[2].host: required field missing on line 4 and 3 more',
+      );
+      expect(body.fields.services).to.deep.equal([
+        null,
+        { host: 'required field missing', plugins: [{ name: 'unknown' }] },
+      ]);
+      expect(body.problems[0]).to.deep.equal({ line: 4, field: 'services[2].host', message: 'required field missing' });
+    }
+    expect(({} as Record<string, unknown>)['0']).to.equal(undefined);
+  });
+
+  it('GET /config prints the configuration whoever writes it; without a file there is nothing to replace', async () => {
+    inForce = undefined;
+    expect((await admin.call('GET /config')).body).to.deep.equal({ config: '_format_version: "3.0"\n' });
+    const { status, body } = await admin.call('POST /config', { config: 'x' });
+    expect([status, body.message]).to.deep.equal([
+      400,
+      'this endpoint is only available when a configuration file is in force: start the gate with PORTCULLIS_CONFIG',
+    ]);
+    expect((await admin.call('POST /services', { host: 'h' })).status).to.equal(201);
+    expect((await admin.call('GET /')).body.configuration.database).to.equal('postgres');
+  });
+});

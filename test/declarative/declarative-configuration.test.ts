@@ -1,0 +1,228 @@
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import {
+  type DeclarativeConfiguration,
+  type DeclarativeOptions,
+  declarativeConfiguration,
+} from '../../adapters/declarative/declarative-configuration.ts';
+import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
+import { problemText } from '../../src/gateway/declarative/document.ts';
+import { describeEntities } from '../../src/gateway/entities/entities.ts';
+import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
+import { kindOf } from '../../src/gateway/schema/kind.ts';
+import type { Announcement } from '../../src/ports/announcements.ts';
+import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
+
+const entities = describeEntities(pluginDescriptions);
+const services = kindOf(entities.get('services')!);
+
+describe('A declarative configuration', () => {
+  const file = (names: readonly string[], secret = 's3cret') => `
+_format_version: '3.0'
+services:
+${names.map((name) => `- {name: ${name}, url: "http://h/${name}"}`).join('\n')}
+consumers:
+- username: bob
+  oauth2_credentials:
+  - {name: app, client_id: app, client_secret: ${secret}, hash_secret: true}
+`;
+
+  it('becomes what the store holds, is announced once, and a second load changes nothing', async () => {
+    const { configuration, announced, store } = await world();
+    expect(configuration.inForce()).to.equal(undefined);
+    const loaded = await configuration.load(file(['a', 'b']));
+    expect(loaded).to.include({ outcome: 'loaded', added: 4, changed: 0, removed: 0 });
+    expect(announced).to.deep.equal([{ announces: 'everythingChanged' }]);
+    expect(configuration.inForce()).to.match(/^[0-9a-f]{64}$/);
+    const before = all(store);
+    expect(await configuration.load(file(['a', 'b']))).to.include({ added: 0, changed: 0, removed: 0 });
+    expect(all(store)).to.deep.equal(before);
+    expect(announced).to.have.length(1);
+  });
+
+  it('check_hash: the same text is not even read', async () => {
+    const { configuration } = await world();
+    await configuration.load(file(['a']));
+    expect(await configuration.load(file(['a']), { checkHash: true })).to.include({ outcome: 'unchanged' });
+    expect(await configuration.load(`${file(['a'])}\n`, { checkHash: true })).to.include({ outcome: 'loaded' });
+  });
+
+  it('a client that is gone takes its grants with it, one that stays keeps them', async () => {
+    const { configuration, ended } = await world();
+    await configuration.load(file(['a']));
+    await configuration.load(file(['a', 'b']));
+    expect(ended).to.deep.equal([]);
+    await configuration.load("_format_version: '3.0'");
+    expect(ended).to.have.length(3);
+    expect(Object.keys(Object.assign({}, ...ended))).to.have.members(['credentialId', 'serviceId']);
+  });
+
+  it('a secret is hashed anew only if it is another one', async () => {
+    const { configuration, hashed } = await world();
+    await configuration.load(file(['a']));
+    await configuration.load(file(['a', 'b']));
+    expect(hashed).to.deep.equal(['s3cret']);
+    await configuration.load(file(['a'], 'another'));
+    expect(hashed).to.deep.equal(['s3cret', 'another']);
+  });
+
+  it('_transform: false takes secrets as they are stored', async () => {
+    const { configuration, hashed } = await world();
+    await configuration.load(`${file(['a'])}\n_transform: false`);
+    expect(hashed).to.deep.equal([]);
+  });
+
+  it('one that cannot be used changes nothing, and tells everything that is wrong', async () => {
+    const { configuration, store, announced } = await world();
+    await configuration.load(file(['a']));
+    const before = all(store);
+    const digest = configuration.inForce();
+    const refused = await configuration.load("_format_version: '3.0'\nservices:\n- {name: x}\n- {host: 'a b'}\n");
+    expect(refused.outcome === 'refused' && refused.problems.map(({ line }) => line)).to.deep.equal([3, 4]);
+    expect(await configuration.load(': : :\n -')).to.include({ outcome: 'refused' });
+    expect(all(store)).to.deep.equal(before);
+    expect(configuration.inForce()).to.equal(digest);
+    expect(announced).to.have.length(1);
+  });
+
+  it('what could not be compiled is refused by its line before anything is written', async () => {
+    const { configuration, store } = await world({
+      trial: (kinds) =>
+        kinds.flatMap(({ rows }) => rows.map(({ id }) => ({ id, why: 'cannot be compiled' }))).slice(0, 1),
+    });
+    const refused = await configuration.load(file(['a']));
+    expect(refused.outcome === 'refused' && refused.problems[0]).to.include({ line: 4, message: 'cannot be compiled' });
+    expect(all(store)).to.deep.equal([]);
+  });
+
+  it('where the store fails in the middle, what was written is written back', async () => {
+    for (let failsAt = 1; failsAt <= 6; failsAt++) {
+      const store = memoryEntityStore();
+      let writes = Number.POSITIVE_INFINITY;
+      const failing: EntityStore = {
+        ...store,
+        replace: (kind, row, how) => {
+          if (--writes === 0) throw new Error('the disk is full');
+          return store.replace(kind, row, how);
+        },
+      };
+      const { configuration } = await world({ store: failing });
+      await configuration.load(file(['a', 'b', 'c']));
+      const before = all(store);
+      writes = failsAt;
+      const next = file(['c', 'd', 'e']).replace('//h/c', '//h/changed').replace('username: bob', 'username: eve');
+      let error: unknown;
+      await configuration.load(next).catch((thrown) => {
+        error = thrown;
+      });
+      if (failsAt <= 5) {
+        expect(error, String(failsAt)).to.match(/disk is full/);
+        expect(all(store), String(failsAt)).to.deep.equal(before);
+      } else expect(writes).to.equal(0);
+      // The next one finds a store in order.
+      expect(await configuration.load(next)).to.include({ outcome: 'loaded' });
+    }
+  });
+
+  it('the first file of a store does not take what the Admin API has written, unless it is told to', async () => {
+    const store = memoryEntityStore();
+    const row: Entity = { id: '00000000-0000-4000-8000-000000000009', name: 'mine', host: 'h', created_at: 1 };
+    await store.insert(services, row);
+    const { configuration } = await world({ store });
+    const refused = await configuration.load(file(['a']));
+    expect(refused.outcome === 'refused' && refused.problems.map(problemText).join()).to.match(
+      /remove 1 of its entities/,
+    );
+    expect(await store.get(services, row.id)).to.deep.equal(row);
+    expect(await configuration.load(file(['a']), { takesOver: true })).to.include({ outcome: 'loaded', removed: 1 });
+  });
+
+  it('a gate that starts anew knows that the store is the file’s, until it is handed over', async () => {
+    const store = memoryEntityStore();
+    const first = await world({ store });
+    await first.configuration.load(file(['a']));
+    const second = await world({ store });
+    expect(second.configuration.inForce()).to.equal(first.configuration.inForce());
+    expect(await second.configuration.load(file(['b']))).to.include({ outcome: 'loaded', added: 1, removed: 1 });
+    await second.configuration.handOver();
+    expect((await world({ store })).configuration.inForce()).to.equal(undefined);
+  });
+
+  it('what is printed loads again as the same rows, in this gate and in an empty one', async () => {
+    const { configuration, store } = await world();
+    await configuration.load(
+      `${file(['a'])}
+plugins:
+- name: oauth2
+  service: a
+  tags: ["1.10", "no", "0x10"]
+  config: {enable_implicit_grant: true, scopes: ["yes", "null", "1e3", "#x", "a: b"], provision_key: "~"}
+routes:
+- {name: r, service: a, paths: ["~/a$"], headers: {x-y: ["on"]}, methods: null}
+`,
+    );
+    const printed = await configuration.print();
+    expect(parse(printed)).to.deep.include({ _format_version: '3.0', _transform: false });
+    expect(await configuration.load(printed)).to.include({ added: 0, changed: 0, removed: 0 });
+    const other = await world();
+    await other.configuration.load(printed);
+    expect(all(other.store).map(withoutTimes)).to.deep.equal(all(store).map(withoutTimes));
+  });
+
+  it('loads wait for each other', async () => {
+    const { configuration, store } = await world();
+    await Promise.all([file(['a']), file(['b']), file(['c'])].map((text) => configuration.load(text)));
+    expect(all(store).flatMap(({ name, protocol }) => (protocol === 'http' ? [name] : []))).to.deep.equal(['c']);
+  });
+});
+
+interface World {
+  readonly configuration: DeclarativeConfiguration;
+  readonly store: EntityStore;
+  readonly announced: Announcement[];
+  readonly ended: object[];
+  readonly hashed: string[];
+}
+
+async function world(given: Partial<DeclarativeOptions> = {}): Promise<World> {
+  const announced: Announcement[] = [];
+  const ended: object[] = [];
+  const hashed: string[] = [];
+  const { store = memoryEntityStore() } = given;
+  let made = 0;
+  const configuration = await declarativeConfiguration({
+    grants: {
+      removeOf(owner) {
+        ended.push(owner);
+        return [];
+      },
+    },
+    announcements: { publish: (announcement) => void announced.push(announcement), subscribe: () => () => undefined },
+    entities,
+    clock: { now: () => 1_800_000_000_000 },
+    entropy: { uuid: () => `${++made}`, token: () => `token${++made}`.padEnd(32, 'x') },
+    hashes: {
+      hash: async (secret) => {
+        hashed.push(secret);
+        return phc(secret);
+      },
+      verify: (_, stored, secret) => (stored === phc(secret) ? 'proven' : 'failed'),
+    },
+    ...given,
+    store,
+  });
+  return { configuration, store, announced, ended, hashed };
+}
+
+const phc = (secret: string) => `$pbkdf2-sha512$i=1,l=1$salt$${Buffer.from(secret).toString('hex')}`;
+
+function all(store: EntityStore): readonly Entity[] {
+  return [...entities.values()].flatMap((description) => {
+    const page = store.page(kindOf(description), { size: 1000, after: undefined });
+    return (page as { rows: readonly Entity[] }).rows;
+  });
+}
+
+function withoutTimes({ created_at, updated_at, ...row }: Entity): object {
+  return row;
+}

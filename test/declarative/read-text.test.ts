@@ -1,0 +1,103 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { readText } from '../../adapters/declarative/read-text.ts';
+import type { ConfigurationDocument, DocumentProblem } from '../../src/gateway/declarative/document.ts';
+
+describe('The syntax of a declarative file', () => {
+  it('is YAML, and JSON with it; each value knows its line', () => {
+    const { value, lineOf } = document("_format_version: '3.0'\nservices:\n- name: a\n  url: http://a\n- name: b\n");
+    expect(plain(value)).to.deep.equal({
+      _format_version: '3.0',
+      services: [{ name: 'a', url: 'http://a' }, { name: 'b' }],
+    });
+    expect(lineOf(['services', 0, 'url'])).to.equal(4);
+    expect(lineOf(['services', 1])).to.equal(5);
+    expect(lineOf(['services', 1, 'name'])).to.equal(5);
+    const json = document('{\n"services": [\n {"name": "\\ud83d\\ude00\\/"}]}');
+    expect(plain(json.value)).to.deep.equal({ services: [{ name: '😀/' }] });
+    expect(json.lineOf(['services', 0, 'name'])).to.equal(3);
+  });
+
+  it('tells for what is not there the line of what it is missing from', () => {
+    const { lineOf } = document('services:\n- name: a\n\n- name: b\n  tags: []\n');
+    expect(lineOf(['services', 1, 'host'])).to.equal(4);
+    expect(lineOf(['services', 1, 'tags', 3])).to.equal(5);
+    expect(lineOf([])).to.equal(1);
+  });
+
+  it('any JSON is read as JSON is', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ depthSize: 'small' }), (value) => {
+        const text = JSON.stringify(value);
+        expect(plain(document(text).value)).to.deep.equal(JSON.parse(text));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('names every mistake with its line: what is no YAML, names that stand twice, tags nobody knows', () => {
+    expect(problems('a: [1,\nb: 2')[0]!.line).to.be.a('number');
+    expect(problems('a: 1\nb:\n  c: 1\n  c: 2\n')).to.deep.equal([
+      { place: ['b', 'c'], line: 4, message: 'stands here for the second time' },
+    ]);
+    expect(problems('a: !!js/function "x"\n')[0]).to.include({ line: 1 });
+    expect(problems('a: *nobody\n')[0]!.message).to.match(/nobody/);
+    expect(problems('? [a]\n: 1\n')[0]!.message).to.equal('a name has to be text');
+    expect(problems('a: 1\n---\nb: 2\n')[0]!.message).to.match(/multiple documents/);
+  });
+
+  it('follows aliases and merges, and what the map itself says goes first', () => {
+    const text = 'd: &d {host: a, port: 1}\ns:\n- <<: *d\n  port: 2\n- *d\n- <<: [{x: 1}, {x: 2, y: 3}]\n';
+    const { value, lineOf } = document(text);
+    expect(plain(value)).to.deep.include({
+      s: [
+        { host: 'a', port: 2 },
+        { host: 'a', port: 1 },
+        { x: 1, y: 3 },
+      ],
+    });
+    expect(lineOf(['s', 0, 'host'])).to.equal(1);
+    expect(problems('a:\n  <<: 3\n')[0]!.message).to.match(/takes a map/);
+    expect(plain(document('"<<": 1').value)).to.deep.equal({ '<<': 1 });
+  });
+
+  it('SE-09: refuses aliases that make very much of little, and what is nested without end', () => {
+    const laughs = Array.from({ length: 9 }, (_, i) =>
+      i === 0
+        ? 'a0: &a0 [x,x,x,x,x,x,x,x,x]'
+        : `a${i}: &a${i} [${Array(9)
+            .fill(`*a${i - 1}`)
+            .join()}]`,
+    );
+    expect(problems(laughs.join('\n')).map(({ message }) => message)).to.deep.equal([
+      'aliases make more than 100000 values of this file',
+    ]);
+    expect(problems('a: &a [*a]\n')).not.to.deep.equal([]);
+    expect(problems(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)).not.to.deep.equal([]);
+    expect(problems(`${'['.repeat(200)}${']'.repeat(200)}`)[0]!.message).to.match(/nested more than 64 deep/);
+  });
+
+  it('SE-06: __proto__ and constructor are names like any other', () => {
+    const { value } = document('__proto__: {polluted: 1}\nconstructor: {prototype: {polluted: 1}}\n');
+    expect(Object.keys(value as object)).to.deep.equal(['__proto__', 'constructor']);
+    expect(({} as Record<string, unknown>)['polluted']).to.equal(undefined);
+    expect(Object.getPrototypeOf(value)).to.equal(null);
+    expect(problems('__proto__: 1\n__proto__: 2\n')).to.have.length(1);
+  });
+});
+
+function document(text: string): ConfigurationDocument {
+  const read = readText(text);
+  if ('problems' in read) throw new Error(JSON.stringify(read.problems));
+  return read;
+}
+
+function problems(text: string): readonly DocumentProblem[] {
+  const read = readText(text);
+  if (!('problems' in read)) throw new Error(`was read: ${JSON.stringify(read.value)}`);
+  return read.problems;
+}
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
