@@ -129,8 +129,10 @@ function takeCredentials(
 ): { readonly authorization: readonly string[]; readonly query: string } {
   const authorization = places.has('header') ? [...authorizationOf(request)] : [];
   if (places.has('subprotocol')) authorization.push(...takeFromSubprotocol(request).map(asHeader));
-  // Where the query is no place for a token, the core is still shown it: one that is there all the same may be refused.
-  if (!places.has('query')) return { authorization, query: targetOf(request).query };
+  if (!places.has('query')) {
+    // No token is taken from there, in any profile; but one beside another is shown to the core, which may refuse both.
+    return { authorization, query: authorization.length === 0 ? '' : targetOf(request).query };
+  }
   authorization.push(...takeFromQuery(request).map(asHeader));
   return { authorization, query: '' };
 }

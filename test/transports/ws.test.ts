@@ -79,6 +79,15 @@ describe('the gate before a WebSocket', () => {
     expect(await world.connect({ protocols: ['bearer', token] })).to.include({ outcome: 'unauthenticated' });
   });
 
+  it('RS-04: nor is one in the query in profile kong', async () => {
+    const kong = testGate({ profile: 'kong' });
+    const world = await openWs(kong, {});
+    worlds.push(world);
+    const token = await tokenFor(kong, { subject: 'alice' });
+    expect(await world.connect({ path: `/?access_token=${token}` })).to.include({ outcome: 'unauthenticated' });
+    expect(await world.connect({ headers: { authorization: `Bearer ${token}` } })).to.include({ subject: 'alice' });
+  });
+
   it('RS-04: a token in the query is taken out before anybody sees the request', async () => {
     const world = await open({ tokenFrom: ['query'] });
     expect(await world.connect({ path: `/chat?room=1&access_token=${await good()}` })).to.include({ subject: 'alice' });
