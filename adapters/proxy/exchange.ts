@@ -114,8 +114,17 @@ export class GateExchange implements Exchange, IncomingObserver {
     const head = new FieldList(answer.status, fields);
     this.#sign(head);
     if (!this.respond(head)) return;
-    this.status = answer.status;
-    this.request.answer(answer.status, '', fields, answer.body, 'utf8');
+    const { body } = answer;
+    if (!this.wantsBody(head)) this.#send(answer.status, fields, body, 'utf8');
+    else {
+      const changed = this.changedBody(head, Buffer.from(body, 'utf8'));
+      if (changed !== undefined) this.#send(answer.status, fields, changed.toString('latin1'), 'latin1');
+    }
+  }
+
+  #send(status: number, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void {
+    this.status = status;
+    this.request.answer(status, '', fields, body, encoding);
   }
 
   /** Lets the plugins see the head of an answer. False: one of them has failed, and another answer was given. */
@@ -131,6 +140,30 @@ export class GateExchange implements Exchange, IncomingObserver {
       this.fail(error);
       return false;
     }
+  }
+
+  /** Whether a plugin is to see the body of this answer. */
+  wantsBody(head: ResponseHead): boolean {
+    return this.#match?.hooks.some(({ body }) => body?.wants(this, head)) ?? false;
+  }
+
+  /** The body that goes to the client. `undefined`: a plugin has failed, and another answer was given. */
+  changedBody(head: ResponseHead, body: Buffer): Buffer | undefined {
+    let changed: Uint8Array = body;
+    try {
+      for (const { body: hook } of this.#match?.hooks ?? []) {
+        if (hook?.wants(this, head)) changed = hook.change(this, head, changed);
+      }
+    } catch (error) {
+      this.#match = undefined;
+      this.fail(error);
+      return undefined;
+    }
+    return Buffer.from(changed.buffer, changed.byteOffset, changed.byteLength);
+  }
+
+  get hasBodyHooks(): boolean {
+    return this.#match?.hooks.some((hooks) => hooks.body !== undefined) ?? false;
   }
 
   get hasRespondHooks(): boolean {

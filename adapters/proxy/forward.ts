@@ -30,25 +30,29 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   readonly #service: UpstreamService;
   readonly #origin: Origin;
   readonly #head: string;
+  readonly #method: string;
   #connection: UpstreamConnection | undefined;
   #sentAt = 0;
   #bodyStarted = false;
   #upstreamFull = false;
   #clientFull = false;
+  #held: HeldAnswer | undefined;
 
   constructor(exchange: GateExchange, match: Match, service: UpstreamService) {
     const { request, clientAddress } = exchange;
     this.#exchange = exchange;
     this.#request = request;
     this.#service = service;
-    this.toHead = request.method === 'HEAD';
+    const method = request.upstreamMethod ?? request.method;
+    this.#method = method;
+    this.toHead = method === 'HEAD';
     const preserved = match.preserveHost ? request.header('host') : undefined;
     this.#origin = exchange.environment.pool.origin(
       service,
       preserved === undefined ? undefined : hostName(preserved).toLowerCase(),
     );
     this.#head = upstreamHead({
-      method: request.method,
+      method,
       target: request.upstreamTarget,
       host: preserved ?? authority(service),
       rawHeaders: request.rawHeaders,
@@ -79,6 +83,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
     this.#connection = connection;
     this.#exchange.tries++;
     this.#upstreamFull = false;
+    this.#held = undefined;
     this.#sentAt = performance.now();
     const { upstreamBody, wholeBody } = this.#request;
     connection.send(this.#head);
@@ -150,10 +155,22 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
       'X-Kong-Request-Id',
       request.requestId,
     );
-    if (exchange.hasRespondHooks && !exchange.respond(new FieldList(status, fields))) return;
+    const list = new FieldList(status, fields);
+    if (exchange.hasRespondHooks && !exchange.respond(list)) return;
+    const isHeld = exchange.hasBodyHooks && exchange.wantsBody(list);
     exchange.status = status;
-    if (head.framing === 'none') request.answerBodiless(status, reason, fields, head.length);
-    else if (whole !== undefined) request.answer(status, reason, fields, whole, 'latin1');
+    if (head.framing === 'none') {
+      // The length of a body that would have been changed is not known, and what the client did not ask a HEAD for is empty.
+      const isEmpty = this.toHead && request.method !== 'HEAD' && status !== 304;
+      request.answerBodiless(status, reason, fields, isHeld ? -1 : isEmpty ? 0 : head.length);
+    } else if (isHeld) {
+      this.#held = { head: list, reason, fields, pieces: [], length: 0 };
+      if (whole !== undefined) {
+        this.received(Buffer.from(whole, 'latin1'));
+        this.finished([]);
+      } else if (head.length > largestHeld) this.#refuseTooLarge();
+      else this.#waitOn();
+    } else if (whole !== undefined) request.answer(status, reason, fields, whole, 'latin1');
     else {
       request.beginAnswer(status, reason, fields, head.framing === 'length' ? head.length : -1);
       this.#waitOn();
@@ -161,6 +178,14 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   }
 
   received(bytes: Buffer): void {
+    const held = this.#held;
+    if (held !== undefined) {
+      held.pieces.push(bytes);
+      held.length += bytes.length;
+      if (held.length > largestHeld) this.#refuseTooLarge();
+      else this.#waitOn();
+      return;
+    }
     if (!this.#request.write(bytes)) {
       this.#clientFull = true;
       this.#connection?.pause();
@@ -170,7 +195,33 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
 
   finished(trailers: string[]): void {
     this.#connection = undefined;
-    this.#request.end(trailers);
+    const held = this.#held;
+    if (held === undefined) {
+      this.#request.end(trailers);
+      return;
+    }
+    this.#held = undefined;
+    const { head, reason, fields } = held;
+    const body = this.#exchange.changedBody(head, Buffer.concat(held.pieces, held.length));
+    if (body === undefined) return;
+    if (trailers.length === 0) this.#request.answer(head.status, reason, fields, body.toString('latin1'), 'latin1');
+    else {
+      this.#request.beginAnswer(head.status, reason, fields, -1);
+      this.#request.write(body);
+      this.#request.end(trailers);
+    }
+  }
+
+  /** A part of an answer that was to be changed must not get out unchanged. */
+  #refuseTooLarge(): void {
+    this.#held = undefined;
+    this.cancel();
+    this.#exchange.refuse(
+      502,
+      'The answer of the upstream is too large to be changed',
+      'upstream_answer_too_large',
+      'text',
+    );
   }
 
   clientDrained(): void {
@@ -248,7 +299,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
 
   /** "A proxy MUST NOT automatically retry non-idempotent requests." (RFC 9110 §9.2.2) Nor one whose body is gone. */
   #mayRepeat(answered: boolean): boolean {
-    return !answered && !this.#bodyStarted && idempotent.has(this.#request.method);
+    return !answered && !this.#bodyStarted && idempotent.has(this.#method);
   }
 
   /** Starts the time anew for what is being waited for now. */
@@ -267,6 +318,18 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
     connection.limit(limit, performance.now());
   }
 }
+
+/** An answer whose body plugins are to change, as far as it has come. */
+interface HeldAnswer {
+  readonly head: FieldList;
+  readonly reason: string;
+  readonly fields: string[];
+  readonly pieces: Buffer[];
+  length: number;
+}
+
+/** The most that is held back of an answer. */
+const largestHeld = 8 * 1_048_576;
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 

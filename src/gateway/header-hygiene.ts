@@ -160,6 +160,21 @@ function isEdited({ fields, lengths }: HeaderEdits, name: string): boolean {
   return (lengths & (1 << (name.length & 31))) !== 0 && fields.has(fold(name));
 }
 
+/**
+ * A header as it would go upstream by now, in octets: what plugins made of it, or what the client sent. Who the client
+ * says it is does not count.
+ */
+export function standingHeader(request: StandingRequest, name: string): string | undefined {
+  const folded = fold(name);
+  if (request.edits?.fields.has(folded)) return request.edits.fields.get(folded)?.value;
+  return isIdentityHeader(folded) ? undefined : request.header(name.toLowerCase());
+}
+
+interface StandingRequest {
+  readonly edits?: HeaderEdits | undefined;
+  header(name: string): string | undefined;
+}
+
 /** One spelling for all that an upstream may take for the same name: many read `_` as `-` (RFC 3875 §4.1.18). */
 export function fold(name: string): string {
   const lower = name.toLowerCase();
@@ -196,7 +211,7 @@ const named: readonly (readonly [kind: number, names: string])[] = [
     'connection keep-alive proxy-connection proxy upgrade http2-settings transfer-encoding content-length host expect',
   ],
   [TE, 'te'],
-  [IDENTITY, 'x-consumer-id x-consumer-username x-consumer-custom-id x-credential-identifier'],
+  [IDENTITY, 'x-consumer-id x-consumer-username x-consumer-custom-id x-consumer-groups x-credential-identifier'],
   [IDENTITY, 'x-authenticated-scope x-authenticated-userid x-anonymous-consumer'],
   [FORWARDED, 'forwarded x-forwarded'],
   [OWN, 'x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port x-forwarded-path x-forwarded-prefix'],

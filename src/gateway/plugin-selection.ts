@@ -157,6 +157,8 @@ function chosenByConsumer(
     }
     return always;
   };
+  const seen = (exchange: Exchange): PluginHooks | undefined =>
+    chosen.has(exchange) ? chosen.get(exchange) : choose(exchange);
   return {
     access(exchange) {
       const hooks = choose(exchange);
@@ -166,8 +168,11 @@ function chosenByConsumer(
     // Nobody is known to call yet when a request goes to one of our endpoints.
     handover: (exchange, handover) => always?.handover?.(exchange, handover),
     respond(exchange, head) {
-      const hooks = chosen.has(exchange) ? chosen.get(exchange) : choose(exchange);
-      hooks?.respond?.(exchange, head);
+      seen(exchange)?.respond?.(exchange, head);
+    },
+    body: {
+      wants: (exchange, head) => seen(exchange)?.body?.wants(exchange, head) ?? false,
+      change: (exchange, head, body) => seen(exchange)?.body?.change(exchange, head, body) ?? body,
     },
   };
 }

@@ -75,6 +75,15 @@ export interface PluginHooks {
   handover?(exchange: Exchange, handover: Handover): MaybePromise<Answer | undefined>;
   /** When the head of the answer is known, whoever made it: adds, sets and removes its headers. */
   respond?(exchange: Exchange, head: ResponseHead): void;
+  /** Changes the bodies of answers, after `respond`; not of those that our own endpoints give. */
+  readonly body?: BodyHook;
+}
+
+/** An answer whose body somebody wants is held back until it is there as a whole. One that is too large for that is refused. */
+export interface BodyHook {
+  wants(exchange: Exchange, head: ResponseHead): boolean;
+  /** What is sent in its place. */
+  change(exchange: Exchange, head: ResponseHead, body: Uint8Array): Uint8Array;
 }
 
 export type Verdict = undefined | Answer | Handover;

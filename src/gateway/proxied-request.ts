@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../ports/maybe-promise.ts';
+import type { HeaderEdits } from './header-hygiene.ts';
 
 /**
  * A request on its way through the gate, as the router, the plugins and the forwarder see it. No framework stands
@@ -33,6 +34,10 @@ export interface ProxiedRequest {
   readonly wholeBody?: Uint8Array | undefined;
 
   // What is sent upstream instead -------------------------------------------------------------------------------
+  /** What was set and removed until now; see `standingHeader`. */
+  readonly edits?: HeaderEdits | undefined;
+  /** Another method for the upstream request. */
+  upstreamMethod?: string | undefined;
   /**
    * Sets a header of the upstream request in the place of all of that name the client sent. `value` is text: what is
    * not ASCII goes out as UTF-8, and nothing in it can end the line.

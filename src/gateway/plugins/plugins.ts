@@ -12,6 +12,8 @@ import { oauth2 as oauth2Definition } from './oauth2.ts';
 import { oauth2Description } from './oauth2-config.ts';
 import { rateLimiting } from './rate-limiting.ts';
 import { requestTermination } from './request-termination.ts';
+import { requestTransformer } from './request-transformer.ts';
+import { responseTransformer } from './response-transformer.ts';
 
 const oauth2: Plugin = { ...oauth2Description, ...oauth2Definition };
 
@@ -26,5 +28,7 @@ export const plugins: readonly Plugin[] = [
   ipRestriction,
   acl,
   rateLimiting,
+  requestTransformer,
+  responseTransformer,
   requestTermination,
 ];
