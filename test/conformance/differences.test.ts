@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { judge, readDifferences } from './kong/differences.ts';
+
+describe('The differences from Kong that are meant', () => {
+  const page = (...rows: string[]) => ['| place | what | why |', '|---|---|---|', ...rows].join('\n');
+
+  it('are rows of the page: a place with its steps, what, and why', () => {
+    expect(readDifferences(page('| `a/b-c:1,22` | what | why |'))).to.deep.equal([
+      { place: 'a/b-c:1', what: 'what', why: 'why' },
+      { place: 'a/b-c:22', what: 'what', why: 'why' },
+    ]);
+  });
+
+  it('a row without a reason, or one that cannot be read, is an error', () => {
+    for (const row of [
+      '| `a/b:1` | what |',
+      '| `a/b` | what | why |',
+      '| `a/b:1, 2` | what | why |',
+      '| `a/b:1` | what |  |',
+    ]) {
+      expect(() => readDifferences(page(row)), row).to.throw(/differences-from-kong.md:3/);
+    }
+    expect(() => readDifferences(page('| `a/b:1,2` | w | y |', '| `a/b:2` | w | y |'))).to.throw(
+      /a\/b:2 stands there twice/,
+    );
+  });
+
+  it('fail a run where they are none, where they were never recorded, and where others turn up', () => {
+    const compared = [
+      { place: 'a/b:1', equal: true },
+      { place: 'a/b:2', equal: false },
+      { place: 'a/b:3', equal: false },
+      { place: 'a/b:4', equal: true },
+    ];
+    const meant = readDifferences(page('| `a/b:2,4,5` | w | y |'));
+    expect(judge(compared, meant)).to.deep.equal({ unmeant: ['a/b:3'], gone: ['a/b:4'], unknown: ['a/b:5'] });
+  });
+
+  it('of the page as it is stand for recorded steps', () => {
+    const golden = (topic: string) =>
+      readFileSync(join(import.meta.dirname, 'kong', 'golden', `${topic}.jsonl`), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { topic: string; case: string; step: number });
+    const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'differences-from-kong.md'), 'utf8');
+    const places = readDifferences(text).map(({ place }) => place);
+    expect(places.length).to.be.greaterThan(0);
+    const topics = [...new Set(places.map((place) => place.split('/')[0]!))];
+    const recorded = new Set(topics.flatMap(golden).map((one) => `${one.topic}/${one.case}:${one.step}`));
+    expect(places.filter((place) => !recorded.has(place))).to.deep.equal([]);
+  });
+});
