@@ -151,7 +151,14 @@ export interface Called {
   /** What the gate itself answered, its headers by name in lower case; `undefined`: the request went upstream. */
   readonly answer: { readonly status: number; readonly headers: Headers; readonly body: string } | undefined;
   readonly handover: Handover | undefined;
-  readonly upstream: { readonly target: string; readonly headers: Headers; readonly body: string };
+  readonly upstream: {
+    readonly method: string;
+    readonly target: string;
+    readonly headers: Headers;
+    readonly body: string;
+  };
+  /** The body that the client gets. */
+  readonly body: string;
   /** The headers that the client gets, be the answer the gate's or the upstream's. */
   readonly headers: Headers;
   readonly exchange: Exchange;
@@ -167,7 +174,11 @@ export interface Call {
   readonly serviceId?: string | undefined;
   readonly path?: string;
   /** The head of the upstream's answer. */
-  readonly answered?: { readonly status?: number; readonly headers?: { readonly [name: string]: string } };
+  readonly answered?: {
+    readonly status?: number;
+    readonly headers?: { readonly [name: string]: string };
+    readonly body?: string;
+  };
   readonly captures?: Exchange['captures'];
   readonly identity?: Exchange['identity'];
 }
@@ -206,6 +217,8 @@ export async function call(hooks: readonly PluginHooks[], line: string, given: C
     ...(answer?.headers ?? Object.entries(given.answered?.headers ?? {})),
   ]);
   for (const one of hooks) one.respond?.(exchange, head);
+  let body: Uint8Array = Buffer.from(answer?.body ?? given.answered?.body ?? '');
+  for (const one of hooks) if (one.body?.wants(exchange, head)) body = one.body.change(exchange, head, body);
   const fields = upstreamFields({
     rawHeaders: request.rawHeaders,
     gateFields: [],
@@ -217,7 +230,13 @@ export async function call(hooks: readonly PluginHooks[], line: string, given: C
   return {
     answer: answer === undefined ? undefined : { ...answer, headers: head.all() },
     handover: answer === undefined ? handover : undefined,
-    upstream: { target: sent.target, headers: byName(fields), body: Buffer.from(sent.body).toString('utf8') },
+    upstream: {
+      method: request.upstreamMethod ?? request.method,
+      target: sent.target,
+      headers: byName(fields),
+      body: Buffer.from(sent.body).toString('utf8'),
+    },
+    body: Buffer.from(body).toString('utf8'),
     headers: head.all(),
     exchange,
   };
@@ -249,6 +268,7 @@ function requestOf(
     header: (name) => (headerValues(name).length === 0 ? undefined : headerValues(name).join(', ')),
     headerValues,
     readBody: async (limit) => (sent.body.length > limit ? undefined : sent.body),
+    edits,
     setHeader: (name, value) => setHeader(edits, name, value),
     removeHeader: (name) => removeHeader(edits, name),
     get upstreamTarget() {

@@ -1,0 +1,269 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { compileTemplate } from '../../src/gateway/plugins/template.ts';
+import type { JsonObject } from '../../src/gateway/schema/description.ts';
+import { type Call, call, compiled, pluginWorld, refusedSettings } from './world.ts';
+
+const transformed = async (config: JsonObject, line = 'GET /a', given: Call = {}) =>
+  (await call([compiled('request-transformer', config, pluginWorld())], line, given)).upstream;
+
+const form = (body: string): Call => ({ headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body });
+const json = (body: string): Call => ({ headers: { 'Content-Type': 'application/json; charset=utf-8' }, body });
+
+describe('request-transformer', () => {
+  describe('headers', () => {
+    for (const [config, sent, expected] of [
+      [{ remove: { headers: ['x-a'] } }, { 'X-A': '1', X_A: '2' }, {}],
+      [{ rename: { headers: ['x-a:X-B'] } }, { 'X-A': '1' }, { 'x-b': '1' }],
+      [{ rename: { headers: ['x-a:x-b'] } }, { 'X-C': '1' }, { 'x-c': '1' }],
+      [{ replace: { headers: ['x-a:new'] } }, { 'X-A': '1' }, { 'x-a': 'new' }],
+      [{ replace: { headers: ['x-a:new'] } }, {}, {}],
+      [{ add: { headers: ['x-a:new:er'] } }, {}, { 'x-a': 'new:er' }],
+      [{ add: { headers: ['x-a:new'] } }, { 'X-A': '1' }, { 'x-a': '1' }],
+      [{ append: { headers: ['x-a:2', 'x-b:3'] } }, { 'X-A': '1' }, { 'x-a': '1, 2', 'x-b': '3' }],
+      [{ remove: { headers: ['x-a'] }, add: { headers: ['x-a:new'] } }, { 'X-A': '1' }, { 'x-a': 'new' }],
+    ] as const) {
+      it(`${JSON.stringify(config)} makes ${JSON.stringify(expected)} of ${JSON.stringify(sent)}`, async () => {
+        const { host, ...headers } = (await transformed(config as unknown as JsonObject, 'GET /a', { headers: sent }))
+          .headers;
+        expect(headers).to.deep.equal(expected);
+      });
+    }
+
+    it('replaces Host, and leaves it alone otherwise', async () => {
+      const { headers } = await transformed({ replace: { headers: ['Host:other.example'] } });
+      expect(headers).to.not.have.property('host');
+      const world = pluginWorld();
+      const { exchange } = await call(
+        [compiled('request-transformer', { replace: { headers: ['Host:o.example'] } }, world)],
+        'GET /a',
+      );
+      expect(exchange.request.edits?.fields.get('host')?.value).to.equal('o.example');
+      for (const way of ['remove', 'append', 'add']) {
+        const { exchange } = await call(
+          [compiled('request-transformer', { [way]: { headers: [way === 'remove' ? 'host' : 'host:x'] } }, world)],
+          'GET /a',
+        );
+        expect(exchange.request.edits?.fields.has('host') ?? false, way).to.equal(false);
+      }
+    });
+
+    it('sees what plugins before it have said of the caller, and nothing that the client claims (RS-10)', async () => {
+      const world = pluginWorld();
+      const alice = world.insert('consumers', { username: 'alice' });
+      world.insert('keyauth_credentials', { consumer: { id: alice.id }, key: 'K1' });
+      const rename = compiled('request-transformer', { rename: { headers: ['x-consumer-username:x-user'] } }, world);
+      const spoofed = { 'X-Consumer-Username': 'root', apikey: 'K1' };
+      const known = await call([compiled('key-auth', {}, world), rename], 'GET /a', { headers: spoofed });
+      expect(known.upstream.headers).to.include({ 'x-user': 'alice' });
+      const unknown = await call([rename], 'GET /a', { headers: spoofed });
+      expect(unknown.upstream.headers).to.not.have.any.keys('x-user', 'x-consumer-username');
+    });
+
+    it('puts text on the wire as UTF-8, and no line end', async () => {
+      const { headers } = await transformed(
+        { add: { headers: ['x-a:grün', 'x-b:$(query_params.b)'] } },
+        'GET /a?b=1%0d%0aX-Evil:%201',
+      );
+      expect(Buffer.from(headers['x-a']!, 'latin1').toString('utf8')).to.equal('grün');
+      expect(headers['x-b']).to.equal('1%0D%0AX-Evil: 1');
+    });
+  });
+
+  describe('query', () => {
+    for (const [config, line, target] of [
+      [{ remove: { querystring: ['a b'] } }, 'GET /x?a+b=1&c=%7e&a%20b', '/x?c=%7e'],
+      [{ rename: { querystring: ['a:é'] } }, 'GET /x?a=%31&c', '/x?%C3%A9=%31&c'],
+      [{ replace: { querystring: ['a:n&w'] } }, 'GET /x?a=1&b=2&a=3', '/x?b=2&a=n%26w'],
+      [{ replace: { querystring: ['a:new'] } }, 'GET /x', '/x'],
+      [{ add: { querystring: ['a:1', 'b:2'] } }, 'GET /x?a', '/x?a&b=2'],
+      [{ append: { querystring: ['a:2'] } }, 'GET /x?a=1', '/x?a=1&a=2'],
+    ] as const) {
+      it(`${JSON.stringify(config)} makes ${target} of ${line}`, async () => {
+        expect((await transformed(config as unknown as JsonObject, line)).target).to.equal(target);
+      });
+    }
+  });
+
+  describe('body', () => {
+    const all = {
+      remove: { body: ['gone'] },
+      rename: { body: ['old:new'] },
+      replace: { body: ['there:R', 'not-there:R'] },
+      add: { body: ['there:A', 'added:A'] },
+      append: { body: ['list:2', 'alone:1'] },
+    };
+    for (const [what, sent, expected] of [
+      ['a form', form('gone=1&old=%31&there=1&list=1&keep=+'), 'new=%31&list=1&keep=+&there=R&added=A&list=2&alone=1'],
+      [
+        'a JSON object',
+        json('{"gone":1,"old":{"a":[1]},"there":1,"list":[1],"keep":null}'),
+        '{"there":"R","list":[1,"2"],"keep":null,"new":{"a":[1]},"added":"A","alone":["1"]}',
+      ],
+      ['JSON that is no object', json('[1]'), '[1]'],
+      ['what is no JSON', json('{"gone":'), '{"gone":'],
+      [
+        'JSON that is too deep',
+        json(`${'['.repeat(2000)}${']'.repeat(2000)}`),
+        `${'['.repeat(2000)}${']'.repeat(2000)}`,
+      ],
+      ['something else', { headers: { 'Content-Type': 'text/plain' }, body: 'gone=1' }, 'gone=1'],
+    ] as const) {
+      it(`changes ${what} as it is told, or leaves it alone`, async () => {
+        expect((await transformed(all, 'POST /a', sent)).body).to.equal(expected);
+      });
+    }
+
+    it('changes multipart', async () => {
+      const part = (name: string, value: string) =>
+        `--B\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+      const file =
+        '--B\r\nContent-Disposition: form-data; name="file"; filename="f"\r\nContent-Type: x/y\r\n\r\n\x00\xff\r\n';
+      const sent = {
+        headers: { 'Content-Type': 'multipart/form-data; boundary=B' },
+        body: Buffer.from(`${part('gone', '1')}${file}${part('old', 'ü')}--B--\r\n`, 'latin1'),
+      };
+      const world = pluginWorld();
+      const config = { remove: all.remove, rename: all.rename, add: { body: ['added:é'] } };
+      const { exchange, upstream } = await call([compiled('request-transformer', config, world)], 'POST /a', sent);
+      expect(exchange.refusal).to.equal(undefined);
+      expect(upstream.body).to.contain('name="file"; filename="f"\r\nContent-Type: x/y\r\n\r\n\x00');
+      expect(upstream.body).to.contain('name="new"').and.contain('name="added"\r\n\r\né\r\n--B--');
+      expect(upstream.body).to.not.contain('name="gone"');
+    });
+
+    it('__proto__ is a name like any other (SE-06)', async () => {
+      const { body } = await transformed({ add: { body: ['__proto__:x'] } }, 'POST /a', json('{"__proto__":{"a":1}}'));
+      expect(body).to.equal('{"__proto__":{"a":1}}');
+      expect({}).to.not.have.property('a');
+    });
+
+    it('refuses one that is too large to be changed, and does not pass it on unchanged', async () => {
+      const hooks = [compiled('request-transformer', { remove: { body: ['secret'] } }, pluginWorld())];
+      const { answer } = await call(hooks, 'POST /a', form(`secret=1&x=${'y'.repeat(9_000_000)}`));
+      expect(answer?.status).to.equal(413);
+    });
+  });
+
+  describe('path', () => {
+    const captures = (text: string) => () => ({ numbered: ['/u', text], named: new Map([['user', text]]) });
+    for (const [uri, line, given, target] of [
+      ['/v2', 'GET /a?b=1', {}, '/v2?b=1'],
+      ['/u/$(uri_captures.user)/x', 'GET /a', { captures: captures('ann') }, '/u/ann/x'],
+      ["/u/$(uri_captures['user'])", 'GET /a', { captures: captures('ann/b c') }, '/u/ann/b%20c'],
+      ['/u/$(uri_captures[1])', 'GET /a', { captures: captures('ann?x#y') }, '/u/ann%3Fx%23y'],
+      ["/u/$(query_params.user or 'nobody')", 'GET /a?user=a/b', {}, '/u/a%2Fb?user=a/b'],
+      ["/u/$(query_params.user or 'nobody')", 'GET /a', {}, '/u/nobody'],
+      ['/u/$(headers["X-User"])/é', 'GET /a', { headers: { 'x-user': 'ü' } }, '/u/%C3%BC/%C3%A9'],
+      ['/u/$(headers.x_user)', 'GET /a', { headers: { 'x-user': 'u' } }, '/u/u'],
+    ] as const) {
+      it(`${uri} is ${target} for ${line}`, async () => {
+        expect((await transformed({ replace: { uri } }, line, given)).target).to.equal(target);
+      });
+    }
+
+    it('nothing that a client says leads out of the place that it fills', async () => {
+      for (const [uri, line, given] of [
+        ['/u/$(query_params.user)/x', 'GET /a?user=..', {}],
+        ['/u/$(query_params.user)/x', 'GET /a?user=%2e%2e', {}],
+        ['/u/$(uri_captures[1])', 'GET /a', { captures: captures('a/../../admin') }],
+      ] as const) {
+        const { answer } = await call(
+          [compiled('request-transformer', { replace: { uri } }, pluginWorld())],
+          line,
+          given,
+        );
+        expect(answer?.status, line).to.equal(400);
+      }
+    });
+  });
+
+  describe('http_method', () => {
+    it('is the method of the upstream request', async () => {
+      expect((await transformed({ http_method: 'PUT' }, 'POST /a', json('{}'))).method).to.equal('PUT');
+    });
+
+    it('GET takes the fields of a form along in the query', async () => {
+      const { method, target } = await transformed({ http_method: 'GET' }, 'POST /a?x=1&b=2', form('b=3&c=%C3%A9'));
+      expect({ method, target }).to.deep.equal({ method: 'GET', target: '/a?x=1&b=3&c=%C3%A9' });
+    });
+  });
+
+  describe('settings', () => {
+    for (const [wrong, where] of [
+      [{ add: { headers: ['x-a'] } }, 'config.add.headers'],
+      [{ add: { headers: ['Content-Length:1'] } }, 'config.add.headers'],
+      [{ remove: { headers: ['Transfer-Encoding'] } }, 'config.remove.headers'],
+      [{ rename: { headers: ['x-a:Connection'] } }, 'config.rename.headers'],
+      [{ rename: { headers: ['x-a:a b'] } }, 'config.rename.headers'],
+      [{ add: { body: [':x'] } }, 'config.add.body'],
+      [{ add: { querystring: ['a:$(os.execute())'] } }, 'config.add.querystring'],
+      [{ replace: { uri: 'no-slash' } }, 'config.replace.uri'],
+      [{ replace: { uri: '/a?b=1' } }, 'config.replace.uri'],
+      [{ replace: { uri: '/$(uri_captures.a' } }, 'config.replace.uri'],
+      [{ replace: { uri: '/$(shared.x)' } }, 'config.replace.uri'],
+      [{ http_method: 'get' }, 'config.http_method'],
+      [{ http_method: 'CONNECT' }, 'config.http_method'],
+    ] as const) {
+      it(`refuses ${JSON.stringify(wrong)}, naming the field`, () => {
+        expect(refusedSettings('request-transformer', wrong as unknown as JsonObject)).to.have.nested.property(where);
+      });
+    }
+  });
+});
+
+describe('A template', () => {
+  const sources = {
+    headers: (name: string) => (name === 'h' ? 'H' : undefined),
+    query_params: () => undefined,
+    uri_captures: () => '',
+  };
+
+  it('is text as it stands where nothing is to be filled in', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        fc.pre(!text.includes('$('));
+        const template = compileTemplate(text);
+        expect(typeof template === 'function' && template(sources)).to.equal(text);
+      }),
+    );
+  });
+
+  it('takes the first that is there, and nothing where nothing is', () => {
+    for (const [text, expected] of [
+      ["$(query_params.a or headers.h or 'x')", 'H'],
+      ['<$(query_params.a)>', '<>'],
+      ["$(uri_captures.a or 'x')", ''],
+      ['$( headers.h )$(headers.h)', 'HH'],
+      ["$('a)b')", 'a)b'],
+    ]) {
+      const template = compileTemplate(text!);
+      expect(typeof template === 'function' && template(sources), text).to.equal(expected);
+    }
+  });
+
+  it('never throws, whatever somebody writes', () => {
+    const pieces = fc.constantFrom(
+      '$(',
+      ')',
+      'headers',
+      '.a',
+      '["b"]',
+      "['c']",
+      '[1]',
+      ' or ',
+      '"',
+      "'",
+      'x',
+      '((',
+      '..',
+    );
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 12 }), (text) => {
+        const template = compileTemplate(text.join(''));
+        if (typeof template === 'function') template(sources);
+        else expect(template.refused).to.be.a('string');
+      }),
+    );
+  });
+});
