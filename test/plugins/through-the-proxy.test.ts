@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import type { PluginHooks } from '../../src/gateway/plugin.ts';
@@ -10,7 +11,7 @@ closesEverything();
 const get = 'GET /a HTTP/1.1\r\nHost: h\r\n\r\n';
 const json = 'Content-Type: application/json\r\n';
 
-async function gateWith(plugin: string, config: JsonObject, answer: Parameters<typeof scriptedUpstream>[number]) {
+async function gateWith(plugin: string, config: JsonObject, answer: string | ((socket: Socket) => void)) {
   const upstream = await scriptedUpstream(answer);
   const hooks = [compiled(plugin, config, pluginWorld())];
   const gate = await openGate(upstream.port, { hooks });
