@@ -137,6 +137,8 @@ const specials = new Map<string, Special>([
   ['keep-alive', 'keep-alive'],
   ['proxy-connection', 'hop'],
   ['upgrade', 'hop'],
+  ['te', 'hop'],
+  ['http2-settings', 'hop'],
   ['via', 'via'],
   // What the gate says in its own name, in the place of a gate behind it.
   ['x-kong-request-id', 'hop'],
@@ -148,7 +150,6 @@ const specials = new Map<string, Special>([
 const notInTrailers = new Set([
   ...specials.keys(),
   'host',
-  'te',
   'trailer',
   'authorization',
   'set-cookie',
@@ -161,10 +162,11 @@ const notInTrailers = new Set([
   'date',
 ]);
 
-/** Most names are told apart by their first letter already: c, k, p, t, u, v, x. */
+/** Most names are told apart by their first letter already: c, h, k, p, t, u, v, x. */
 function special(name: string): Special {
   switch (name.charCodeAt(0) | 0x20) {
     case 0x63:
+    case 0x68:
     case 0x6b:
     case 0x70:
     case 0x74:

@@ -155,6 +155,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
       },
       serveEndpoint: options.serveEndpoint,
       failed: options.failed,
+      headSize: limits.headSize,
       clientBody: limits.clientBody,
       clientSend: limits.clientSend,
       isDraining: () => draining,

@@ -110,7 +110,7 @@ export class UpstreamPool {
     const key = `${tls === undefined ? 'http' : `https ${tls.servername} ${tls.verify}`} ${service.host} ${service.port}`;
     let origin = this.#origins.get(key);
     if (origin === undefined) {
-      origin = new Origin(key, service.host, service.port, tls);
+      origin = new Origin(key, service.host.replace(/^\[(.*)\]$/, '$1'), service.port, tls);
       this.#origins.set(key, origin);
     }
     if (!secure || serverName === undefined) this.#ofService.set(service, origin);

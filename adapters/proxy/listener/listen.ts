@@ -91,6 +91,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   let accepted = 0;
   const sessions = new Set<ServerHttp2Session>();
+  /** Those that have not said anything yet. */
+  const silent = new Set<Socket>();
   const arrivals = address.ssl ? 'secureConnection' : 'connection';
   const toHttp1 = http1Reader(server, arrivals, options);
   const toHttp2 = http2Reader(sessions, options);
@@ -103,13 +105,25 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     socket.on('error', () => {});
   });
   server.on(arrivals, (socket: Socket) => {
-    if (!address.ssl) lookForPreface(socket, limits.head, toHttp1, toHttp2);
-    else if ((socket as TLSSocket).alpnProtocol === 'h2') toHttp2(socket);
-    else toHttp1(socket);
+    if ((socket as Partial<TLSSocket>).alpnProtocol === 'h2') {
+      toHttp2(socket);
+      return;
+    }
+    silent.add(socket);
+    socket.on('close', () => silent.delete(socket));
+    lookForPreface(socket, limits.head, (isHttp2) => {
+      silent.delete(socket);
+      // Over TLS it has to be agreed upon (RFC 9113 §3.2).
+      if (isHttp2 && !address.ssl) toHttp2(socket);
+      else toHttp1(socket);
+    });
   });
 
+  const where = await bind(server, address);
+  // No room for another connection: those that are there go on.
+  server.on('error', (error) => options.environment.failed(error, { requestId: '', routeId: '' }));
   return {
-    address: await bind(server, address),
+    address: where,
     setCertificate(certificate) {
       if (address.ssl) (server as HttpsServer).setSecureContext({ ...tlsSettings, ...certificate });
     },
@@ -117,6 +131,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       return new Promise((resolve) => {
         server.close(() => resolve());
         for (const session of sessions) session.close();
+        for (const socket of silent) socket.destroy();
       });
     },
     destroy() {
@@ -283,6 +298,8 @@ function http2Reader(sessions: Set<ServerHttp2Session>, options: ListenerOptions
     Http2ServerRequest,
     Http2ServerResponse: GateHttp2Response as never,
     maxHeaderListPairs: 2000,
+    // A field that stands twice is looked at by us on the way in, and is the upstream's affair on the way out.
+    strictSingleValueFields: false,
     settings: {
       maxConcurrentStreams: limits.streams,
       maxHeaderListSize: limits.headSize,
@@ -317,6 +334,8 @@ function http2Reader(sessions: Set<ServerHttp2Session>, options: ListenerOptions
   typed.on('checkExpectation', begin);
   return (socket) => {
     arriving = new ClientConnection(socket, options.trusts);
+    // An end that came together with the first bytes has been read already, and node:http2 would wait for it for ever.
+    socket.on('end', () => socket.destroy());
     server.emit('connection', socket);
   };
 }

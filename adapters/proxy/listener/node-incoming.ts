@@ -32,6 +32,8 @@ export interface ListenerEnvironment {
   /** Serves what a plugin hands over; a failure of it is answered here. */
   readonly serveEndpoint: ServeEndpoint;
   readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
+  /** Bytes of a head. node:http counts them itself; node:http2 only says that it does. */
+  readonly headSize: number;
   /** Milliseconds between two pieces of a body, and until a client has taken what was sent to it. */
   readonly clientBody: number;
   readonly clientSend: number;
@@ -70,6 +72,8 @@ export class NodeIncoming implements Incoming, Turn {
   readonly #expectsContinue: boolean;
   #observer: IncomingObserver | undefined;
   #handedOver = false;
+  /** The client knows that its body is wanted. */
+  #asked = false;
   #listensToDrain = false;
   // The body, as far as it was read
   #flow: 'still' | 'flowing' | 'ended' | 'discarded' = 'still';
@@ -90,7 +94,7 @@ export class NodeIncoming implements Incoming, Turn {
     this.#response = response;
     response.incoming = this;
     this.method = request.method!;
-    const message = 'stream' in request ? examineHttp2(request) : examineHttp1(request);
+    const message = 'stream' in request ? examineHttp2(request, environment.headSize) : examineHttp1(request);
     this.target = message.target;
     this.httpVersion = message.httpVersion;
     this.rawHeaders = message.rawHeaders;
@@ -252,11 +256,16 @@ export class NodeIncoming implements Incoming, Turn {
       return;
     }
     this.#flow = 'flowing';
-    // "The 100 (Continue) status code indicates that the initial part of a request has been received and has not yet been
-    // rejected by the server." (RFC 9110 §15.2.1) Only here is that so.
-    if (this.#expectsContinue) this.#response.writeContinue();
+    this.#askForBody();
     request.on('data', (piece: Buffer) => this.#received(piece));
     request.on('end', () => this.#ended());
+  }
+
+  #askForBody(): void {
+    // "The 100 (Continue) status code indicates that the initial part of a request has been received and has not yet been
+    // rejected by the server." (RFC 9110 §15.2.1) Only where somebody wants the body is that so.
+    if (this.#expectsContinue && !this.#asked) this.#response.writeContinue();
+    this.#asked = true;
   }
 
   #received(piece: Buffer): void {
@@ -319,7 +328,7 @@ export class NodeIncoming implements Incoming, Turn {
     }
     // One text of octets: the head is written together with the body, in one piece.
     const octets = encoding === 'latin1' || isAscii(body) ? body : Buffer.from(body, 'utf8').toString('latin1');
-    this.#head(status, reason, fields, octets.length);
+    if (!this.#head(status, reason, fields, octets.length)) return;
     if (this.method === 'HEAD') this.#response.end();
     else {
       this.bytesSent = octets.length;
@@ -329,13 +338,13 @@ export class NodeIncoming implements Incoming, Turn {
   }
 
   answerBodiless(status: number, reason: string, fields: string[], length: number): void {
-    this.#head(status, reason, fields, status === 204 || status < 200 ? -1 : length);
+    if (!this.#head(status, reason, fields, status === 204 || status < 200 ? -1 : length)) return;
     this.#response.end();
     this.#sent();
   }
 
   beginAnswer(status: number, reason: string, fields: string[], length: number): void {
-    this.#head(status, reason, fields, length);
+    if (!this.#head(status, reason, fields, length)) return;
     // What comes right behind the head goes with it; if nothing does, the head goes alone.
     if (!('stream' in this.#response)) process.nextTick(flush, this.#response);
   }
@@ -381,7 +390,13 @@ export class NodeIncoming implements Incoming, Turn {
     this.#handedOver = true;
     const response = this.#response;
     response.heading = heading;
-    if (this.#expectsContinue) response.writeContinue();
+    this.#askForBody();
+    if (this.#pieces.length > 0) {
+      // A plugin has begun to read and found it too long. The endpoint reads from the start.
+      this.#request.removeAllListeners('data').removeAllListeners('end');
+      this.#request.unshift(Buffer.concat(this.#pieces));
+      this.#pieces = [];
+    }
     if (this.#mustClose() && !('stream' in response)) response.setHeader('Connection', 'close');
     const failed = (error: unknown): void => {
       this.#environment.failed(error, { requestId: this.requestId, routeId: exchange.routeId });
@@ -407,11 +422,25 @@ export class NodeIncoming implements Incoming, Turn {
     this.bytesSent = this.method === 'HEAD' ? 0 : length;
   }
 
-  #head(status: number, reason: string, fields: string[], length: number): void {
+  /** False: there was something in it that node does not write, and the client hears nothing. */
+  #head(status: number, reason: string, fields: string[], length: number): boolean {
+    try {
+      this.#writeHead(status, reason, fields, length);
+      return true;
+    } catch (error) {
+      this.#environment.failed(error, { requestId: this.requestId, routeId: '' });
+      this.abort();
+      return false;
+    }
+  }
+
+  #writeHead(status: number, reason: string, fields: string[], length: number): void {
     const response = this.#response;
     if ('stream' in response) {
       if (length !== -1) fields.push('content-length', String(length));
-      response.writeHead(status, fields as unknown as Record<string, string>);
+      // "A client that receives a response with an invalid status code SHOULD process the response as if it had a 5xx
+      // (Server Error) status code." (RFC 9110 §15) node:http2 does not write such codes.
+      response.writeHead(status > 599 ? 502 : status, fields as unknown as Record<string, string>);
       return;
     }
     // Who did not send in time is not waited for on the same connection (RFC 9110 §15.5.9).
@@ -472,7 +501,8 @@ const smallRest = 65_536;
 const noError = 0;
 const internalError = 2;
 const cancelled = 8;
-const earlyHint = /^<[^>]*>(?:\s*;\s*[^;"\s]+(?:=(?:"[^"]*"|[^;"\s]*))?)*$/;
+/** What node lets be sent ahead. */
+const earlyHint = /^<[^>]*>(?:\s*;\s*[^;"\s]+(?:=(")?[^;"\s]*\1)?)*$/;
 
 function whenClosed(this: GateResponse | GateHttp2Response): void {
   this.incoming?.closed();
@@ -604,7 +634,7 @@ function examineHttp1(request: IncomingMessage): Message {
   };
 }
 
-function examineHttp2(request: Http2ServerRequest): Message {
+function examineHttp2(request: Http2ServerRequest, headSize: number): Message {
   const rawHeaders: string[] = [];
   const received = request.rawHeaders;
   const target = request.url ?? '';
@@ -612,6 +642,7 @@ function examineHttp2(request: Http2ServerRequest): Message {
   let authority: string | undefined;
   let hostName: string | undefined;
   let cookieAt = -1;
+  let size = 0;
   let authorizations = 0;
   let lengths = 0;
   let length = 0;
@@ -619,6 +650,8 @@ function examineHttp2(request: Http2ServerRequest): Message {
   for (let i = 0; i < received.length; i += 2) {
     const name = received[i]!;
     const value = received[i + 1]!;
+    // As a list of fields is measured (RFC 9113 §6.5.2).
+    size += name.length + value.length + 32;
     if (name.charCodeAt(0) === 0x3a) {
       if (name === ':authority') authority = value;
       continue;
@@ -653,7 +686,7 @@ function examineHttp2(request: Http2ServerRequest): Message {
   if (said === undefined || !host.test(said)) problem = badRequest;
   else rawHeaders.push('host', said);
   if (authorizations > 1 || lengths > 1 || !requestTarget.test(target)) problem = badRequest;
-  if (received.length > mostFields * 2) problem = headTooLarge;
+  if (received.length > mostFields * 2 || size > headSize) problem = headTooLarge;
   problem ??= commonProblem(request.method);
   if (expect !== '' && expect !== '100-continue') problem ??= expectationFailed;
   const isEnded = request.stream.endAfterHeaders;

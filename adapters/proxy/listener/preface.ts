@@ -3,13 +3,11 @@ import type { Socket } from 'node:net';
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
-/** Hands the connection over, with all its bytes; or ends it, if nothing comes within `milliseconds`. */
-export function lookForPreface(
-  socket: Socket,
-  milliseconds: number,
-  toHttp1: (socket: Socket) => void,
-  toHttp2: (socket: Socket) => void,
-): void {
+/**
+ * Tells once what it is, and leaves the connection as if nothing had been read; or ends it, if nothing comes within
+ * `milliseconds`.
+ */
+export function lookForPreface(socket: Socket, milliseconds: number, found: (isHttp2: boolean) => void): void {
   let held: Buffer | undefined;
   const giveUp = () => socket.destroy();
   const look = () => {
@@ -21,8 +19,7 @@ export function lookForPreface(
     socket.off('readable', look).off('end', giveUp).off('timeout', giveUp);
     socket.setTimeout(0);
     socket.unshift(held);
-    if (begin === preface) toHttp2(socket);
-    else toHttp1(socket);
+    found(begin === preface);
   };
   socket.setTimeout(milliseconds);
   socket.on('readable', look).on('end', giveUp).on('timeout', giveUp);

@@ -1,0 +1,489 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
+import { expect } from 'chai';
+import { makeCertificate } from '../../adapters/tls/own-certificate.ts';
+import {
+  ask,
+  Client,
+  client,
+  closeLater,
+  closesEverything,
+  eventually,
+  type Gate,
+  type GateSettings,
+  get,
+  ok,
+  openGate,
+  scriptedUpstream,
+} from './world.ts';
+
+interface Http2Answer {
+  readonly fields: Record<string, unknown>;
+  readonly body: string;
+  readonly trailers: Record<string, unknown> | undefined;
+  readonly code: number;
+}
+
+function session(port: number, secure = false): ClientHttp2Session {
+  // Says what an honest client would not.
+  const options = { rejectUnauthorized: false, strictSingleValueFields: false };
+  const opened = connectHttp2(`${secure ? 'https' : 'http'}://127.0.0.1:${port}`, options);
+  opened.on('error', () => {});
+  closeLater(() => opened.destroy());
+  return opened;
+}
+
+async function answerOf(stream: ClientHttp2Stream): Promise<Http2Answer> {
+  let fields: Record<string, unknown> = {};
+  let trailers: Record<string, unknown> | undefined;
+  let body = '';
+  stream.setEncoding('latin1');
+  stream.on('response', (head) => {
+    fields = { ...head };
+  });
+  stream.on('trailers', (tail) => {
+    trailers = { ...tail };
+  });
+  stream.on('data', (piece) => {
+    body += piece;
+  });
+  stream.on('error', () => {});
+  await new Promise((resolve) => stream.once('close', resolve));
+  return { fields, body, trailers, code: stream.rstCode };
+}
+
+const certificateOf = async (hostName: string) => {
+  const made = await makeCertificate({ hostName, from: new Date(0), to: new Date(4e12) });
+  return { key: made.key, cert: made.certificate };
+};
+
+function tlsGate(port: number, settings: GateSettings = {}): Promise<Gate> {
+  return openGate(port, { listen: [{ host: '127.0.0.1', port: 0, ssl: true, http2: true }], ...settings });
+}
+
+async function handshake(port: number, options: object = {}): Promise<{ socket: TLSSocket; names: string }> {
+  const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+  closeLater(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  return { socket, names: socket.getPeerCertificate().subjectaltname ?? '' };
+}
+
+describe('HTTP/2', () => {
+  closesEverything();
+
+  it('is spoken without TLS to a client that begins with it (RFC 9113 §3.3)', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const stream = session(gate.port).request({ ':path': '/a?b', 'x-a': '1', te: 'trailers' });
+    const { fields, body } = await answerOf(stream);
+    expect([fields[':status'], body, fields['via']]).to.deep.equal([200, 'ok', '1.1 kong/3.9.1']);
+    const { lines, fields: seen } = upstream.seen[0]!;
+    expect(lines[0]).to.equal('GET /a?b HTTP/1.1');
+    expect(seen.get('x-a')).to.deep.equal(['1']);
+    expect(seen.get('te')).to.deep.equal(['trailers']);
+    expect(seen.get('x-forwarded-host')).to.deep.equal(['127.0.0.1']);
+    expect([...seen.keys()].filter((name) => name.startsWith(':'))).to.deep.equal([]);
+    expect(await gate.logged()).to.include({ httpVersion: '2', scheme: 'http', status: 200, bytesSent: 2 });
+  });
+
+  it('is told by its first bytes, however they come', async () => {
+    const gate = await openGate(1, { hooks: [{ access: () => ({ status: 200, headers: [], body: 'ok' }) }] });
+    const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    const speaking = await client(gate.port);
+    for (const byte of preface) {
+      speaking.send(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    speaking.send(settings);
+    // The first thing a server says is its SETTINGS.
+    await speaking.until(/^[\s\S]{9}/);
+    expect(speaking.text.charCodeAt(3)).to.equal(4);
+    const plain = await client(gate.port);
+    for (const byte of 'P') plain.send(byte);
+    await new Promise((resolve) => setImmediate(resolve));
+    plain.send('OST / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect((await plain.answer()).status).to.equal(200);
+    const almost = await client(gate.port);
+    almost.send('PRI * HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect((await almost.answer()).status).to.equal(400);
+  });
+
+  it('carries bodies both ways, framed or not', async () => {
+    const upstream = await scriptedUpstream((socket, { body }) => {
+      const length = Buffer.byteLength(body).toString(16);
+      socket.write(
+        `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${length}\r\n${body}\r\n0\r\nGrpc-Status: 0\r\n\r\n`,
+      );
+    });
+    const gate = await openGate(upstream.port);
+    const client2 = session(gate.port);
+    const framed = client2.request({ ':path': '/', ':method': 'POST', 'content-length': '5' });
+    framed.end('hello');
+    const { body, trailers } = await answerOf(framed);
+    expect([body, trailers!['grpc-status']]).to.deep.equal(['hello', '0']);
+    const open = client2.request({ ':path': '/', ':method': 'POST' });
+    open.write('he');
+    open.end('llo');
+    expect((await answerOf(open)).body).to.equal('hello');
+    expect(
+      upstream.seen.map(({ fields }) => fields.get('content-length') ?? fields.get('transfer-encoding')),
+    ).to.deep.equal([['5'], ['chunked']]);
+  });
+
+  it('gets what HTTP/1.1 allows and HTTP/2 does not, as far as it can be said', async () => {
+    const upstream = await scriptedUpstream(
+      'HTTP/1.1 799 Odd\r\nContent-Length: 2\r\nETag: "a"\r\nETag: "b"\r\nTE: x\r\nUPPER: \xe9\r\nTrailer: x\r\n\r\nok',
+      'HTTP/1.1 200 OK\r\nDate: a\r\nDate: b\r\nContent-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nDate: a\r\nETag: 1\r\nETag: 2\r\nHTTP2-Settings: x\r\n\r\n',
+    );
+    const gate = await openGate(upstream.port);
+    const shared = session(gate.port);
+    const odd = await answerOf(shared.request({ ':path': '/' }));
+    expect([odd.fields[':status'], odd.fields['etag'], odd.fields['upper'], odd.body]).to.deep.equal([
+      502,
+      '"a"',
+      '\xe9',
+      'ok',
+    ]);
+    expect(await answerOf(shared.request({ ':path': '/' }))).to.include({ body: 'ok' });
+    const { trailers, code } = await answerOf(shared.request({ ':path': '/' }));
+    expect([trailers!['etag'], trailers!['http2-settings'], code]).to.deep.equal(['1, 2', undefined, 0]);
+    expect(gate.failures).to.deep.equal([]);
+  });
+
+  it('brings cookies in crumbs, which are one field behind us (RFC 9113 §8.2.3)', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    await answerOf(session(gate.port).request({ ':path': '/', cookie: ['a=1', 'b=2'] as never }));
+    expect(upstream.seen[0]!.fields.get('cookie')).to.deep.equal(['a=1; b=2']);
+  });
+
+  it('RS-10: knows no spelling by which a client could say who it is', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port, { route: { authenticates: true } });
+    const fields = {
+      ':path': '/',
+      'x-consumer-id': 'evil',
+      x_consumer_username: 'evil',
+      'x-authenticated_scope': 'evil',
+    };
+    expect((await answerOf(session(gate.port).request(fields))).fields[':status']).to.equal(200);
+    expect(JSON.stringify([...upstream.seen[0]!.fields])).to.not.include('evil');
+  });
+
+  it('refuses what HTTP/1.1 could read in another way', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const shapes: Record<string, object> = {
+      'another Host than :authority': { ':authority': 'a.example', host: 'b.example' },
+      'two credentials': { authorization: ['Bearer a', 'Bearer b'] },
+      'a path without a slash': { ':path': '*' },
+      'a host that is none': { ':authority': 'a/b' },
+      TRACE: { ':method': 'TRACE' },
+      'a huge head': { 'x-big': 'x'.repeat(40_000) },
+    };
+    for (const [what, shape] of Object.entries(shapes)) {
+      const { fields } = await answerOf(session(gate.port).request({ ':path': '/', ...shape } as never));
+      expect(fields[':status'], what).to.be.oneOf([400, 405, 431, undefined]);
+    }
+    expect(upstream.seen).to.deep.equal([]);
+  });
+
+  it('a body shorter than its length ends the request upstream too, unfinished', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const stream = session(gate.port).request({ ':path': '/', ':method': 'POST', 'content-length': '5' });
+    stream.on('error', () => {});
+    stream.end('he');
+    const { fields } = await answerOf(stream);
+    expect(fields[':status']).to.not.equal(200);
+    expect(upstream.seen).to.deep.equal([]);
+  });
+
+  it('a client that resets a stream ends the request upstream, and that alone', async () => {
+    let closed = 0;
+    const upstream = await scriptedUpstream((socket, { lines }) => {
+      if (lines[0]!.includes('/hang')) socket.on('close', () => closed++);
+      else socket.write(ok);
+    });
+    const gate = await openGate(upstream.port);
+    const shared = session(gate.port);
+    const hanging = shared.request({ ':path': '/hang' });
+    hanging.on('error', () => {});
+    await eventually(() => upstream.seen.length === 1);
+    hanging.close(constants.NGHTTP2_CANCEL);
+    await eventually(() => closed === 1);
+    expect((await answerOf(shared.request({ ':path': '/' }))).body).to.equal('ok');
+    expect(await gate.logged()).to.include({ status: 499, refusal: 'client_gone' });
+  });
+
+  it('an answer that is cut off resets its stream, and that alone', async () => {
+    const upstream = await scriptedUpstream(
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'),
+      ok,
+    );
+    const gate = await openGate(upstream.port);
+    const shared = session(gate.port);
+    const { code } = await answerOf(shared.request({ ':path': '/' }));
+    expect(code).to.equal(constants.NGHTTP2_INTERNAL_ERROR);
+    expect((await answerOf(shared.request({ ':path': '/' }))).body).to.equal('ok');
+  });
+
+  it('serves streams side by side', async () => {
+    const held: (() => void)[] = [];
+    const upstream = await scriptedUpstream((socket) => held.push(() => socket.write(ok)));
+    const gate = await openGate(upstream.port);
+    const shared = session(gate.port);
+    const answers = [1, 2, 3].map((n) => answerOf(shared.request({ ':path': `/${n}` })));
+    await eventually(() => held.length === 3);
+    for (const go of held.reverse()) go();
+    expect((await Promise.all(answers)).map(({ body }) => body)).to.deep.equal(['ok', 'ok', 'ok']);
+  });
+
+  it('asks for a body only once the plugins have let the request in', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const stream = session(gate.port).request({ ':path': '/', ':method': 'POST', expect: '100-continue' });
+    stream.once('continue', () => stream.end('hi'));
+    expect((await answerOf(stream)).fields[':status']).to.equal(200);
+    expect(upstream.seen[0]!.body).to.equal('hi');
+  });
+
+  it('is refused by the plugins like any other request, and not sent the rest of its body', async () => {
+    const gate = await openGate(1, { hooks: [{ access: () => ({ status: 401, headers: [], body: 'no' }) }] });
+    const shared = session(gate.port);
+    const stream = shared.request({ ':path': '/', ':method': 'POST' });
+    stream.write(Buffer.alloc(1_000_000));
+    const { fields, body, code } = await answerOf(stream);
+    expect([fields[':status'], body, code]).to.deep.equal([401, 'no', constants.NGHTTP2_NO_ERROR]);
+    expect((await answerOf(shared.request({ ':path': '/' }))).fields[':status']).to.equal(401);
+  });
+
+  it('hands a request to an endpoint of ours', async () => {
+    const gate = await openGate(1, {
+      hooks: [
+        { access: () => ({ handover: 'token', to: undefined }) },
+        { respond: (_exchange, head) => head.setHeader('X-Seen', String(head.status)) },
+      ],
+      serveEndpoint: async (_handover, _exchange, request, response) => {
+        let text = '';
+        for await (const piece of request) text += piece;
+        response.statusCode = 201;
+        response.end(text);
+      },
+    });
+    const stream = session(gate.port).request({ ':path': '/oauth2/token', ':method': 'POST' });
+    stream.end('grant_type=x');
+    const { fields, body } = await answerOf(stream);
+    expect([fields[':status'], fields['x-seen'], body]).to.deep.equal([201, '201', 'grant_type=x']);
+  });
+
+  it('ends an idle connection', async () => {
+    const gate = await openGate(1, { limits: { idle: 20 } });
+    const idle = session(gate.port);
+    await once(idle, 'close');
+  });
+});
+
+describe('TLS', () => {
+  closesEverything();
+
+  let gateCertificate: { key: string; cert: string };
+  before(async () => {
+    gateCertificate = await certificateOf('gate.example');
+  });
+
+  it('offers HTTP/2 and HTTP/1.1 (RFC 7301)', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await tlsGate(upstream.port, { certificate: gateCertificate });
+    const { socket } = await handshake(gate.port, { ALPNProtocols: ['http/1.1'], servername: 'gate.example' });
+    const received = await new Client(socket).send(get('/1')).answer();
+    expect([received.status, socket.alpnProtocol]).to.deep.equal([200, 'http/1.1']);
+    const { socket: silent } = await handshake(gate.port);
+    expect((await new Client(silent).send(get('/2')).answer()).status).to.equal(200);
+    expect((await answerOf(session(gate.port, true).request({ ':path': '/3' }))).fields[':status']).to.equal(200);
+    expect(upstream.seen.map(({ fields }) => fields.get('x-forwarded-proto')!.join())).to.deep.equal([
+      'https',
+      'https',
+      'https',
+    ]);
+    expect(gate.entries.map(({ scheme, httpVersion }) => `${scheme} ${httpVersion}`)).to.deep.equal([
+      'https 1.1',
+      'https 1.1',
+      'https 2',
+    ]);
+  });
+
+  it('offers HTTP/1.1 alone where HTTP/2 is not asked for', async () => {
+    const gate = await openGate(1, {
+      listen: [{ host: '127.0.0.1', port: 0, ssl: true, http2: false }],
+      certificate: gateCertificate,
+    });
+    const { socket } = await handshake(gate.port, { ALPNProtocols: ['h2', 'http/1.1'] });
+    expect(socket.alpnProtocol).to.equal('http/1.1');
+  });
+
+  it('tells the plugins which server the client asked for', async () => {
+    const names: unknown[] = [];
+    const gate = await tlsGate(1, {
+      certificate: gateCertificate,
+      hooks: [
+        {
+          access({ request }) {
+            names.push(request.sni);
+            return { status: 200, headers: [], body: '' };
+          },
+        },
+      ],
+    });
+    for (const servername of ['shop.example', '']) {
+      const { socket } = await handshake(gate.port, { servername });
+      await new Client(socket).send(get()).answer();
+    }
+    expect(names).to.deep.equal(['shop.example', undefined]);
+  });
+
+  it('serves the certificate of the name, looked up at each handshake; another one without a restart', async () => {
+    const shop = await certificateOf('shop.example');
+    const contexts = new Map<string, ReturnType<typeof createSecureContext>>();
+    const gate = await tlsGate(1, { certificate: gateCertificate, contextFor: (name) => contexts.get(name) });
+    const namesFor = async (servername: string) => (await handshake(gate.port, { servername })).names;
+    expect(await namesFor('shop.example')).to.include('gate.example');
+    contexts.set('shop.example', createSecureContext(shop));
+    expect(await namesFor('shop.example')).to.include('shop.example');
+    expect(await namesFor('other.example')).to.include('gate.example');
+    gate.proxy.setCertificate(await certificateOf('new.example'));
+    expect(await namesFor('other.example')).to.include('new.example');
+    expect(await namesFor('')).to.include('new.example');
+    expect(await namesFor('shop.example')).to.include('shop.example');
+  });
+
+  it('needs a certificate', async () => {
+    let message = '';
+    await tlsGate(1).catch((error: Error) => {
+      message = error.message;
+    });
+    expect(message).to.include('needs a certificate');
+  });
+
+  it('refuses what is too old, and survives what is no handshake at all', async () => {
+    const gate = await tlsGate(1, {
+      certificate: gateCertificate,
+      hooks: [{ access: () => ({ status: 200, headers: [], body: '' }) }],
+    });
+    const old = connectTls({
+      port: gate.port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      maxVersion: 'TLSv1.1',
+      minVersion: 'TLSv1',
+    });
+    await once(old, 'error');
+    const plain = await client(gate.port);
+    plain.send(get());
+    await plain.closed();
+    const { socket } = await handshake(gate.port);
+    expect((await new Client(socket).send(get()).answer()).status).to.equal(200);
+    expect(gate.failures).to.deep.equal([]);
+  });
+
+  it('refuses what can be read in two ways, and heads beyond all bounds, as without TLS', async () => {
+    const gate = await tlsGate(1, { certificate: gateCertificate });
+    for (const [request, status] of [
+      ['GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
+      ['nonsense\r\n\r\n', 400],
+      [get('/', `X: ${'x'.repeat(100_000)}`), 431],
+    ] as const) {
+      const { socket } = await handshake(gate.port);
+      expect((await new Client(socket).send(request).answer()).status).to.equal(status);
+    }
+  });
+
+  describe('to an upstream', () => {
+    async function secureUpstream(
+      name: string,
+    ): Promise<{ port: number; cert: string; asked: unknown[]; sessions: () => number }> {
+      const certificate = await certificateOf(name);
+      const asked: unknown[] = [];
+      let handshakes = 0;
+      const server = createHttps({ ...certificate }, (request, response) => {
+        asked.push([(request.socket as TLSSocket & { servername: unknown }).servername, request.headers.host]);
+        response.end('ok');
+      });
+      server.on('secureConnection', () => handshakes++);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      closeLater(() => {
+        server.closeAllConnections();
+        server.close();
+      });
+      return {
+        port: (server.address() as AddressInfo).port,
+        cert: certificate.cert,
+        asked,
+        sessions: () => handshakes,
+      };
+    }
+
+    const toLoopback = ((_name: string, _options: unknown, found: unknown) => {
+      setImmediate(found as never, null, [{ address: '127.0.0.1', family: 4 }]);
+    }) as never;
+
+    it('asks for the service’s name, and uses the connection again', async () => {
+      const upstream = await secureUpstream('orders.internal');
+      const gate = await openGate(upstream.port, {
+        service: { protocol: 'https', host: 'orders.internal', tlsVerify: true },
+        upstream: { ca: upstream.cert, lookup: toLoopback },
+      });
+      for (let i = 0; i < 3; i++) expect((await ask(gate.port, get())).body).to.equal('ok');
+      expect(upstream.asked[0]).to.deep.equal(['orders.internal', `orders.internal:${upstream.port}`]);
+      expect(upstream.sessions()).to.equal(1);
+    });
+
+    it('asks for the client’s Host where that is passed on, and never mixes the two up', async () => {
+      const upstream = await secureUpstream('orders.internal');
+      const gate = await openGate(upstream.port, {
+        service: { protocol: 'https', host: 'orders.internal' },
+        route: { preserveHost: true },
+        upstream: { lookup: toLoopback },
+      });
+      for (const host of ['a.example', 'b.example:99', 'a.example']) {
+        await ask(gate.port, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      }
+      expect(upstream.asked).to.deep.equal([
+        ['a.example', 'a.example'],
+        ['b.example', 'b.example:99'],
+        ['a.example', 'a.example'],
+      ]);
+      expect(upstream.sessions()).to.equal(2);
+    });
+
+    it('verifies its certificate where that is wished for, and says 502 if it is another’s', async () => {
+      const upstream = await secureUpstream('other.internal');
+      const service = { protocol: 'https', host: 'orders.internal', retries: 0 } as const;
+      const cases: readonly (readonly [GateSettings, number])[] = [
+        [{ service: { ...service, tlsVerify: true }, upstream: { ca: upstream.cert, lookup: toLoopback } }, 502],
+        [{ service: { ...service, host: 'other.internal', tlsVerify: true }, upstream: { lookup: toLoopback } }, 502],
+        [{ service, upstream: { tlsVerify: true, lookup: toLoopback } }, 502],
+        [{ service, upstream: { lookup: toLoopback } }, 200],
+        [{ service: { ...service, tlsVerify: false }, upstream: { tlsVerify: true, lookup: toLoopback } }, 200],
+        [
+          {
+            service: { ...service, host: 'other.internal' },
+            upstream: { tlsVerify: true, ca: upstream.cert, lookup: toLoopback },
+          },
+          200,
+        ],
+      ];
+      for (const [settings, status] of cases) {
+        const gate = await openGate(upstream.port, settings);
+        expect((await ask(gate.port, get())).status, JSON.stringify(settings.service)).to.equal(status);
+        if (status === 502) expect(gate.problems[0]!.cause).to.match(/CERT|ALTNAME/);
+      }
+      expect(upstream.asked).to.have.length(3);
+    });
+  });
+});
