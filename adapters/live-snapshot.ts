@@ -18,15 +18,17 @@ export interface LiveSnapshot {
 
 export async function liveSnapshot(options: {
   readonly store: EntityStore;
-  /** The kinds a snapshot is made of: services, routes, plugins. */
+  /** The kinds a snapshot is made of: services, routes, plugins, upstreams, targets. */
   readonly kinds: readonly EntityKind[];
   readonly definitions: ReadonlyMap<string, PluginDefinition>;
   readonly tools: PluginTools;
   readonly announcements: Announcements;
   /** A row that cannot be compiled is left out, and told here; all others hold. */
   readonly refused: (kind: string, id: string, why: string) => void;
+  /** Told of each new snapshot, when it is in force. */
+  readonly renewed?: ((snapshot: Snapshot) => void) | undefined;
 }): Promise<LiveSnapshot> {
-  const { store, kinds, definitions, tools, announcements, refused } = options;
+  const { store, kinds, definitions, tools, announcements, refused, renewed } = options;
   const rows = new Map(kinds.map((kind) => [kind.name, new Map<string, Entity>()]));
   const byName = new Map(kinds.map((kind) => [kind.name, kind]));
 
@@ -35,6 +37,8 @@ export async function liveSnapshot(options: {
       services: [...rows.get('services')!.values()],
       routes: [...rows.get('routes')!.values()],
       plugins: [...rows.get('plugins')!.values()],
+      upstreams: [...(rows.get('upstreams')?.values() ?? [])],
+      targets: [...(rows.get('targets')?.values() ?? [])],
       definitions,
       tools,
       refused,
@@ -75,6 +79,7 @@ export async function liveSnapshot(options: {
       }
     }
     current = compile(current);
+    renewed?.(current);
   }
 
   let last: Promise<void> = Promise.resolve();
@@ -101,6 +106,7 @@ export async function liveSnapshot(options: {
     await readAll();
   } while (missed);
   current = compile(undefined);
+  renewed?.(current);
 
   return {
     current: () => current!,

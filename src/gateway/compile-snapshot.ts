@@ -1,4 +1,6 @@
 import type { Entity } from '../ports/entity-store.ts';
+import { type BalancedTarget, Balancer } from './balancer/balancer.ts';
+import { targetOf as readTarget, type Target, type Upstream, upstreamOf } from './balancer/upstream.ts';
 import { errorAnswer } from './error-answer.ts';
 import { encodePath, isMalformed, isPlain, normalizePath, octets, pathOf } from './path.ts';
 import type { PluginDefinition, PluginHooks, PluginTools } from './plugin.ts';
@@ -19,6 +21,8 @@ export interface Configuration {
   readonly services: readonly Entity[];
   readonly routes: readonly Entity[];
   readonly plugins: readonly Entity[];
+  readonly upstreams?: readonly Entity[] | undefined;
+  readonly targets?: readonly Entity[] | undefined;
   /** By name. */
   readonly definitions: ReadonlyMap<string, PluginDefinition>;
   readonly tools: PluginTools;
@@ -63,6 +67,27 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
   };
   const none = () => undefined;
   const services = each('services', configuration.services, previous?.services, compiledService, none);
+  const upstreams = each('upstreams', configuration.upstreams ?? [], previous?.upstreams, upstreamOf, none);
+  const targetsOfUpstreams = each(
+    'targets',
+    configuration.targets ?? [],
+    previous?.targetsOfUpstreams,
+    readTarget,
+    none,
+  );
+  const balancers = balancersOf(upstreams, targetsOfUpstreams, previous?.balancers);
+  const byName = new Map([...balancers.values()].map((balancer) => [balancer.upstream.name, balancer]));
+  const balanced = new Map<string, Balanced>();
+  const serviceOf = (id: string): CompiledService | undefined => {
+    const service = services.get(id)?.compiled;
+    const balancer = service === undefined ? undefined : byName.get(service.upstream.host);
+    if (service === undefined || balancer === undefined) return service;
+    const kept = balanced.get(id) ?? previous?.balanced.get(id);
+    const holds = kept?.by === balancer && kept.of === service;
+    const found = holds ? kept : { by: balancer, of: service, service: balancedService(service, balancer) };
+    balanced.set(id, found);
+    return found.service;
+  };
   const routes = each('routes', configuration.routes, previous?.routes, compiledRoute, none);
   const plugins = each(
     'plugins',
@@ -81,7 +106,7 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
   const routed: Routed<RouteTarget>[] = [];
   for (const [id, { compiled: route }] of routes) {
     if (route === undefined) continue;
-    const service = route.serviceId === undefined ? undefined : services.get(route.serviceId)?.compiled;
+    const service = route.serviceId === undefined ? undefined : serviceOf(route.serviceId);
     if (route.serviceId !== undefined && service === undefined) {
       dangling.add(id);
       if (!previous?.dangling.has(id)) refuse('routes', id, `service: ${route.serviceId} is not there, or not usable`);
@@ -106,8 +131,22 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
       }
       return matched(found.target, found.criteria, request, path, plain);
     },
+    balancers,
   };
-  compilations.set(snapshot, { definitions, tools, services, plugins, routes, selection, targets, dangling });
+  compilations.set(snapshot, {
+    definitions,
+    tools,
+    services,
+    upstreams,
+    targetsOfUpstreams,
+    balancers,
+    balanced,
+    plugins,
+    routes,
+    selection,
+    targets,
+    dangling,
+  });
   return snapshot;
 }
 
@@ -170,6 +209,10 @@ interface Compilation {
   readonly definitions: ReadonlyMap<string, PluginDefinition>;
   readonly tools: PluginTools;
   readonly services: ReadonlyMap<string, Compiled<CompiledService>>;
+  readonly upstreams: ReadonlyMap<string, Compiled<Upstream>>;
+  readonly targetsOfUpstreams: ReadonlyMap<string, Compiled<Target>>;
+  readonly balancers: ReadonlyMap<string, Balancer>;
+  readonly balanced: ReadonlyMap<string, Balanced>;
   readonly plugins: ReadonlyMap<string, Compiled<PluginRow>>;
   readonly routes: ReadonlyMap<string, Compiled<CompiledRoute>>;
   readonly selection: PluginSelection;
@@ -209,6 +252,53 @@ function compiledService(row: Entity): CompiledService {
     base: encodePath(octets(textOrNull(row, 'path') ?? '/')),
     enabled: flag(row, 'enabled', true),
   };
+}
+
+/** One for each upstream, by its id; the one before, if neither the upstream nor any of its targets says something else. */
+function balancersOf(
+  upstreams: ReadonlyMap<string, Compiled<Upstream>>,
+  targets: ReadonlyMap<string, Compiled<Target>>,
+  known: ReadonlyMap<string, Balancer> | undefined,
+): ReadonlyMap<string, Balancer> {
+  const members = new Map<string, Target[]>();
+  for (const { compiled: target } of targets.values()) {
+    if (target === undefined) continue;
+    const list = members.get(target.upstreamId);
+    if (list === undefined) members.set(target.upstreamId, [target]);
+    else list.push(target);
+  }
+  const balancers = new Map<string, Balancer>();
+  for (const [id, { compiled: upstream }] of upstreams) {
+    if (upstream === undefined) continue;
+    const list = (members.get(id) ?? []).sort((one, other) => (one.id < other.id ? -1 : 1));
+    const before = known?.get(id);
+    const holds =
+      before?.upstream === upstream &&
+      before.members.length === list.length &&
+      list.every((target, at) => target === before.members[at]);
+    balancers.set(id, holds ? before : new Balancer(upstream, list, before));
+  }
+  return balancers;
+}
+
+interface Balanced {
+  readonly by: Balancer;
+  readonly of: CompiledService;
+  readonly service: CompiledService;
+}
+
+function balancedService(service: CompiledService, balancer: Balancer): CompiledService {
+  const known = new Map<BalancedTarget, UpstreamService>();
+  const at = (target: BalancedTarget): UpstreamService => {
+    let there = known.get(target);
+    if (there === undefined) {
+      const { host, port } = target;
+      there = { ...service.upstream, host, port };
+      known.set(target, there);
+    }
+    return there;
+  };
+  return { ...service, upstream: { ...service.upstream, balancing: { balancer, at } } };
 }
 
 interface PluginRow {

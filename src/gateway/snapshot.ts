@@ -1,3 +1,4 @@
+import type { BalancedTarget, Balancer } from './balancer/balancer.ts';
 import type { PluginHooks } from './plugin.ts';
 import type { Answer, ProxiedRequest } from './proxied-request.ts';
 
@@ -8,6 +9,8 @@ import type { Answer, ProxiedRequest } from './proxied-request.ts';
 export interface Snapshot {
   /** The route of a request with everything that is to happen to it, or the answer that says why there is none. */
   match(request: ProxiedRequest): Match | Answer;
+  /** Who chooses among the targets of an upstream, by the upstream's id. */
+  readonly balancers?: ReadonlyMap<string, Balancer> | undefined;
 }
 
 export interface Match {
@@ -43,6 +46,14 @@ export interface UpstreamService {
   readonly readTimeout: number;
   /** `undefined`: the gate's own default. */
   readonly tlsVerify: boolean | undefined;
+  /** Where `host` is the name of an upstream: neither host nor port are called, but one of its targets. */
+  readonly balancing?: Balancing | undefined;
+}
+
+export interface Balancing {
+  readonly balancer: Balancer;
+  /** The service as it is spoken to at this target; each time the same object. */
+  at(target: BalancedTarget): UpstreamService;
 }
 
 /** What the groups of a path's regex took: by number (0 is the whole match) and, for those that have one, by name. */
