@@ -44,6 +44,8 @@ export function handedOverEndpoints(
     try {
       await next();
     } catch (error) {
+      // Who has gone away in the middle of a request is no failure, and hears no answer.
+      if (!ctx.req.complete && ctx.req.destroyed) return;
       failed(error);
       print(ctx, unavailable);
     }

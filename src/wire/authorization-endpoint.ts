@@ -68,7 +68,8 @@ export function authorizationReply({ request, echo }: ReadAuthorizationCall, out
   if (outcome.state === 'refused') {
     const refusal: Refusal =
       outcome.detail === undefined ? { reason: outcome.reason } : { reason: outcome.reason, detail: outcome.detail };
-    if (outcome.redirectUri === undefined) return { ...plainly(issuer, refusal, echo), ...clientId };
+    // Nothing was redirected, so no client is known, and anything may stand in the place of its id.
+    if (outcome.redirectUri === undefined) return plainly(issuer, refusal, echo);
     const { error, description } = wordsOf(refusal, issuer.profile.name);
     const redirectUri = withQuery(outcome.redirectUri, issuer, echo, [
       ['error', error],

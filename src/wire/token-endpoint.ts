@@ -100,11 +100,13 @@ function callOf(parameters: Parameters, common: TokenRequest): TokenCall {
 /** RFC 6749 §5.1 and §5.2. */
 export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome): Reply {
   const { issuer, authentication, receivedAt, scope: asked } = call.request;
-  const clientId = authentication.clientId;
   if (outcome.state === 'refused') {
+    // Of a client that nobody knows anything may stand in the place of its id: its secret, if somebody mixed up the two.
+    const clientId = outcome.reason.startsWith('client_authentication_') ? undefined : authentication.clientId;
     const reply = refusalReply(issuer, outcome, echo, outcome.failedAuthentication === 'client_secret_basic');
     return clientId === undefined ? reply : { ...reply, clientId };
   }
+  const { clientId } = authentication;
   const { grant, tokens } = outcome;
   const body: Record<string, unknown> = { access_token: tokens.accessToken, token_type: 'bearer' };
   // From now on: a refresh that is repeated within the grace is told of tokens that are some seconds old.

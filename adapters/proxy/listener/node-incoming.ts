@@ -153,6 +153,11 @@ export class NodeIncoming implements Incoming, Turn {
   broken(problem: RequestProblem): void {
     this.#connection.closing = true;
     this.#receiver = undefined;
+    if (this.#handedOver && !this.#response.headersSent) {
+      // An endpoint that is still reading has nothing to say any more.
+      this.#handedOver = false;
+      this.#response.heading = undefined;
+    }
     // Where its turn has not come yet, it is answered then.
     this.problem = problem;
     this.#observer?.broken(problem);
