@@ -9,7 +9,7 @@ import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
 import { kindOf } from '../../src/gateway/schema/kind.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import type { EntityStore } from '../../src/ports/entity-store.ts';
+import type { EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { apiEndpoints, type Call } from './apis/apis.ts';
@@ -20,6 +20,7 @@ import { entityEndpoints } from './entity-endpoints.ts';
 import { gatekeeper } from './gatekeeping.ts';
 import { withGrantRows } from './grant-rows.ts';
 import { type Connections, informationEndpoints } from './information.ts';
+import { withMortalRows } from './mortal-rows.ts';
 import { methodNotAllowed, notFound, type Reply } from './reply.ts';
 import { rows } from './rows.ts';
 import { schemaEndpoints } from './schemas.ts';
@@ -54,7 +55,9 @@ export interface AdminApiOptions {
 export function adminApi(options: AdminApiOptions): Koa {
   const { grants, clock, entropy, plugins, token, allowedHosts = [], bodyLimit = 10 * 1_048_576 } = options;
   const entities = describeEntities(plugins);
-  const store = withGrantRows(options.store, grants, clock, (name) => kindOf(entities.get(name)!));
+  const isMortal = ({ name }: EntityKind) => entities.get(name)?.fields['ttl'] !== undefined;
+  const mortal = withMortalRows(options.store, clock, isMortal);
+  const store = withGrantRows(mortal, grants, clock, (name) => kindOf(entities.get(name)!));
   const { announcements, hashSecret } = options;
   const table = rows({ store, grants, announcements, entities, clock, entropy, hashSecret, file: options.file });
 

@@ -4,6 +4,7 @@
  */
 import { adminNameOf, adminNestedNameOf, type Description } from '../../src/gateway/schema/description.ts';
 import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { isUuid } from '../../src/gateway/schema/validate.ts';
 import type { Entity } from '../../src/ports/entity-store.ts';
 import type { Body } from './body.ts';
 import type { AdminRequest, Endpoint } from './endpoints.ts';
@@ -124,8 +125,21 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
   /** The row, if it is one of the parent's. */
   const both = async ({ keys }: AdminRequest) => {
     const above = await rows.find(parent, keys[0]!);
-    const row = above === undefined ? undefined : await rows.find(description, keys[1]!);
+    const row = above === undefined ? undefined : await rowBelow(above, keys[1]!);
     return row !== undefined && referenceIn(row, field) === above!.id ? { above: above!, row } : undefined;
+  };
+  const { nestedKey } = description;
+  const rowBelow = async (above: Entity, key: string): Promise<Entity | undefined> => {
+    if (nestedKey === undefined || isUuid(key)) return rows.find(description, key);
+    let after: string | undefined;
+    do {
+      const where = { field: `${field}.id`, value: above.id };
+      const page = await rows.store.page(kindOf(description), { size: 100, after, where });
+      const found = page.rows.find((row) => row[nestedKey] === key);
+      if (found !== undefined) return printed(description, found);
+      after = page.next;
+    } while (after !== undefined);
+    return undefined;
   };
   return {
     path: `/${adminNameOf(parent)}/{${parent.name}}/${adminNestedNameOf(description)}/{${description.name}}`,
@@ -137,7 +151,15 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
       async PUT({ keys, body }) {
         const above = await rows.find(parent, keys[0]!);
         if (above === undefined) return notFound;
-        return replyTo(await rows.put(description, keys[1]!, under(body, field, above)), ok);
+        const named = under(body, field, above);
+        if (nestedKey === undefined || isUuid(keys[1]!))
+          return replyTo(await rows.put(description, keys[1]!, named), ok);
+        const sent = { ...named, sent: { ...named.sent, [nestedKey]: keys[1]! } };
+        const before = await rowBelow(above, keys[1]!);
+        return replyTo(
+          before === undefined ? await rows.insert(description, sent) : await rows.put(description, before.id, sent),
+          ok,
+        );
       },
       async PATCH(request) {
         const found = await both(request);

@@ -4,6 +4,7 @@ import { id, tags, timestamp } from '../schema/fields.ts';
 
 export const acls: Description = {
   name: 'acls',
+  nestedKey: 'group',
   fields: {
     id,
     created_at: timestamp,

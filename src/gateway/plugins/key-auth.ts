@@ -1,5 +1,6 @@
 /** Kong's `key-auth`: who calls is known by an API key in a header, the query or the body. */
 import { profiles } from '../../oauth/profile.ts';
+import type { Entity } from '../../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../../ports/maybe-promise.ts';
 import { readParameters } from '../../wire/parameters.ts';
 import { textOf } from '../path.ts';
@@ -153,9 +154,16 @@ function owner(
   tools: PluginTools,
 ): MaybePromise<Extract<Authentication, { refused?: undefined }>['caller'] | undefined> {
   return whenThere(tools.records.findBy('keyauth_credentials', 'key', key), (row) => {
-    const endsAt = row?.['expires_at'];
-    if (row === undefined || (typeof endsAt === 'number' && endsAt <= tools.now())) return undefined;
+    if (row === undefined || diesAt(row) <= tools.now()) return undefined;
     const { id } = row['consumer'] as { readonly id: string };
     return callerOf({ id: row.id, identifier: row.id }, id, tools);
   });
+}
+
+/** A key with a `ttl` is no key when that is over. One that came in by a file counts from when it was made. */
+function diesAt({ expires_at: expiresAt, created_at: createdAt, ttl }: Entity): number {
+  if (typeof expiresAt === 'number') return expiresAt;
+  return typeof ttl === 'number' && ttl > 0 && typeof createdAt === 'number'
+    ? (createdAt + ttl) * 1000
+    : Number.POSITIVE_INFINITY;
 }

@@ -15,6 +15,8 @@ export interface Description {
   readonly adminNestedName?: string;
   /** The field that may stand for the id in a path. */
   readonly endpointKey?: string;
+  /** The field that may stand for the id below another entity, where it is no key by itself (`/consumers/{}/acls/gold`). */
+  readonly nestedKey?: string;
   /** In the order of printing. */
   readonly fields: Fields;
   readonly entity_checks?: readonly EntityCheck[];
@@ -26,6 +28,8 @@ export interface Description {
   /** Sets of fields that no two rows share, null counting as a value. */
   readonly uniqueTogether?: readonly (readonly string[])[];
   readonly transformations?: readonly Transformation[];
+  /** Fields that come from others, whatever was said of them. Of a row in which nothing is wrong. */
+  readonly derives?: (row: JsonObject) => JsonObject;
   /** Why a row that is there can be replaced or removed, but not changed in part. */
   readonly unchangeable?: (stored: Entity) => { readonly [field: string]: string } | undefined;
   /** Fields by which a list can be narrowed in the query string, beside `tags`. */
@@ -203,6 +207,8 @@ export type FieldMatch = { readonly [rule: string]: unknown };
 export interface Shorthand {
   readonly field: Field;
   readonly expand: (value: Json) => JsonObject;
+  /** What is said beside it holds; otherwise the shorthand outranks it. */
+  readonly beside?: true;
 }
 
 export interface Alias {

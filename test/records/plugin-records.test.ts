@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { rememberedRecords } from '../../adapters/records/plugin-records.ts';
+import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
+import type { Entity, EntityKind } from '../../src/ports/entity-store.ts';
+
+const kinds: Record<string, EntityKind> = {
+  consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], sealed: () => [] },
+  acls: {
+    name: 'acls',
+    unique: [],
+    uniqueTogether: [],
+    foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
+    sealed: () => [],
+  },
+};
+const kindOf = (name: string) => kinds[name]!;
+
+function world(limit?: number) {
+  const store = memoryEntityStore();
+  let reads = 0;
+  const counted = <A extends unknown[], R>(read: (...args: A) => R) => {
+    return (...args: A): R => {
+      reads++;
+      return read(...args);
+    };
+  };
+  const counting = { get: counted(store.get), getBy: counted(store.getBy), page: counted(store.page) };
+  return { store, records: rememberedRecords(counting, kindOf, limit), reads: () => reads };
+}
+
+const alice = { id: 'a', username: 'alice' };
+
+describe('What plugins look up', () => {
+  it('is read once, by whichever key', () => {
+    const { store, records, reads } = world();
+    store.insert(kindOf('consumers'), alice);
+    for (let i = 0; i < 3; i++) {
+      expect(records.findBy('consumers', 'username', 'alice')).to.deep.equal(alice);
+      expect(records.findBy('consumers', 'id', 'a')).to.deep.equal(alice);
+    }
+    expect(reads()).to.equal(2);
+  });
+
+  it('is looked for each time while it is unknown', () => {
+    const { store, records } = world();
+    expect(records.findBy('consumers', 'username', 'alice')).to.equal(undefined);
+    store.insert(kindOf('consumers'), alice);
+    expect(records.findBy('consumers', 'username', 'alice')).to.deep.equal(alice);
+  });
+
+  it('is forgotten when it was said to have changed, and only then', () => {
+    const { store, records, reads } = world();
+    store.insert(kindOf('consumers'), alice);
+    records.findBy('consumers', 'username', 'alice');
+    records.apply({ announces: 'entityChanged', kind: 'consumers', id: 'somebody else' });
+    records.findBy('consumers', 'username', 'alice');
+    expect(reads()).to.equal(1);
+    store.replace(kindOf('consumers'), { ...alice, username: 'alicia' });
+    records.apply({ announces: 'entityChanged', kind: 'consumers', id: 'a' });
+    expect(records.findBy('consumers', 'username', 'alice')).to.equal(undefined);
+    records.findBy('consumers', 'username', 'alicia');
+    records.apply({ announces: 'everythingChanged' });
+    expect(records.remembered).to.equal(0);
+  });
+
+  it('a list holds all rows, however many, and a new one is on it at once', async () => {
+    const { store, records } = world();
+    store.insert(kindOf('consumers'), alice);
+    const groups = Array.from(
+      { length: 250 },
+      (_, i): Entity => ({ id: `g${i}`, consumer: { id: 'a' }, group: `${i}` }),
+    );
+    for (const row of groups) store.insert(kindOf('acls'), row);
+    expect(await records.allOf('acls', 'consumer', 'a')).to.have.length(250);
+    store.insert(kindOf('acls'), { id: 'new', consumer: { id: 'a' }, group: 'new' });
+    records.apply({ announces: 'entityChanged', kind: 'acls', id: 'new' });
+    expect(await records.allOf('acls', 'consumer', 'a')).to.have.length(251);
+    expect(await records.allOf('acls', 'consumer', 'b')).to.deep.equal([]);
+  });
+
+  it('never takes more room than it may, and keeps what is asked for', () => {
+    const { store, records, reads } = world(10);
+    for (let i = 0; i < 100; i++) store.insert(kindOf('consumers'), { id: `${i}`, username: `user ${i}` });
+    for (let i = 1; i < 100; i++) {
+      records.findBy('consumers', 'username', 'user 0');
+      records.findBy('consumers', 'username', `user ${i}`);
+    }
+    expect(records.remembered).to.equal(10);
+    expect(reads()).to.equal(100);
+  });
+
+  it('is never remembered from before a change that was announced while it was read', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), async (s) => {
+        const store = memoryEntityStore();
+        store.insert(kindOf('consumers'), alice);
+        const slow = {
+          ...store,
+          getBy: s.scheduleFunction(async (...args: Parameters<typeof store.getBy>) => store.getBy(...args)),
+        };
+        const records = rememberedRecords(slow, kindOf);
+        const reading = records.findBy('consumers', 'username', 'alice');
+        const change = s.schedule(Promise.resolve()).then(() => {
+          store.replace(kindOf('consumers'), { ...alice, custom_id: 'new' });
+          records.apply({ announces: 'entityChanged', kind: 'consumers', id: 'a' });
+        });
+        await s.waitFor(Promise.all([reading, change]));
+        const after = await s.waitFor(Promise.resolve(records.findBy('consumers', 'username', 'alice')));
+        expect(after).to.include({ custom_id: 'new' });
+      }),
+    );
+  });
+});
