@@ -32,6 +32,16 @@ export interface ExchangeEnvironment {
   readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
   /** An upstream could not be had, for the operator: the client is not told more than that. */
   readonly upstreamFailed: (failure: UpstreamProblem) => void;
+  /** Requests have shown that a target is fit no longer, or again. */
+  readonly targetTurned: (turned: TurnedTarget) => void;
+}
+
+export interface TurnedTarget {
+  /** Its name. */
+  readonly upstream: string;
+  /** `host:port` */
+  readonly target: string;
+  readonly healthy: boolean;
 }
 
 export interface UpstreamProblem {

@@ -4,10 +4,15 @@
  *
  *   take a connection ──▶ head, body ──▶ answer's head ──▶ answer's body ──▶ given back
  *         ▲───────── refused, timed out, closed before it answered ─────┘
+ *
+ * Where the service is balanced, each try goes to a target that was not tried before, as long as there is one.
  */
+import type { BalancedTarget } from '../../src/gateway/balancer/balancer.ts';
+import { type HashInput, hashInput } from '../../src/gateway/balancer/hash-input.ts';
+import type { Outcome } from '../../src/gateway/balancer/health.ts';
 import { forwardedFields, hostName, viaName } from '../../src/gateway/forwarded.ts';
 import { passesIdentity, upstreamHead } from '../../src/gateway/header-hygiene.ts';
-import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
+import type { Balancing, Match, UpstreamService } from '../../src/gateway/snapshot.ts';
 import type { AnswerHead } from './answer-head.ts';
 import type { GateExchange } from './exchange.ts';
 import type { BodyReceiver, Incoming } from './incoming.ts';
@@ -27,10 +32,14 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   requestSent = false;
   readonly #exchange: GateExchange;
   readonly #request: Incoming;
-  readonly #service: UpstreamService;
-  readonly #origin: Origin;
-  readonly #head: string;
+  readonly #match: Match;
   readonly #method: string;
+  readonly #preservedHost: string | undefined;
+  /** As it is spoken to in this try. */
+  #service: UpstreamService;
+  #origin: Origin | undefined;
+  #head = '';
+  #balanced: BalancedCall | undefined;
   #connection: UpstreamConnection | undefined;
   #sentAt = 0;
   #bodyStarted = false;
@@ -39,26 +48,42 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   #held: HeldAnswer | undefined;
 
   constructor(exchange: GateExchange, match: Match, service: UpstreamService) {
-    const { request, clientAddress } = exchange;
+    const { request } = exchange;
     this.#exchange = exchange;
     this.#request = request;
+    this.#match = match;
     this.#service = service;
-    const method = request.upstreamMethod ?? request.method;
-    this.#method = method;
-    this.toHead = method === 'HEAD';
-    const preserved = match.preserveHost ? request.header('host') : undefined;
-    this.#origin = exchange.environment.pool.origin(
+    this.#method = request.upstreamMethod ?? request.method;
+    this.toHead = this.#method === 'HEAD';
+    this.#preservedHost = match.preserveHost ? request.header('host') : undefined;
+    const { balancing } = service;
+    if (balancing !== undefined) {
+      const hash = hashInput(balancing.balancer.upstream, exchange);
+      this.#balanced = { balancing, hash, tried: [], target: undefined };
+    }
+    if (balancing === undefined) this.#aim(service, undefined);
+  }
+
+  #aim(service: UpstreamService, hostHeader: string | undefined): void {
+    const request = this.#request;
+    const preserved = this.#preservedHost;
+    const told = preserved ?? hostHeader;
+    this.#service = service;
+    this.#origin = this.#exchange.environment.pool.origin(
       service,
-      preserved === undefined ? undefined : hostName(preserved).toLowerCase(),
+      told === undefined ? undefined : hostName(told).toLowerCase(),
     );
     this.#head = upstreamHead({
-      method,
+      method: this.#method,
       target: request.upstreamTarget,
-      host: preserved ?? authority(service),
+      host: preserved ?? authority(service, hostHeader),
       rawHeaders: request.rawHeaders,
-      gateFields: forwardedFields(request, { clientAddress, strippedPrefix: match.strippedPrefix }),
+      gateFields: forwardedFields(request, {
+        clientAddress: this.#exchange.clientAddress,
+        strippedPrefix: this.#match.strippedPrefix,
+      }),
       edits: request.edits,
-      identityPasses: passesIdentity(request.peerTrusted, match.authenticates),
+      identityPasses: passesIdentity(request.peerTrusted, this.#match.authenticates),
       peerTrusted: request.peerTrusted,
       body: request.upstreamBody,
       upgrade: undefined,
@@ -66,7 +91,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   }
 
   begin(): void {
-    this.#attempt(false);
+    this.#try(false);
   }
 
   /** The client is gone, or nothing more is wanted of the upstream. Whether there still was something. */
@@ -74,12 +99,56 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.destroy();
+    this.#leaveTarget();
     return connection !== undefined;
+  }
+
+  /** One of the tries. A balanced one begins with the choice of a target. */
+  #try(fresh: boolean): void {
+    if (this.#balanced !== undefined && !this.#aimAtTarget(this.#balanced)) {
+      this.#exchange.refuse(503, 'failure to get a peer from the ring-balancer', 'no_healthy_target');
+    } else this.#attempt(fresh);
+  }
+
+  /** False: there is no target that could be called. */
+  #aimAtTarget(balanced: BalancedCall): boolean {
+    const { balancing, hash, tried } = balanced;
+    const { balancer } = balancing;
+    this.#leaveTarget();
+    const target = balancer.pick(hash.key, tried);
+    if (target === undefined) return false;
+    tried.push(target);
+    balanced.target = target;
+    balancer.begun(target);
+    this.#aim(balancing.at(target), balancer.upstream.hostHeader);
+    return true;
+  }
+
+  #leaveTarget(): void {
+    const balanced = this.#balanced;
+    if (balanced?.target === undefined) return;
+    balanced.balancing.balancer.ended(balanced.target);
+    balanced.target = undefined;
+  }
+
+  /** What came of a try is a passive check. */
+  #report(outcome: Outcome): void {
+    const balanced = this.#balanced;
+    if (balanced?.target === undefined) return;
+    const { balancer } = balanced.balancing;
+    if (outcome.outcome === 'answered') balancer.measured(balanced.target, this.#exchange.upstreamLatency);
+    if (balancer.report(balanced.target, 'passive', outcome)) {
+      this.#exchange.environment.targetTurned({
+        upstream: balancer.upstream.name,
+        target: balanced.target.name,
+        healthy: balanced.target.state.health.healthy,
+      });
+    }
   }
 
   #attempt(fresh: boolean): void {
     const { pool } = this.#exchange.environment;
-    const connection = pool.take(this.#origin, this, fresh);
+    const connection = pool.take(this.#origin!, this, fresh);
     this.#connection = connection;
     this.#exchange.tries++;
     this.#upstreamFull = false;
@@ -145,6 +214,9 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
     const now = performance.now();
     const { status, reason, fields } = head;
     exchange.upstreamLatency = Math.round(now - this.#sentAt);
+    const setCookie = this.#balanced?.hash.setCookie;
+    if (setCookie !== undefined) fields.push('Set-Cookie', setCookie);
+    this.#report({ outcome: 'answered', status });
     if (head.viaAt === -1) fields.push('Via', viaName);
     else fields[head.viaAt] += `, ${viaName}`;
     fields.push(
@@ -235,16 +307,18 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
 
   failed({ kind, cause, sent, reused, answered }: UpstreamFailure): void {
     this.#connection = undefined;
+    const isRepeated = reused && kind === 'closed' && !this.#request.isAnswered && this.#mayRepeat(answered);
+    if (!isRepeated) this.#report({ outcome: kind === 'malformed' ? 'malformed' : 'tcpFailure' });
     if (this.#request.isAnswered) {
       // A part of an answer must never look like a whole one.
       this.#exchange.refusal = `upstream_${kind}`;
       this.#request.abort();
-    } else if (reused && kind === 'closed' && this.#mayRepeat(answered)) {
+    } else if (isRepeated) {
       // It had been closed before we wrote, and we had not heard of it yet: nobody's failure, and not one of the tries.
       this.#exchange.tries--;
       this.#attempt(true);
     } else if (this.#exchange.tries <= this.#service.retries && this.#mayTryAgain(kind, sent, answered)) {
-      this.#attempt(true);
+      this.#try(true);
     } else this.#giveUp(kind, cause);
   }
 
@@ -263,11 +337,12 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   }
 
   #timedOut(sent: boolean): void {
+    this.#report({ outcome: 'timeout' });
     this.cancel();
     if (this.#request.isAnswered) {
       this.#exchange.refusal = 'upstream_timeout';
       this.#request.abort();
-    } else if (this.#exchange.tries <= this.#service.retries && (!sent || this.#mayRepeat(false))) this.#attempt(true);
+    } else if (this.#exchange.tries <= this.#service.retries && (!sent || this.#mayRepeat(false))) this.#try(true);
     else this.#exchange.refuse(504, 'The upstream server is timing out', 'upstream_timeout', 'text');
   }
 
@@ -293,7 +368,9 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   }
 
   #mayTryAgain(kind: UpstreamFailure['kind'], sent: boolean, answered: boolean): boolean {
-    if (kind === 'unresolved' || kind === 'malformed') return false;
+    if (kind === 'malformed') return false;
+    // Another target may have a name that is known.
+    if (kind === 'unresolved') return this.#balanced !== undefined;
     return !sent || this.#mayRepeat(answered);
   }
 
@@ -319,6 +396,15 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   }
 }
 
+/** A call of a balanced service. */
+interface BalancedCall {
+  readonly balancing: Balancing;
+  readonly hash: HashInput;
+  readonly tried: BalancedTarget[];
+  /** Where the request is now. */
+  target: BalancedTarget | undefined;
+}
+
 /** An answer whose body plugins are to change, as far as it has come. */
 interface HeldAnswer {
   readonly head: FieldList;
@@ -334,7 +420,9 @@ const largestHeld = 8 * 1_048_576;
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** What the upstream is called in Host: the port only where it is not that of the scheme. */
-function authority({ host, port, protocol }: UpstreamService): string {
-  const name = host.includes(':') ? `[${host}]` : host;
+function authority({ host, port, protocol }: UpstreamService, hostHeader: string | undefined): string {
+  if (hostHeader !== undefined && /^(?:[^:]+|\[.*\]):\d+$/.test(hostHeader)) return hostHeader;
+  const called = hostHeader ?? host;
+  const name = called.includes(':') && !called.startsWith('[') ? `[${called}]` : called;
   return port === (protocol === 'https' ? 443 : 80) ? name : `${name}:${port}`;
 }

@@ -7,7 +7,7 @@ import type { Snapshot } from '../../src/gateway/snapshot.ts';
 import { parseNetworks } from '../../src/gateway/trusted-ips.ts';
 import type { AccessLogEntry } from './access-log.ts';
 import { Deadlines } from './deadlines.ts';
-import { beginExchange, type ExchangeEnvironment, type UpstreamProblem } from './exchange.ts';
+import { beginExchange, type ExchangeEnvironment, type TurnedTarget, type UpstreamProblem } from './exchange.ts';
 import type { RequestProblem } from './incoming.ts';
 import type { ClientConnection } from './listener/connection.ts';
 import { type Certificate, type ContextFor, type Listener, type ListenerAddress, listen } from './listener/listen.ts';
@@ -32,6 +32,8 @@ export interface ProxyOptions {
   readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
   /** Told what the client is not: why an upstream could not be had. */
   readonly upstreamFailed?: (problem: UpstreamProblem) => void;
+  /** Told when requests have shown that a target of an upstream is fit no longer, or again. */
+  readonly targetTurned?: (turned: TurnedTarget) => void;
   /** The gate's name in the `Server` of its own answers. */
   readonly serverName?: string;
   readonly upstream?: {
@@ -135,6 +137,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     log,
     failed: options.failed,
     upstreamFailed: options.upstreamFailed ?? (() => {}),
+    targetTurned: options.targetTurned ?? (() => {}),
   };
   let draining = false;
   const common = {
