@@ -22,7 +22,7 @@ function written(fields: Fields, row: Entity | JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(fields).flatMap(([name, field]): [string, Json][] => {
       const value = own(row as JsonObject, name);
-      if (value === undefined || (field.type === 'integer' && field.timestamp === true)) return [];
+      if (value === undefined || ('timestamp' in field && field.timestamp === true)) return [];
       if (value === null) return (field.default ?? null) === null && !isRandom(field) ? [] : [[name, null]];
       if (field.type === 'foreign' && isObject(value)) return [[name, own(value, 'id')!]];
       if (field.type === 'record' && isObject(value)) return [[name, written(field.fields, value)]];

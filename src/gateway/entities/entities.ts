@@ -4,6 +4,8 @@ import type { Description } from '../schema/description.ts';
 import { kindOf } from '../schema/kind.ts';
 import { acls } from './acls.ts';
 import { basicauthCredentials } from './basicauth-credentials.ts';
+import { caCertificates } from './ca-certificates.ts';
+import { certificates } from './certificates.ts';
 import { consumers } from './consumers.ts';
 import { jwtSecrets } from './jwt-secrets.ts';
 import { keyauthCredentials } from './keyauth-credentials.ts';
@@ -12,12 +14,20 @@ import { oauth2Tokens } from './oauth2-tokens.ts';
 import { type PluginDescriptions, plugins } from './plugins.ts';
 import { routes } from './routes.ts';
 import { services } from './services.ts';
+import { snis } from './snis.ts';
+import { targets } from './targets.ts';
+import { upstreams } from './upstreams.ts';
 
 /** By name, each after those it refers to. */
 export type Entities = ReadonlyMap<string, Description>;
 
 export function describeEntities(known: PluginDescriptions): Entities {
   const all = [
+    certificates,
+    snis,
+    caCertificates,
+    upstreams,
+    targets,
     services,
     routes,
     consumers,

@@ -5,7 +5,7 @@
  */
 import type { EpochMilliseconds } from '../../oauth/client.ts';
 import type { Json } from '../../ports/entity-store.ts';
-import type { Alias, Description, Field, Fields, JsonObject } from './description.ts';
+import type { Alias, Description, Field, Fields, JsonObject, Shorthand } from './description.ts';
 import { shapeFor } from './description.ts';
 import { bag, isObject, own, sameJson } from './json.ts';
 import { validateField } from './validate.ts';
@@ -51,9 +51,17 @@ export function understand(description: Description, sent: JsonObject): Understo
     if (value === undefined) continue;
     const wrong = validateField(shorthand.field, value);
     if (wrong !== undefined) violations[name] = wrong;
-    else input = { ...without(input, name), ...shorthand.expand(value) };
+    else input = spelt(shorthand, name, value, input);
   }
   return Object.keys(violations).length > 0 ? { violations } : { input };
+}
+
+function spelt({ expand, beside }: Shorthand, name: string, value: Json, input: JsonObject): JsonObject {
+  const meant = expand(value);
+  const rest = without(input, name);
+  if (beside !== true) return { ...rest, ...meant };
+  const itself = own(meant, name);
+  return { ...meant, ...rest, ...(itself === undefined ? {} : { [name]: itself }) };
 }
 
 function renamed(
@@ -100,7 +108,8 @@ export function changed(
   // The change may bring another subschema, with fields and defaults of its own.
   const { fields } = shapeFor(description, { ...stored, ...change });
   const row = merged(fields, normalised(fields, change), presented(description, stored));
-  const dated = own(fields, 'updated_at')?.auto === true ? { ...row, updated_at: seconds(now) } : row;
+  const dated =
+    own(fields, 'updated_at')?.auto === true ? { ...row, updated_at: timeFor(fields['updated_at']!, now) } : row;
   return fill(fields, dated, undefined);
 }
 
@@ -133,8 +142,8 @@ function automatic(name: string, field: Field, value: Json | undefined, auto: Dr
     const token = auto.tokens.shift();
     return value === undefined ? token : value;
   }
-  if (name === 'created_at') return value ?? seconds(auto.now);
-  return seconds(auto.now);
+  if (name === 'created_at') return value ?? timeFor(field, auto.now);
+  return timeFor(field, auto.now);
 }
 
 function isRandom(field: Field): boolean {
@@ -209,6 +218,7 @@ function merged(fields: Fields, change: JsonObject, stored: JsonObject): JsonObj
   return row;
 }
 
-function seconds(now: EpochMilliseconds): number {
-  return Math.floor(now / 1000);
+/** In seconds. */
+function timeFor({ type }: Field, now: EpochMilliseconds): number {
+  return type === 'number' ? now / 1000 : Math.floor(now / 1000);
 }

@@ -148,7 +148,8 @@ function undeterminedSubschema(description: Description, row: JsonObject): Viola
 
 /** The row of a draft without violations, as it is stored: references hold the id and nothing else. */
 export function finished({ description, row }: Draft): Entity {
-  return settle(shapeFor(description, row).fields, row) as Entity;
+  const whole = description.derives === undefined ? row : { ...row, ...description.derives(row) };
+  return settle(shapeFor(description, whole).fields, whole) as Entity;
 }
 
 function settle(fields: Fields, row: JsonObject): JsonObject {

@@ -6,6 +6,9 @@ import { checkPath } from './path.ts';
 export const id = { type: 'string', uuid: true, auto: true } as const satisfies StringField;
 export const timestamp = { type: 'integer', timestamp: true, auto: true } as const satisfies NumberField;
 
+/** Down to the millisecond. */
+export const timestampWithFraction = { type: 'number', timestamp: true, auto: true } as const satisfies NumberField;
+
 /** A name that may stand in a path. */
 export const name: StringField = {
   type: 'string',

@@ -238,11 +238,20 @@ describe('A client', () => {
 describe('What the store knows of the entities', () => {
   it('is said for all but the tokens, whose rows are grants', () => {
     expect(storedKinds(entities).map(({ name }) => name)).to.deep.equal([
+      'certificates',
+      'snis',
+      'ca_certificates',
+      'upstreams',
+      'targets',
       'services',
       'routes',
       'consumers',
       'plugins',
       'oauth2_credentials',
+      'keyauth_credentials',
+      'basicauth_credentials',
+      'jwt_secrets',
+      'acls',
     ]);
   });
 

@@ -8,6 +8,7 @@ import { draftChange, draftInsert, finished, violationsOf } from '../../../src/g
 import { coerced } from '../../../src/gateway/schema/form.ts';
 import { listViolations } from '../../../src/gateway/schema/violations.ts';
 import type { Json } from '../../../src/ports/entity-store.ts';
+import { a, authority } from '../../support/certificates.ts';
 
 const entities = describeEntities(pluginDescriptions);
 const uuid = '00000000-0000-4000-8000-000000000001';
@@ -154,6 +155,23 @@ function minimalOf({ name }: Description): JsonObject {
       return { name: 'oauth2', config: { enable_client_credentials: true } };
     case 'oauth2_credentials':
       return { name: 'a', consumer: { id: uuid } };
+    case 'keyauth_credentials':
+    case 'jwt_secrets':
+      return { consumer: { id: uuid } };
+    case 'basicauth_credentials':
+      return { consumer: { id: uuid }, username: 'a', password: 'a' };
+    case 'acls':
+      return { consumer: { id: uuid }, group: 'a' };
+    case 'certificates':
+      return { ...a };
+    case 'snis':
+      return { name: 'a.example', certificate: { id: uuid } };
+    case 'ca_certificates':
+      return { cert: authority };
+    case 'upstreams':
+      return { name: 'a' };
+    case 'targets':
+      return { upstream: { id: uuid }, target: 'a' };
     default:
       return { credential: { id: uuid }, expires_in: 1 };
   }
