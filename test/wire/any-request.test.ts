@@ -141,6 +141,14 @@ for (const profile of bothProfiles) {
       );
 
       it(
+        'SE-02: gives the log no client_id but one that is registered',
+        forAll(({ clientId }) => {
+          const known = registered.map(({ clientId }) => clientId);
+          expect([undefined, ...known]).to.include(clientId);
+        }),
+      );
+
+      it(
         'SE-06: changes no prototype',
         forAll(() => {
           expect(({} as Record<string, unknown>)['polluted']).to.equal(undefined);
