@@ -35,10 +35,13 @@ import { systemClock } from './crypto/system-clock.ts';
 import { openVault, type Vault } from './crypto/vault.ts';
 import { declarativeConfiguration } from './declarative/declarative-configuration.ts';
 import { type FileInForce, openFile } from './declarative/file-in-force.ts';
+import { everyInterval, type HealthChecks, healthChecks } from './health-checks/health-checks.ts';
+import { probe } from './health-checks/probe.ts';
 import { handedOverEndpoints } from './http/oauth-endpoints.ts';
 import { type LiveSnapshot, liveSnapshot } from './live-snapshot.ts';
 import { type Log, openLog } from './logging.ts';
 import { type Metrics, metrics } from './metrics.ts';
+import type { TurnedTarget } from './proxy/exchange.ts';
 import { type OpenProxy, openProxy } from './proxy/open-proxy.ts';
 import { announcingEntityStore, announcingGrants } from './records/announcing.ts';
 import { consumerOf, type RememberedBearers, rememberedBearers } from './records/bearers.ts';
@@ -125,6 +128,7 @@ export const tokens = {
   counters: token<OpenCounters>('Counters'),
   pluginTools: token<PluginTools>('PluginTools'),
   file: token<FileInForce>('File'),
+  healthChecks: token<HealthChecks>('HealthChecks'),
   snapshot: token<LiveSnapshot>('Snapshot'),
   proxy: token<OpenProxy>('Proxy'),
   metrics: token<Metrics>('Metrics'),
@@ -190,6 +194,8 @@ export function compose(configuration: Configuration, log?: Log): Container {
     t.pluginTools,
     t.log,
   );
+  const checks = provide(container, t.healthChecks, activeChecks, t.log);
+  checks.onDeactivation((running) => running.close());
   const snapshot = provide(
     container,
     t.snapshot,
@@ -198,6 +204,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
     t.entities,
     t.pluginTools,
     t.announcements,
+    t.healthChecks,
     t.log,
   );
   snapshot.onDeactivation((live) => live.close());
@@ -386,6 +393,8 @@ async function file(
         services: rowsOf('services'),
         routes: rowsOf('routes'),
         plugins: rowsOf('plugins'),
+        upstreams: rowsOf('upstreams'),
+        targets: rowsOf('targets'),
         definitions: pluginDefinitions,
         tools: pluginTools,
         refused: (_, id, why) => unusable.push({ id, why }),
@@ -396,20 +405,31 @@ async function file(
   return openFile(declarative, config, { takesOver: configTakesOver, log });
 }
 
+function activeChecks(log: Log): HealthChecks {
+  return healthChecks({ every: everyInterval, probe: probe(), turned: (target) => logTurned(log, target, 'active') });
+}
+
+function logTurned(log: Log, target: TurnedTarget, by: 'active' | 'passive'): void {
+  if (target.healthy) log.info({ ...target, by }, 'a target is fit again');
+  else log.warn({ ...target, by }, 'a target is fit no longer');
+}
+
 const snapshots = (
   store: EntityStore,
   entities: Entities,
   pluginTools: PluginTools,
   announcements: Announcements,
+  checks: HealthChecks,
   log: Log,
 ): Promise<LiveSnapshot> =>
   liveSnapshot({
     store,
-    kinds: ['services', 'routes', 'plugins'].map((name) => kind(entities, name)),
+    kinds: ['services', 'routes', 'plugins', 'upstreams', 'targets'].map((name) => kind(entities, name)),
     definitions: pluginDefinitions,
     tools: pluginTools,
     announcements,
     refused: (name, id, why) => log.error({ entity: name, id, why }, 'left out of the configuration'),
+    renewed: ({ balancers }) => checks.follow(balancers?.values() ?? []),
   });
 
 async function proxy(
@@ -436,6 +456,7 @@ async function proxy(
     },
     failed: (error, about) => log.error({ err: error, ...about }, 'a request failed'),
     upstreamFailed: (problem) => log.warn(problem, 'an upstream could not be had'),
+    targetTurned: (target) => logTurned(log, target, 'passive'),
   });
 }
 

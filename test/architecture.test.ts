@@ -23,6 +23,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/index': ['src'],
 
   'adapters/proxy': ['src'],
+  'adapters/health-checks': ['src'],
   'adapters/http': ['src', 'adapters/library', 'koa'],
   'adapters/admin': ['src', 'koa'],
   'adapters/library': [
