@@ -14,6 +14,7 @@ import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { apiEndpoints, type Call } from './apis/apis.ts';
 import { readBody } from './body.ts';
+import { withCertificateNames, withNames } from './certificate-names.ts';
 import { type ConfigurationFile, configurationFileEndpoints } from './configuration-file.ts';
 import { allowedMethods, type Endpoint, finder, type Method } from './endpoints.ts';
 import { entityEndpoints } from './entity-endpoints.ts';
@@ -25,6 +26,7 @@ import { methodNotAllowed, notFound, type Reply } from './reply.ts';
 import { rows } from './rows.ts';
 import { schemaEndpoints } from './schemas.ts';
 import { tagEndpoints } from './tags.ts';
+import { targetEndpoints } from './targets.ts';
 
 export interface AdminApiOptions {
   readonly store: EntityStore;
@@ -54,15 +56,20 @@ export interface AdminApiOptions {
 
 export function adminApi(options: AdminApiOptions): Koa {
   const { grants, clock, entropy, plugins, token, allowedHosts = [], bodyLimit = 10 * 1_048_576 } = options;
-  const entities = describeEntities(plugins);
+  const described = describeEntities(plugins);
+  const certificates = withNames(described.get('certificates')!);
+  const entities = new Map([...described].map(([name, it]) => [name, name === 'certificates' ? certificates : it]));
   const isMortal = ({ name }: EntityKind) => entities.get(name)?.fields['ttl'] !== undefined;
-  const mortal = withMortalRows(options.store, clock, isMortal);
+  const named = withCertificateNames(options.store, kindOf(entities.get('snis')!), { clock, entropy });
+  const mortal = withMortalRows(named, clock, isMortal);
   const store = withGrantRows(mortal, grants, clock, (name) => kindOf(entities.get(name)!));
   const { announcements, hashSecret } = options;
   const table = rows({ store, grants, announcements, entities, clock, entropy, hashSecret, file: options.file });
 
+  const ofTargets = targetEndpoints(table, entities);
   const endpoints: Endpoint[] = [
-    ...entityEndpoints(table, entities),
+    ...ofTargets,
+    ...entityEndpoints(table, entities).filter(({ path }) => !ofTargets.some((other) => other.path === path)),
     ...tagEndpoints(table, entities),
     ...schemaEndpoints(entities, plugins, clock, entropy),
     ...(options.file === undefined ? [] : configurationFileEndpoints(options.file)),
