@@ -41,6 +41,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'adapters/records': ['src'],
   'adapters/store-memory': ['src'],
   'adapters/store-lmdb': ['src', 'lmdb'],
+  'adapters/store-mongodb': ['src', 'mongodb'],
   'adapters/crypto': ['src'],
   'adapters/announcements': ['src'],
   'adapters/declarative': ['src', 'yaml'],

@@ -1,0 +1,65 @@
+/** What nodes tell each other, as documents that carry the time of the database. They die after some minutes. */
+import type { Announcement } from '../../src/ports/announcements.ts';
+import { type Database, text } from './database.ts';
+
+/** Where announcements are written down for other nodes. */
+export interface EventLog {
+  /** Repeating it with the same id changes nothing. */
+  write(id: string, announcements: readonly Announcement[]): Promise<void>;
+  /** What was written at `since` or later, by the time of the database, but for what is known already. */
+  read(since: number, known: readonly string[]): Promise<readonly Event[]>;
+  /** The time of the database. */
+  now(): Promise<number>;
+}
+
+export interface Event {
+  readonly id: string;
+  readonly at: number;
+  readonly announcements: readonly Announcement[];
+}
+
+interface Row {
+  readonly _id: string;
+  readonly at: Date;
+  /** As JSON. */
+  readonly announcements: string;
+}
+
+export function mongoEvents({ ask, collection }: Database): EventLog {
+  const events = collection<Row>('events');
+
+  async function write(id: string, announcements: readonly Announcement[]): Promise<Row | null> {
+    return ask(() =>
+      events.findOneAndUpdate(
+        { _id: text(id) },
+        { $currentDate: { at: true }, $set: { announcements: JSON.stringify(announcements) } },
+        { upsert: true, returnDocument: 'after' },
+      ),
+    );
+  }
+
+  return {
+    async write(id, announcements) {
+      await write(id, announcements);
+    },
+
+    async read(since, known) {
+      const rows = await ask(() =>
+        events
+          .find({ at: { $gte: new Date(since) }, ...(known.length > 0 && { _id: { $nin: [...known] } }) })
+          .sort({ at: 1 })
+          .toArray(),
+      );
+      return rows.map(({ _id, at, announcements }) => ({
+        id: _id,
+        at: at.getTime(),
+        announcements: JSON.parse(announcements) as readonly Announcement[],
+      }));
+    },
+
+    async now() {
+      const written = await write('now', []);
+      return written!.at.getTime();
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import { openVault } from '../../adapters/crypto/vault.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import { behavesAsAuthorizationCodes } from '../contract/authorization-codes.ts';
+import { turnedClock } from '../contract/clock.ts';
+import { behavesAsEntityStore } from '../contract/entity-store.ts';
+import { behavesAsGrants } from '../contract/grants.ts';
+import { cleanUp, newDatabase, openTestStore, testKey, withoutDeaths } from './database.ts';
+
+async function opened(clock: Clock, vault = openVault({ current: testKey })) {
+  const url = await newDatabase();
+  const store = await openTestStore(clock, { url, vault });
+  await withoutDeaths(url);
+  return store;
+}
+
+describe('MongoDB', () => {
+  after(cleanUp);
+  behavesAsAuthorizationCodes('the MongoDB store', async (clock) => (await opened(clock)).authorizationCodes);
+  behavesAsGrants('the MongoDB store', async (clock) => (await opened(clock)).grants);
+  behavesAsEntityStore('the MongoDB store', async () => (await opened(turnedClock())).entityStore);
+});
+
+describe('MongoDB, with keys in rotation', () => {
+  after(cleanUp);
+  const rotated = openVault({ current: new Uint8Array(32).fill(9), previous: [testKey] });
+  behavesAsGrants('the MongoDB store', async (clock) => (await opened(clock, rotated)).grants);
+});
