@@ -11,8 +11,6 @@ import { type Gate, gate } from '../src/gate.ts';
 import { compileSnapshot } from '../src/gateway/compile-snapshot.ts';
 import { describeEntities, type Entities } from '../src/gateway/entities/entities.ts';
 import type { PluginTools } from '../src/gateway/plugin.ts';
-import { pluginDefinitions } from '../src/gateway/plugins/definitions.ts';
-import { pluginDescriptions } from '../src/gateway/plugins/descriptions.ts';
 import { kindOf } from '../src/gateway/schema/kind.ts';
 import { lastOf } from '../src/oauth/tokens.ts';
 import type { Announcements } from '../src/ports/announcements.ts';
@@ -26,6 +24,7 @@ import { whenThere } from '../src/ports/maybe-promise.ts';
 import { type OpenAdmin, openAdmin } from './admin/open-admin.ts';
 import { inProcessAnnouncements } from './announcements/in-process.ts';
 import { version } from './cli/version.ts';
+import { loadPlugins, type Plugins } from './configuration/plugin-modules.ts';
 import type { Configuration } from './configuration.ts';
 import { systemEntropy } from './crypto/entropy.ts';
 import { masterKeys } from './crypto/master-key.ts';
@@ -51,6 +50,7 @@ import { storedPasswords } from './records/passwords.ts';
 import { type RememberedRecords, rememberedRecords } from './records/plugin-records.ts';
 import { storedCounters } from './records/stored-counters.ts';
 import { memoryCounters } from './store-memory/counters.ts';
+import { type LiveCertificates, liveCertificates } from './tls/live-certificates.ts';
 import { serverCertificate } from './tls/server-certificate.ts';
 
 /** A gate that listens. */
@@ -114,6 +114,7 @@ export const tokens = {
   vault: token<Vault>('Vault'),
   successors: token<Successors>('Successors'),
   secretHashes: token<SecretHashes>('SecretHashes'),
+  plugins: token<Plugins>('Plugins'),
   entities: token<Entities>('Entities'),
   announcements: token<Announcements>('Announcements'),
   stores: token<Stores>('Stores'),
@@ -130,6 +131,7 @@ export const tokens = {
   file: token<FileInForce>('File'),
   healthChecks: token<HealthChecks>('HealthChecks'),
   snapshot: token<LiveSnapshot>('Snapshot'),
+  certificates: token<LiveCertificates>('Certificates'),
   proxy: token<OpenProxy>('Proxy'),
   metrics: token<Metrics>('Metrics'),
   admin: token<OpenAdmin>('Admin'),
@@ -145,7 +147,8 @@ export function compose(configuration: Configuration, log?: Log): Container {
   provide(container, t.log, () => log ?? openLog({ level: configuration.logLevel }));
   provide(container, t.clock, () => systemClock);
   provide(container, t.entropy, () => systemEntropy());
-  provide(container, t.entities, () => describeEntities(pluginDescriptions));
+  provide(container, t.plugins, ({ pluginModules }: Configuration) => loadPlugins(pluginModules), t.configuration);
+  provide(container, t.entities, ({ descriptions }: Plugins) => describeEntities(descriptions), t.plugins);
   provide(container, t.announcements, inProcessAnnouncements);
 
   provide(container, t.vault, vault, t.configuration, t.log);
@@ -186,6 +189,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
     file,
     t.configuration,
     t.stores,
+    t.plugins,
     t.entities,
     t.announcements,
     t.clock,
@@ -201,6 +205,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
     t.snapshot,
     snapshots,
     t.entityStore,
+    t.plugins,
     t.entities,
     t.pluginTools,
     t.announcements,
@@ -209,14 +214,27 @@ export function compose(configuration: Configuration, log?: Log): Container {
   );
   snapshot.onDeactivation((live) => live.close());
 
+  const shown = provide(container, t.certificates, certificates, t.entityStore, t.entities, t.announcements, t.log);
+  shown.onDeactivation((live) => live.close());
   provide(container, t.metrics, metrics);
-  provide(container, t.proxy, proxy, t.configuration, t.snapshot, t.authorizationServer, t.metrics, t.log);
+  provide(
+    container,
+    t.proxy,
+    proxy,
+    t.configuration,
+    t.snapshot,
+    t.certificates,
+    t.authorizationServer,
+    t.metrics,
+    t.log,
+  );
   provide(
     container,
     t.admin,
     admin,
     t.configuration,
     t.entityStore,
+    t.plugins,
     t.grants,
     t.clock,
     t.entropy,
@@ -368,6 +386,7 @@ function tools(
 async function file(
   { config, configTakesOver, skipPlugins }: Configuration,
   stores: Stores,
+  plugins: Plugins,
   entities: Entities,
   announcements: Announcements,
   clock: Clock,
@@ -395,7 +414,7 @@ async function file(
         plugins: rowsOf('plugins'),
         upstreams: rowsOf('upstreams'),
         targets: rowsOf('targets'),
-        definitions: pluginDefinitions,
+        definitions: plugins.definitions,
         tools: pluginTools,
         refused: (_, id, why) => unusable.push({ id, why }),
       });
@@ -416,6 +435,7 @@ function logTurned(log: Log, target: TurnedTarget, by: 'active' | 'passive'): vo
 
 const snapshots = (
   store: EntityStore,
+  plugins: Plugins,
   entities: Entities,
   pluginTools: PluginTools,
   announcements: Announcements,
@@ -425,16 +445,34 @@ const snapshots = (
   liveSnapshot({
     store,
     kinds: ['services', 'routes', 'plugins', 'upstreams', 'targets'].map((name) => kind(entities, name)),
-    definitions: pluginDefinitions,
+    definitions: plugins.definitions,
     tools: pluginTools,
     announcements,
     refused: (name, id, why) => log.error({ entity: name, id, why }, 'left out of the configuration'),
     renewed: ({ balancers }) => checks.follow(balancers?.values() ?? []),
   });
 
+const certificates = (
+  store: EntityStore,
+  entities: Entities,
+  announcements: Announcements,
+  log: Log,
+): Promise<LiveCertificates> =>
+  liveCertificates({
+    store,
+    kinds: {
+      certificates: kind(entities, 'certificates'),
+      snis: kind(entities, 'snis'),
+      caCertificates: kind(entities, 'ca_certificates'),
+    },
+    announcements,
+    failed: (id, error) => log.error({ err: error, certificate: id }, 'a certificate cannot be served'),
+  });
+
 async function proxy(
   configuration: Configuration,
   snapshot: LiveSnapshot,
+  certificates: LiveCertificates,
   server: AuthorizationServer,
   counted: Metrics,
   log: Log,
@@ -447,7 +485,9 @@ async function proxy(
   return openProxy({
     listen: configuration.proxyListen,
     ...(certificate === undefined ? {} : { certificate: { cert: certificate.certificate, key: certificate.key } }),
+    contextFor: certificates.contextFor,
     snapshot: snapshot.current,
+    upstream: { certificates },
     trustedIps: configuration.trustedIps,
     serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
     log(entry) {
@@ -463,6 +503,7 @@ async function proxy(
 const admin = (
   configuration: Configuration,
   store: EntityStore,
+  plugins: Plugins,
   grants: Grants,
   clock: Clock,
   entropy: Entropy,
@@ -475,7 +516,7 @@ const admin = (
   openAdmin(configuration.adminListen, {
     store,
     grants,
-    plugins: pluginDescriptions,
+    plugins: plugins.descriptions,
     clock,
     entropy,
     hashSecret: hashes.hash,

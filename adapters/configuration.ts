@@ -21,6 +21,7 @@ import {
   readLogLevel,
   readNames,
   readPath,
+  readPaths,
   readPublicUrl,
   readSeconds,
   readStore,
@@ -44,6 +45,8 @@ export interface Configuration {
   readonly configTakesOver: boolean;
   /** Plugins of the file to load it without. */
   readonly skipPlugins: readonly string[];
+  /** Modules that export plugins of the operator's own. */
+  readonly pluginModules: readonly string[];
   /** Without a slash at the end. */
   readonly publicUrl: string | undefined;
   /** Addresses and networks (`10.0.0.0/8`) of the proxies in front of the gate. */
@@ -156,6 +159,13 @@ export const settings = z.strictObject({
     description:
       'Plugins that the file has and this gate does not, to load it without. Plugins that authenticate or limit cannot be skipped.',
     recommendation: 'Leave it empty; a file is best loaded as it is.',
+  }),
+  pluginModules: z.string().default('').transform(by(readPaths)).register(descriptions, {
+    title: 'Plugins of your own',
+    form: 'path of a module, …',
+    description:
+      'Modules that export a plugin as `plugin`; JavaScript, or TypeScript as Node runs it. They run in the gate, with all its rights. See [plugins.md](plugins.md).',
+    recommendation: 'Only what you wrote, or have read.',
   }),
   publicUrl: z.string().transform(by(readPublicUrl)).optional().register(descriptions, {
     title: 'Public URL',
@@ -387,6 +397,7 @@ function complete(all: Settings, directories: Directories): Configuration {
     config: all.config,
     configTakesOver: all.configTakesOver === 'yes',
     skipPlugins: all.skipPlugins,
+    pluginModules: all.pluginModules,
     publicUrl: all.publicUrl,
     trustedIps: all.trustedIps,
     plainHttpTokens: all.plainHttpTokens,

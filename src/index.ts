@@ -1,6 +1,31 @@
 /** The public names of the core: what a program sees of it, and what an adapter of its own is written against. */
 export type { AuthorizationServer } from './authorization-server.ts';
 export type { Ports } from './driver/perform.ts';
+export { errorAnswer } from './gateway/error-answer.ts';
+export { identify, identifyAnonymous, say } from './gateway/identity.ts';
+export type {
+  BodyHook,
+  Exchange,
+  Handover,
+  Identity,
+  Plugin,
+  PluginConfig,
+  PluginHooks,
+  PluginPlace,
+  PluginTools,
+  ResponseHead,
+  Verdict,
+} from './gateway/plugin.ts';
+export {
+  type Authentication,
+  type AuthenticationSettings,
+  anonymousField,
+  authenticating,
+  challengeOf,
+  unauthorized,
+} from './gateway/plugins/authentication.ts';
+export type { Answer, ProxiedRequest } from './gateway/proxied-request.ts';
+export type { EntityCheck, Field, Fields } from './gateway/schema/description.ts';
 export type { Client, ClientAuthentication, Consumer, EpochMilliseconds } from './oauth/client.ts';
 export type { Audience, Issuer } from './oauth/issuer.ts';
 export type { Profile } from './oauth/profile.ts';

@@ -1,5 +1,7 @@
 /** `portcullis config check FILE`: everything that is wrong with a declarative configuration, without a gate. */
 import { readFileSync } from 'node:fs';
+import type { Plugins } from '../configuration/plugin-modules.ts';
+import { readPaths } from '../configuration/values.ts';
 import type { CommandLine } from './command-line.ts';
 import { paintFor, type Terminal } from './terminal.ts';
 
@@ -18,12 +20,25 @@ export async function config({ positionals, flags }: CommandLine, { out, err, en
     return 2;
   }
   // YAML is only needed here.
-  const [{ checkText }, { problemLines }] = await Promise.all([
+  const [{ checkText }, { problemLines }, { loadPlugins }] = await Promise.all([
     import('../declarative/check-text.ts'),
     import('../declarative/problem-lines.ts'),
+    import('../configuration/plugin-modules.ts'),
   ]);
   const skip = (flags['skip-plugins'] ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
-  const checked = checkText(text, skip, Date.now());
+  const modules = readPaths(flags['plugin-modules'] ?? env['PORTCULLIS_PLUGIN_MODULES'] ?? '');
+  if ('problem' in modules) {
+    err.write(`portcullis config: plugin_modules: ${modules.problem}\n`);
+    return 2;
+  }
+  let plugins: Plugins;
+  try {
+    plugins = await loadPlugins(modules.value);
+  } catch (error) {
+    err.write(`portcullis config: ${(error as Error).message}\n`);
+    return 2;
+  }
+  const checked = checkText(text, plugins.descriptions, skip, Date.now());
   if (checked.problems !== undefined) {
     err.write(`${problemLines(checked.problems, file).join('\n')}\n`);
     return 1;

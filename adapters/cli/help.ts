@@ -49,12 +49,13 @@ is kept for the next time.
 Every setting of ${bold('portcullis start')} can be given as well.
 `;
     case 'config':
-      return `${bold('portcullis config check')} FILE [--skip-plugins NAME,…]
+      return `${bold('portcullis config check')} FILE [--skip-plugins NAME,…] [--plugin-modules PATH,…]
 
 Reads a declarative configuration (kong.yml, YAML or JSON) and lists everything that is wrong with it at once, with lines.
 No gate is needed, and none is touched.
 
   --skip-plugins NAME,…   plugins to leave out that this gate does not have; those that authenticate or limit cannot be
+  --plugin-modules PATH,…   modules with plugins of your own; PORTCULLIS_PLUGIN_MODULES says the same
 
 Tells the shell 0 if a gate would load it, and 1 if not.
 `;

@@ -87,7 +87,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
 const forms = {
   start: { run: start, flags: settingFlags, switches: [], positionals: [] },
   demo: { run: demo, flags: [], switches: ['check'], positionals: [] },
-  config: { run: config, flags: ['skip-plugins'], switches: [], positionals: ['check', 'FILE'] },
+  config: { run: config, flags: ['skip-plugins', 'plugin-modules'], switches: [], positionals: ['check', 'FILE'] },
   export: { run: exportConfiguration, flags: settingFlags, switches: [], positionals: [] },
   reload: { run: reload, flags: settingFlags, switches: [], positionals: [] },
   protect: { run: protect, flags: [...settingFlags, 'port'], switches: ['new-client'], positionals: ['URL'] },

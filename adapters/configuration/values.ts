@@ -110,6 +110,18 @@ export function readSeconds(text: string): Reading<number> {
     : { problem: `${JSON.stringify(text)} is no number of seconds between 0 and 3600` };
 }
 
+/** Each from the directory the gate was started in. */
+export function readPaths(text: string): Reading<readonly string[]> {
+  const paths: string[] = [];
+  for (const part of text.split(',')) {
+    if (part.trim() === '') continue;
+    const path = readPath(part.trim());
+    if ('problem' in path) return path;
+    paths.push(path.value);
+  }
+  return { value: paths };
+}
+
 export function readNames(text: string): Reading<readonly string[]> {
   return { value: text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()])) };
 }

@@ -2,7 +2,7 @@
 import type { DocumentProblem } from '../../src/gateway/declarative/document.ts';
 import { readDocument } from '../../src/gateway/declarative/read-document.ts';
 import { describeEntities } from '../../src/gateway/entities/entities.ts';
-import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
+import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
 import { readText } from './read-text.ts';
 
 export type Checked =
@@ -14,11 +14,16 @@ export type Checked =
       readonly skipped: readonly string[];
     };
 
-export function checkText(text: string, skipPlugins: readonly string[], now: number): Checked {
+export function checkText(
+  text: string,
+  plugins: PluginDescriptions,
+  skipPlugins: readonly string[],
+  now: number,
+): Checked {
   const document = readText(text);
   if ('problems' in document) return document;
   const read = readDocument(document, {
-    entities: describeEntities(pluginDescriptions),
+    entities: describeEntities(plugins),
     skipPlugins,
     stored: () => undefined,
     now,
