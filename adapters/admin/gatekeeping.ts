@@ -1,5 +1,5 @@
 /**
- * Who may speak to the Admin API at all (HOUSE decision 14), decided before anything is read. A page in a browser can
+ * Who may speak to the Admin API at all (docs/decisions/0014), decided before anything is read. A page in a browser can
  * send requests to any address its user can reach; it cannot choose the Origin, and what it calls us by stands in Host
  * (DNS rebinding). So both have to be names of ours.
  */

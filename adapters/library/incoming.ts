@@ -1,6 +1,7 @@
 /** What the transports on Node's own HTTP server have in common. */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { isLoopbackCall } from '../../src/wire/loopback.ts';
 import { notStored, type Reply } from '../../src/wire/reply.ts';
 import { booleanOption } from './options.ts';
 
@@ -19,17 +20,11 @@ export function secureOption({ secure }: EndpointOptions): boolean {
   return booleanOption('secure', secure ?? false);
 }
 
-/** Whether secrets are safe on the way here: TLS, or a caller on this very machine who speaks to it by name and for nobody else. */
+/** Whether secrets are safe on the way here: over TLS, or because it begins on this very machine. */
 export function isSafe(request: IncomingMessage): boolean {
   const { socket, headers } = request;
   if ((socket as TLSSocket).encrypted === true) return true;
-  const peer = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  if (!(peer === '::1' || peer.startsWith('127.'))) return false;
-  const host = (headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
-  if (!/^(localhost|[a-z0-9-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)) return false;
-  return ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'via'].every(
-    (name) => headers[name] === undefined,
-  );
+  return isLoopbackCall(socket.remoteAddress ?? '', (name) => headers[name]?.toString());
 }
 
 /** Every value of the header `Authorization`: Node's `headers` keeps the first alone. */

@@ -15,6 +15,7 @@ import {
   readBearer,
   readBearerInBody,
 } from '../../wire/bearer.ts';
+import { isLoopbackCall } from '../../wire/loopback.ts';
 import { mediaType } from '../../wire/parameters.ts';
 import type { EndpointRequest } from '../../wire/reply.ts';
 import { identify, identifyAnonymous, say } from '../identity.ts';
@@ -106,18 +107,8 @@ function transportOf(settings: Settings, request: ProxiedRequest, tools: PluginT
     if (said.length > 1 || said[0]?.includes(',')) return 'ambiguous';
     if (said[0]?.trim().toLowerCase() === 'https') return 'secure';
   }
-  return tools.plainHttpTokens === 'loopback' && isLoopback(request) ? 'secure' : 'plain';
-}
-
-/** A caller on this very machine, who speaks to us by a name of this machine and for nobody else. */
-function isLoopback(request: ProxiedRequest): boolean {
-  const { peer } = request;
-  if (request.peerTrusted || !(peer === '::1' || peer.startsWith('127.'))) return false;
-  const host = (request.header('host') ?? '').replace(/:\d+$/, '').toLowerCase();
-  if (!/^(localhost|[a-z0-9-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)) return false;
-  return ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'via'].every(
-    (name) => request.header(name) === undefined,
-  );
+  if (tools.plainHttpTokens !== 'loopback' || request.peerTrusted) return 'plain';
+  return isLoopbackCall(request.peer, (name) => request.header(name)) ? 'secure' : 'plain';
 }
 
 // The bearer check ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /**
- * What an entity is, written once (HOUSE decision 8): from a description come validation, defaults, the coercion of
+ * What an entity is, written once (docs/decisions/0008): from a description come validation, defaults, the coercion of
  * forms, what `/schemas` prints and what the store must know. The words of a field (`one_of`, `len_min`, `between` …)
  * are those Kong prints, so that a description can be read beside Kong's answer; what Kong has no word for is in
  * camelCase and never printed.

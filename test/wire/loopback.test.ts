@@ -1,0 +1,51 @@
+import { expect } from 'chai';
+import { isLoopbackCall } from '../../src/wire/loopback.ts';
+
+const call = (peer: string, headers: Readonly<Record<string, string>>) => isLoopbackCall(peer, (name) => headers[name]);
+
+describe('A call in the clear', () => {
+  it('TK-25: is safe from this machine, by a name of this machine', () => {
+    for (const peer of ['127.0.0.1', '127.8.0.9', '::1', '::ffff:127.0.0.1', '::FFFF:127.0.0.1']) {
+      for (const host of [
+        'localhost',
+        'LOCALHOST:8000',
+        'api.localhost',
+        '127.0.0.1:8000',
+        '127.1.2.3',
+        '[::1]:8000',
+      ]) {
+        expect(call(peer, { host }), `${peer} ${host}`).to.equal(true);
+      }
+    }
+  });
+
+  it('TK-25: is not safe from another machine, whatever it calls us', () => {
+    for (const peer of ['10.0.0.1', '::ffff:10.0.0.1', '2001:db8::1', '::2', '1127.0.0.1', '']) {
+      expect(call(peer, { host: 'localhost' }), peer).to.equal(false);
+    }
+  });
+
+  it('TK-25: is not safe by a name that others may hold', () => {
+    for (const host of [
+      'gate.example',
+      'localhost.example',
+      'localhost.',
+      '127.0.0.1.example',
+      'a.b.localhost',
+      'xlocalhost',
+      '[::2]',
+      '',
+    ]) {
+      expect(call('127.0.0.1', { host }), host).to.equal(false);
+    }
+    expect(call('127.0.0.1', {})).to.equal(false);
+  });
+
+  it('TK-25: is not safe on behalf of somebody else, even of one who is not named', () => {
+    for (const name of ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'via']) {
+      for (const value of ['127.0.0.1', 'https', '']) {
+        expect(call('127.0.0.1', { host: 'localhost', [name]: value }), `${name}: ${value}`).to.equal(false);
+      }
+    }
+  });
+});
