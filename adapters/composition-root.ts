@@ -241,6 +241,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
     t.secretHashes,
     t.file,
     t.proxy,
+    t.snapshot,
     t.metrics,
     t.log,
   );
@@ -510,6 +511,7 @@ const admin = (
   hashes: SecretHashes,
   file: FileInForce,
   proxy: OpenProxy,
+  snapshot: LiveSnapshot,
   counted: Metrics,
   log: Log,
 ): Promise<OpenAdmin> =>
@@ -526,6 +528,7 @@ const admin = (
     version: version(),
     nodeId: entropy.uuid(),
     connections: () => proxy.connections(),
+    balancerOf: (upstreamId) => snapshot.current().balancers?.get(upstreamId),
     metrics: () => counted.print(proxy.connections()),
     failed: (error) => log.error({ err: error }, 'an Admin request failed'),
   });

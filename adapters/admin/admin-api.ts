@@ -20,6 +20,7 @@ import { allowedMethods, type Endpoint, finder, type Method } from './endpoints.
 import { entityEndpoints } from './entity-endpoints.ts';
 import { gatekeeper } from './gatekeeping.ts';
 import { withGrantRows } from './grant-rows.ts';
+import { type HealthOptions, healthEndpoints } from './health.ts';
 import { type Connections, informationEndpoints } from './information.ts';
 import { withMortalRows } from './mortal-rows.ts';
 import { methodNotAllowed, notFound, type Reply } from './reply.ts';
@@ -48,6 +49,8 @@ export interface AdminApiOptions {
   readonly version: string;
   readonly nodeId: string;
   readonly connections: () => Connections;
+  /** Who chooses among the targets of the upstream with this id. Left out, nothing is told of their health. */
+  readonly balancerOf?: HealthOptions['balancerOf'];
   /** Who loads files. Left out, there is no `/config`. */
   readonly file?: ConfigurationFile;
   /** What was counted, in Prometheus' text format; left out, there is no `/metrics`. */
@@ -70,6 +73,9 @@ export function adminApi(options: AdminApiOptions): Koa {
   const endpoints: Endpoint[] = [
     ...ofTargets,
     ...entityEndpoints(table, entities).filter(({ path }) => !ofTargets.some((other) => other.path === path)),
+    ...(options.balancerOf === undefined
+      ? []
+      : healthEndpoints(table, entities, { balancerOf: options.balancerOf, nodeId: options.nodeId })),
     ...tagEndpoints(table, entities),
     ...schemaEndpoints(entities, plugins, clock, entropy),
     ...(options.file === undefined ? [] : configurationFileEndpoints(options.file)),
