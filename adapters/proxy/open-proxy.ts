@@ -12,7 +12,7 @@ import type { RequestProblem } from './incoming.ts';
 import type { ClientConnection } from './listener/connection.ts';
 import { type Certificate, type ContextFor, type Listener, type ListenerAddress, listen } from './listener/listen.ts';
 import type { ServeEndpoint } from './listener/node-incoming.ts';
-import { UpstreamPool } from './upstream-pool.ts';
+import { type UpstreamCertificates, UpstreamPool } from './upstream-pool.ts';
 
 export interface ProxyOptions {
   readonly listen: readonly ListenerAddress[];
@@ -41,6 +41,8 @@ export interface ProxyOptions {
     readonly tlsVerify?: boolean;
     /** Authorities in PEM to verify them by, in the place of those Node knows. */
     readonly ca?: string | readonly string[];
+    /** Authorities and certificates that services name by their ids. */
+    readonly certificates?: UpstreamCertificates;
     /** Idle connections kept for one upstream, for how many milliseconds, and for how many requests. */
     readonly idleLimit?: number;
     readonly idleTimeout?: number;
@@ -115,12 +117,16 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
   const {
     tlsVerify = false,
     ca,
+    certificates,
     idleLimit = 512,
     idleTimeout = 60_000,
     requestLimit = 10_000,
     lookup,
   } = options.upstream ?? {};
-  const pool = new UpstreamPool({ tlsVerify, ca, idleLimit, idleTimeout, requestLimit, lookup }, new Deadlines());
+  const pool = new UpstreamPool(
+    { tlsVerify, ca, certificates, idleLimit, idleTimeout, requestLimit, lookup },
+    new Deadlines(),
+  );
   const serverName = options.serverName ?? 'kong/3.9.1';
   let requests = 0;
   let inFlight = 0;

@@ -19,6 +19,8 @@ export interface UpstreamSettings {
   readonly tlsVerify: boolean;
   /** Authorities to verify by, in PEM, in the place of those Node knows. */
   readonly ca: string | readonly string[] | undefined;
+  /** Authorities and certificates of services, by their ids, asked at each handshake. */
+  readonly certificates?: UpstreamCertificates | undefined;
   /** Idle connections kept for one upstream, and for how many milliseconds. */
   readonly idleLimit: number;
   readonly idleTimeout: number;
@@ -26,6 +28,13 @@ export interface UpstreamSettings {
   readonly requestLimit: number;
   /** Looks names up in the place of the system's resolver. */
   readonly lookup: LookupFunction | undefined;
+}
+
+export interface UpstreamCertificates {
+  /** In PEM. */
+  authorities(ids: readonly string[]): readonly string[];
+  /** `undefined`: there is none, and none is shown. */
+  pair(id: string): { readonly cert: string; readonly key: string } | undefined;
 }
 
 /** Who waits for an answer on a connection. */
@@ -63,11 +72,20 @@ export interface UpstreamFailure {
 }
 
 /** One place where upstream connections lead to. */
+export interface OriginTls {
+  readonly servername: string;
+  readonly verify: boolean;
+  /** Ids of the authorities to verify by; `undefined`: those of the settings. */
+  readonly authorities: readonly string[] | undefined;
+  /** Id of the certificate to show. */
+  readonly shown: string | undefined;
+}
+
 export class Origin {
   readonly key: string;
   readonly host: string;
   readonly port: number;
-  readonly tls: { readonly servername: string; readonly verify: boolean } | undefined;
+  readonly tls: OriginTls | undefined;
   readonly idle: UpstreamConnection[] = [];
   connections = 0;
   /** The last TLS session, so that the next handshake is a short one. */
@@ -105,9 +123,11 @@ export class UpstreamPool {
           // "Literal IPv4 and IPv6 addresses are not permitted in "HostName"." (RFC 6066 §3)
           servername: parseAddress(name) === undefined ? name : '',
           verify: service.tlsVerify ?? this.settings.tlsVerify,
+          authorities: service.caCertificates,
+          shown: service.clientCertificate,
         }
       : undefined;
-    const key = `${tls === undefined ? 'http' : `https ${tls.servername} ${tls.verify}`} ${service.host} ${service.port}`;
+    const key = `${tls === undefined ? 'http' : `https ${tls.servername} ${tls.verify} ${tls.authorities?.join() ?? ''} ${tls.shown ?? ''}`} ${service.host} ${service.port}`;
     let origin = this.#origins.get(key);
     if (origin === undefined) {
       origin = new Origin(key, service.host.replace(/^\[(.*)\]$/, '$1'), service.port, tls);
@@ -220,8 +240,11 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
         servername: tls.servername,
         ALPNProtocols: ['http/1.1'],
         rejectUnauthorized: tls.verify,
-        ...(settings.ca === undefined ? {} : { ca: settings.ca as string | string[] }),
-        ...(origin.session === undefined ? {} : { session: origin.session }),
+        ...certificatesFor(tls, settings),
+        // A session would go on by a certificate or an authority that is another one by now.
+        ...(origin.session === undefined || tls.authorities !== undefined || tls.shown !== undefined
+          ? {}
+          : { session: origin.session }),
       });
       socket.on('secureConnect', () => this.#connected());
       socket.on('session', (session) => {
@@ -453,4 +476,13 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
 /** Of several addresses that were tried each has an error; the first is as good as any. */
 function causeOf(error: (NodeJS.ErrnoException & { readonly errors?: NodeJS.ErrnoException[] }) | undefined): string {
   return error?.code ?? error?.errors?.[0]?.code ?? 'no connection';
+}
+
+function certificatesFor(
+  { authorities, shown }: OriginTls,
+  { ca, certificates }: UpstreamSettings,
+): { ca?: string | string[]; cert?: string; key?: string } {
+  const by = authorities === undefined ? ca : (certificates?.authorities(authorities) ?? []);
+  const pair = shown === undefined ? undefined : certificates?.pair(shown);
+  return { ...(by === undefined ? {} : { ca: by as string | string[] }), ...pair };
 }

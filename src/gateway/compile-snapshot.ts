@@ -236,6 +236,8 @@ interface CompiledService {
 }
 
 function compiledService(row: Entity): CompiledService {
+  const caCertificates = listOrNull(row, 'ca_certificates');
+  const clientCertificate = reference(row, 'client_certificate');
   return {
     upstream: {
       id: row.id,
@@ -248,6 +250,8 @@ function compiledService(row: Entity): CompiledService {
       writeTimeout: number(row, 'write_timeout', 60_000),
       readTimeout: number(row, 'read_timeout', 60_000),
       tlsVerify: (row['tls_verify'] ?? null) === null ? undefined : flag(row, 'tls_verify', false),
+      ...(caCertificates === null ? {} : { caCertificates }),
+      ...(clientCertificate === undefined ? {} : { clientCertificate }),
     },
     base: encodePath(octets(textOrNull(row, 'path') ?? '/')),
     enabled: flag(row, 'enabled', true),

@@ -46,6 +46,10 @@ export interface UpstreamService {
   readonly readTimeout: number;
   /** `undefined`: the gate's own default. */
   readonly tlsVerify: boolean | undefined;
+  /** Ids of the authorities that its certificate is verified by; left out: those the gate has anyway. */
+  readonly caCertificates?: readonly string[];
+  /** Id of the certificate that the gate shows it. */
+  readonly clientCertificate?: string;
   /** Where `host` is the name of an upstream: neither host nor port are called, but one of its targets. */
   readonly balancing?: Balancing | undefined;
 }
