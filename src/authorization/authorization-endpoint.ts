@@ -96,7 +96,7 @@ export const authorizationEndpoint: Machine<
   },
 };
 
-/** Of several things wrong with a request the last one found is told, in the order in which Kong looks at them. */
+/** Of several things wrong with a request one is told (`Profile.tells`), in the order in which Kong looks at them. */
 function decide(
   { request, subject }: AwaitingClient,
   client: Client | undefined,
@@ -104,24 +104,28 @@ function decide(
   const { issuer, receivedAt, grantId } = request;
   const { profile } = issuer;
   let wrong: Refusal | undefined;
+  const note = (refusal: Refusal): void => {
+    if (profile.tells === 'last') wrong = refusal;
+    else wrong ??= refusal;
+  };
 
   const responseType = responseTypeOf(request);
-  if (responseType === undefined) wrong = { reason: 'response_type_unsupported' };
+  if (responseType === undefined) note({ reason: 'response_type_unsupported' });
 
   const scoped = scopeGranted(issuer, request.scope);
-  if ('reason' in scoped) wrong = scoped;
+  if ('reason' in scoped) note(scoped);
 
   let redirectUri: string | undefined;
   let tellAt: string | undefined;
   if (client?.redirectUris === undefined) {
-    wrong = { reason: 'client_authentication_failed' };
+    note({ reason: 'client_authentication_failed' });
   } else {
     const inForce = redirectUriInForce(client.redirectUris, request.redirectUri, profile);
     if ('uri' in inForce) {
       redirectUri = inForce.uri;
       tellAt = inForce.uri;
     } else {
-      wrong = { reason: inForce.refused === 'missing' ? 'redirect_uri_missing' : 'redirect_uri_unregistered' };
+      note({ reason: inForce.refused === 'missing' ? 'redirect_uri_missing' : 'redirect_uri_unregistered' });
       // "If the request fails due to a missing, invalid, or mismatching redirection URI [...] the authorization server
       // [...] MUST NOT automatically redirect the user-agent to the invalid redirection URI." (RFC 6749 §4.1.2.1)
       if (profile.wrongRedirectUri === 'tell first registered') tellAt = inForce.fallback;
@@ -129,7 +133,7 @@ function decide(
   }
 
   const challenge = challengeOf(request, client);
-  if ('reason' in challenge) wrong = challenge;
+  if ('reason' in challenge) note(challenge);
 
   if (
     wrong !== undefined ||

@@ -48,6 +48,8 @@ export interface Profile {
   readonly scopeInResponse: 'always' | 'if different';
   /** What the store keeps of tokens. */
   readonly retains: 'sealed' | 'digest';
+  /** Which of several things wrong with an authorization request is told: the last one found (Kong), or the first. */
+  readonly tells: 'last' | 'first';
   /** Whether `iss` stands in every authorization response (RFC 9207 §2). */
   readonly iss: boolean;
   /** Whether failed client authentications are limited unless the plugin says otherwise (its `limit_failures`). */
@@ -78,6 +80,7 @@ export const kong: Profile = {
   refreshMovesToGlobal: true,
   scopeInResponse: 'if different',
   retains: 'sealed',
+  tells: 'last',
   iss: false,
   limitsFailures: false,
   parameters: 'lenient',
@@ -105,6 +108,7 @@ export const rfc9700: Profile = {
   refreshMovesToGlobal: false,
   scopeInResponse: 'always',
   retains: 'digest',
+  tells: 'first',
   iss: true,
   limitsFailures: true,
   parameters: 'strict',

@@ -210,7 +210,7 @@ for (const profile of bothProfiles) {
   });
 }
 
-describe('The authorization endpoint, where several things are wrong (Kong)', () => {
+describe('The authorization endpoint, where several things are wrong', () => {
   const { walk, walkWith } = at('kong');
   const reasonOf = (state: ReturnType<typeof walk>) => (state as AuthorizationOutcome & { reason?: string }).reason;
   const wrong: Partial<AuthorizationRequest> = { responseType: 'foo' };
@@ -218,13 +218,30 @@ describe('The authorization endpoint, where several things are wrong (Kong)', ()
   const uri = { ...scope, redirectUri: 'https://evil.example/' };
   const pkce = { ...uri, codeChallengeMethod: 'plain' };
 
-  it('the last one found is told: response_type, scope, client and redirect_uri, PKCE', () => {
+  it('the last one found is told, as with Kong: response_type, scope, client and redirect_uri, PKCE', () => {
     expect(reasonOf(walkWith(wrong, found(printer)))).to.equal('response_type_unsupported');
     expect(reasonOf(walkWith(scope, found(printer)))).to.equal('scope_unknown');
     expect(reasonOf(walkWith(uri, found(printer)))).to.equal('redirect_uri_unregistered');
     expect(reasonOf(walkWith(scope, unknown))).to.equal('client_authentication_failed');
     expect(reasonOf(walkWith(pkce, found(printer)))).to.equal('code_challenge_method_unsupported');
     expect(reasonOf(walkWith(pkce, unknown))).to.equal('code_challenge_method_unsupported');
+  });
+
+  it('AZ-05: the first one is told in profile rfc9700, so that nobody mends what was not asked for', () => {
+    const strict = at('rfc9700');
+    expect(reasonOf(strict.walkWith(pkce, found(printer)))).to.equal('response_type_unsupported');
+    expect(reasonOf(strict.walkWith({ ...pkce, responseType: 'code' }, unknown))).to.equal('scope_unknown');
+    const named = { ...pkce, responseType: 'code', scope: 'email' };
+    expect(reasonOf(strict.walkWith(named, found(printer)))).to.equal('redirect_uri_unregistered');
+    expect(reasonOf(strict.walkWith(named, unknown))).to.equal('client_authentication_failed');
+    // A wrong redirect_uri is told to the caller alone, whatever else is wrong (RFC 6749 §4.1.2.1).
+    expect(strict.walkWith(pkce, found(printer))).to.include({ redirectUri: undefined });
+  });
+
+  it('AZ-25: response_type=token without a challenge is an unsupported response type in profile rfc9700', () => {
+    const bare = { responseType: 'token', codeChallenge: undefined, codeChallengeMethod: undefined };
+    const state = at('rfc9700').walkWith(bare, found(printer));
+    expect(reasonOf(state)).to.equal('response_type_unsupported');
   });
 });
 
