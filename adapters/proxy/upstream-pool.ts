@@ -127,7 +127,7 @@ export class UpstreamPool {
           shown: service.clientCertificate,
         }
       : undefined;
-    const key = `${tls === undefined ? 'http' : `https ${tls.servername} ${tls.verify} ${tls.authorities?.join() ?? ''} ${tls.shown ?? ''}`} ${service.host} ${service.port}`;
+    const key = `${tls === undefined ? 'http' : `https ${tls.servername} ${tls.verify} ${tls.authorities?.join() ?? '*'} ${tls.shown ?? ''}`} ${service.host} ${service.port}`;
     let origin = this.#origins.get(key);
     if (origin === undefined) {
       origin = new Origin(key, service.host.replace(/^\[(.*)\]$/, '$1'), service.port, tls);

@@ -1,7 +1,9 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { expect } from 'chai';
 import {
   ask,
   client,
+  closeLater,
   closesEverything,
   eventually,
   get,
@@ -66,6 +68,23 @@ describe('Forwarding a request', () => {
         [`orders.internal:${upstream.port}`],
         ['Shop.Example:99'],
       ]);
+    });
+
+    it('to an IPv6 address, in brackets or not', async () => {
+      const server = createServer((socket) => {
+        socket.on('error', () => {});
+        socket.on('data', (bytes) => {
+          const host = /Host: (.*)\r/.exec(bytes.toString())![1]!;
+          socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${host.length}\r\n\r\n${host}`);
+        });
+      });
+      await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
+      closeLater(() => server.close());
+      const { port } = server.address() as AddressInfo;
+      for (const host of ['::1', '[::1]']) {
+        const gate = await openGate(port, { service: { host } });
+        expect((await ask(gate.port, get())).body).to.equal(`[::1]:${port}`);
+      }
     });
 
     it('that says what a plugin put in the place of what the client said', async () => {

@@ -15,6 +15,7 @@ import {
   type Gate,
   type GateSettings,
   get,
+  httpUpstream,
   ok,
   openGate,
   scriptedUpstream,
@@ -132,6 +133,27 @@ describe('HTTP/2', () => {
     expect(
       upstream.seen.map(({ fields }) => fields.get('content-length') ?? fields.get('transfer-encoding')),
     ).to.deep.equal([['5'], ['chunked']]);
+  });
+
+  it('carries long bodies no faster than either side takes them', async () => {
+    const upstream = await httpUpstream((request, response) => {
+      request.pipe(response);
+    });
+    const gate = await openGate(upstream);
+    const stream = session(gate.port).request({ ':path': '/', ':method': 'POST' });
+    const piece = Buffer.alloc(65_536, 'x');
+    const sending = (async () => {
+      for (let sent = 0; sent < 64; sent++) if (!stream.write(piece)) await once(stream, 'drain');
+      stream.end();
+    })();
+    let received = 0;
+    for await (const part of stream) {
+      received += (part as Buffer).length;
+      if (received % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await sending;
+    expect(received).to.equal(64 * piece.length);
+    expect(await gate.logged()).to.include({ status: 200, bytesReceived: received, bytesSent: received });
   });
 
   it('gets what HTTP/1.1 allows and HTTP/2 does not, as far as it can be said', async () => {
