@@ -17,6 +17,7 @@ import type { Announcements } from '../src/ports/announcements.ts';
 import type { AuthorizationCodes } from '../src/ports/authorization-codes.ts';
 import type { Clients } from '../src/ports/clients.ts';
 import type { Clock } from '../src/ports/clock.ts';
+import type { Counters } from '../src/ports/counters.ts';
 import type { EntityKind, EntityStore } from '../src/ports/entity-store.ts';
 import type { Entropy, Successors } from '../src/ports/entropy.ts';
 import type { Grants } from '../src/ports/grants.ts';
@@ -50,6 +51,7 @@ import { storedPasswords } from './records/passwords.ts';
 import { type RememberedRecords, rememberedRecords } from './records/plugin-records.ts';
 import { storedCounters } from './records/stored-counters.ts';
 import { memoryCounters } from './store-memory/counters.ts';
+import type { SharedAnnouncements } from './store-mongodb/announcements.ts';
 import { type LiveCertificates, liveCertificates } from './tls/live-certificates.ts';
 import { serverCertificate } from './tls/server-certificate.ts';
 
@@ -68,6 +70,9 @@ export interface Stores {
   readonly entities: EntityStore;
   readonly codes: AuthorizationCodes;
   readonly grants: Grants;
+  /** Where other nodes write as well: how they hear of each other, and what they count together. */
+  readonly announcements?: SharedAnnouncements;
+  readonly counters?: Counters;
   close(): void | Promise<void>;
 }
 
@@ -149,7 +154,6 @@ export function compose(configuration: Configuration, log?: Log): Container {
   provide(container, t.entropy, () => systemEntropy());
   provide(container, t.plugins, ({ pluginModules }: Configuration) => loadPlugins(pluginModules), t.configuration);
   provide(container, t.entities, ({ descriptions }: Plugins) => describeEntities(descriptions), t.plugins);
-  provide(container, t.announcements, inProcessAnnouncements);
 
   provide(container, t.vault, vault, t.configuration, t.log);
   provide(container, t.successors, (vault: Vault) => derivedSuccessors(vault), t.vault);
@@ -157,16 +161,28 @@ export function compose(configuration: Configuration, log?: Log): Container {
 
   const stores = provide(container, t.stores, openStores, t.configuration, t.vault, t.clock, t.log);
   stores.onDeactivation((opened) => opened.close());
+  provide(container, t.announcements, (opened: Stores) => opened.announcements ?? inProcessAnnouncements(), t.stores);
   provide(container, t.entityStore, announcedEntities, t.stores, t.announcements);
   provide(container, t.grants, announcedGrants, t.stores, t.announcements);
   provide(container, t.codes, (opened: Stores) => opened.codes, t.stores);
 
   provide(container, t.clients, clients, t.entityStore, t.entities, t.secretHashes, t.clock);
-  provide(container, t.bearers, bearers, t.grants, t.entityStore, t.entities, t.clock, t.announcements);
+  provide(
+    container,
+    t.bearers,
+    bearers,
+    t.configuration,
+    t.stores,
+    t.grants,
+    t.entityStore,
+    t.entities,
+    t.clock,
+    t.announcements,
+  );
   provide(container, t.gate, (bearers: RememberedBearers, clock: Clock) => gate(bearers, clock), t.bearers, t.clock);
   provide(container, t.authorizationServer, issuers, t.clients, t.codes, t.grants, t.entropy, t.successors, t.clock);
 
-  provide(container, t.pluginRecords, records, t.entityStore, t.entities, t.announcements);
+  provide(container, t.pluginRecords, records, t.stores, t.entityStore, t.entities, t.announcements);
   const counted = provide(container, t.counters, counters, t.stores, t.clock, t.log);
   counted.onDeactivation(({ close }) => close());
   provide(
@@ -260,7 +276,8 @@ function vault({ masterKey, store }: Configuration, log: Log): Vault {
   return openVault(keys);
 }
 
-async function openStores({ store }: Configuration, vault: Vault, clock: Clock, log: Log): Promise<Stores> {
+async function openStores(configuration: Configuration, vault: Vault, clock: Clock, log: Log): Promise<Stores> {
+  const { store } = configuration;
   // Each store is loaded only where it is used, so that nobody needs a native module or a driver for another one.
   switch (store.kind) {
     case 'memory': {
@@ -285,8 +302,32 @@ async function openStores({ store }: Configuration, vault: Vault, clock: Clock, 
         },
       };
     }
-    case 'mongodb':
-      throw new Error('PORTCULLIS_STORE: mongodb:// is not supported yet; use lmdb:DIRECTORY');
+    case 'mongodb': {
+      const { openMongoStore } = await import('./store-mongodb/store.ts');
+      const { storeTimeout: timeout, storePool: pool, stalenessLimit } = configuration;
+      const opened = await openMongoStore({ url: store.url, vault, clock, timeout, pool });
+      void opened
+        .reseal()
+        .catch((error) => log.error({ err: error }, 'what older keys have sealed is not sealed anew'));
+      const told = (state: 'deaf' | 'hearing', error?: unknown) =>
+        state === 'deaf'
+          ? log.error({ err: error }, 'the database does not answer')
+          : log.info('the database answers again');
+      const announcements = await opened
+        .share({ local: inProcessAnnouncements(), stalenessLimit, told })
+        .catch(async (error: unknown) => {
+          await opened.close();
+          throw error;
+        });
+      return {
+        entities: opened.entityStore,
+        codes: opened.authorizationCodes,
+        grants: opened.grants,
+        counters: opened.counters,
+        announcements,
+        close: opened.close,
+      };
+    }
   }
 }
 
@@ -317,6 +358,8 @@ const clients = (store: EntityStore, entities: Entities, hashes: SecretHashes, c
   );
 
 function bearers(
+  { stalenessLimit }: Configuration,
+  { announcements: shared }: Stores,
   grants: Grants,
   store: EntityStore,
   entities: Entities,
@@ -324,7 +367,12 @@ function bearers(
   announcements: Announcements,
 ): RememberedBearers {
   const kinds = { clients: kind(entities, 'oauth2_credentials'), consumers: kind(entities, 'consumers') };
-  const remembered = rememberedBearers({ grants, store, clock }, kinds);
+  const remembered = rememberedBearers(
+    { grants, store, clock },
+    kinds,
+    undefined,
+    shared && { ...shared, readAgainAfter: stalenessLimit },
+  );
   announcements.subscribe(remembered.apply);
   return remembered;
 }
@@ -338,15 +386,21 @@ const issuers = (
   clock: Clock,
 ): AuthorizationServer => authorizationServer({ clients, codes, grants, entropy, successors }, clock);
 
-function records(store: EntityStore, entities: Entities, announcements: Announcements): RememberedRecords {
-  const remembered = rememberedRecords(store, (name) => kind(entities, name));
+function records(
+  { announcements: shared }: Stores,
+  store: EntityStore,
+  entities: Entities,
+  announcements: Announcements,
+): RememberedRecords {
+  const remembered = rememberedRecords(store, (name) => kind(entities, name), undefined, shared?.isFresh);
   announcements.subscribe(remembered.apply);
   return remembered;
 }
 
 type OpenCounters = PluginTools['counters'] & { readonly close: () => void };
 
-function counters({ entities }: Stores, clock: Clock, log: Log): OpenCounters {
+function counters({ entities, counters: shared }: Stores, clock: Clock, log: Log): OpenCounters {
+  if (shared !== undefined) return { local: memoryCounters(clock), cluster: shared, close: () => undefined };
   // Straight to the store: nobody has to hear of it when something is counted.
   const cluster = storedCounters(entities, clock);
   const sweep = () =>

@@ -22,9 +22,11 @@ import {
   readNames,
   readPath,
   readPaths,
+  readPool,
   readPublicUrl,
   readSeconds,
   readStore,
+  readTimeout,
 } from './configuration/values.ts';
 
 export type { Listen } from './configuration/listen.ts';
@@ -39,6 +41,12 @@ export interface Configuration {
   /** Names in lower case; `*`: any. */
   readonly adminHosts: readonly string[];
   readonly store: Store;
+  /** Milliseconds that one question to a shared store may take. */
+  readonly storeTimeout: number;
+  /** Connections to a shared store. */
+  readonly storePool: number;
+  /** Milliseconds for which what is remembered is relied on while a shared store does not answer. */
+  readonly stalenessLimit: number;
   /** A declarative file in the form of kong.yml. */
   readonly config: string | undefined;
   /** Whether the first file may change and remove what the Admin API has written. */
@@ -135,6 +143,26 @@ export const settings = z.strictObject({
       'Where services, routes, consumers, codes and tokens are kept. `lmdb:` alone is the directory `store` in the state directory. `memory:` forgets everything when the gate stops.',
     recommendation: '`lmdb:` for one machine, `mongodb://…` for several.',
     secret: true,
+  }),
+  storeTimeout: z.string().default('2').transform(by(readTimeout)).register(descriptions, {
+    title: 'Store timeout',
+    form: 'seconds, 1 to 60',
+    description:
+      'How long one question to a MongoDB store may take, connecting, waiting for a primary and one repetition included. After it the gate answers 503 with Retry-After.',
+    recommendation: 'More than your replica set needs to elect a primary only if clients rather wait than repeat.',
+  }),
+  storePool: z.string().default('20').transform(by(readPool)).register(descriptions, {
+    title: 'Store connections',
+    form: 'number, 1 to 500',
+    description: 'How many connections a gate keeps to a MongoDB store at most.',
+    recommendation: 'The default; times the number of gates it has to stay below what the server allows.',
+  }),
+  stalenessLimit: z.string().default('30').transform(by(readSeconds)).register(descriptions, {
+    title: 'Staleness limit',
+    form: 'seconds, 0 to 3600',
+    description:
+      'How long tokens that this gate has seen before are still admitted while a MongoDB store does not answer. A token revoked by another gate in that time is noticed at the end of it, or when the store is back. With 0 no token passes without the store.',
+    recommendation: 'As long as you would let a revoked token live in an outage.',
   }),
   config: z.string().transform(by(readPath)).optional().register(descriptions, {
     title: 'Declarative configuration',
@@ -394,6 +422,9 @@ function complete(all: Settings, directories: Directories): Configuration {
     adminHosts: all.adminHosts,
     store:
       store.kind === 'lmdb' ? { kind: 'lmdb', directory: store.directory ?? join(stateDirectory, 'store') } : store,
+    storeTimeout: all.storeTimeout,
+    storePool: all.storePool,
+    stalenessLimit: all.stalenessLimit,
     config: all.config,
     configTakesOver: all.configTakesOver === 'yes',
     skipPlugins: all.skipPlugins,

@@ -103,6 +103,18 @@ export function readLogLevel(text: string): Reading<LogLevel> {
     : { value: level };
 }
 
+export function readTimeout(text: string): Reading<number> {
+  return /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 60
+    ? { value: Number(text) * 1000 }
+    : { problem: `${JSON.stringify(text)} is no number of seconds between 1 and 60` };
+}
+
+export function readPool(text: string): Reading<number> {
+  return /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 500
+    ? { value: Number(text) }
+    : { problem: `${JSON.stringify(text)} is no number of connections between 1 and 500` };
+}
+
 /** Seconds as they are written, milliseconds as they are used. */
 export function readSeconds(text: string): Reading<number> {
   return /^\d{1,4}$/.test(text) && Number(text) <= 3600

@@ -4,7 +4,7 @@
  * The cache cannot lie: what was announced as changed is forgotten at once, and what was being read from the store while
  * anything was announced is not kept. A token that is unknown is looked up each time.
  */
-import type { Consumer } from '../../src/oauth/client.ts';
+import type { Consumer, EpochMilliseconds } from '../../src/oauth/client.ts';
 import type { Bearer, Grant } from '../../src/oauth/tokens.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { Bearers } from '../../src/ports/bearers.ts';
@@ -12,7 +12,18 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { type MaybePromise, whenThere } from '../../src/ports/maybe-promise.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import { clientOf } from './clients.ts';
+
+/** How far what is remembered may be relied on, where other nodes write to the same store. */
+export interface Freshness {
+  /** Whether all that others announced until a moment ago was heard. */
+  isFresh(): boolean;
+  /** Whether the store answers at present. */
+  isHearing(): boolean;
+  /** Milliseconds after which an entry is read again all the same: its change may have been lost with a dying node. */
+  readonly readAgainAfter: number;
+}
 
 export interface RememberedBearers extends Bearers {
   /** To be subscribed to the announcements. */
@@ -32,6 +43,7 @@ export function rememberedBearers(
   },
   kinds: { readonly clients: EntityKind; readonly consumers: EntityKind },
   limit = 100_000,
+  freshness?: Freshness,
 ): RememberedBearers {
   /** In the order they were remembered; one that was asked for since gets a second round before it is let go. */
   const entries = new Map<string, Entry>();
@@ -58,9 +70,33 @@ export function rememberedBearers(
     );
   }
 
+  /** Reads, and remembers what was read, unless something was announced meanwhile. */
+  function readAndRemember(accessToken: string): MaybePromise<Bearer | undefined> {
+    const readAt = generation;
+    return whenThere(read(accessToken), (bearer) => {
+      if (readAt !== generation) return bearer;
+      const entry = entries.get(accessToken);
+      if (bearer !== undefined) remember(accessToken, bearer);
+      else if (entry !== undefined) forget(entry);
+      return bearer;
+    });
+  }
+
+  /** An entry where others write as well. */
+  function shared(entry: Entry, { isFresh, isHearing, readAgainAfter }: Freshness): MaybePromise<Bearer | undefined> {
+    // Nothing was heard for so long that it may have ended since: only the store knows.
+    if (!isFresh()) return read(entry.accessToken);
+    const age = clock.now() - entry.readAt;
+    if ((age >= 0 && age < readAgainAfter) || !isHearing()) return entry.bearer;
+    return Promise.resolve(readAndRemember(entry.accessToken)).catch((error: unknown) => {
+      if (error instanceof Unavailable && isFresh() && entries.get(entry.accessToken) === entry) return entry.bearer;
+      throw error;
+    });
+  }
+
   function remember(accessToken: string, bearer: Bearer): void {
     makeRoom();
-    const entry: Entry = { accessToken, bearer, askedFor: false };
+    const entry: Entry = { accessToken, bearer, readAt: clock.now(), askedFor: false };
     const before = entries.get(accessToken);
     if (before !== undefined) forget(before);
     entries.set(accessToken, entry);
@@ -105,15 +141,9 @@ export function rememberedBearers(
   return {
     find(accessToken) {
       const entry = entries.get(accessToken);
-      if (entry !== undefined) {
-        entry.askedFor = true;
-        return entry.bearer;
-      }
-      const readAt = generation;
-      return whenThere(read(accessToken), (bearer) => {
-        if (bearer !== undefined && readAt === generation) remember(accessToken, bearer);
-        return bearer;
-      });
+      if (entry === undefined) return readAndRemember(accessToken);
+      entry.askedFor = true;
+      return freshness === undefined ? entry.bearer : shared(entry, freshness);
     },
 
     apply(announcement) {
@@ -139,6 +169,7 @@ export function rememberedBearers(
 interface Entry {
   readonly accessToken: string;
   readonly bearer: Bearer;
+  readonly readAt: EpochMilliseconds;
   askedFor: boolean;
 }
 

@@ -18,6 +18,8 @@ export function rememberedRecords(
   store: Pick<EntityStore, 'get' | 'getBy' | 'page'>,
   kindOf: (name: string) => EntityKind,
   limit = 100_000,
+  /** Whether all that other nodes announced until a moment ago was heard. */
+  isFresh: () => boolean = () => true,
 ): RememberedRecords {
   /** In the order they were remembered; one that was asked for since gets a second round before it is let go. */
   const entries = new Map<string, Entry>();
@@ -31,7 +33,7 @@ export function rememberedRecords(
     kind: string,
     read: () => MaybePromise<T | undefined>,
   ): MaybePromise<T | undefined> {
-    const entry = entries.get(key);
+    const entry = isFresh() ? entries.get(key) : undefined;
     if (entry !== undefined) {
       entry.askedFor = true;
       return entry.found as T;

@@ -3,11 +3,12 @@ import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts'
 import type { Counters } from '../../src/ports/counters.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
+import { type SharedAnnouncements, type SharedOptions, sharedAnnouncements } from './announcements.ts';
 import { mongoAuthorizationCodes } from './authorization-codes.ts';
 import { mongoCounters } from './counters.ts';
 import { connect, type DatabaseOptions } from './database.ts';
 import { mongoEntityStore } from './entity-store.ts';
-import { type EventLog, mongoEvents } from './events.ts';
+import { mongoEvents } from './events.ts';
 import { examine, forgetKey, keysInUse } from './examination.ts';
 import { mongoGrants } from './grants.ts';
 import { ensureIndexes } from './indexes.ts';
@@ -17,7 +18,8 @@ export interface MongoStore {
   readonly grants: Grants;
   readonly entityStore: EntityStore;
   readonly counters: Counters;
-  readonly events: EventLog;
+  /** How this node and the others hear of each other. Closed with the store. */
+  share(how: Omit<SharedOptions, 'events'>): Promise<SharedAnnouncements>;
   /**
    * After a rotation of the master key: seals with the new key what was sealed with older ones. Tells the ids of the
    * keys that are still needed.
@@ -40,13 +42,19 @@ export async function openMongoStore(options: DatabaseOptions): Promise<MongoSto
   const authorizationCodes = mongoAuthorizationCodes(database);
   const grants = mongoGrants(database);
   const entityStore = mongoEntityStore(database);
+  const shared: SharedAnnouncements[] = [];
 
   return {
     authorizationCodes,
     grants,
     entityStore,
     counters: mongoCounters(database),
-    events: mongoEvents(database),
+    async share(how) {
+      const announcements = await sharedAnnouncements({ events: mongoEvents(database), ...how });
+      shared.push(announcements);
+      announcements.listen();
+      return announcements;
+    },
     async reseal() {
       const before = await keysInUse(database);
       if (before.every((keyId) => keyId === vault.keyId)) return before;
@@ -59,6 +67,9 @@ export async function openMongoStore(options: DatabaseOptions): Promise<MongoSto
       }
       return keysInUse(database);
     },
-    close: database.close,
+    async close() {
+      for (const announcements of shared) await announcements.close();
+      await database.close();
+    },
   };
 }

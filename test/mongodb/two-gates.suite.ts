@@ -1,0 +1,136 @@
+/** Two whole gates on one database, as somebody outside meets them: what one of them does holds on the other. */
+import { createHash } from 'node:crypto';
+import { expect } from 'chai';
+import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
+import { cleanUp, newDatabase } from './database.ts';
+
+const rounds = Number(process.env['PORTCULLIS_RACE_ROUNDS'] ?? 5);
+const atOnce = 64;
+const verifier = 'v'.repeat(43);
+const challenge = createHash('sha256').update(verifier).digest('base64url');
+const client = { client_id: 'app', client_secret: 's3cret' };
+
+async function code(gate: TestGate): Promise<string> {
+  const answer = await gate.post('/api/oauth2/authorize', {
+    client_id: 'app',
+    response_type: 'code',
+    provision_key: 'the provision key',
+    authenticated_userid: 'ada',
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+  });
+  return new URL(answer.body.redirect_uri).searchParams.get('code')!;
+}
+
+const redeem = (gate: TestGate, code: string) =>
+  gate.post('/api/oauth2/token', { grant_type: 'authorization_code', ...client, code, code_verifier: verifier });
+const refresh = (gate: TestGate, refreshToken: string) =>
+  gate.post('/api/oauth2/token', { grant_type: 'refresh_token', ...client, refresh_token: refreshToken });
+
+/** Asks again until it is so; fails after five seconds. The bound itself is measured by npm run conformance:cluster. */
+async function soon(isSo: () => Promise<boolean>): Promise<void> {
+  const until = performance.now() + 5_000;
+  while (!(await isSo())) if (performance.now() > until) throw new Error('it did not become so');
+}
+
+for (const profile of ['kong', 'rfc9700'] as const) {
+  describe(`Two gates on one MongoDB database, profile ${profile}`, function () {
+    this.timeout(60_000 + rounds * 10_000);
+    let [a, b] = [] as unknown as [TestGate, TestGate];
+    before(async () => {
+      const store = { PORTCULLIS_STORE: await newDatabase(), PORTCULLIS_STORE_TIMEOUT: '20' };
+      a = await openTestGate(store);
+      b = await openTestGate(store);
+      await guardedApi(a, { profile });
+      await soon(async () => (await b.get('/api/x')).status === 401);
+    });
+    after(async () => {
+      await a?.close();
+      await b?.close();
+      await cleanUp();
+    });
+
+    const manyOverBoth = <T>(call: (gate: TestGate) => Promise<T>): Promise<T[]> =>
+      Promise.all(Array.from({ length: atOnce }, (_, n) => call(n % 2 === 0 ? a : b)));
+
+    it('a token issued on one is admitted by the other at once', async () => {
+      for (let round = 0; round < 10; round++) {
+        const { body } = await redeem(a, await code(b));
+        expect((await b.get('/api/x', body.access_token)).status).to.equal(200);
+        expect((await a.get('/api/x', body.access_token)).status).to.equal(200);
+      }
+    });
+
+    it(`TK-08: of ${atOnce} redemptions of one code over both one wins, ${rounds} times`, async () => {
+      for (let round = 0; round < rounds; round++) {
+        const one = await code(a);
+        const answers = await manyOverBoth((gate) => redeem(gate, one));
+        const winners = answers.filter(({ status }) => status === 200);
+        expect(answers.filter(({ status }) => status >= 500)).to.have.length(0);
+        if (profile === 'kong') expect(winners).to.have.length(1);
+        else {
+          // A replay ends the grant (RFC 9700 §4.2.4), maybe before the winner could open it on the other gate.
+          expect(winners.length).to.be.at.most(1);
+          for (const gate of [a, b]) {
+            for (const { body } of winners) {
+              await soon(async () => (await gate.get('/api/x', body.access_token)).status === 401);
+            }
+          }
+        }
+      }
+    });
+
+    it(`RF-05: ${atOnce} refreshes at once over both leave one successor, ${rounds} times`, async () => {
+      for (let round = 0; round < rounds; round++) {
+        const first = await redeem(a, await code(b));
+        const answers = await manyOverBoth((gate) => refresh(gate, first.body.refresh_token));
+        const winners = answers.filter(({ status }) => status === 200);
+        expect(winners).to.have.length(1);
+        expect(answers.filter(({ status }) => status >= 500)).to.have.length(0);
+        for (const gate of [a, b]) {
+          await soon(async () => (await gate.get('/api/x', first.body.access_token)).status === 401);
+        }
+        // Whoever came second held a copy: in rfc9700 the grant has ended with it (RFC 9700 §4.14.2).
+        const expected = profile === 'kong' ? 200 : 401;
+        for (const gate of [a, b]) {
+          await soon(async () => (await gate.get('/api/x', winners[0]!.body.access_token)).status === expected);
+        }
+      }
+    });
+
+    it('RV-03: a token that was removed on one is refused by the other, though it knew it', async () => {
+      const { body } = await redeem(a, await code(a));
+      expect((await b.get('/api/x', body.access_token)).status).to.equal(200);
+      const { data } = await a.setUp('GET', '/oauth2_tokens?size=1000');
+      for (const { id } of data) await a.setUp('DELETE', `/oauth2_tokens/${id}`);
+      await soon(async () => (await b.get('/api/x', body.access_token)).status === 401);
+    });
+
+    it('a service, a route and a client that were written on one are there on the other', async () => {
+      await a.setUp('POST', '/services', { name: 'more', url: a.upstream });
+      await a.setUp('POST', '/services/more/routes', { name: 'more', paths: ['/more'] });
+      await soon(async () => (await b.get('/more')).status === 200);
+      await b.setUp('DELETE', '/routes/more');
+      await soon(async () => (await a.get('/more')).status === 404);
+    });
+
+    it('a client that was removed on one takes its tokens with it on the other', async () => {
+      await a.setUp('POST', '/consumers/alice/oauth2', {
+        name: 'other',
+        client_id: 'other',
+        client_secret: 'other',
+        redirect_uris: ['https://app.example/cb'],
+      });
+      const { body } = await b.post('/api/oauth2/token', {
+        grant_type: 'client_credentials',
+        client_id: 'other',
+        client_secret: 'other',
+      });
+      expect((await b.get('/api/x', body.access_token)).status).to.equal(200);
+      const { data } = await a.setUp('GET', '/oauth2?size=1000');
+      const other = data.find(({ client_id }: { client_id: string }) => client_id === 'other');
+      await a.setUp('DELETE', `/consumers/alice/oauth2/${other.id}`);
+      await soon(async () => (await b.get('/api/x', body.access_token)).status === 401);
+    });
+  });
+}
