@@ -236,7 +236,7 @@ describe('An exchange', () => {
       serveEndpoint: async (_handover, exchange, request, response) => {
         let text = '';
         for await (const piece of request) text += piece;
-        exchange.refusal = 'grant_unknown';
+        exchange.refusal = 'client_authentication_failed';
         exchange.clientId = 'app';
         response.statusCode = 400;
         response.end(text);
@@ -249,7 +249,7 @@ describe('An exchange', () => {
     expect(await asking.answer()).to.include({ status: 400, body: 'hello' });
     expect(await gate.logged()).to.include({
       status: 400,
-      refusal: 'grant_unknown',
+      refusal: 'client_authentication_failed',
       clientId: 'app',
       bytesReceived: 5,
     });
