@@ -1,0 +1,98 @@
+import { createServer as createTls } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import { probe } from '../../adapters/health-checks/probe.ts';
+import { makeCertificate } from '../../adapters/tls/own-certificate.ts';
+import { upstreamOf } from '../../src/gateway/balancer/upstream.ts';
+import { balancerOver, type Fields, upstreamRow } from '../gateway/balancer/rows.ts';
+import { closeLater, closesEverything, scriptedUpstream, tcpUpstream } from '../proxy/world.ts';
+
+const never = new AbortController().signal;
+
+function ask(port: number, active: Fields, fields: Fields = {}, how: { ca?: string; givenUp?: AbortSignal } = {}) {
+  const balancer = balancerOver([[`127.0.0.1:${port}`, 100]], fields, { active });
+  return probe(how)(balancer.targets[0]!, upstreamOf(upstreamRow(fields, { active })), how.givenUp ?? never);
+}
+
+describe('A probe', () => {
+  closesEverything();
+
+  it('of type http: GET of http_path with the configured headers, and the status it gives', async () => {
+    const { port, seen } = await scriptedUpstream('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n');
+    const outcome = await ask(port, { http_path: '/status', headers: { 'X-Probe': ['a', 'b'] } });
+    expect(outcome).to.deep.equal({ outcome: 'answered', status: 503 });
+    const { lines, fields } = seen[0]!;
+    expect(lines[0]).to.equal('GET /status HTTP/1.1');
+    expect(fields.get('host')).to.deep.equal([`127.0.0.1:${port}`]);
+    expect(fields.get('x-probe')).to.deep.equal(['a', 'b']);
+  });
+
+  it('is asked of the host that the upstream’s host_header names', async () => {
+    const { port, seen } = await scriptedUpstream('HTTP/1.1 200 OK\r\n\r\n');
+    await ask(port, {}, { host_header: 'orders.internal' });
+    expect(seen[0]!.fields.get('host')).to.deep.equal(['orders.internal']);
+  });
+
+  it('an interim answer is not the answer', async () => {
+    const { port } = await scriptedUpstream('HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n');
+    expect(await ask(port, {})).to.deep.equal({ outcome: 'answered', status: 204 });
+  });
+
+  for (const answer of ['SSH-2.0-OpenSSH\r\n', 'HTTP/1.1 9\r\n', 'x'.repeat(10_000)]) {
+    it(`what is not HTTP is malformed: ${answer.slice(0, 20).trim()}`, async () => {
+      const { port } = await scriptedUpstream(answer);
+      expect(await ask(port, {})).to.deep.equal({ outcome: 'malformed' });
+    });
+  }
+
+  it('a connection that is refused, or closed without an answer, is a tcp failure', async () => {
+    const { port, server } = await tcpUpstream((socket) => socket.destroy());
+    expect(await ask(port, {})).to.deep.equal({ outcome: 'tcpFailure' });
+    await new Promise((closed) => server.close(closed));
+    expect(await ask(port, {})).to.deep.equal({ outcome: 'tcpFailure' });
+    expect(await ask(port, { type: 'tcp' })).to.deep.equal({ outcome: 'tcpFailure' });
+  });
+
+  it('no answer within the timeout is a timeout', async () => {
+    const { port } = await tcpUpstream(() => {});
+    expect(await ask(port, { timeout: 0.005 })).to.deep.equal({ outcome: 'timeout' });
+  });
+
+  it('of type tcp: the connection is enough', async () => {
+    const { port } = await tcpUpstream(() => {});
+    expect(await ask(port, { type: 'tcp' })).to.deep.equal({ outcome: 'connected' });
+  });
+
+  it('of type https: asks for https_sni, and verifies the certificate unless told not to', async () => {
+    const day = 86_400_000;
+    const { certificate: cert, key } = await makeCertificate({
+      hostName: 'orders.internal',
+      from: new Date(Date.now() - day),
+      to: new Date(Date.now() + day),
+    });
+    const server = createTls({ cert, key }, (_, response) => response.end('fine'));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    closeLater(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const fine = { outcome: 'answered', status: 200 };
+    const failed = { outcome: 'tcpFailure' };
+    expect(await ask(port, { type: 'https', https_sni: 'orders.internal' })).to.deep.equal(failed);
+    const unverified = { type: 'https', https_verify_certificate: false };
+    expect(await ask(port, unverified)).to.deep.equal(fine);
+    expect(await ask(port, { type: 'https', https_sni: 'orders.internal' }, {}, { ca: cert })).to.deep.equal(fine);
+    expect(await ask(port, { type: 'https', https_sni: 'another.internal' }, {}, { ca: cert })).to.deep.equal(failed);
+  });
+
+  it('that is given up says nothing', async () => {
+    const { port, sockets } = await tcpUpstream(() => {});
+    const giving = new AbortController();
+    const asked = ask(port, {}, {}, { givenUp: giving.signal });
+    giving.abort();
+    expect(await asked).to.equal(undefined);
+    expect(await ask(port, {}, {}, { givenUp: giving.signal })).to.equal(undefined);
+    for (const socket of sockets) socket.destroy();
+  });
+});
