@@ -48,12 +48,12 @@ describe('The commands around a configuration file', () => {
     });
 
     it('leaves plugins out only by name, and none that guards', async () => {
-      const text = "_format_version: '3.0'\nplugins:\n- name: zipkin\n- name: hmac-auth\n";
+      const text = "_format_version: '3.0'\nplugins:\n- name: zipkin\n- name: ldap-auth\n";
       expect((await check(text, '--skip-plugins', 'zipkin')).err).to.match(/^[^\n]*:4: plugins\[2\].name[^\n]*\n$/);
-      expect((await check(text, '--skip-plugins', 'zipkin,hmac-auth')).err).to.include(
-        '--skip-plugins: hmac-auth decides',
+      expect((await check(text, '--skip-plugins', 'zipkin,ldap-auth')).err).to.include(
+        '--skip-plugins: ldap-auth decides',
       );
-      expect((await check(text.replace('- name: hmac-auth', ''), '--skip-plugins=zipkin')).out).to.include(
+      expect((await check(text.replace('- name: ldap-auth', ''), '--skip-plugins=zipkin')).out).to.include(
         'left out: zipkin',
       );
     });

@@ -7,6 +7,7 @@ import { basicauthCredentials } from './basicauth-credentials.ts';
 import { caCertificates } from './ca-certificates.ts';
 import { certificates } from './certificates.ts';
 import { consumers } from './consumers.ts';
+import { hmacauthCredentials } from './hmacauth-credentials.ts';
 import { jwtSecrets } from './jwt-secrets.ts';
 import { keyauthCredentials } from './keyauth-credentials.ts';
 import { oauth2Credentials } from './oauth2-credentials.ts';
@@ -36,6 +37,7 @@ export function describeEntities(known: PluginDescriptions): Entities {
     oauth2Tokens,
     keyauthCredentials,
     basicauthCredentials,
+    hmacauthCredentials,
     jwtSecrets,
     acls,
   ];

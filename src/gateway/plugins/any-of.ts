@@ -5,10 +5,12 @@
  *
  *     any_of: { plugins: [key-auth, oauth2], key-auth: {}, oauth2: { scopes: [read], enable_client_credentials: true } }
  */
+
 import { type MaybePromise, whenThere } from '../../ports/maybe-promise.ts';
 import { identifyAnonymous } from '../identity.ts';
 import type { Exchange, Plugin, PluginConfig, PluginHooks, Verdict } from '../plugin.ts';
 import type { Answer } from '../proxied-request.ts';
+import type { RefusalCode } from '../refusal-codes.ts';
 import type { CustomEntityCheck, EntityCheck, Field } from '../schema/description.ts';
 import { httpProtocols, noConsumer } from '../schema/fields.ts';
 import { own } from '../schema/json.ts';
@@ -90,7 +92,7 @@ export function anyOf(authenticators: readonly Plugin[]): Plugin {
 
 interface Refusal {
   readonly answer: Answer;
-  readonly refusal: string | undefined;
+  readonly refusal: RefusalCode | undefined;
 }
 
 function accessOf({ access }: PluginHooks, exchange: Exchange): MaybePromise<Verdict> {

@@ -2,17 +2,19 @@
  * What all plugins have in common that say who the caller is, except for where they look: Kong's `anonymous` and
  * `run_on_preflight`, and the headers by which the upstream is told.
  */
+
 import { type MaybePromise, whenThere } from '../../ports/maybe-promise.ts';
 import { errorAnswer } from '../error-answer.ts';
 import { identify, identifyAnonymous } from '../identity.ts';
 import type { Exchange, Identity, PluginHooks, PluginTools, Verdict } from '../plugin.ts';
 import type { Answer } from '../proxied-request.ts';
+import type { RefusalCode } from '../refusal-codes.ts';
 import type { BooleanField, StringField } from '../schema/description.ts';
 
 /** Who was found to call, or what the caller is told and the log says. */
 export type Authentication =
   | { readonly caller: Pick<Identity, 'consumer' | 'credential'>; readonly refused?: undefined }
-  | { readonly refused: Answer; readonly refusal: string };
+  | { readonly refused: Answer; readonly refusal: RefusalCode };
 
 export interface AuthenticationSettings {
   readonly anonymous: string | null;
@@ -59,7 +61,7 @@ export function authenticating(
 export function unauthorized(
   { request }: Exchange,
   challenge: string,
-  refusal: string,
+  refusal: RefusalCode,
   message = 'Unauthorized',
 ): Authentication {
   return { refused: errorAnswer(request, 401, message, { headers: [['WWW-Authenticate', challenge]] }), refusal };

@@ -2,6 +2,7 @@
  * Kong's `jwt`: who calls is known by a signed token (RFC 7519) whose issuer has a credential here. The credential says by
  * which algorithm and with which key a token is verified; the token has no say in it.
  */
+
 import type { KeyObject } from 'node:crypto';
 import {
   isKeyPairAlgorithm,
@@ -16,6 +17,7 @@ import type { Entity } from '../../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../../ports/maybe-promise.ts';
 import type { Exchange, Plugin } from '../plugin.ts';
 import type { ProxiedRequest } from '../proxied-request.ts';
+import type { RefusalCode } from '../refusal-codes.ts';
 import { httpProtocols, noConsumer } from '../schema/fields.ts';
 import {
   type Authentication,
@@ -110,7 +112,7 @@ export const jwt: Plugin = {
   compile(config, _place, tools) {
     const settings = config as unknown as Settings;
     const plain = challengeOf('Bearer', settings.realm);
-    const refuse = (refusal: string, body: { readonly [name: string]: string }): Authentication => ({
+    const refuse = (refusal: RefusalCode, body: { readonly [name: string]: string }): Authentication => ({
       refused: {
         status: 401,
         headers: [

@@ -5,6 +5,7 @@ import { anyOf } from './any-of.ts';
 import { basicAuth } from './basic-auth.ts';
 import { correlationId } from './correlation-id.ts';
 import { cors } from './cors.ts';
+import { hmacAuth } from './hmac-auth.ts';
 import { ipRestriction } from './ip-restriction.ts';
 import { jwt } from './jwt.ts';
 import { keyAuth } from './key-auth.ts';
@@ -21,10 +22,11 @@ export const plugins: readonly Plugin[] = [
   correlationId,
   cors,
   jwt,
-  anyOf([jwt, oauth2, keyAuth, basicAuth]),
+  anyOf([jwt, oauth2, keyAuth, basicAuth, hmacAuth]),
   oauth2,
   keyAuth,
   basicAuth,
+  hmacAuth,
   ipRestriction,
   acl,
   rateLimiting,

@@ -228,7 +228,7 @@ describe('What a declarative configuration means', () => {
       'phantom-token',
       'openid-connect',
       'rate-limiting-advanced',
-      'hmac-auth',
+      'ldap-auth',
       'opa',
       'session',
       'oauth2',

@@ -250,6 +250,7 @@ describe('What the store knows of the entities', () => {
       'oauth2_credentials',
       'keyauth_credentials',
       'basicauth_credentials',
+      'hmacauth_credentials',
       'jwt_secrets',
       'acls',
     ]);

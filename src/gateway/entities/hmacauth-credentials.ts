@@ -1,0 +1,18 @@
+/** Kong's hmacauth_credentials: user names and secrets with which consumers sign their requests. */
+import type { Description } from '../schema/description.ts';
+import { id, tags, timestamp } from '../schema/fields.ts';
+
+export const hmacauthCredentials: Description = {
+  name: 'hmacauth_credentials',
+  adminName: 'hmac-auths',
+  adminNestedName: 'hmac-auth',
+  endpointKey: 'username',
+  fields: {
+    id,
+    created_at: timestamp,
+    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    username: { type: 'string', required: true, unique: true },
+    secret: { type: 'string', auto: true, sealed: true },
+    tags,
+  },
+};

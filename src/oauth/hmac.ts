@@ -1,0 +1,15 @@
+/** Message authentication (RFC 2104) and digests, as values. */
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+
+export type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
+
+/** Whether `presented`, in base64, is the HMAC of a text; in a time that does not depend on where it differs. */
+export function isHmac(presented: string, hash: HashName, key: string, text: string): boolean {
+  const made = createHmac(hash, Buffer.from(key, 'utf8')).update(Buffer.from(text, 'latin1')).digest();
+  const given = Buffer.from(presented, 'base64');
+  return given.length === made.length && timingSafeEqual(given, made);
+}
+
+export function sha256Of(octets: Uint8Array): string {
+  return createHash('sha256').update(octets).digest('base64');
+}

@@ -1,0 +1,129 @@
+import { createHash, createHmac } from 'node:crypto';
+import { expect } from 'chai';
+import { beginning, type Call, call, compiled, pluginWorld, refusedSettings } from './world.ts';
+
+const now = new Date(beginning).toUTCString();
+const secret = 'sécret';
+
+function guarded(config = {}) {
+  const world = pluginWorld();
+  const alice = world.insert('consumers', { username: 'alice' });
+  world.insert('hmacauth_credentials', { consumer: { id: alice.id }, username: 'al', secret });
+  return { world, alice, hooks: [compiled('hmac-auth', config, world)] };
+}
+
+function signed(
+  lines: readonly string[],
+  headers: string,
+  { username = 'al', algorithm = 'hmac-sha256', key = secret } = {},
+): string {
+  const hash = algorithm.replace('hmac-', '');
+  const value = createHmac(hash, key)
+    .update(Buffer.from(lines.join('\n'), 'utf8'))
+    .digest('base64');
+  return `hmac username="${username}", algorithm="${algorithm}", headers="${headers}", signature="${value}"`;
+}
+
+const dated = (also: object = {}) => ({
+  headers: { 'X-Date': now, Authorization: signed([`x-date: ${now}`], 'x-date'), ...also },
+});
+
+describe('hmac-auth', () => {
+  it('tells the upstream who signed', async () => {
+    const { hooks, alice } = guarded();
+    const { answer, upstream } = await call(hooks, 'GET /a', dated());
+    expect(answer).to.equal(undefined);
+    expect(upstream.headers).to.include({ 'x-consumer-id': alice.id, 'x-credential-identifier': 'al' });
+    expect(upstream.headers).to.have.property('authorization');
+  });
+
+  for (const algorithm of ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512']) {
+    it(`takes ${algorithm}, unless it is not allowed`, async () => {
+      const given = dated({ Authorization: signed([`x-date: ${now}`], 'x-date', { algorithm }) });
+      expect((await call(guarded().hooks, 'GET /a', given)).answer).to.equal(undefined);
+      const others = ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512'].filter((one) => one !== algorithm);
+      expect((await call(guarded({ algorithms: others }).hooks, 'GET /a', given)).answer?.status).to.equal(401);
+    });
+  }
+
+  it('signs the target, the request line and headers with any octets, in the order that the client names', async () => {
+    const lines = [
+      '@request-target: post /a?b=1',
+      `date: ${now}`,
+      'x-name: grün',
+      'x-not-there:',
+      'POST /a?b=1 HTTP/1.1',
+    ];
+    const headers = { Date: now, 'X-Name': 'grün', 'Proxy-Authorization': '' };
+    headers['Proxy-Authorization'] = signed(lines, '@request-target date x-name x-not-there request-line');
+    expect((await call(guarded().hooks, 'POST /a?b=1', { headers })).answer).to.equal(undefined);
+    expect((await call(guarded().hooks, 'POST /a?b=2', { headers })).answer?.status).to.equal(401);
+    expect((await call(guarded().hooks, 'PUT /a?b=1', { headers })).answer?.status).to.equal(401);
+    expect(
+      (await call(guarded().hooks, 'POST /a?b=1', { headers: { ...headers, 'X-Name': 'rot' } })).answer?.status,
+    ).to.equal(401);
+  });
+
+  const verified = 'HMAC signature cannot be verified';
+  const cases: readonly (readonly [string, Call, string])[] = [
+    ['no header', {}, 'Unauthorized'],
+    ['a wrong secret', dated({ Authorization: signed([`x-date: ${now}`], 'x-date', { key: 'x' }) }), verified],
+    [
+      'a user that is not there',
+      dated({ Authorization: signed([`x-date: ${now}`], 'x-date', { username: 'bo' }) }),
+      verified,
+    ],
+    [
+      'an empty secret',
+      dated({ Authorization: signed([`x-date: ${now}`], 'x-date', { username: 'bo', key: '' }) }),
+      verified,
+    ],
+    ['another scheme', dated({ Authorization: 'Bearer x' }), verified],
+    ['no date', { headers: { Authorization: signed([], '') } }, `${verified}, a valid date`],
+    ['a date that is none', dated({ 'X-Date': 'today' }), `${verified}, a valid date`],
+    [
+      'a date too long ago',
+      dated({ 'X-Date': new Date(beginning - 300_001).toUTCString() }),
+      `${verified}, a valid date`,
+    ],
+  ];
+  for (const [what, given, message] of cases) {
+    it(`refuses ${what}`, async () => {
+      const { answer } = await call(guarded({ realm: 'r' }).hooks, 'GET /a', given);
+      expect(answer?.status).to.equal(401);
+      expect(answer?.headers['www-authenticate']).to.equal('hmac realm="r"');
+      expect(JSON.parse(answer!.body).message).to.match(new RegExp(`^${message}`));
+    });
+  }
+
+  it('wants the headers signed that it is told of', async () => {
+    const { hooks } = guarded({ enforce_headers: ['X-Date', '@request-target'] });
+    expect((await call(hooks, 'GET /a', dated())).answer?.status).to.equal(401);
+    const lines = [`x-date: ${now}`, '@request-target: get /a'];
+    const given = dated({ Authorization: signed(lines, 'x-date @request-target') });
+    expect((await call(hooks, 'GET /a', given)).answer).to.equal(undefined);
+  });
+
+  it('wants the digest of a body, where it is told to', async () => {
+    const { hooks } = guarded({ validate_request_body: true });
+    const digest = `SHA-256=${createHash('sha256').update('body').digest('base64')}`;
+    expect((await call(hooks, 'POST /a', { ...dated({ Digest: digest }), body: 'body' })).answer).to.equal(undefined);
+    expect((await call(hooks, 'POST /a', dated())).answer).to.equal(undefined);
+    for (const given of [
+      { ...dated({ Digest: digest }), body: 'other' },
+      { ...dated(), body: 'body' },
+    ]) {
+      expect((await call(hooks, 'POST /a', given)).answer?.body).to.contain('HMAC signature does not match');
+    }
+  });
+
+  it('hides the signature from the upstream, where it is told to', async () => {
+    const { upstream } = await call(guarded({ hide_credentials: true }).hooks, 'GET /a', dated());
+    expect(upstream.headers).to.not.have.property('authorization');
+  });
+
+  it('wants algorithms that it knows', () => {
+    expect(refusedSettings('hmac-auth', { algorithms: ['hmac-md5'] })).to.have.nested.property('config.algorithms');
+    expect(refusedSettings('hmac-auth', { clock_skew: 0 })).to.have.nested.property('config.clock_skew');
+  });
+});
