@@ -15,7 +15,7 @@ interface Settings {
 }
 
 export const plugin: Plugin = {
-  name: 'maintenance',
+  name: 'x-maintenance',
   // Below the plugins that say who calls (1000 and more), above those that count calls (910).
   priority: 930,
   authenticates: false,
@@ -38,7 +38,7 @@ export const plugin: Plugin = {
         const seconds = Math.floor(now() / 1000);
         if (seconds < from || seconds >= until) return undefined;
         if (except?.includes(exchange.identity?.consumer?.username ?? '')) return undefined;
-        exchange.refusal = 'maintenance';
+        exchange.refusal = 'x-maintenance';
         const headers = [['Retry-After', String(until - seconds)]] as const;
         return errorAnswer(exchange.request, 503, 'Closed for maintenance', { headers });
       },

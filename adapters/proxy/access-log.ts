@@ -1,4 +1,5 @@
 /** What is known of one exchange when it is over, for the access log and for metrics. Nothing in it is secret. */
+import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
 export interface AccessLogEntry {
   readonly requestId: string;
   /** Empty where the request could not be read. */
@@ -17,7 +18,7 @@ export interface AccessLogEntry {
   /** The `client_id`, or by what else the credential is known. */
   readonly clientId: string | undefined;
   /** Why the gate itself refused or failed; `undefined` when it did not. */
-  readonly refusal: string | undefined;
+  readonly refusal: RefusalCode | undefined;
   /** Of the bodies. */
   readonly bytesReceived: number;
   readonly bytesSent: number;

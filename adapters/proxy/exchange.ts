@@ -4,11 +4,13 @@
  *
  *   match ──▶ access, access … ──▶ answer | hand over | forward ──▶ respond, respond … ──▶ log
  */
+
 import { errorAnswer } from '../../src/gateway/error-answer.ts';
 import { clientAddress } from '../../src/gateway/forwarded.ts';
 import { wireValue } from '../../src/gateway/header-hygiene.ts';
 import type { Exchange, Handover, Identity, ResponseHead, Verdict } from '../../src/gateway/plugin.ts';
 import type { Answer } from '../../src/gateway/proxied-request.ts';
+import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
 import type { Match, PathCaptures, Snapshot } from '../../src/gateway/snapshot.ts';
 import type { Networks } from '../../src/gateway/trusted-ips.ts';
 import { isPending } from '../../src/ports/maybe-promise.ts';
@@ -67,7 +69,7 @@ export class GateExchange implements Exchange, IncomingObserver {
   path = '';
   captures: (() => PathCaptures) | undefined;
   identity: Identity | undefined;
-  refusal: string | undefined;
+  refusal: RefusalCode | undefined;
   clientId: string | undefined;
   status = 0;
   /** Milliseconds until the head of the upstream's answer had come; -1: there was none. */
@@ -205,7 +207,7 @@ export class GateExchange implements Exchange, IncomingObserver {
     this.answer({ ...answer, headers: [...answer.headers, ['Retry-After', '1']] });
   }
 
-  refuse(status: number, message: string, refusal: string, otherwise: 'json' | 'text' = 'json'): void {
+  refuse(status: number, message: string, refusal: RefusalCode, otherwise: 'json' | 'text' = 'json'): void {
     this.refusal = refusal;
     this.answer(errorAnswer(this.request, status, message, { otherwise }));
   }

@@ -356,7 +356,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
       kind,
       cause,
     });
-    if (kind === 'unresolved') this.#exchange.refuse(503, 'name resolution failed', 'name_resolution_failed');
+    if (kind === 'unresolved') this.#exchange.refuse(503, 'name resolution failed', 'upstream_unresolved');
     else {
       this.#exchange.refuse(
         502,

@@ -2,9 +2,11 @@
  * One request as the exchange has it in hand: what plugins see of it (`ProxiedRequest`), its body as it comes in, and the
  * way back to the client. A listener makes it; whether node:http stands behind it or a reader of our own, nobody knows.
  */
+
 import type { HeaderEdits } from '../../src/gateway/header-hygiene.ts';
 import type { Exchange, Handover, ResponseHead } from '../../src/gateway/plugin.ts';
 import type { ProxiedRequest } from '../../src/gateway/proxied-request.ts';
+import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
 
 export interface Incoming extends ProxiedRequest {
   upstreamTarget: string;
@@ -55,7 +57,7 @@ export interface Incoming extends ProxiedRequest {
 export interface RequestProblem {
   readonly status: number;
   readonly message: string;
-  readonly refusal: string;
+  readonly refusal: RefusalCode;
 }
 
 export interface IncomingObserver {

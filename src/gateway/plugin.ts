@@ -9,6 +9,7 @@ import type { Passwords } from '../ports/passwords.ts';
 import type { PluginRecords } from '../ports/plugin-records.ts';
 import type { PluginDescription } from './entities/plugins.ts';
 import type { Answer, ProxiedRequest } from './proxied-request.ts';
+import type { RefusalCode } from './refusal-codes.ts';
 import type { PathCaptures } from './snapshot.ts';
 
 /**
@@ -111,7 +112,7 @@ export interface Exchange {
   /** Who calls, once a plugin that authenticates has found out. Set by `identify`. */
   identity: Identity | undefined;
   /** Why the gate itself refused, for log and metrics: a code of the table of refusals. */
-  refusal: string | undefined;
+  refusal: RefusalCode | undefined;
   /** The `client_id` that a request to one of our endpoints named. */
   clientId: string | undefined;
 }

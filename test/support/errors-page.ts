@@ -1,3 +1,4 @@
+import { gateRefusals } from '../../src/gateway/refusal-codes.ts';
 import { type OAuthError, type RefusalReason, refusals } from '../../src/oauth/refusals.ts';
 
 /** docs/errors.md, made of the table of refusals. */
@@ -20,6 +21,16 @@ export function errorsPage(): string {
     '| reason | profile `kong` | profile `rfc9700` | what to do |',
     '|---|---|---|---|',
     ...rows,
+    '',
+    '## Other refusals',
+    '',
+    'What else keeps a request from its service, or a service’s answer from its client.',
+    '',
+    '| reason | what it means, what to do |',
+    '|---|---|',
+    ...Object.entries(gateRefusals).map(([code, remedy]) => `| <a id="${code}"></a>\`${code}\` | ${cell(remedy)} |`),
+    '',
+    'Codes of plugins that do not come with the gate begin with `x-`.',
     '',
   ].join('\n');
 }
