@@ -15,7 +15,7 @@ interface Settings {
 }
 
 export const plugin: Plugin = {
-  name: 'x-maintenance',
+  name: 'maintenance',
   // Below the plugins that say who calls (1000 and more), above those that count calls (910).
   priority: 930,
   authenticates: false,

@@ -445,7 +445,7 @@ describe('Forwarding a request', () => {
       const { status, fields, body } = await ask(gate.port, get());
       expect([status, fields.get('content-type')]).to.deep.equal([503, ['application/json; charset=utf-8']]);
       expect(JSON.parse(body)).to.include({ message: 'name resolution failed' });
-      expect(gate.entries[0]).to.include({ tries: 1, refusal: 'name_resolution_failed' });
+      expect(gate.entries[0]).to.include({ tries: 1, refusal: 'upstream_unresolved' });
     });
 
     it('504, when it does not answer in time, after each try has had that time', async () => {
