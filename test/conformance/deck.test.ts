@@ -1,0 +1,161 @@
+import { expect } from 'chai';
+import { type Gate, gate, uuid } from '../admin/gate.ts';
+import { a, authority } from '../support/certificates.ts';
+import { type Deck, deck, type State } from './deck.ts';
+
+describe('decK', () => {
+  let admin: Gate;
+  let client: Deck;
+
+  beforeEach(async () => {
+    admin = await gate({ token: 'a-token-of-enough-letters' });
+    client = deck(admin, 'a-token-of-enough-letters');
+  });
+
+  afterEach(() => admin.close());
+
+  const tags = ['team-a'];
+  const wanted: State = {
+    services: [{ id: uuid(1), name: 'api', host: 'u.internal', tags }],
+    routes: [{ id: uuid(2), name: 'api', paths: ['/api'], service: { id: uuid(1) }, tags }],
+    consumers: [{ id: uuid(3), username: 'bob', tags }],
+    oauth2: [
+      {
+        id: uuid(4),
+        consumer: { id: uuid(3) },
+        name: 'app',
+        client_id: 'app',
+        client_secret: 's3cret',
+        redirect_uris: ['https://a.example/cb'],
+        tags,
+      },
+    ],
+    plugins: [
+      {
+        id: uuid(5),
+        name: 'oauth2',
+        service: { id: uuid(1) },
+        config: { enable_client_credentials: true, scopes: ['read'], provision_key: 'p' },
+        tags,
+      },
+    ],
+    upstreams: [{ id: uuid(6), name: 'u.internal', tags }],
+    targets: [{ id: uuid(7), upstream: { id: uuid(6) }, target: '10.0.0.1:80', weight: 0 }],
+    certificates: [{ id: uuid(8), ...a, tags }],
+    snis: [{ id: uuid(9), name: 'a.example', certificate: { id: uuid(8) }, tags }],
+    ca_certificates: [{ id: uuid(10), cert: authority, tags }],
+    acls: [{ id: uuid(11), consumer: { id: uuid(3) }, group: 'g', tags }],
+    'key-auths': [{ id: uuid(12), consumer: { id: uuid(3) }, key: 'k', tags }],
+    jwts: [{ id: uuid(13), consumer: { id: uuid(3) }, key: 'iss', secret: 's', tags }],
+  };
+  it('ping: the version and where the configuration is kept, with its token in its own header', async () => {
+    expect(await client.ping()).to.equal('3.9.1');
+    expect((await admin.call('GET /')).status).to.equal(401);
+  });
+
+  it('ping: a gate whose configuration is a file says so, and decK leaves it alone', async () => {
+    const loads = { load: async () => ({ outcome: 'unchanged' }) as const, reload: async () => undefined };
+    const other = await gate({ file: { ...loads, inForce: () => 'digest', print: async () => '' } });
+    try {
+      await deck(other).ping();
+      expect.fail('was taken for a gate with a database');
+    } catch (error) {
+      expect((error as Error).message).to.equal('configured without a database');
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('sync: creates what is wanted, and the diff afterwards is empty', async () => {
+    const first = await client.sync(wanted);
+    expect(first.map(({ act }) => act)).to.deep.equal(Array(first.length).fill('create'));
+    expect(first).to.have.length(Object.values(wanted).flat().length);
+    expect(await client.diff(wanted)).to.deep.equal([]);
+  });
+
+  it('dump and sync again: nothing is written', async () => {
+    await client.sync(wanted);
+    const dumped = await client.dump();
+    client.calls.length = 0;
+    expect(await client.sync(dumped)).to.deep.equal([]);
+    expect(client.calls.filter((call) => !call.startsWith('GET '))).to.deep.equal([]);
+    expect(Object.values(dumped).flat()).to.have.length(Object.values(wanted).flat().length);
+  });
+
+  it('sync: a change is one PUT by id, what is left out is one DELETE', async () => {
+    await client.sync(wanted);
+    client.calls.length = 0;
+    const dumped = await client.dump();
+    const services = dumped['services']!.map((row) => ({ ...row, retries: 1 }));
+    const targets = dumped['targets']!.map((row) => ({ ...row, weight: 7 }));
+    await client.sync({ ...dumped, services, targets, acls: [], snis: [] });
+    expect(client.calls.filter((call) => !call.startsWith('GET '))).to.deep.equal([
+      `DELETE /consumers/${uuid(3)}/acls/${uuid(11)} 204`,
+      `DELETE /snis/${uuid(9)} 204`,
+      `PUT /services/${uuid(1)} 200`,
+      `PUT /upstreams/${uuid(6)}/targets/${uuid(7)} 200`,
+    ]);
+    expect(
+      (await admin.call('GET /services/api', undefined, { 'kong-admin-token': 'a-token-of-enough-letters' })).body,
+    ).to.include({ retries: 1 });
+  });
+
+  it('with tags: only what carries them is looked at, so that others’ rows stay', async () => {
+    await client.sync(wanted);
+    const foreign = { id: uuid(20), name: 'foreign', host: 'h' };
+    await client.sync({ ...(await client.dump()), services: [...(await client.dump())['services']!, foreign] });
+    const mine = await client.dump(tags);
+    expect(mine['services']).to.have.length(1);
+    await client.sync({ ...mine, routes: [], plugins: [], services: [] }, tags);
+    expect((await client.dump())['services']!.map(({ name }) => name)).to.deep.equal(['foreign']);
+  });
+
+  it('reset: nothing is left', async () => {
+    await client.sync(wanted);
+    await client.reset();
+    expect(Object.values(await client.dump()).flat()).to.deep.equal([]);
+  });
+
+  it('validate: each row is judged alone, and nothing is written', async () => {
+    const { targets: _t, snis: _s, ...alone } = wanted;
+    const known = Object.fromEntries(
+      Object.entries(alone).filter(([name]) => !['key-auths', 'jwts', 'oauth2'].includes(name)),
+    );
+    expect(await client.validate(known)).to.deep.equal([]);
+    expect(
+      await client.validate({ services: [{ id: uuid(1), hots: 'x' }], plugins: [{ name: 'nobody' }] }),
+    ).to.deep.equal([
+      'services: 2 schema violations (host: required field missing; hots: unknown field)',
+      "plugins: schema violation (name: plugin 'nobody' not enabled; add it to the 'plugins' configuration property)",
+    ]);
+    expect(Object.values(await client.dump()).flat()).to.deep.equal([]);
+  });
+
+  it('forgives a 404 of what Kong’s open edition has not either, and of nothing else', async () => {
+    await client.dump();
+    const missing = client.calls.filter((call) => call.endsWith(' 404')).map((call) => call.split(/[ ?]/)[1]);
+    const forgiven = ['ca_certificates', 'vaults', 'keys', 'key-sets', 'partials', 'consumer_groups', 'filter-chains'];
+    const credentials = ['hmac-auths', 'jwts', 'key-auths', 'basic-auths', 'mtls-auths'];
+    expect([...forgiven, ...credentials].map((name) => `/${name}`)).to.include.members(missing);
+    for (const needed of [
+      'services',
+      'routes',
+      'plugins',
+      'certificates',
+      'snis',
+      'consumers',
+      'upstreams',
+      'oauth2',
+      'acls',
+    ]) {
+      expect(client.calls, needed).to.include(`GET /${needed}?size=1000 200`);
+    }
+  });
+
+  it('pages: a thousand at a time, by the address the gate gives', async () => {
+    const consumers = Array.from({ length: 1001 }, (_, n) => ({ id: uuid(1000 + n), username: `c${n}` }));
+    const kept = { 'kong-admin-token': 'a-token-of-enough-letters' };
+    for (const row of consumers) await admin.call(`PUT /consumers/${row.id}`, { username: row.username }, kept);
+    expect((await client.dump())['consumers']).to.have.length(1001);
+  });
+});
