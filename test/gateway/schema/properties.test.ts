@@ -160,6 +160,8 @@ function minimalOf({ name }: Description): JsonObject {
       return { consumer: { id: uuid } };
     case 'basicauth_credentials':
       return { consumer: { id: uuid }, username: 'a', password: 'a' };
+    case 'hmacauth_credentials':
+      return { consumer: { id: uuid }, username: 'a' };
     case 'acls':
       return { consumer: { id: uuid }, group: 'a' };
     case 'certificates':
