@@ -521,6 +521,8 @@ const certificates = (
       caCertificates: kind(entities, 'ca_certificates'),
     },
     announcements,
+    secondUnused: (id) =>
+      log.warn({ certificate: id }, 'cert_alt is not served: a server name has one certificate here'),
     failed: (id, error) => log.error({ err: error, certificate: id }, 'a certificate cannot be served'),
   });
 
