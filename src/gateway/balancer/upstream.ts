@@ -79,7 +79,7 @@ export function targetOf(row: Entity): Target {
   const name = text(row, 'target');
   const upstreamId = reference(row, 'upstream');
   if (upstreamId === undefined) throw new TypeError('upstream is missing');
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+|[^[]*:[^[]*:[^[]*))(?::(\d+))?$/.exec(name) ?? [];
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(name) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined) throw new TypeError(`target is not host:port: ${JSON.stringify(name)}`);
   return {
