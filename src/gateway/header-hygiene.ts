@@ -197,7 +197,7 @@ export function wireValue(text: string): string {
 /** Fields of this connection, and those the head writes itself. Never passed on. */
 const HOP = 1;
 const TE = 2;
-/** Who calls, in the gate's words. */
+/** Who calls, in the gate's words: the names below, and every `X-Consumer-*` and `X-Authenticated-*`. */
 const IDENTITY = 4;
 /** Said by a proxy before us, believed of a trusted peer only: `Forwarded` and every `X-Forwarded-*` not in `OWN`. */
 const FORWARDED = 8;
@@ -220,7 +220,13 @@ const named: readonly (readonly [kind: number, names: string])[] = [
 for (const [kind, names] of named) for (const name of names.split(' ')) kinds.set(name, kind);
 
 function kindOf(folded: string): number | undefined {
-  return kinds.get(folded) ?? (folded.startsWith('x-forwarded-') ? FORWARDED : undefined);
+  return kinds.get(folded) ?? (folded.charCodeAt(0) === 0x78 ? familyOf(folded) : undefined);
+}
+
+/** Names that other plugins, or the next version, say who calls by: `X-Authenticated-Groups`. */
+function familyOf(folded: string): number | undefined {
+  if (folded.startsWith('x-consumer-') || folded.startsWith('x-authenticated-')) return IDENTITY;
+  return folded.startsWith('x-forwarded-') ? FORWARDED : undefined;
 }
 
 function staying(head: { readonly identityPasses: boolean; readonly peerTrusted: boolean }): number {

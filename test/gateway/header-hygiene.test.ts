@@ -40,6 +40,8 @@ function head(headers: readonly string[], also: Partial<UpstreamHead> = {}): Ups
 const identity = [
   ...['X-Consumer-ID', 'X-Consumer-Username', 'X-Consumer-Custom-ID', 'X-Credential-Identifier'],
   ...['X-Authenticated-Scope', 'X-Authenticated-UserId', 'X-Anonymous-Consumer'],
+  // Of the same families, though nothing sets them here.
+  ...['X-Consumer-Groups', 'X-Consumer-Role', 'X-Authenticated-Groups'],
 ];
 
 describe('The head of an upstream request', () => {

@@ -206,6 +206,8 @@ describe('HTTP/2', () => {
       'a path without a slash': { ':path': '*' },
       'a host that is none': { ':authority': 'a/b' },
       TRACE: { ':method': 'TRACE' },
+      'a method in small letters': { ':method': 'get' },
+      'a method with a sign': { ':method': 'G~T' },
       'a huge head': { 'x-big': 'x'.repeat(40_000) },
     };
     for (const [what, shape] of Object.entries(shapes)) {

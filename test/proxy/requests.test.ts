@@ -53,6 +53,10 @@ describe('A request to the proxy', () => {
       'no target': 'GET HTTP/1.1\r\nHost: a\r\n\r\n',
       'another version': 'GET / HTTP/1.2\r\nHost: a\r\n\r\n',
       'no version': 'GET /\r\n\r\n',
+      'no version, but a head': 'GET /\r\nHost: a\r\n\r\n',
+      'a version of the past': 'GET / HTTP/0.9\r\nHost: a\r\n\r\n',
+      'a version that begins otherwise': 'GET / HTTP/2.0\r\nHost: a\r\n\r\n',
+      'a method in small letters': 'get / HTTP/1.1\r\nHost: a\r\n\r\n',
       'two Authorizations': 'GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n',
       'an unknown method': 'BREW / HTTP/1.1\r\nHost: a\r\n\r\n',
     };

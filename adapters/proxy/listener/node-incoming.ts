@@ -626,6 +626,8 @@ function examineHttp1(request: IncomingMessage): Message {
   if (codings > 1 || lengths > 1 || (codings > 0 && (lengths > 0 || httpVersion === '1.0'))) problem = badRequest;
   if (!requestTarget.test(target)) problem = badRequest;
   if (rawHeaders.length > mostFields * 2) problem = headTooLarge;
+  // node:http reads "HTTP/2.0" and no version at all as if it were what it knows (RFC 9110 §15.6.6 would have 505).
+  if (request.httpVersionMajor !== 1) problem = badRequest;
   problem ??= commonProblem(request.method!);
   if (expect !== '' && expect !== '100-continue') problem ??= expectationFailed;
   return {
@@ -707,6 +709,9 @@ function examineHttp2(request: Http2ServerRequest, headSize: number): Message {
 }
 
 function commonProblem(method: string): RequestProblem | undefined {
+  // Methods are told apart by case (RFC 9110 §9.1). An upstream that takes `get` for GET would answer what a route for
+  // GET alone guards. HTTP/1.1 readers, Kong's nginx too, know no others.
+  if (!/^[A-Z_-]+$/.test(method)) return badRequest;
   // An echo of what the gate adds on its way (Kong's nginx, token/methods-and-paths).
   return method === 'TRACE' ? { status: 405, message: 'Method not allowed', refusal: 'method_not_allowed' } : undefined;
 }
