@@ -14,6 +14,8 @@ export function overview({ bold, dim }: Paint): string {
   ${bold('portcullis protect http://localhost:3000')} put your own service behind the gate
   ${bold('portcullis start')}                         run the gate; the Admin API on port 8001 tells it what to guard
   ${bold('portcullis config check kong.yml')}         all that is wrong with a configuration file, with lines
+  ${bold('portcullis reload')}                        have the running gate read its configuration file again
+  ${bold('portcullis export')}                        print what the running gate guards as a configuration file
 
 ${dim('portcullis COMMAND --help says more; portcullis --version tells the version.')}
 `;

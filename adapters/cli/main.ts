@@ -69,7 +69,10 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
   }
   const form = Object.hasOwn(forms, command) ? forms[command as keyof typeof forms] : undefined;
   if (form === undefined) {
-    err.write(`portcullis: there is no command ${JSON.stringify(command)}${meant(command, commands)}\n`);
+    const hint = command.startsWith('-')
+      ? meant(command.replace(/^--?/, ''), ['help', 'version'], '--')
+      : meant(command, commands);
+    err.write(`portcullis: there is no command ${JSON.stringify(command)}${hint}\nportcullis --help lists them.\n`);
     return 2;
   }
   if (rest.includes('--help') || rest.includes('-h')) {

@@ -56,7 +56,12 @@ describe('portcullis', () => {
   it('asks whether another command was meant', async () => {
     const terminal = testTerminal({});
     expect(await main(['strat'], terminal)).to.equal(2);
-    expect(terminal.printed.err).to.equal('portcullis: there is no command "strat"; did you mean start?\n');
+    expect(terminal.printed.err).to.equal(
+      'portcullis: there is no command "strat"; did you mean start?\nportcullis --help lists them.\n',
+    );
+    const switched = testTerminal({});
+    expect(await main(['--verison'], switched)).to.equal(2);
+    expect(switched.printed.err).to.include('"--verison"; did you mean --version?');
     for (const name of ['constructor', '__proto__', 'toString']) {
       expect(await main([name], testTerminal({})), name).to.equal(2);
     }
