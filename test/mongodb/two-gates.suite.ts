@@ -1,38 +1,11 @@
 /** Two whole gates on one database, as somebody outside meets them: what one of them does holds on the other. */
-import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { cleanUp, newDatabase } from './database.ts';
+import { newCode, redeem, refresh, soon } from './gates.ts';
 
 const rounds = Number(process.env['PORTCULLIS_RACE_ROUNDS'] ?? 5);
 const atOnce = 64;
-const verifier = 'v'.repeat(43);
-const challenge = createHash('sha256').update(verifier).digest('base64url');
-const client = { client_id: 'app', client_secret: 's3cret' };
-
-async function code(gate: TestGate): Promise<string> {
-  const answer = await gate.post('/api/oauth2/authorize', {
-    client_id: 'app',
-    response_type: 'code',
-    provision_key: 'the provision key',
-    authenticated_userid: 'ada',
-    code_challenge: challenge,
-    code_challenge_method: 'S256',
-  });
-  return new URL(answer.body.redirect_uri).searchParams.get('code')!;
-}
-
-const redeem = (gate: TestGate, code: string) =>
-  gate.post('/api/oauth2/token', { grant_type: 'authorization_code', ...client, code, code_verifier: verifier });
-const refresh = (gate: TestGate, refreshToken: string) =>
-  gate.post('/api/oauth2/token', { grant_type: 'refresh_token', ...client, refresh_token: refreshToken });
-
-/** Asks again until it is so; fails after five seconds. The bound itself is measured by npm run conformance:cluster. */
-async function soon(isSo: () => Promise<boolean>): Promise<void> {
-  const until = performance.now() + 5_000;
-  while (!(await isSo())) if (performance.now() > until) throw new Error('it did not become so');
-}
-
 for (const profile of ['kong', 'rfc9700'] as const) {
   describe(`Two gates on one MongoDB database, profile ${profile}`, function () {
     this.timeout(60_000 + rounds * 10_000);
@@ -55,7 +28,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
 
     it('a token issued on one is admitted by the other at once', async () => {
       for (let round = 0; round < 10; round++) {
-        const { body } = await redeem(a, await code(b));
+        const { body } = await redeem(a, await newCode(b));
         expect((await b.get('/api/x', body.access_token)).status).to.equal(200);
         expect((await a.get('/api/x', body.access_token)).status).to.equal(200);
       }
@@ -63,7 +36,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
 
     it(`TK-08: of ${atOnce} redemptions of one code over both one wins, ${rounds} times`, async () => {
       for (let round = 0; round < rounds; round++) {
-        const one = await code(a);
+        const one = await newCode(a);
         const answers = await manyOverBoth((gate) => redeem(gate, one));
         const winners = answers.filter(({ status }) => status === 200);
         expect(answers.filter(({ status }) => status >= 500)).to.have.length(0);
@@ -82,7 +55,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
 
     it(`RF-05: ${atOnce} refreshes at once over both leave one successor, ${rounds} times`, async () => {
       for (let round = 0; round < rounds; round++) {
-        const first = await redeem(a, await code(b));
+        const first = await redeem(a, await newCode(b));
         const answers = await manyOverBoth((gate) => refresh(gate, first.body.refresh_token));
         const winners = answers.filter(({ status }) => status === 200);
         expect(winners).to.have.length(1);
@@ -99,7 +72,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
     });
 
     it('RV-03: a token that was removed on one is refused by the other, though it knew it', async () => {
-      const { body } = await redeem(a, await code(a));
+      const { body } = await redeem(a, await newCode(a));
       expect((await b.get('/api/x', body.access_token)).status).to.equal(200);
       const { data } = await a.setUp('GET', '/oauth2_tokens?size=1000');
       for (const { id } of data) await a.setUp('DELETE', `/oauth2_tokens/${id}`);
