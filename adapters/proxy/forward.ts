@@ -307,13 +307,13 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
 
   failed({ kind, cause, sent, reused, answered }: UpstreamFailure): void {
     this.#connection = undefined;
-    const isRepeated = reused && kind === 'closed' && !this.#request.isAnswered && this.#mayRepeat(answered);
-    if (!isRepeated) this.#report({ outcome: kind === 'malformed' ? 'malformed' : 'tcpFailure' });
+    const wasStale = reused && kind === 'closed' && !answered;
+    if (!wasStale) this.#report({ outcome: kind === 'malformed' ? 'malformed' : 'tcpFailure' });
     if (this.#request.isAnswered) {
       // A part of an answer must never look like a whole one.
       this.#exchange.refusal = `upstream_${kind}`;
       this.#request.abort();
-    } else if (isRepeated) {
+    } else if (wasStale && this.#mayRepeat(answered)) {
       // It had been closed before we wrote, and we had not heard of it yet: nobody's failure, and not one of the tries.
       this.#exchange.tries--;
       this.#attempt(true);

@@ -9,7 +9,8 @@ export interface HashInput {
   readonly setCookie: string | undefined;
 }
 
-export function hashInput({ hashOn }: Upstream, exchange: Exchange): HashInput {
+export function hashInput({ algorithm, hashOn }: Upstream, exchange: Exchange): HashInput {
+  if (algorithm !== 'consistent-hashing') return nothing;
   for (const source of hashOn) {
     const key = foundIn(source, exchange);
     if (key !== undefined && key !== '') return { key, setCookie: undefined };
@@ -19,8 +20,10 @@ export function hashInput({ hashOn }: Upstream, exchange: Exchange): HashInput {
       return { key: value, setCookie: `${source.name}=${value}; Path=${source.path}; SameSite=Lax; HttpOnly` };
     }
   }
-  return { key: undefined, setCookie: undefined };
+  return nothing;
 }
+
+const nothing: HashInput = { key: undefined, setCookie: undefined };
 
 function foundIn(source: HashSource, exchange: Exchange): string | undefined {
   const { request, identity } = exchange;

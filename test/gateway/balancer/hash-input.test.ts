@@ -23,11 +23,17 @@ function exchange(line: string, headers: Record<string, string> = {}, also: Part
 }
 
 const alice = { id: 'c-1', username: 'alice', customId: undefined };
-const key = (fields: Fields, of: Exchange) => hashInput(upstreamOf(upstreamRow(fields)), of).key;
+const hashing = { algorithm: 'consistent-hashing' };
+const key = (fields: Fields, of: Exchange) => hashInput(upstreamOf(upstreamRow({ ...hashing, ...fields })), of).key;
 
 describe('What is hashed', () => {
   it('none: nothing', () => {
     expect(key({}, exchange('GET /'))).to.equal(undefined);
+  });
+
+  it('with another algorithm: nothing, and no cookie is set', () => {
+    const upstream = upstreamOf(upstreamRow({ algorithm: 'round-robin', hash_on: 'cookie', hash_on_cookie: 'node' }));
+    expect(hashInput(upstream, exchange('GET /'))).to.deep.equal({ key: undefined, setCookie: undefined });
   });
 
   it('consumer: its id, or else that of the credential', () => {
@@ -71,7 +77,9 @@ describe('What is hashed', () => {
   });
 
   it('cookie: its value; where there is none, one is made and set in the answer', () => {
-    const by = upstreamOf(upstreamRow({ hash_on: 'cookie', hash_on_cookie: 'node', hash_on_cookie_path: '/shop' }));
+    const by = upstreamOf(
+      upstreamRow({ ...hashing, hash_on: 'cookie', hash_on_cookie: 'node', hash_on_cookie_path: '/shop' }),
+    );
     const had = exchange('GET /', { Cookie: 'a=b; node=seven; nodes=8' });
     expect(hashInput(by, had)).to.deep.equal({ key: 'seven', setCookie: undefined });
     const without = exchange('GET /');
