@@ -123,6 +123,8 @@ export function adminApi(options: AdminApiOptions): Koa {
     try {
       print(ctx, await replyTo(ctx));
     } catch (error) {
+      // Who has gone away in the middle of a request is no failure, and hears no answer.
+      if (!ctx.req.complete && ctx.req.destroyed) return;
       ctx.app.emit('error', error, ctx);
       print(ctx, { status: 500, body: { message: 'An unexpected error occurred' } });
     }

@@ -6,11 +6,7 @@ export function answerMalformed(error: Error & { readonly code?: string }, socke
     socket.destroy();
     return;
   }
-  // An unknown method is no syntax error (RFC 9110 §9.1), but Node knows a fixed list.
-  const [status, message] =
-    error.code === 'HPE_INVALID_METHOD'
-      ? ['405 Method Not Allowed', 'Method not allowed']
-      : ['400 Bad Request', 'Bad request'];
+  const [status, message] = answers[error.code ?? ''] ?? ['400 Bad Request', 'Bad request'];
   const body = JSON.stringify({ message });
   socket.end(
     [
@@ -25,3 +21,10 @@ export function answerMalformed(error: Error & { readonly code?: string }, socke
     ].join('\r\n'),
   );
 }
+
+const answers: Readonly<Record<string, readonly [status: string, message: string]>> = {
+  // An unknown method is no syntax error (RFC 9110 §9.1), but Node knows a fixed list.
+  HPE_INVALID_METHOD: ['405 Method Not Allowed', 'Method not allowed'],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request took too long'],
+};
