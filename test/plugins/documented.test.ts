@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -24,6 +24,20 @@ describe('docs/plugins.md', () => {
     expect(listed).to.deep.equal(plugins.map(({ name, priority }) => [name, priority]));
     const priorities = plugins.map(({ priority }) => priority);
     expect(priorities).to.deep.equal(priorities.toSorted((one, other) => other - one));
+  });
+
+  it('names every reason that the log may give, and no other', () => {
+    const folder = join(root, 'src', 'gateway', 'plugins');
+    const said = readdirSync(folder)
+      .filter((file) => file !== 'oauth2.ts')
+      .flatMap((file) => {
+        const code = readFileSync(join(folder, file), 'utf8');
+        const ways = /(?:refusal = |refusal: |refuse\(|(?:challenge|plain), )'([a-z]+_[a-z_]+|terminated)'/g;
+        return [...code.matchAll(ways)].map(([, refusal]) => refusal!);
+      });
+    const section = page.slice(page.indexOf('## What the log says'), page.indexOf('## A plugin of your own'));
+    const documented = [...section.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, refusal]) => refusal!);
+    expect(documented.toSorted()).to.deep.equal([...new Set(said)].toSorted());
   });
 
   it('prints plugins that can be loaded, and do what it says', async () => {

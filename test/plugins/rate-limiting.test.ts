@@ -101,6 +101,19 @@ describe('rate-limiting', () => {
       });
     }
 
+    it('remembers no more of a header than it has to', async () => {
+      const keys: string[] = [];
+      const count = (key: string) => {
+        keys.push(key);
+        return [0];
+      };
+      const world = pluginWorld({ counters: { local: { count }, cluster: { count } } });
+      const hooks = compiled('rate-limiting', { minute: 1, limit_by: 'header', header_name: 'X-K' }, world);
+      await statuses(hooks, [{ headers: k('x'.repeat(9000)) }, { headers: k(`${'x'.repeat(8999)}y`) }]);
+      expect(new Set(keys).size).to.equal(2);
+      for (const key of keys) expect(key.length).to.be.lessThan(150);
+    });
+
     it('nobody can use up the calls of an address by saying it in a header', async () => {
       const hooks = compiled('rate-limiting', { minute: 1, limit_by: 'header', header_name: 'X-K' }, pluginWorld());
       expect(await statuses(hooks, [{ headers: k('203.0.113.9') }, {}])).to.deep.equal([200, 200]);

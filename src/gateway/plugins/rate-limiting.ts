@@ -3,6 +3,7 @@
  * tells callers apart by. It runs when the caller is known; `guard_token_endpoint`, which is ours, lets it count at the
  * token endpoint, too, before a single secret is looked at.
  */
+import { sha256Of } from '../../oauth/hmac.ts';
 import { profiles } from '../../oauth/profile.ts';
 import type { CountedWindow, Counters } from '../../ports/counters.ts';
 import { isPending, type MaybePromise, whenThere } from '../../ports/maybe-promise.ts';
@@ -182,13 +183,15 @@ export const rateLimiting: Plugin = {
         handover(exchange: Exchange, handover: Handover): MaybePromise<Answer | undefined> {
           if (handover.handover !== 'token') return undefined;
           const { request } = handover.to as EndpointHandover;
-          return whenThere(exchange.request.readBody(largestBody), (body) =>
-            body === undefined
-              ? errorAnswer(exchange.request, 413, 'Request body too large')
-              : whenThere(clientOf(settings, exchange, { ...request, body }, tools), (client) =>
-                  count(exchange, `token ${client}`),
-                ),
-          );
+          return whenThere(exchange.request.readBody(largestBody), (body) => {
+            if (body === undefined) {
+              exchange.refusal = 'body_too_large';
+              return errorAnswer(exchange.request, 413, 'Request body too large');
+            }
+            return whenThere(clientOf(settings, exchange, { ...request, body }, tools), (client) =>
+              count(exchange, `token ${client}`),
+            );
+          });
         },
       }),
 
@@ -254,7 +257,9 @@ function callerOf(settings: Settings, exchange: Exchange): string {
       return exchange.serviceId === undefined ? byAddress(exchange) : `service ${exchange.serviceId}`;
     case 'header': {
       const value = request.headerValues((settings.header_name ?? '').toLowerCase())[0];
-      return value === undefined ? byAddress(exchange) : `header ${value}`;
+      if (value === undefined) return byAddress(exchange);
+      // What is counted is remembered, and a client writes what it likes.
+      return value.length <= longest ? `header ${value}` : `header sha256 ${sha256Of(Buffer.from(value, 'latin1'))}`;
     }
     case 'path':
       return exchange.path === encodePath(octets(settings.path ?? '')) ? `path ${exchange.path}` : byAddress(exchange);
@@ -262,6 +267,8 @@ function callerOf(settings: Settings, exchange: Exchange): string {
       return byAddress(exchange);
   }
 }
+
+const longest = 64;
 
 function byCredential(exchange: Exchange): string {
   const credentialId = exchange.identity?.credential?.id;
