@@ -1,5 +1,5 @@
 /** What must be true of a database before it is used: written by no newer version, and with the same master key. */
-import { type Database, StoreUnusable } from './database.ts';
+import { type Database, isTaken, StoreUnusable } from './database.ts';
 
 /** What this version writes. A store with a higher number is left alone. */
 const schema = 1;
@@ -17,11 +17,13 @@ interface Keys {
 export async function examine(database: Database): Promise<void> {
   const { place, ask } = database;
   const meta = database.collection<Schema>('meta');
-  const found = await ask(() =>
-    meta.findOneAndUpdate(
-      { _id: 'schema' },
-      { $setOnInsert: { version: schema } },
-      { upsert: true, returnDocument: 'after' },
+  const found = await upserted(() =>
+    ask(() =>
+      meta.findOneAndUpdate(
+        { _id: 'schema' },
+        { $setOnInsert: { version: schema } },
+        { upsert: true, returnDocument: 'after' },
+      ),
     ),
   );
   if (typeof found?.version !== 'number' || found.version > schema) {
@@ -36,11 +38,13 @@ async function checkKeys({ place, ask, collection, vault }: Database): Promise<v
   const meta = collection<Keys>('meta');
   const own = { id: vault.keyId, check: vault.checkValue(vault.keyId)! };
   // Of two nodes that start for the first time with different keys one comes first, and the other sees it.
-  const found = await ask(() =>
-    meta.findOneAndUpdate(
-      { _id: 'keys' },
-      { $setOnInsert: { keys: [own] } },
-      { upsert: true, returnDocument: 'after' },
+  const found = await upserted(() =>
+    ask(() =>
+      meta.findOneAndUpdate(
+        { _id: 'keys' },
+        { $setOnInsert: { keys: [own] } },
+        { upsert: true, returnDocument: 'after' },
+      ),
     ),
   );
   for (const { id, check } of found?.keys ?? []) {
@@ -52,6 +56,16 @@ async function checkKeys({ place, ask, collection, vault }: Database): Promise<v
   }
   if (!found?.keys.some(({ id }) => id === own.id)) {
     await ask(() => meta.updateOne({ _id: 'keys', 'keys.id': { $ne: own.id } }, { $push: { keys: own } }));
+  }
+}
+
+/** Of two that make a document at the same moment one may be told that it is there. Then it is. */
+async function upserted<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    return work();
   }
 }
 

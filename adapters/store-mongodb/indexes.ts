@@ -2,7 +2,7 @@
  * The indexes that the store cannot do without: made at the start, and then looked for. A user of the database who may
  * not make them will do, if somebody else has made them (docs/mongodb.md lists them).
  */
-import type { IndexDescription } from 'mongodb';
+import type { Document, IndexDescription } from 'mongodb';
 import { type Database, messageOf, StoreUnusable } from './database.ts';
 
 /** How long events stay, in seconds. */
@@ -30,28 +30,33 @@ export const indexes: { readonly [collection: string]: readonly (IndexDescriptio
 };
 
 export async function ensureIndexes(database: Database): Promise<void> {
-  for (const [collection, wanted] of Object.entries(indexes)) {
+  for (const [name, wanted] of Object.entries(indexes)) {
+    const collection = database.collection(name);
     let refusal: unknown;
-    try {
-      await database.ask(() => database.collection(collection).createIndexes([...wanted]));
-    } catch (error) {
-      refusal = error;
+    const make = () => database.ask(() => collection.createIndexes([...wanted])).catch((error) => (refusal = error));
+    // Several gates that start together may be in each other's way.
+    for (let times = 3; times > 0; times--) {
+      refusal = undefined;
+      await make();
+      if (refusal === undefined) break;
     }
-    const there = await database.ask(() => database.collection(collection).listIndexes().toArray()).catch(() => []);
-    for (const { name, key, unique = false, expireAfterSeconds } of wanted) {
-      const isThere = there.some(
-        (index) =>
-          JSON.stringify(index['key']) === JSON.stringify(key) &&
-          (index['unique'] ?? false) === unique &&
-          index['expireAfterSeconds'] === expireAfterSeconds,
-      );
-      if (isThere) continue;
-      const kind = unique ? 'unique index' : expireAfterSeconds === undefined ? 'index' : 'TTL index';
-      throw new StoreUnusable(
-        `the ${kind} ${name} on ${collection} (${JSON.stringify(key)}) is missing in the database at ${database.place}` +
-          (refusal === undefined ? '' : ` and could not be made: ${messageOf(refusal)}`),
-        { cause: refusal },
-      );
-    }
+    const there = await database.ask(() => collection.listIndexes().toArray()).catch(() => []);
+    const missing = wanted.find((index) => !there.some((other) => isSame(index, other)));
+    if (missing === undefined) continue;
+    const { unique, expireAfterSeconds, key } = missing;
+    const kind = unique ? 'unique index' : expireAfterSeconds === undefined ? 'index' : 'TTL index';
+    throw new StoreUnusable(
+      `the ${kind} ${missing.name} on ${name} (${JSON.stringify(key)}) is missing in the database at ${database.place}` +
+        (refusal === undefined ? '' : ` and could not be made: ${messageOf(refusal)}`),
+      { cause: refusal },
+    );
   }
+}
+
+function isSame({ key, unique = false, expireAfterSeconds }: IndexDescription, there: Document): boolean {
+  return (
+    JSON.stringify(there['key']) === JSON.stringify(key) &&
+    (there['unique'] ?? false) === unique &&
+    there['expireAfterSeconds'] === expireAfterSeconds
+  );
 }
