@@ -214,7 +214,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
     t.pluginTools,
     t.log,
   );
-  const checks = provide(container, t.healthChecks, activeChecks, t.log);
+  const checks = provide(container, t.healthChecks, activeChecks, t.certificates, t.log);
   checks.onDeactivation((running) => running.close());
   const snapshot = provide(
     container,
@@ -479,8 +479,12 @@ async function file(
   return openFile(declarative, config, { takesOver: configTakesOver, log });
 }
 
-function activeChecks(log: Log): HealthChecks {
-  return healthChecks({ every: everyInterval, probe: probe(), turned: (target) => logTurned(log, target, 'active') });
+function activeChecks(certificates: LiveCertificates, log: Log): HealthChecks {
+  return healthChecks({
+    every: everyInterval,
+    probe: probe({ pair: certificates.pair }),
+    turned: (target) => logTurned(log, target, 'active'),
+  });
 }
 
 function logTurned(log: Log, target: TurnedTarget, by: 'active' | 'passive'): void {

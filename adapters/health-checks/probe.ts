@@ -11,17 +11,23 @@ import type { Upstream } from '../../src/gateway/balancer/upstream.ts';
 /** `undefined`: it was given up. */
 export type Probe = (target: BalancedTarget, upstream: Upstream, givenUp: AbortSignal) => Promise<Outcome | undefined>;
 
-/** `ca`: authorities in PEM that certificates are verified by, in the place of those Node knows. */
-export function probe(options: { readonly ca?: string | readonly string[] | undefined } = {}): Probe {
-  const { ca } = options;
+export interface ProbeOptions {
+  /** Authorities in PEM that certificates are verified by, in the place of those Node knows. */
+  readonly ca?: string | readonly string[] | undefined;
+  /** The certificate with this id, for targets that ask for one. */
+  readonly pair?: ((id: string) => { readonly cert: string; readonly key: string } | undefined) | undefined;
+}
+
+export function probe({ ca, pair }: ProbeOptions = {}): Probe {
   return (target, upstream, givenUp) =>
-    new Promise((resolve) => {
+    new Promise<Outcome | undefined>((resolve) => {
       const { host, port } = target;
       const { type, timeout, serverName, verifyCertificate } = upstream.active;
       if (givenUp.aborted) {
         resolve(undefined);
         return;
       }
+      const shown = upstream.clientCertificate === undefined ? undefined : pair?.(upstream.clientCertificate);
       const called = serverName ?? upstream.hostHeader?.replace(/:\d+$/, '') ?? host;
       const socket: Socket =
         type === 'https'
@@ -32,6 +38,7 @@ export function probe(options: { readonly ca?: string | readonly string[] | unde
               servername: isIP(called) === 0 ? called : '',
               rejectUnauthorized: verifyCertificate,
               ...(ca === undefined ? {} : { ca: ca as string | string[] }),
+              ...shown,
             })
           : connectPlain({ host, port });
       const done = (outcome: Outcome | undefined) => {
@@ -56,7 +63,8 @@ export function probe(options: { readonly ca?: string | readonly string[] | unde
         const status = statusIn(text);
         if (status !== undefined) done(status);
       });
-    });
+      // A certificate that cannot be used is told at once.
+    }).catch(() => ({ outcome: 'tcpFailure' }) as const);
 }
 
 function requestOf({ host, port }: BalancedTarget, { active, hostHeader }: Upstream): string {

@@ -293,11 +293,12 @@ interface Balanced {
 
 function balancedService(service: CompiledService, balancer: Balancer): CompiledService {
   const known = new Map<BalancedTarget, UpstreamService>();
+  const shown = service.upstream.clientCertificate ?? balancer.upstream.clientCertificate;
   const at = (target: BalancedTarget): UpstreamService => {
     let there = known.get(target);
     if (there === undefined) {
       const { host, port } = target;
-      there = { ...service.upstream, host, port };
+      there = { ...service.upstream, host, port, ...(shown === undefined ? {} : { clientCertificate: shown }) };
       known.set(target, there);
     }
     return there;

@@ -1,7 +1,8 @@
 import { createServer as createTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
-import { probe } from '../../adapters/health-checks/probe.ts';
+import { type ProbeOptions, probe } from '../../adapters/health-checks/probe.ts';
 import { makeCertificate } from '../../adapters/tls/own-certificate.ts';
 import { upstreamOf } from '../../src/gateway/balancer/upstream.ts';
 import { balancerOver, type Fields, upstreamRow } from '../gateway/balancer/rows.ts';
@@ -9,7 +10,7 @@ import { closeLater, closesEverything, scriptedUpstream, tcpUpstream } from '../
 
 const never = new AbortController().signal;
 
-function ask(port: number, active: Fields, fields: Fields = {}, how: { ca?: string; givenUp?: AbortSignal } = {}) {
+function ask(port: number, active: Fields, fields: Fields = {}, how: ProbeOptions & { givenUp?: AbortSignal } = {}) {
   const balancer = balancerOver([[`127.0.0.1:${port}`, 100]], fields, { active });
   return probe(how)(balancer.targets[0]!, upstreamOf(upstreamRow(fields, { active })), how.givenUp ?? never);
 }
@@ -84,6 +85,34 @@ describe('A probe', () => {
     expect(await ask(port, unverified)).to.deep.equal(fine);
     expect(await ask(port, { type: 'https', https_sni: 'orders.internal' }, {}, { ca: cert })).to.deep.equal(fine);
     expect(await ask(port, { type: 'https', https_sni: 'another.internal' }, {}, { ca: cert })).to.deep.equal(failed);
+  });
+
+  it('of type https: shows the upstream’s client_certificate to a target that asks for one', async () => {
+    const day = 86_400_000;
+    const { certificate: cert, key } = await makeCertificate({
+      hostName: 'orders.internal',
+      from: new Date(Date.now() - day),
+      to: new Date(Date.now() + day),
+    });
+    const asking = { cert, key, ca: cert, requestCert: true, rejectUnauthorized: false };
+    const server = createTls(asking, (request, response) => {
+      const shown = (request.socket as TLSSocket).getPeerCertificate();
+      response.statusCode = Object.keys(shown).length > 0 ? 200 : 403;
+      response.end();
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    closeLater(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const checks = { type: 'https', https_verify_certificate: false };
+    const pair = (id: string) => (id === 'own' ? { cert, key } : undefined);
+    const showing = await ask(port, checks, { client_certificate: { id: 'own' } }, { pair });
+    expect(showing).to.deep.equal({ outcome: 'answered', status: 200 });
+    expect(await ask(port, checks, {}, { pair })).to.deep.equal({ outcome: 'answered', status: 403 });
+    const unusable = await ask(port, checks, { client_certificate: { id: 'x' } }, { pair: () => ({ cert: 'x', key }) });
+    expect(unusable).to.deep.equal({ outcome: 'tcpFailure' });
   });
 
   it('that is given up says nothing', async () => {

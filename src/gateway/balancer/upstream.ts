@@ -13,6 +13,8 @@ export interface Upstream {
   readonly hashOn: readonly HashSource[];
   /** Sent as Host in the place of the target's own. */
   readonly hostHeader: string | undefined;
+  /** Id of the certificate that the gate shows to targets, where the service names none. */
+  readonly clientCertificate: string | undefined;
   readonly active: ActiveChecks;
   readonly passive: HealthRules;
   /** The percentage of the weight that must be fit; below it nobody is called. */
@@ -68,6 +70,7 @@ export function upstreamOf(row: Entity): Upstream {
     algorithm: algorithmOf(textOrNull(row, 'algorithm') ?? 'round-robin'),
     hashOn,
     hostHeader: textOrNull(row, 'host_header') ?? undefined,
+    clientCertificate: reference(row, 'client_certificate'),
     active,
     passive,
     threshold: number(object(row, 'healthchecks') as unknown as Entity, 'threshold', 0),

@@ -42,6 +42,16 @@ describe('A snapshot with upstreams', () => {
     expect([...snapshot.balancers!.keys()]).to.deep.equal(['u1']);
   });
 
+  it('the upstream’s client_certificate is shown where the service names none', () => {
+    const upstreams = [upstreamRow({ client_certificate: { id: 'c-upstream' } })];
+    const shown = (service: Entity) => {
+      const { balancer, at } = serviceIn(compile({ services: [service], upstreams, targets })).balancing!;
+      return at(balancer.targets[0]!).clientCertificate;
+    };
+    expect(shown(service)).to.equal('c-upstream');
+    expect(shown({ ...service, client_certificate: { id: 'c-service' } } as Entity)).to.equal('c-service');
+  });
+
   it('takes over what did not change', () => {
     const previous = compile({ upstreams, targets });
     const other = { ...service, id: 's2', host: 'other.example' } as Entity;
