@@ -91,6 +91,7 @@ export function readDocument(document: ConfigurationDocument, reading: Reading):
   const rows = rowsOf(walk.items, reading, problem);
   findDuplicates(rows, document, problem);
   findProtocolsApart(rows, walk.items, problem);
+  findMissingAuthorities(rows, walk.items, problem);
   if (problems.length > 0) {
     return { problems: problems.sort((one, other) => (one.line ?? 0) - (other.line ?? 0)) };
   }
@@ -236,7 +237,11 @@ function derivedId(
   const keyField = endpointKey === undefined ? undefined : fields[endpointKey];
   const key = endpointKey === undefined ? undefined : own(sent, endpointKey);
   if (typeof key === 'string' && keyField?.type === 'string' && keyField.sealed !== true) {
-    return namedId(kind, keyField.unique === true || parent === undefined ? key : `${key}:${parent.id}`);
+    // A key that is only somebody's within another entity (the address of a target) goes with that one's.
+    const within = Object.entries(fields).flatMap(([name, field]) =>
+      field.type === 'foreign' && field.on_delete === 'cascade' ? [referenceText(own(sent, name))] : [],
+    );
+    return namedId(kind, keyField.unique === true ? key : [key, ...within].join(':'));
   }
   const together = uniqueTogether?.[0];
   const what =
@@ -426,6 +431,22 @@ function findDuplicates(rows: readonly DeclaredRow[], document: ConfigurationDoc
     }
     for (const { key } of keys)
       if (!first.has(`${description.name} ${key}`)) first.set(`${description.name} ${key}`, place);
+  }
+}
+
+/** The authorities of a service are a list of ids, which the store does not hold to anything. */
+function findMissingAuthorities(rows: readonly DeclaredRow[], items: readonly Item[], problem: Problem): void {
+  const there = new Set(items.filter(({ description }) => description.name === 'ca_certificates').map(({ id }) => id));
+  for (const { row, place } of rows) {
+    const named = row['ca_certificates'];
+    for (const [at, id] of Array.isArray(named) ? named.entries() : []) {
+      if (!there.has(String(id).toLowerCase())) {
+        problem(
+          [...place, 'ca_certificates', at],
+          `the file has none of the ca_certificates with id ${JSON.stringify(id)}`,
+        );
+      }
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { type DocumentRead, readDocument } from '../../../src/gateway/declarativ
 import { describeEntities } from '../../../src/gateway/entities/entities.ts';
 import { pluginDescriptions } from '../../../src/gateway/plugins/descriptions.ts';
 import type { Entity, Json } from '../../../src/ports/entity-store.ts';
+import { a, authority, b } from '../../support/certificates.ts';
 
 const entities = describeEntities(pluginDescriptions);
 
@@ -58,6 +59,58 @@ describe('What a declarative configuration means', () => {
       consumers: [{ username: 'b', oauth2_credentials: [{ name: 'n', redirect_uri: 'https://x/y' }] }],
     });
     expect(rows[1]).to.deep.include({ redirect_uris: ['https://x/y'] });
+  });
+
+  it('certificates hold their names, upstreams their targets; a target goes by its upstream', () => {
+    const rows = rowsOf({
+      certificates: [{ ...a, snis: [{ name: 'a.example' }] }],
+      ca_certificates: [{ cert: authority }],
+      upstreams: [
+        { name: 'u', targets: [{ target: 'h' }] },
+        { name: 'v', targets: [{ target: 'h' }] },
+      ],
+      targets: [
+        { target: 'g', upstream: 'u' },
+        { target: 'g', upstream: 'v' },
+      ],
+    });
+    expect(rows).to.have.length(9);
+    expect(new Set(rows.map(({ id }) => id))).to.have.length(9);
+    expect(rows.filter(({ target }) => target === 'h:8000')).to.have.length(2);
+    expect(rows[1]!['certificate']).to.deep.equal({ id: rows[0]!.id });
+    const wrong = readIn('3.0', { certificates: [{ cert: a.cert, key: b.key }] });
+    expect(wrong.problems?.map(problemText)).to.deep.equal(['certificates[1]: certificate does not match key']);
+  });
+
+  it('a service is verified by authorities of the file only', () => {
+    const id = '00000000-0000-4000-8000-000000000001';
+    const services = [{ name: 'a', url: 'https://h', tls_verify: true, ca_certificates: [id] }];
+    expect(rowsOf({ services, ca_certificates: [{ id, cert: authority }] })).to.have.length(2);
+    expect(readIn('3.0', { services }).problems?.map(problemText)).to.deep.equal([
+      `services[1].ca_certificates[1]: the file has none of the ca_certificates with id "${id}"`,
+    ]);
+  });
+
+  it('the file of a tutorial loads, apart from the plugin that is not here', () => {
+    const tutorial = (plugins: Json) => ({
+      services: [
+        {
+          name: 'demo-api',
+          url: 'http://host.docker.internal:3000/api',
+          routes: [{ name: 'demo-api-route', paths: ['/api'] }],
+          plugins,
+        },
+      ],
+    });
+    expect(rowsOf({}, {}, '2.1')).to.deep.equal([]);
+    expect(rowsOf(tutorial([]), {}, '2.1').map(({ name }) => name)).to.deep.equal(['demo-api', 'demo-api-route']);
+    const config = {
+      introspection_endpoint: 'http://host.docker.internal:8443/oauth/v2/oauth-introspect',
+      scope: 'read',
+    };
+    expect(readIn('2.1', tutorial([{ name: 'phantom-token', config }])).problems?.map(problemText)).to.deep.equal([
+      'services[1].plugins[1].name: this gate has no plugin "phantom-token"',
+    ]);
   });
 
   it('without a name the id comes from what is said, never from a secret, and equal ones are counted', () => {
