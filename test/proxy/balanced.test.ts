@@ -1,4 +1,5 @@
-import { createServer as createTls, type IncomingMessage } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { createServer as createTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
