@@ -9,6 +9,7 @@ import type { Grant } from '../../src/oauth/tokens.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { EntityKind } from '../../src/ports/entity-store.ts';
 import type { RotationAttempt } from '../../src/ports/grants.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import { noon, turnedClock } from '../contract/clock.ts';
 
 const kinds: { readonly clients: EntityKind; readonly consumers: EntityKind } = {
@@ -294,5 +295,74 @@ describe('Stores that announce', () => {
       (error: Error) => error.message,
     );
     expect(told).to.equal('a worker did not answer');
+  });
+});
+
+describe('Bearers of a store that other nodes write to', () => {
+  function shared() {
+    const clock = turnedClock();
+    const state = { isFresh: true, isHearing: true, isGone: false, isEnded: false };
+    let reads = 0;
+    const bearers = rememberedBearers(
+      {
+        clock,
+        grants: {
+          async byAccessToken() {
+            reads++;
+            if (state.isGone) throw new Unavailable('gone');
+            return state.isEnded ? undefined : grantOf(1);
+          },
+        },
+        store: { get: (_, id) => ({ id, consumer: { id: 'consumer' } }) },
+      },
+      kinds,
+      undefined,
+      { isFresh: () => state.isFresh, isHearing: () => state.isHearing, readAgainAfter: 30_000 },
+    );
+    const find = async () => (await bearers.find('access-1'))?.grant.grantId;
+    return { clock, state, bearers, find, reads: () => reads };
+  }
+
+  it('RS-22: are told from memory while the store does not answer, as long as what is remembered is fresh', async () => {
+    const { state, find, reads, clock } = shared();
+    await find();
+    Object.assign(state, { isGone: true, isHearing: false });
+    clock.turn(noon + 60_000);
+    expect(await find()).to.equal('grant-1');
+    expect(reads()).to.equal(1);
+    state.isFresh = false;
+    expect(await find().catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
+    state.isFresh = true;
+    expect(await find(), 'nothing was forgotten').to.equal('grant-1');
+  });
+
+  it('are read from the store while what is remembered is not fresh', async () => {
+    const { state, find, reads } = shared();
+    await find();
+    state.isFresh = false;
+    expect(await find()).to.equal('grant-1');
+    state.isEnded = true;
+    expect(await find()).to.equal(undefined);
+    expect(reads()).to.equal(3);
+  });
+
+  it('RS-16: are read again after a while, for an announcement may be lost with the node that made it', async () => {
+    const { state, find, reads, clock, bearers } = shared();
+    await find();
+    state.isEnded = true;
+    clock.turn(noon + 29_999);
+    expect(await find()).to.equal('grant-1');
+    expect(reads()).to.equal(1);
+    clock.turn(noon + 30_000);
+    expect(await find()).to.equal(undefined);
+    expect(bearers.remembered).to.equal(0);
+  });
+
+  it('are told from memory if the store fails at that very moment', async () => {
+    const { state, find, clock } = shared();
+    await find();
+    clock.turn(noon + 30_000);
+    state.isGone = true;
+    expect(await find()).to.equal('grant-1');
   });
 });

@@ -1,0 +1,277 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { inProcessAnnouncements } from '../../adapters/announcements/in-process.ts';
+import { rememberedBearers } from '../../adapters/records/bearers.ts';
+import { type SharedOptions, sharedAnnouncements } from '../../adapters/store-mongodb/announcements.ts';
+import type { Event, EventLog } from '../../adapters/store-mongodb/events.ts';
+import type { Bearer, Grant } from '../../src/oauth/tokens.ts';
+import type { Announcement } from '../../src/ports/announcements.ts';
+import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
+
+const changed = (grantId: string): Announcement => ({ announces: 'grantChanged', grantId });
+const everything: Announcement = { announces: 'everythingChanged' };
+
+/** The collection of events. An event has its time when its write begins, and is seen when its write ends. */
+function eventLog(becomesVisible: () => Promise<void> = async () => {}): EventLog & { state: 'there' | 'gone' } {
+  let time = 1_000;
+  const rows: Event[] = [];
+  const log: EventLog & { state: 'there' | 'gone' } = {
+    state: 'there',
+    async write(id, announcements) {
+      if (log.state === 'gone') throw new Unavailable('gone');
+      const at = ++time;
+      await becomesVisible();
+      rows.push({ id, at, announcements });
+    },
+    async read(since, known) {
+      if (log.state === 'gone') throw new Unavailable('gone');
+      return rows.filter(({ id, at }) => at >= since && !known.includes(id)).sort((one, other) => one.at - other.at);
+    },
+    now: async () => time,
+  };
+  return log;
+}
+
+async function node(events: EventLog, options: Partial<SharedOptions> = {}) {
+  const local = inProcessAnnouncements();
+  const heard: Announcement[] = [];
+  let fails = false;
+  local.subscribe((announcement) => {
+    if (fails) throw new Unavailable('cannot be read');
+    heard.push(announcement);
+  });
+  const shared = await sharedAnnouncements({ events, local, stalenessLimit: 30_000, ...options });
+  return {
+    ...shared,
+    heard,
+    local,
+    fail(really: boolean) {
+      fails = really;
+    },
+  };
+}
+
+describe('Announcements among nodes', () => {
+  it('what one announces, it applies at once, and the others hear of it, once', async () => {
+    const events = eventLog();
+    const [a, b] = [await node(events), await node(events)];
+    await a.publish(changed('one'));
+    expect(a.heard).to.deep.equal([changed('one')]);
+    for (let n = 0; n < 3; n++) {
+      await b.hear();
+      await a.hear();
+    }
+    expect(b.heard).to.deep.equal([changed('one')]);
+    expect(a.heard).to.deep.equal([changed('one')]);
+  });
+
+  it('what comes together is written together', async () => {
+    const events = eventLog();
+    let writes = 0;
+    const counting: EventLog = {
+      ...events,
+      write(id, announcements) {
+        writes++;
+        return events.write(id, announcements);
+      },
+    };
+    const [a, b] = [await node(counting), await node(events)];
+    const ids = Array.from({ length: 900 }, (_, n) => String(n));
+    await Promise.all(ids.map((id) => a.publish(changed(id))));
+    expect(writes).to.be.at.most(3);
+    await b.hear();
+    expect(b.heard).to.deep.equal(ids.map(changed));
+  });
+
+  it('whoever announces what cannot be written is told so; the others hear of it as soon as it can', async () => {
+    const events = eventLog();
+    const [a, b] = [await node(events), await node(events)];
+    events.state = 'gone';
+    const told = await Promise.resolve(a.publish(changed('one'))).catch((error: unknown) => error);
+    expect(told).to.be.instanceOf(Unavailable);
+    expect(a.heard, 'applied here all the same').to.deep.equal([changed('one')]);
+    events.state = 'there';
+    await a.hear();
+    await b.hear();
+    expect(b.heard).to.deep.equal([changed('one')]);
+  });
+
+  it('a node that could not read for longer than the window forgets everything', async () => {
+    const events = eventLog();
+    let now = 0;
+    const b = await node(events, { now: () => now, window: 5_000 });
+    now = 5_000;
+    await b.hear();
+    expect(b.heard).to.deep.equal([]);
+    events.state = 'gone';
+    now = 9_000;
+    await b.hear().catch(() => undefined);
+    events.state = 'there';
+    now = 10_001;
+    await b.hear();
+    await b.hear();
+    expect(b.heard).to.deep.equal([everything]);
+  });
+
+  it('a node that could not apply what it read forgets everything as soon as it can', async () => {
+    const events = eventLog();
+    const [a, b] = [await node(events), await node(events)];
+    await a.publish(changed('one'));
+    b.fail(true);
+    for (let n = 0; n < 2; n++) expect(await b.hear().catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
+    b.fail(false);
+    await b.hear();
+    await b.hear();
+    expect(b.heard).to.deep.equal([everything]);
+  });
+
+  it('is fresh until nothing was heard for the limit, and again when something is', async () => {
+    const events = eventLog();
+    let now = 0;
+    const b = await node(events, { now: () => now, stalenessLimit: 30_000 });
+    events.state = 'gone';
+    now = 30_000;
+    await b.hear().catch(() => undefined);
+    expect(b.isFresh()).to.equal(true);
+    now = 30_001;
+    expect(b.isFresh()).to.equal(false);
+    events.state = 'there';
+    await b.hear();
+    expect(b.isFresh()).to.equal(true);
+  });
+
+  it('tells once that the database cannot be read, and once that it can again', async () => {
+    const events = eventLog();
+    const told: string[] = [];
+    const b = await node(events, { told: (state) => void told.push(state) });
+    events.state = 'gone';
+    for (let n = 0; n < 9; n++) await b.hear().catch(() => undefined);
+    events.state = 'there';
+    for (let n = 0; n < 3; n++) await b.hear();
+    expect(told).to.deep.equal(['deaf', 'hearing']);
+  });
+});
+
+/** Three nodes write at the same time, while a fourth reads. Whether it heard everything in the end. */
+async function heardAll(s: fc.Scheduler, window: number): Promise<boolean> {
+  const events = eventLog(() => s.schedule(Promise.resolve(), 'becomes visible'));
+  const reader = await node(events, { window });
+  const ids = ['one', 'two', 'three', 'four', 'five'];
+  const reading = async () => {
+    for (let n = 0; n < 4; n++) {
+      await s.schedule(Promise.resolve(), 'reads');
+      await reader.hear();
+    }
+  };
+  await s.waitFor(Promise.all([reading(), ...ids.map((id) => events.write(`x/${id}`, [changed(id)]))]));
+  await reader.hear();
+  return ids.every((id) => reader.heard.some((one) => one.announces === 'grantChanged' && one.grantId === id));
+}
+
+interface Cache {
+  find(accessToken: string): MaybePromise<Bearer | undefined>;
+  apply(announcement: Announcement): void;
+}
+type MakeCache = (grants: { byAccessToken(token: string): Promise<Bearer['grant'] | undefined> }) => Cache;
+
+const grant: Grant = {
+  grantId: 'one',
+  credentialId: 'client',
+  subject: 'ada',
+  scope: [],
+  retains: 'digest',
+  grantedAt: 0,
+  generation: 1,
+  boundTo: 'global',
+  serviceId: undefined,
+  accessScope: [],
+  issuedAt: 0,
+  expiresAt: undefined,
+  diesAt: undefined,
+};
+const kind = (name: string) => ({ name, unique: [], uniqueTogether: [], foreign: [], sealed: () => [] });
+const kinds = { clients: kind('oauth2_credentials'), consumers: kind('consumers') };
+const careful: MakeCache = (grants) =>
+  rememberedBearers(
+    { grants, clock: { now: () => 0 }, store: { get: (_, id) => ({ id, consumer: { id: 'consumer' } }) } },
+    kinds,
+  );
+
+/** Remembers what it read, whatever was announced since its reading began. */
+const careless: MakeCache = (grants) => {
+  const remembered = new Map<string, Bearer>();
+  return {
+    async find(token) {
+      const known = remembered.get(token);
+      if (known !== undefined) return known;
+      const found = await grants.byAccessToken(token);
+      if (found === undefined) return undefined;
+      const bearer = { grant: found } as Bearer;
+      remembered.set(token, bearer);
+      return bearer;
+    },
+    apply: () => remembered.clear(),
+  };
+};
+
+/** One node ends a grant, while another one looks its token up. Whether the other admits it afterwards. */
+async function admittedAfterwards(s: fc.Scheduler, make: MakeCache): Promise<boolean> {
+  const events = eventLog();
+  let isEnded = false;
+  const cache = make({
+    async byAccessToken() {
+      await s.schedule(Promise.resolve(), 'the question arrives');
+      const found = isEnded ? undefined : grant;
+      return s.schedule(Promise.resolve(found), 'the answer arrives');
+    },
+  });
+  const [a, b] = [await node(events), await node(events)];
+  b.subscribe(cache.apply);
+  const ending = async () => {
+    await s.schedule(Promise.resolve(), 'the end is written');
+    isEnded = true;
+    await a.publish(changed(grant.grantId));
+  };
+  const hearing = async () => {
+    for (let n = 0; n < 3; n++) {
+      await s.schedule(Promise.resolve(), 'hears');
+      await b.hear();
+    }
+  };
+  await s.waitFor(Promise.all([cache.find('token'), ending(), hearing(), cache.find('token')]));
+  await b.hear();
+  return (await s.waitFor(Promise.resolve(cache.find('token')))) !== undefined;
+}
+
+describe('Announcements among nodes, in every order', () => {
+  it('RS-16: none is missed, however late a write becomes visible', () =>
+    fc.assert(
+      fc.asyncProperty(fc.scheduler(), async (s) => {
+        expect(await heardAll(s, 5_000)).to.equal(true);
+      }),
+    ));
+
+  it('RS-16, RV-05: a token that one node ended is not remembered by another, whenever that one looked it up', () =>
+    fc.assert(
+      fc.asyncProperty(fc.scheduler(), async (s) => {
+        expect(await admittedAfterwards(s, careful)).to.equal(false);
+      }),
+    ));
+});
+
+describe('These tests of announcements would catch', () => {
+  it('a reading that does not look back', async () => {
+    const property = fc.asyncProperty(fc.scheduler(), async (s) => {
+      expect(await heardAll(s, 0)).to.equal(true);
+    });
+    expect((await fc.check(property)).failed).to.equal(true);
+  });
+
+  it('a cache that keeps what was read before an announcement', async () => {
+    const property = fc.asyncProperty(fc.scheduler(), async (s) => {
+      expect(await admittedAfterwards(s, careless)).to.equal(false);
+    });
+    expect((await fc.check(property)).failed).to.equal(true);
+  });
+});
