@@ -42,6 +42,7 @@ import { type LiveSnapshot, liveSnapshot } from './live-snapshot.ts';
 import { type Log, openLog } from './logging.ts';
 import { type Metrics, metrics } from './metrics.ts';
 import type { TurnedTarget } from './proxy/exchange.ts';
+import type { Certificate } from './proxy/listener/listen.ts';
 import { type OpenProxy, openProxy } from './proxy/open-proxy.ts';
 import { announcingEntityStore, announcingGrants } from './records/announcing.ts';
 import { consumerOf, type RememberedBearers, rememberedBearers } from './records/bearers.ts';
@@ -53,13 +54,17 @@ import { storedCounters } from './records/stored-counters.ts';
 import { memoryCounters } from './store-memory/counters.ts';
 import type { SharedAnnouncements } from './store-mongodb/announcements.ts';
 import { type LiveCertificates, liveCertificates } from './tls/live-certificates.ts';
-import { serverCertificate } from './tls/server-certificate.ts';
+import { type RenewedCertificate, renewedCertificate } from './tls/renewed-certificate.ts';
+import { type ServerCertificate, serverCertificate } from './tls/server-certificate.ts';
 
 /** A gate that listens. */
 export interface OpenGate {
   readonly proxy: readonly { readonly host: string; readonly port: number; readonly ssl: boolean }[];
   readonly admin: readonly { readonly host: string; readonly port: number }[];
-  /** Reads the configuration file again, and logs what came of it. A file that cannot be used changes nothing. */
+  /**
+   * Reads the configuration file and the certificate of the TLS listeners again, and logs what came of it. What cannot be
+   * used changes nothing.
+   */
   reload(): Promise<void>;
   /** Takes no new connections, lets requests in flight finish within the drain limit, and closes the store. */
   close(): Promise<void>;
@@ -83,6 +88,7 @@ export async function openGate(configuration: Configuration, io: { readonly log?
     const file = await resolve(container, tokens.file);
     const proxy = await resolve(container, tokens.proxy);
     const admin = await resolve(container, tokens.admin);
+    const { renewed } = await resolve(container, tokens.tlsCertificate);
     return {
       proxy: proxy.addresses.map(({ address, port }, at) => ({
         host: address,
@@ -92,6 +98,7 @@ export async function openGate(configuration: Configuration, io: { readonly log?
       admin: admin.addresses,
       async reload() {
         await file.reload();
+        await renewed?.lookAgain();
       },
       async close() {
         await admin.close();
@@ -137,6 +144,7 @@ export const tokens = {
   healthChecks: token<HealthChecks>('HealthChecks'),
   snapshot: token<LiveSnapshot>('Snapshot'),
   certificates: token<LiveCertificates>('Certificates'),
+  tlsCertificate: token<TlsCertificate>('TlsCertificate'),
   proxy: token<OpenProxy>('Proxy'),
   metrics: token<Metrics>('Metrics'),
   admin: token<OpenAdmin>('Admin'),
@@ -232,6 +240,8 @@ export function compose(configuration: Configuration, log?: Log): Container {
 
   const shown = provide(container, t.certificates, certificates, t.entityStore, t.entities, t.announcements, t.log);
   shown.onDeactivation((live) => live.close());
+  const served = provide(container, t.tlsCertificate, tlsCertificate, t.configuration, t.log);
+  served.onDeactivation(({ close }) => close());
   provide(container, t.metrics, metrics);
   provide(
     container,
@@ -239,6 +249,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
     proxy,
     t.configuration,
     t.snapshot,
+    t.tlsCertificate,
     t.certificates,
     t.authorizationServer,
     t.metrics,
@@ -530,22 +541,40 @@ const certificates = (
     failed: (id, error) => log.error({ err: error, certificate: id }, 'a certificate cannot be served'),
   });
 
+/** `renewed`: `undefined` where nothing listens for TLS. */
+interface TlsCertificate {
+  readonly renewed: RenewedCertificate | undefined;
+  close(): void;
+}
+
+async function tlsCertificate(configuration: Configuration, log: Log): Promise<TlsCertificate> {
+  if (!configuration.proxyListen.some(({ ssl }) => ssl)) return { renewed: undefined, close() {} };
+  const renewed = await renewedCertificate(
+    () => serverCertificate(configuration, { now: new Date(), name: hostname() }),
+    {
+      warned: (warning) => log.warn(warning),
+      renewed: ({ path, expiresAt }) => log.info({ file: path, expiresAt }, 'TLS listeners serve a new certificate'),
+      failed: (error) => log.error({ err: error }, 'the certificate could not be renewed; the one before is served on'),
+    },
+  );
+  const timer = setInterval(() => void renewed.lookAgain(), 24 * 60 * 60 * 1000).unref();
+  return { renewed, close: () => clearInterval(timer) };
+}
+
+const asServed = ({ certificate, key }: ServerCertificate): Certificate => ({ cert: certificate, key });
+
 async function proxy(
   configuration: Configuration,
   snapshot: LiveSnapshot,
+  { renewed }: TlsCertificate,
   certificates: LiveCertificates,
   server: AuthorizationServer,
   counted: Metrics,
   log: Log,
 ): Promise<OpenProxy> {
-  const wantsTls = configuration.proxyListen.some(({ ssl }) => ssl);
-  const certificate = wantsTls
-    ? await serverCertificate(configuration, { now: new Date(), name: hostname() })
-    : undefined;
-  for (const warning of certificate?.warnings ?? []) log.warn(warning);
-  return openProxy({
+  const opened = await openProxy({
     listen: configuration.proxyListen,
-    ...(certificate === undefined ? {} : { certificate: { cert: certificate.certificate, key: certificate.key } }),
+    ...(renewed === undefined ? {} : { certificate: asServed(renewed.current) }),
     contextFor: certificates.contextFor,
     snapshot: snapshot.current,
     upstream: { certificates },
@@ -559,6 +588,8 @@ async function proxy(
     upstreamFailed: (problem) => log.warn(problem, 'an upstream could not be had'),
     targetTurned: (target) => logTurned(log, target, 'passive'),
   });
+  renewed?.onRenewed((certificate) => opened.setCertificate(asServed(certificate)));
+  return opened;
 }
 
 const admin = (

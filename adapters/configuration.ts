@@ -266,7 +266,8 @@ export const settings = z.strictObject({
   sslCert: z.string().transform(by(readPath)).optional().register(descriptions, {
     title: 'TLS certificate',
     form: 'path of a PEM file',
-    description: 'The certificate of the TLS listeners, with the chain after it.',
+    description:
+      'The certificate of the TLS listeners, with the chain after it. Looked at again each day, and on SIGHUP: a new one is served without a restart.',
     recommendation: 'A certificate of an authority that your clients know.',
     otherwise: 'a certificate of its own, made at the first start and renewed in time, in the state directory',
     kong: 'SSL_CERT',

@@ -14,12 +14,13 @@ export async function start({ flags }: CommandLine, terminal: Terminal): Promise
     const { proxy, admin } = addressesOf(gate);
     const proxies = proxy.length === 0 ? 'no proxy' : `proxy on ${proxy.join(', ')}`;
     const admins = admin.length === 0 ? 'no Admin API' : `Admin API on ${admin.join(', ')}`;
-    // Without a file there is nothing to read again, and the signal keeps its usual meaning.
-    const readsFile = read.configuration.config !== undefined;
-    if (readsFile)
+    // Without a file of the operator's there is nothing to read again, and the signal keeps its usual meaning.
+    const { config, tlsFiles } = read.configuration;
+    if (config !== undefined || tlsFiles !== undefined) {
       terminal.onHangup?.(() => {
         gate.reload?.().catch((error) => log.error({ err: error }, 'the configuration could not be read again'));
       });
+    }
     log.announce({ proxy, admin }, `Portcullis ${version()} is ready: ${proxies}; ${admins}`);
     return 'stay';
   });

@@ -8,7 +8,7 @@ export interface Terminal {
   readonly err: Output;
   /** Resolves when somebody wants the command to end: Ctrl-C or SIGTERM. */
   stopped(): Promise<void>;
-  /** Calls `listener` each time somebody asks to read the configuration file again (SIGHUP). */
+  /** Calls `listener` each time somebody asks to read the files of the operator again (SIGHUP). */
   onHangup?(listener: () => void): void;
   /** Hands an error that nobody caught to `report`; the process ends after that. */
   onBreakdown(report: (error: unknown) => Promise<void>): void;
@@ -27,7 +27,7 @@ export type OpensGate = (configuration: Configuration, io?: { readonly log: Log 
 export interface OpenGate {
   readonly proxy: readonly { readonly host: string; readonly port: number; readonly ssl: boolean }[];
   readonly admin: readonly { readonly host: string; readonly port: number }[];
-  /** Reads the configuration file again; what comes of it is logged. */
+  /** Reads the configuration file and the certificate again; what comes of it is logged. */
   reload?(): Promise<void>;
   close(): Promise<void>;
 }

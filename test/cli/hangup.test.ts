@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { connect } from 'node:tls';
 import { expect } from 'chai';
+import { a, b } from '../support/certificates.ts';
 
 describe('SIGHUP', () => {
   let directory: string;
@@ -21,6 +23,31 @@ describe('SIGHUP', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
+  /** Starts a gate; what it returns waits for a line of the log. */
+  function start(settings: Readonly<Record<string, string>>) {
+    const bin = join(import.meta.dirname, '..', '..', 'bin', 'portcullis.js');
+    const started = spawn(process.execPath, [bin, 'start'], {
+      env: {
+        PATH: process.env['PATH'],
+        HOME: directory,
+        PORTCULLIS_STORE: 'memory:',
+        PORTCULLIS_STATE_DIR: directory,
+        PORTCULLIS_ADMIN_LISTEN: '127.0.0.1:0',
+        ...settings,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    gate = started;
+    const lines = createInterface({ input: started.stdout })[Symbol.asyncIterator]();
+    return async (what: RegExp): Promise<Record<string, unknown>> => {
+      for (;;) {
+        const { value, done } = await lines.next();
+        if (done === true) throw new Error(`the log ended before ${what}`);
+        if (what.test(value)) return JSON.parse(value);
+      }
+    };
+  }
+
   it('reads the configuration file again: a good one is in force, a bad one changes nothing and is told', async () => {
     const file = join(directory, 'kong.yml');
     const withServices = (...names: string[]) =>
@@ -29,27 +56,7 @@ describe('SIGHUP', () => {
         `_format_version: "3.0"\nservices:\n${names.map((name) => `- {name: ${name}, host: h}\n`).join('')}`,
       );
     withServices('a');
-    const bin = join(import.meta.dirname, '..', '..', 'bin', 'portcullis.js');
-    gate = spawn(process.execPath, [bin, 'start'], {
-      env: {
-        PATH: process.env['PATH'],
-        HOME: directory,
-        PORTCULLIS_CONFIG: file,
-        PORTCULLIS_STORE: 'memory:',
-        PORTCULLIS_STATE_DIR: directory,
-        PORTCULLIS_PROXY_LISTEN: 'off',
-        PORTCULLIS_ADMIN_LISTEN: '127.0.0.1:0',
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const lines = createInterface({ input: gate.stdout! })[Symbol.asyncIterator]();
-    const next = async (what: RegExp): Promise<Record<string, unknown>> => {
-      for (;;) {
-        const { value, done } = await lines.next();
-        if (done === true) throw new Error(`the log ended before ${what}`);
-        if (what.test(value)) return JSON.parse(value);
-      }
-    };
+    const next = start({ PORTCULLIS_CONFIG: file, PORTCULLIS_PROXY_LISTEN: 'off' });
     const { admin } = (await next(/is ready/)) as { admin: string[] };
     const names = async () => {
       const { data } = (await (await fetch(`${admin[0]}/services`)).json()) as { data: { name: string }[] };
@@ -58,14 +65,48 @@ describe('SIGHUP', () => {
     expect(await names()).to.deep.equal(['a']);
 
     withServices('a', 'b');
-    gate.kill('SIGHUP');
+    gate!.kill('SIGHUP');
     expect(await next(/is in force/)).to.include({ added: 1, changed: 0, removed: 0 });
     expect(await names()).to.deep.equal(['a', 'b']);
 
     writeFileSync(file, '_format_version: "3.0"\nservices:\n- {hots: a}\n');
-    gate.kill('SIGHUP');
+    gate!.kill('SIGHUP');
     const { problems } = await next(/stays as it was/);
     expect(problems).to.include(`${file}:3: services[1].hots: unknown field`);
     expect(await names()).to.deep.equal(['a', 'b']);
+  });
+
+  it('reads the certificate of the TLS listeners again: a good one is served, a bad one changes nothing', async () => {
+    const files = { cert: join(directory, 'gate.crt'), key: join(directory, 'gate.key') };
+    const install = (pair: { readonly cert: string; readonly key: string }) => {
+      writeFileSync(files.cert, pair.cert);
+      writeFileSync(files.key, pair.key, { mode: 0o600 });
+    };
+    install(a);
+    const next = start({
+      PORTCULLIS_PROXY_LISTEN: '127.0.0.1:0 ssl',
+      PORTCULLIS_SSL_CERT: files.cert,
+      PORTCULLIS_SSL_CERT_KEY: files.key,
+    });
+    const { proxy } = (await next(/is ready/)) as { proxy: string[] };
+    const served = () =>
+      new Promise<unknown>((done, fail) => {
+        const socket = connect({ port: Number(new URL(proxy[0]!).port), host: '127.0.0.1', rejectUnauthorized: false });
+        socket.on('error', fail).on('secureConnect', () => {
+          done(socket.getPeerCertificate().subject.CN);
+          socket.destroy();
+        });
+      });
+    expect(await served()).to.equal('a.example');
+
+    install(b);
+    gate!.kill('SIGHUP');
+    await next(/serve a new certificate/);
+    expect(await served()).to.equal('b.example');
+
+    install({ cert: 'none', key: b.key });
+    gate!.kill('SIGHUP');
+    expect(JSON.stringify(await next(/could not be renewed/))).to.include('holds no certificate in PEM form');
+    expect(await served()).to.equal('b.example');
   });
 });

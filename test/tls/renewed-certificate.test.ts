@@ -1,0 +1,74 @@
+import { expect } from 'chai';
+import { renewedCertificate } from '../../adapters/tls/renewed-certificate.ts';
+import type { ServerCertificate } from '../../adapters/tls/server-certificate.ts';
+
+const certificate = (name: string, warnings: readonly string[] = []): ServerCertificate => ({
+  certificate: `certificate ${name}`,
+  key: `key ${name}`,
+  path: '/tls/portcullis.crt',
+  expiresAt: new Date(0),
+  origin: 'given',
+  warnings,
+});
+
+/** A certificate that is looked for in a list, one place further each time. */
+async function over(found: readonly (ServerCertificate | Error)[]) {
+  const heard: string[] = [];
+  let at = 0;
+  const look = async () => {
+    const next = found[at++]!;
+    if (next instanceof Error) throw next;
+    return next;
+  };
+  const renewed = await renewedCertificate(look, {
+    warned: (warning) => heard.push(`warned ${warning}`),
+    renewed: ({ certificate: pem }) => heard.push(`renewed ${pem}`),
+    failed: (error) => heard.push(`failed ${(error as Error).message}`),
+  });
+  renewed.onRenewed(({ key }) => heard.push(`serve ${key}`));
+  return { renewed, heard };
+}
+
+describe('The certificate of the TLS listeners, while the gate runs', () => {
+  it('is handed on when there is another one', async () => {
+    const { renewed, heard } = await over([certificate('one'), certificate('two')]);
+    expect(renewed.current.certificate).to.equal('certificate one');
+    await renewed.lookAgain();
+    expect(renewed.current.certificate).to.equal('certificate two');
+    expect(heard).to.deep.equal(['serve key two', 'renewed certificate two']);
+  });
+
+  it('is not handed on again when it is the same', async () => {
+    const { renewed, heard } = await over([certificate('one'), certificate('one')]);
+    await renewed.lookAgain();
+    expect(heard).to.deep.equal([]);
+  });
+
+  it('stays in force when the next one cannot be used, and the one after that is taken', async () => {
+    const { renewed, heard } = await over([
+      certificate('one'),
+      new Error('ssl_cert: /tls/portcullis.crt holds no certificate in PEM form'),
+      certificate('three'),
+    ]);
+    await renewed.lookAgain();
+    expect(renewed.current.certificate).to.equal('certificate one');
+    expect(heard).to.deep.equal(['failed ssl_cert: /tls/portcullis.crt holds no certificate in PEM form']);
+    await renewed.lookAgain();
+    expect(renewed.current.certificate).to.equal('certificate three');
+  });
+
+  it('is warned about each time', async () => {
+    const expired = certificate('one', ['it expired']);
+    const { renewed, heard } = await over([expired, expired]);
+    await renewed.lookAgain();
+    expect(heard).to.deep.equal(['warned it expired', 'warned it expired']);
+  });
+
+  it('stops the start when the first one cannot be used', async () => {
+    let failure: unknown;
+    await over([new Error('there is none')]).catch((error) => {
+      failure = error;
+    });
+    expect(failure).to.have.property('message', 'there is none');
+  });
+});
