@@ -3,7 +3,7 @@ import type { DocumentProblem } from '../../src/gateway/declarative/document.ts'
 import { readDocument } from '../../src/gateway/declarative/read-document.ts';
 import { describeEntities } from '../../src/gateway/entities/entities.ts';
 import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
-import { readText } from './read-text.ts';
+import { documentOf, readText } from './read-text.ts';
 
 export type Checked =
   | { readonly problems: readonly DocumentProblem[] }
@@ -20,8 +20,9 @@ export function checkText(
   skipPlugins: readonly string[],
   now: number,
 ): Checked {
-  const document = readText(text);
-  if ('problems' in document) return document;
+  const syntax = readText(text);
+  if (syntax.problems !== undefined) return syntax;
+  const document = documentOf(syntax);
   const read = readDocument(document, {
     entities: describeEntities(plugins),
     skipPlugins,

@@ -7,12 +7,12 @@
  * fewest writes, and everybody hears of it once, at the end: requests in flight keep the snapshot they have, and the next
  * ones find all of the new configuration. Where a write fails, those before it are taken back.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
 import { configurationKinds, type DocumentProblem } from '../../src/gateway/declarative/document.ts';
 import { type Change, type KindRows, planChanges } from '../../src/gateway/declarative/plan-changes.ts';
 import { printedDocument } from '../../src/gateway/declarative/print-document.ts';
-import { type DeclaredRow, readDocument } from '../../src/gateway/declarative/read-document.ts';
+import { type DeclaredRow, documentSteps } from '../../src/gateway/declarative/read-document.ts';
 import type { Description } from '../../src/gateway/schema/description.ts';
 import { kindOf } from '../../src/gateway/schema/kind.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
@@ -21,7 +21,8 @@ import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-sto
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
-import { readText } from './read-text.ts';
+import { documentOf } from './read-text.ts';
+import { readTextAside } from './read-text-aside.ts';
 
 export interface DeclarativeConfiguration {
   /** A digest of the text in force; `undefined`: none is, and the Admin API writes the configuration. */
@@ -89,26 +90,30 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
   let isOwner = left !== undefined;
   let inForce = left === undefined ? undefined : String(left['digest']);
   let turn: Promise<unknown> = Promise.resolve();
+  const proven = provenSecrets();
 
   const storedRows = (): Promise<readonly KindRows[]> => readAll(store, kinds);
 
   async function load(text: string, { checkHash = false, takesOver = false }: LoadOptions): Promise<Loaded> {
     const digest = createHash('sha256').update(text, 'utf8').digest('hex');
     if (checkHash && digest === inForce) return { outcome: 'unchanged', digest };
-    const document = readText(text);
-    if ('problems' in document) return { outcome: 'refused', problems: document.problems };
+    const syntax = await readTextAside(text);
+    if (syntax.problems !== undefined) return { outcome: 'refused', problems: syntax.problems };
+    const document = documentOf(syntax);
 
     const before = await storedRows();
     const byId = new Map(
       before.map(({ description, rows }) => [description.name, new Map(rows.map((row) => [row.id, row]))]),
     );
-    const read = readDocument(document, {
-      entities,
-      skipPlugins: options.skipPlugins ?? [],
-      stored: (kind, id) => byId.get(kind)?.get(id),
-      now: clock.now(),
-      token: () => entropy.token(),
-    });
+    const read = await inSteps(
+      documentSteps(document, {
+        entities,
+        skipPlugins: options.skipPlugins ?? [],
+        stored: (kind, id) => byId.get(kind)?.get(id),
+        now: clock.now(),
+        token: () => entropy.token(),
+      }),
+    );
     if (read.problems !== undefined) return { outcome: 'refused', problems: read.problems };
 
     const wanted: KindRows[] = [];
@@ -117,7 +122,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
       for (const declared of read.rows) {
         if (declared.description.name !== description.name) continue;
         const stored = byId.get(description.name)?.get(declared.row.id);
-        rows.push(read.transform ? await hashed(declared, stored, options) : declared.row);
+        rows.push(read.transform ? await hashed(declared, stored, options, proven) : declared.row);
       }
       wanted.push({ description, rows });
     }
@@ -152,9 +157,11 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     try {
       // What yields its place to another row goes at once; everything else is removed when nothing can fail any more.
       let hasWritten = false;
+      let made = 0;
       for (const change of changes) {
         if (change.act === 'remove' && hasWritten) removals.push(change);
         else await make(change);
+        if (++made % changesInTurn === 0) await othersTurn();
         hasWritten ||= change.act === 'write';
       }
       for (const change of removals) await make(change);
@@ -203,6 +210,38 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
   };
 }
 
+interface ProvenSecrets {
+  has(id: string, phc: string, secret: string): boolean;
+  add(id: string, phc: string, secret: string): void;
+}
+
+/** Which secret of the file was hashed to what, so that a reload need not find out slowly. By a key that dies with the process. */
+function provenSecrets(): ProvenSecrets {
+  const key = randomBytes(32);
+  const prints = new Map<string, string>();
+  const print = (phc: string, secret: string) =>
+    createHmac('sha256', key)
+      .update(JSON.stringify([phc, secret]))
+      .digest('base64');
+  return {
+    has: (id, phc, secret) => prints.get(id) === print(phc, secret),
+    add: (id, phc, secret) => void prints.set(id, print(phc, secret)),
+  };
+}
+
+/** After how many changes requests have their turn. */
+const changesInTurn = 50;
+
+const othersTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+async function inSteps<T>(steps: Generator<undefined, T>): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    await othersTurn();
+  }
+}
+
 async function readAll(store: EntityStore, kinds: readonly Description[]): Promise<readonly KindRows[]> {
   const all: KindRows[] = [];
   for (const description of kinds) {
@@ -223,6 +262,7 @@ async function hashed(
   { description, row }: DeclaredRow,
   stored: Entity | undefined,
   { hashes: { hash, verify } }: DeclarativeOptions,
+  proven: ProvenSecrets,
 ): Promise<Entity> {
   let done = row;
   for (const { hashes } of description.transformations ?? []) {
@@ -230,8 +270,12 @@ async function hashed(
     if (!hashes.when(done) || typeof secret !== 'string' || hashes.isDone(secret)) continue;
     const kept = stored?.[hashes.field];
     const isKept =
-      typeof kept === 'string' && hashes.isDone(kept) && (await verify(done.id, kept, secret)) === 'proven';
-    done = { ...done, [hashes.field]: isKept ? kept : await hash(secret) };
+      typeof kept === 'string' &&
+      hashes.isDone(kept) &&
+      (proven.has(done.id, kept, secret) || (await verify(done.id, kept, secret)) === 'proven');
+    const phc = isKept ? kept : await hash(secret);
+    proven.add(done.id, phc, secret);
+    done = { ...done, [hashes.field]: phc };
   }
   return done;
 }

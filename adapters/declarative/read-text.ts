@@ -17,7 +17,15 @@ import {
 import type { ConfigurationDocument, DocumentProblem, Place } from '../../src/gateway/declarative/document.ts';
 import type { Json } from '../../src/ports/entity-store.ts';
 
-export type TextRead = ConfigurationDocument | { readonly problems: readonly DocumentProblem[] };
+export type TextRead =
+  | { readonly value: Json; readonly lines: Lines; readonly problems?: undefined }
+  | { readonly problems: readonly DocumentProblem[] };
+
+/** The line of a value, and of those in it. */
+export interface Lines {
+  readonly line: number;
+  readonly within?: readonly Lines[] | { readonly [name: string]: Lines };
+}
 
 /** How many values may come out of aliases. */
 const aliasedLimit = 100_000;
@@ -41,7 +49,7 @@ export function readText(text: string): TextRead {
   const reader = nodeReader(document, (node) => lineAt(node.range?.[0] ?? 0));
   const value = reader.json(document.contents, []);
   if (reader.problems.length > 0) return { problems: reader.problems };
-  return { value, lineOf: (place) => reader.lineOf(document.contents, place) };
+  return { value, lines: reader.lines(document.contents, lineAt(document.contents?.range?.[0] ?? 0)) };
 }
 
 function nodeReader(document: Document.Parsed, lineOfNode: (node: Node) => number) {
@@ -103,8 +111,7 @@ function nodeReader(document: Document.Parsed, lineOfNode: (node: Node) => numbe
 
   /** `<<: *defaults` (https://yaml.org/type/merge.html): what the map itself says goes first. */
   function mergeInto(merged: { [name: string]: Json }, value: unknown, place: Place): void {
-    const node = isAlias(value) ? resolved(value) : value;
-    for (const source of isSeq(node) ? node.items : [value]) {
+    for (const source of sourcesOf(value)) {
       const from = json(source, place);
       if (typeof from !== 'object' || from === null || Array.isArray(from)) {
         refuse(value as Node, place, '<< takes a map, or a list of maps');
@@ -114,39 +121,59 @@ function nodeReader(document: Document.Parsed, lineOfNode: (node: Node) => numbe
     }
   }
 
-  function lineOf(from: unknown, place: Place): number | undefined {
-    let node: unknown = from;
-    let line: number | undefined;
-    for (const part of [undefined, ...place]) {
-      if (part !== undefined) {
-        const [key, inside] = step(node, part);
-        if (inside === undefined && key === undefined) return line;
-        line = lineOfNode((key ?? inside) as Node);
-        node = inside;
-      } else line = node === null || node === undefined ? 1 : lineOfNode(node as Node);
-    }
-    return line;
-  }
+  const known = new Map<unknown, Lines>();
 
-  /** The key and the value behind a name or an index; through aliases, and what was merged in. */
-  function step(node: unknown, part: string | number): readonly [key: unknown, value: unknown] {
+  /** Of each value where it stands. What several aliases mean is told once. */
+  function lines(node: unknown, line: number): Lines {
     const target = isAlias(node) ? resolved(node) : node;
-    if (isSeq(target) && typeof part === 'number') return [undefined, target.items[part] ?? undefined];
-    if (!isMap(target) || typeof part !== 'string') return [undefined, undefined];
-    const pair = target.items.find(({ key }) => nameOf(key) === part && !isMerge(key));
-    if (pair !== undefined) return [pair.key, pair.value];
-    for (const { key, value } of target.items) {
-      if (!isMerge(key)) continue;
-      const source = isAlias(value) ? resolved(value) : value;
-      for (const one of isSeq(source) ? source.items : [source]) {
-        const found = step(one, part);
-        if (found[0] !== undefined) return found;
-      }
+    const told = known.get(target);
+    if (told !== undefined) return told;
+    if (isSeq(target)) {
+      const within: Lines[] = [];
+      const seq: Lines = { line, within };
+      known.set(target, seq);
+      for (const item of target.items) within.push(lines(item, lineOfNode((item ?? target) as Node)));
+      return seq;
     }
-    return [undefined, undefined];
+    if (!isMap(target)) return { line };
+    const within: { [name: string]: Lines } = Object.create(null);
+    const map: Lines = { line, within };
+    known.set(target, map);
+    const merged: unknown[] = [];
+    for (const { key, value } of target.items) {
+      const name = nameOf(key);
+      if (isMerge(key)) merged.push(...sourcesOf(value));
+      else if (name !== undefined && !Object.hasOwn(within, name)) within[name] = lines(value, lineOfNode(key as Node));
+    }
+    for (const source of merged) {
+      const from = lines(source, line).within;
+      if (from === undefined || Array.isArray(from)) continue;
+      for (const [name, its] of Object.entries(from)) if (!Object.hasOwn(within, name)) within[name] = its;
+    }
+    return map;
   }
 
-  return { json, lineOf, problems };
+  function sourcesOf(value: unknown): readonly unknown[] {
+    const node = isAlias(value) ? resolved(value) : value;
+    return isSeq(node) ? node.items : [value];
+  }
+
+  return { json, lines, problems };
+}
+
+export function documentOf({ value, lines }: { readonly value: Json; readonly lines: Lines }): ConfigurationDocument {
+  return {
+    value,
+    lineOf(place) {
+      let { line, within } = lines;
+      for (const part of place) {
+        const next = within !== undefined && Object.hasOwn(within, part) ? Reflect.get(within, part) : undefined;
+        if (next === undefined) return line;
+        ({ line, within } = next as Lines);
+      }
+      return line;
+    },
+  };
 }
 
 function nameOf(key: unknown): string | undefined {

@@ -58,10 +58,14 @@ consumers:
   });
 
   it('a secret is hashed anew only if it is another one', async () => {
-    const { configuration, hashed } = await world();
+    const store = memoryEntityStore();
+    const { configuration, hashed } = await world({ store });
     await configuration.load(file(['a']));
     await configuration.load(file(['a', 'b']));
     expect(hashed).to.deep.equal(['s3cret']);
+    const later = await world({ store });
+    await later.configuration.load(file(['a']));
+    expect(later.hashed).to.deep.equal([]);
     await configuration.load(file(['a'], 'another'));
     expect(hashed).to.deep.equal(['s3cret', 'another']);
   });
@@ -169,6 +173,28 @@ routes:
     expect(all(other.store).map(withoutTimes)).to.deep.equal(all(store).map(withoutTimes));
   });
 
+  it('a long file is read aside and worked in step by step, so that requests have their turn', async () => {
+    const { configuration, store } = await world();
+    const names = Array.from({ length: 2000 }, (_, n) => `service-${n}-of-very-many-that-make-a-long-file`);
+    let turns = 0;
+    let loading = true;
+    const count = () => {
+      turns++;
+      if (loading) setImmediate(count);
+    };
+    setImmediate(count);
+    const loaded = await configuration.load(file(names));
+    loading = false;
+    expect(loaded).to.include({ outcome: 'loaded', added: 2002 });
+    expect(turns).to.be.greaterThan(60);
+    const wrong = `${file(names)}__proto__: 1\n`;
+    const refused = await configuration.load(wrong);
+    expect(refused.outcome === 'refused' && refused.problems).to.deep.equal([
+      { place: ['__proto__'], line: wrong.split('\n').length - 1, message: 'unknown field' },
+    ]);
+    expect(all(store)).to.have.length(2002);
+  });
+
   it('loads wait for each other', async () => {
     const { configuration, store } = await world();
     await Promise.all([file(['a']), file(['b']), file(['c'])].map((text) => configuration.load(text)));
@@ -218,7 +244,7 @@ const phc = (secret: string) => `$pbkdf2-sha512$i=1,l=1$salt$${Buffer.from(secre
 
 function all(store: EntityStore): readonly Entity[] {
   return [...entities.values()].flatMap((description) => {
-    const page = store.page(kindOf(description), { size: 1000, after: undefined });
+    const page = store.page(kindOf(description), { size: 5000, after: undefined });
     return (page as { rows: readonly Entity[] }).rows;
   });
 }

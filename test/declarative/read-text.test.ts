@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { readText } from '../../adapters/declarative/read-text.ts';
+import { documentOf, readText } from '../../adapters/declarative/read-text.ts';
 import type { ConfigurationDocument, DocumentProblem } from '../../src/gateway/declarative/document.ts';
 
 describe('The syntax of a declarative file', () => {
@@ -88,13 +88,13 @@ describe('The syntax of a declarative file', () => {
 
 function document(text: string): ConfigurationDocument {
   const read = readText(text);
-  if ('problems' in read) throw new Error(JSON.stringify(read.problems));
-  return read;
+  if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems));
+  return documentOf(read);
 }
 
 function problems(text: string): readonly DocumentProblem[] {
   const read = readText(text);
-  if (!('problems' in read)) throw new Error(`was read: ${JSON.stringify(read.value)}`);
+  if (read.problems === undefined) throw new Error(`was read: ${JSON.stringify(read.value)}`);
   return read.problems;
 }
 

@@ -63,6 +63,15 @@ interface Item {
 const remarks = ['_comment', '_ignore'];
 
 export function readDocument(document: ConfigurationDocument, reading: Reading): DocumentRead {
+  const steps = documentSteps(document, reading);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same in steps of about equal length, between which a gate can do something else. */
+export function* documentSteps(document: ConfigurationDocument, reading: Reading): Generator<undefined, DocumentRead> {
   const { entities, skipPlugins } = reading;
   const problems: DocumentProblem[] = [];
   const problem = (place: Place, message: string) => problems.push({ place, line: document.lineOf(place), message });
@@ -88,7 +97,8 @@ export function readDocument(document: ConfigurationDocument, reading: Reading):
   if (typeof transform !== 'boolean') problem(['_transform'], 'expected a boolean');
 
   const walk = itemsOf(value, { entities, skipPlugins, oldPaths: version !== '3.0', problem });
-  const rows = rowsOf(walk.items, reading, problem);
+  yield undefined;
+  const rows = yield* rowsOf(walk.items, reading, problem);
   findDuplicates(rows, document, problem);
   findProtocolsApart(rows, walk.items, problem);
   findMissingAuthorities(rows, walk.items, problem);
@@ -280,11 +290,18 @@ function canonical(value: Json): string {
 
 // Rows --------------------------------------------------------------------------------------------------------------
 
-function rowsOf(items: readonly Item[], reading: Reading, problem: Problem): readonly DeclaredRow[] {
+const rowsInStep = 50;
+
+function* rowsOf(
+  items: readonly Item[],
+  reading: Reading,
+  problem: Problem,
+): Generator<undefined, readonly DeclaredRow[]> {
   const { entities } = reading;
   const named = namesOf(items);
   const rows: DeclaredRow[] = [];
-  for (const item of items) {
+  for (const [at, item] of items.entries()) {
+    if (at % rowsInStep === rowsInStep - 1) yield undefined;
     const { description, place } = item;
     const stored = reading.stored(description.name, item.id);
     const referred = referencesFound(item, named, entities, problem);
