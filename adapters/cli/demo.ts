@@ -12,6 +12,7 @@ import { adminClient } from './admin-client.ts';
 import type { CommandLine } from './command-line.ts';
 import { answerText, type Call, type CallAnswer, curlLine, make } from './curl.ts';
 import { guard, registerClient } from './guarding.ts';
+import { invocation } from './invocation.ts';
 import { type SampleService, sampleService } from './sample-service.ts';
 import { addressesOf, logOn, serve } from './serving.ts';
 import { type OpenGate, type Paint, paintFor, type Terminal } from './terminal.ts';
@@ -40,7 +41,7 @@ export async function demo({ switches }: CommandLine, terminal: Terminal): Promi
         terminal.out.write(right ? paint.green('All three calls were answered as they must be.\n') : '');
         return right ? 'done' : 'failed';
       }
-      terminal.out.write(invitation(paint));
+      terminal.out.write(invitation(paint, terminal.env));
       return 'stay';
     });
   } finally {
@@ -141,9 +142,9 @@ ${bold('Portcullis')}  an OAuth 2.0 gate in front of your service
 `;
 }
 
-function invitation({ bold, dim }: Paint): string {
+function invitation({ bold, dim }: Paint, env: Terminal['env']): string {
   return `${bold('The gate stays up.')} Paste a line from above into another terminal, or change it: each call shows here.
-${dim('Your own service: portcullis protect http://localhost:3000      Ctrl-C ends the demo.')}
+${dim(`Your own service: ${invocation('protect', 'http://localhost:3000', env)}      Ctrl-C ends the demo.`)}
 
 `;
 }
