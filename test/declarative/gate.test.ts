@@ -4,10 +4,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { expect } from 'chai';
 import { type OpenGate, openGate } from '../../adapters/composition-root.ts';
 import { readConfiguration } from '../../adapters/configuration.ts';
 import { openLog } from '../../adapters/logging.ts';
+import { a } from '../support/certificates.ts';
 
 describe('A gate with a configuration file', () => {
   let directory: string;
@@ -164,6 +166,39 @@ ${more}`;
     writeFileSync(path, file());
     await gate!.close();
     await start({ PORTCULLIS_CONFIG_TAKES_OVER: 'yes' });
+  });
+
+  it('upstreams with their targets, and certificates with their names, hold as well', async () => {
+    const { port } = upstream.address() as AddressInfo;
+    const indented = (pem: string) => pem.trim().replaceAll('\n', '\n    ');
+    writeFileSync(
+      path,
+      `
+_format_version: '3.0'
+services:
+- {name: shared, host: shared.internal, routes: [{name: shared, paths: [/shared]}]}
+upstreams:
+- {name: shared.internal, targets: [{target: '127.0.0.1:${port}'}]}
+certificates:
+- cert: |
+    ${indented(a.cert)}
+  key: |
+    ${indented(a.key)}
+  snis: [{name: a.example}]
+`,
+    );
+    const { proxy } = await start({ PORTCULLIS_PROXY_LISTEN: '127.0.0.1:0, 127.0.0.1:0 ssl' });
+    expect(await (await fetch(`${proxy}/shared/x`)).text()).to.equal('upstream /x');
+    const tls = gate!.proxy.find(({ ssl }) => ssl)!;
+    const shown = await new Promise((done, fail) => {
+      const how = { port: tls.port, host: '127.0.0.1', servername: 'a.example', rejectUnauthorized: false };
+      const socket = connect(how, () => {
+        done(socket.getPeerCertificate().subject.CN);
+        socket.destroy();
+      }).on('error', fail);
+    });
+    expect(shown).to.equal('a.example');
+    expect(lines.join('')).not.to.include('PRIVATE KEY');
   });
 
   it('POST /config replaces it whole; a reload goes back to the file', async () => {
