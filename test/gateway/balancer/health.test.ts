@@ -51,6 +51,11 @@ describe('The health of a target', () => {
     expect(healthAfter([refused, good, refused]).healthy).to.equal(true);
   });
 
+  it('a failure begins the count of successes anew', () => {
+    expect(healthAfter([bad, good])).to.include({ successes: 1, httpFailures: 0 });
+    expect(healthAfter([bad, good, bad])).to.include({ successes: 0, httpFailures: 1 });
+  });
+
   it('a status in neither list says nothing', () => {
     expect(healthAfter([bad, bad, other])).to.deep.equal(healthAfter([bad, bad]));
     expect(healthAfter([bad, bad, other, bad]).healthy).to.equal(false);
