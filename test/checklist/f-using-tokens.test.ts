@@ -1,0 +1,177 @@
+/** Group F of the security checklist: tokens at the gate, asked of a whole gate. */
+import { expect } from 'chai';
+import { rawCall, statusOf } from '../support/sockets.ts';
+import { app, type ChecklistGate, openChecklistGate, profileNames } from './world.ts';
+
+for (const profile of profileNames) {
+  const kong = profile === 'kong';
+  describe(`F. Using tokens at the gate, profile ${profile}`, () => {
+    let there: ChecklistGate;
+    let token: string;
+    before(async () => {
+      there = await openChecklistGate();
+      ({ access_token: token } = await there.granted(profile, app, { scope: 'read' }));
+    });
+    after(() => there.gate.close());
+    const get = (headers: Record<string, string>, query = '') =>
+      there.gate.get(`/${profile}/x${query}`, undefined, headers);
+    const raw = (lines: readonly string[]) =>
+      rawCall(
+        Number(new URL(there.gate.proxy).port),
+        [`GET /${profile}/x HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: close', ...lines, '', ''].join('\r\n'),
+      );
+
+    it('RS-01: the scheme is compared without case, with several blanks', async () => {
+      for (const value of [`Bearer ${token}`, `bearer ${token}`, `BEARER ${token}`, `Bearer   ${token}`]) {
+        expect((await get({ Authorization: value })).status, value.slice(0, 8)).to.equal(200);
+      }
+    });
+
+    it('RS-02: two headers with a token are refused; a second way beside the header is refused in rfc9700', async () => {
+      const answer = await raw([`Authorization: Bearer ${token}`, `Authorization: Bearer ${token}`]);
+      expect(statusOf(answer)).to.equal(400);
+      const both = await get({ Authorization: `Bearer ${token}` }, `?access_token=${token}`);
+      // Kong looks at the header alone, where there is one.
+      expect(both.status).to.equal(kong ? 200 : 400);
+    });
+
+    it('RS-03: a token in a body counts in kong alone, and never with GET or DELETE', async () => {
+      const sent = (method: string, type: string, body: string) =>
+        fetch(`${there.gate.proxy}/${profile}/x`, { method, headers: { 'Content-Type': type }, body });
+      const form = 'application/x-www-form-urlencoded';
+      expect((await sent('POST', form, `access_token=${token}`)).status).to.equal(kong ? 200 : 401);
+      expect((await sent('POST', 'application/json', `{"access_token":"${token}"}`)).status).to.equal(kong ? 200 : 401);
+      expect((await sent('DELETE', form, `access_token=${token}`)).status).to.equal(401);
+      expect((await sent('POST', 'text/plain', `access_token=${token}`)).status).to.equal(401);
+    });
+
+    it('RS-04: a token in the query counts in kong alone, and stands in no line of the log', async () => {
+      expect((await get({}, `?access_token=${token}`)).status).to.equal(kong ? 200 : 401);
+      expect(there.gate.log.join('')).not.to.include(token);
+    });
+
+    it('RS-05, RS-06, RS-07: each 401 has a challenge; without a token it says nothing of an error', async () => {
+      const none = await get({});
+      expect(none.status).to.equal(401);
+      expect(none.headers.get('www-authenticate'))
+        .to.match(/^Bearer/)
+        .and.not.include('error');
+      for (const wrong of ['x', 'x'.repeat(32), '00000000-0000-4000-8000-000000000000', `${token}x`, token.slice(1)]) {
+        const answer = await get({ Authorization: `Bearer ${wrong}` });
+        expect(answer.status).to.equal(401);
+        expect(answer.headers.get('www-authenticate')).to.include('error="invalid_token"');
+        expect(answer.body.error).to.equal('invalid_token');
+      }
+    });
+
+    it('RS-09: what is no token is refused, and matches none', async () => {
+      for (const wrong of ['{"$gt":""}', '.*', `${token.slice(0, 5)}.*`, '$ne', '%00', 'a b', "' OR 1=1 --", '*']) {
+        expect((await get({ Authorization: `Bearer ${wrong}` })).status, wrong).to.equal(401);
+      }
+    });
+
+    it('RS-10, RS-12: what a client says of who it is never arrives, however it is spelt', async () => {
+      const names = [
+        'X-Consumer-ID',
+        'x-consumer-username',
+        'X_Consumer_Username',
+        'X-AUTHENTICATED-USERID',
+        'X-Authenticated_Scope',
+        'x-credential-identifier',
+        'X-Anonymous-Consumer',
+      ];
+      const answer = await raw([
+        `Authorization: Bearer ${token}`,
+        ...names.map((name) => `${name}: forged`),
+        `Connection: ${names.join(', ')}`,
+      ]);
+      const { rawHeaders, headers } = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+      expect(rawHeaders).not.to.include('forged');
+      expect(headers).to.include({ 'x-consumer-username': 'ada', 'x-authenticated-userid': 'owner-1' });
+    });
+
+    it('RS-11: what a stranger says of where it comes from is replaced', async () => {
+      const { body } = await get({
+        Authorization: `Bearer ${token}`,
+        'X-Forwarded-Proto': 'https',
+        'X-Forwarded-Host': 'evil.example',
+        'X-Real-IP': '203.0.113.7',
+      });
+      expect(body.headers).to.include({ 'x-forwarded-proto': 'http', 'x-real-ip': '127.0.0.1' });
+      expect(body.headers['x-forwarded-host']).not.to.equal('evil.example');
+    });
+
+    it('RS-13: hide_credentials takes the token out of header, query and form before it goes upstream', async () => {
+      const { data } = await there.gate.setUp('GET', `/services/${profile}/plugins`);
+      await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { hide_credentials: true } });
+      const inHeader = await get({ Authorization: `Bearer ${token}` }, '?a=1');
+      expect(inHeader.status).to.equal(200);
+      expect(JSON.stringify(inHeader.body)).not.to.include(token);
+      if (kong) {
+        const inQuery = await get({}, `?a=1&access_token=${token}&b=2`);
+        expect(inQuery.body.url).to.equal('/x?a=1&b=2');
+        const inForm = await there.gate.post('/kong/x', { a: '1', access_token: token });
+        expect(inForm.body.body).to.equal('a=1');
+      }
+      await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { hide_credentials: false } });
+    });
+
+    it('RS-16: a token is refused on the next request after it was revoked, though it was just used', async () => {
+      const { access_token } = await there.granted(profile, app);
+      expect(await there.use(profile, access_token)).to.equal(200);
+      const headers = { Authorization: `Bearer ${access_token}` };
+      await fetch(`${there.gate.proxy}/${profile}/oauth2/tokens`, { method: 'DELETE', headers });
+      const after = await Promise.all(Array.from({ length: 8 }, () => there.use(profile, access_token)));
+      expect(after).to.deep.equal(Array(8).fill(401));
+    });
+
+    it('RS-17: a token that has expired is refused, though it was just used', async () => {
+      const { id: credential } = await there.gate.setUp('GET', '/oauth2/app');
+      const { id: service } = await there.gate.setUp('GET', `/services/${profile}`);
+      const token = { credential: { id: credential }, service: { id: service }, expires_in: 60 };
+      const ageing = `ageing-token-of-${profile}`;
+      await there.gate.setUp('POST', '/oauth2_tokens', { ...token, access_token: ageing });
+      expect(await there.use(profile, ageing)).to.equal(200);
+      const anHourAgo = Math.floor(Date.now() / 1000) - 3600;
+      await there.gate.setUp('PATCH', `/oauth2_tokens/${ageing}`, { created_at: anHourAgo });
+      expect(await there.use(profile, ageing)).to.equal(401);
+      const born = `born-old-at-${profile}`;
+      await there.gate.setUp('POST', '/oauth2_tokens', { ...token, access_token: born, created_at: anHourAgo });
+      expect(await there.use(profile, born)).to.equal(401);
+    });
+
+    it('RS-18: a token that was asked for before it was there is good as soon as it is', async () => {
+      const { id: credential } = await there.gate.setUp('GET', '/oauth2/app');
+      const { id: service } = await there.gate.setUp('GET', `/services/${profile}`);
+      const early = `early-token-of-${profile}`;
+      expect(await there.use(profile, early)).to.equal(401);
+      await there.gate.setUp('POST', '/oauth2_tokens', {
+        credential: { id: credential },
+        service: { id: service },
+        access_token: early,
+        expires_in: 60,
+      });
+      expect(await there.use(profile, early)).to.equal(200);
+    });
+
+    it('RS-23: with anonymous, a wrong token is let in as that consumer, and as nobody else', async () => {
+      const { id } = await there.gate.setUp('POST', '/consumers', { username: `anonymous of ${profile}` });
+      const { data } = await there.gate.setUp('GET', `/services/${profile}/plugins`);
+      await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous: id } });
+      const { body } = await get({ Authorization: 'Bearer wrong', 'X-Authenticated-Userid': 'forged' });
+      expect(body.headers).to.include({ 'x-anonymous-consumer': 'true', 'x-consumer-id': id });
+      expect(body.headers).not.to.have.any.keys(
+        'x-authenticated-userid',
+        'x-authenticated-scope',
+        'x-credential-identifier',
+      );
+      await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous: null } });
+    });
+
+    it('RS-24: the gate sets no cookie', async () => {
+      for (const answer of [await get({}), await get({ Authorization: `Bearer ${token}` })]) {
+        expect(answer.headers.getSetCookie()).to.deep.equal([]);
+      }
+    });
+  });
+}
