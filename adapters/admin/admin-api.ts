@@ -12,6 +12,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import { apiEndpoints, type Call } from './apis/apis.ts';
 import { readBody } from './body.ts';
 import { withCertificateNames, withNames } from './certificate-names.ts';
@@ -126,11 +127,18 @@ export function adminApi(options: AdminApiOptions): Koa {
       // Who has gone away in the middle of a request is no failure, and hears no answer.
       if (!ctx.req.complete && ctx.req.destroyed) return;
       ctx.app.emit('error', error, ctx);
-      print(ctx, { status: 500, body: { message: 'An unexpected error occurred' } });
+      print(ctx, error instanceof Unavailable ? unavailable : unexpected);
     }
   });
   return app;
 }
+
+const unexpected: Reply = { status: 500, body: { message: 'An unexpected error occurred' } };
+const unavailable: Reply = {
+  status: 503,
+  headers: { 'Retry-After': '1' },
+  body: { message: 'The gate cannot reach its store; try again' },
+};
 
 function optionsOf(endpoint: Endpoint): Reply {
   const allowed = allowedMethods(endpoint);

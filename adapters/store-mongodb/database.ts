@@ -112,8 +112,6 @@ function clientOf(url: string, timeout: number, pool: number): MongoClient {
       writeConcern: { w: 'majority', journal: true, wtimeoutMS: timeout },
       // What was revoked a moment ago must not be read from a member that has not heard of it.
       readPreference: 'primary',
-      retryWrites: true,
-      retryReads: true,
       maxPoolSize: pool,
       connectTimeoutMS: timeout,
       serverSelectionTimeoutMS: timeout,

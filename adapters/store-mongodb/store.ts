@@ -50,7 +50,9 @@ export async function openMongoStore(options: DatabaseOptions): Promise<MongoSto
     entityStore,
     counters: mongoCounters(database),
     async share(how) {
-      const announcements = await sharedAnnouncements({ events: mongoEvents(database), ...how });
+      // No event may become visible later than the look-back reaches, however slow its write was.
+      const window = Math.max(5_000, 3 * options.timeout);
+      const announcements = await sharedAnnouncements({ events: mongoEvents(database), window, ...how });
       shared.push(announcements);
       announcements.listen();
       return announcements;

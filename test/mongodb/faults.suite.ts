@@ -80,6 +80,25 @@ describe('When the database', function () {
     });
   }
 
+  it('is gone, the Admin API says so', async () => {
+    cable.cut();
+    for (const [method, path] of [
+      ['GET', '/consumers'],
+      ['POST', '/consumers'],
+      ['DELETE', '/routes/api'],
+    ] as const) {
+      const body = method === 'POST' ? { body: JSON.stringify({ username: 'nobody' }) } : {};
+      const headers = { 'Content-Type': 'application/json' };
+      const response = await fetch(gate.admin + path, { method, headers, ...body });
+      expect(response.status, `${method} ${path}`).to.equal(503);
+      expect(Number(response.headers.get('retry-after'))).to.be.greaterThan(0);
+      await response.body?.cancel();
+    }
+    cable.mend();
+    await soon(async () => (await ofClient(gate)).status === 200, 15);
+    expect((await fetch(`${gate.admin}/consumers/nobody`)).status).to.equal(404);
+  });
+
   it('comes back, what others did meanwhile holds, without a restart', async () => {
     const token = await knownToken();
     cable.cut();

@@ -73,7 +73,7 @@ async function memoryServer(): Promise<Server | undefined> {
   return { url: server.getUri().replace(/\/+(\?.*)?$/, ''), stop: async () => void (await server.stop()) };
 }
 
-function byScript(): Server {
+async function byScript(): Promise<Server> {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {
     throw new Error(
       'no MongoDB server: set MONGODB_URL, put a mongod on the PATH, install mongodb-memory-server, ' +
@@ -81,18 +81,17 @@ function byScript(): Server {
     );
   }
   const script = join(import.meta.dirname, 'start-mongo.sh');
-  const port = process.env['PORTCULLIS_TEST_MONGO_PORT'] ?? '27017';
-  const isOurs = !isRunning(port);
+  // Whoever works with it has one running, and saves a second each time.
+  if (isRunning('27017')) return { url: 'mongodb://127.0.0.1:27017', stop: () => undefined };
+  const port = String(await freePort());
   execFileSync('bash', [script, 'start', port], { stdio: ['ignore', 'inherit', 'inherit'], timeout: 600_000 });
   return {
     url: `mongodb://127.0.0.1:${port}`,
-    stop() {
-      if (isOurs) execFileSync('bash', [script, 'wipe', port], { stdio: 'ignore' });
-    },
+    stop: () => void execFileSync('bash', [script, 'wipe', port], { stdio: 'ignore' }),
   };
 }
 
-/** Whether the script has started one on this port before, for somebody else. */
+/** Whether the script has started one on this port before. */
 function isRunning(port: string): boolean {
   const home = process.env['MONGO_HOME'] ?? join(process.env['TMPDIR'] ?? '/tmp', 'portcullis-test-mongo');
   const file = join(home, 'run', port, 'pid');
