@@ -44,7 +44,10 @@ export async function runCommand(): Promise<void> {
   };
   // Nobody listens any more, as in `portcullis --help | head -1`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-  process.exit(await main(process.argv.slice(2), terminal));
+  const status = await main(process.argv.slice(2), terminal);
+  // A pipe takes what its reader takes; the rest would be lost with the process.
+  for (const stream of [process.stdout, process.stderr]) await new Promise((done) => stream.write('', done));
+  process.exit(status);
 }
 
 /** What the shell is told: 0 when all went well, 1 when it did not, 2 when the command or a setting was not understood. */

@@ -1,6 +1,8 @@
-/** SIGHUP, as an operator sends it to a process that runs. */
+/** Commands around a configuration file as processes: SIGHUP, and what a pipe gets. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -108,5 +110,34 @@ describe('SIGHUP', () => {
     gate!.kill('SIGHUP');
     expect(JSON.stringify(await next(/could not be renewed/))).to.include('holds no certificate in PEM form');
     expect(await served()).to.equal('b.example');
+  });
+});
+
+describe('portcullis export, read through a pipe', () => {
+  it('is whole, however slowly it is read', async () => {
+    const config = `# ${'x'.repeat(300_000)}\n# the end\n`;
+    const admin = createServer((_, res) => res.end(JSON.stringify({ config })));
+    await new Promise<void>((done) => admin.listen(0, '127.0.0.1', done));
+    const bin = join(import.meta.dirname, '..', '..', 'bin', 'portcullis.js');
+    const { port } = admin.address() as AddressInfo;
+    const words = ['export', '--admin-listen', `127.0.0.1:${port}`, '--store', 'memory:'];
+    const command = spawn(process.execPath, [bin, ...words], {
+      env: { PATH: process.env['PATH'], HOME: tmpdir() },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      const exited = new Promise((done) => command.on('exit', done));
+      let read = '';
+      for await (const chunk of command.stdout) {
+        read += chunk;
+        await new Promise((turn) => setImmediate(turn));
+      }
+      expect(await exited).to.equal(0);
+      expect(read).to.equal(config);
+    } finally {
+      command.kill();
+      admin.closeAllConnections();
+      admin.close();
+    }
   });
 });
