@@ -204,6 +204,12 @@ describe('A service whose host is the name of an upstream', () => {
       expect(Object.keys(answers).sort()).to.deep.equal(['a', 'c']);
     });
 
+    it('no request fails of those that hashing sends to the dead one, checks or not', async () => {
+      await upstream({ hash_on: 'header', hash_on_header: 'x-tenant' });
+      await b!.die();
+      for (let i = 0; i < 24; i++) expect(await call({ 'x-tenant': `tenant-${i}` })).to.be.oneOf(['a', 'c']);
+    });
+
     it('under load nothing fails', async () => {
       await upstream({ healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } } });
       let going = true;
