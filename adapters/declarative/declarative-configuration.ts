@@ -141,7 +141,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     if (!isOwner && !takesOver && counted.removed + counted.changed > 0) {
       return { outcome: 'refused', problems: [{ place: [], message: foreignRows(counted) }] };
     }
-    await apply(changes, before);
+    await become(wanted, before);
     await store.replace(ownershipKind, { id: ownershipId, digest }, { orInsert: true });
     isOwner = true;
     const switched = inForce !== digest;
@@ -151,36 +151,44 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     return { outcome: 'loaded', digest, rows: wanted, ...counted, skipped };
   }
 
-  /** All changes, or none: what was written before a failure is written back. */
-  async function apply(changes: readonly Change[], before: readonly KindRows[]): Promise<void> {
-    const removals: Change[] = [];
-    try {
-      // What yields its place to another row goes at once; everything else is removed when nothing can fail any more.
-      let hasWritten = false;
-      let made = 0;
-      for (const change of changes) {
-        if (change.act === 'remove' && hasWritten) removals.push(change);
-        else await make(change);
-        if (++made % changesInTurn === 0) await othersTurn();
-        hasWritten ||= change.act === 'write';
-      }
-      for (const change of removals) await make(change);
-    } catch (error) {
+  /**
+   * All changes, or none: what was written before a failure is written back. Where another gate on the same store loads
+   * its file at the same time the writes of one stand in the way of the other's; then the rest is planned anew.
+   */
+  async function become(wanted: readonly KindRows[], before: readonly KindRows[]): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
       try {
-        const now = await storedRows();
-        for (const change of planChanges(now, before)) await make(change);
-      } finally {
-        await announcements.publish({ announces: 'everythingChanged' });
+        return await makeAll(planChanges(attempt === 1 ? before : await storedRows(), wanted));
+      } catch (error) {
+        if (error instanceof InTheWay && attempt < attempts) continue;
+        try {
+          await makeAll(planChanges(await storedRows(), before));
+        } finally {
+          await announcements.publish({ announces: 'everythingChanged' });
+        }
+        throw error;
       }
-      throw error;
     }
+  }
+
+  async function makeAll(changes: readonly Change[]): Promise<void> {
+    // What yields its place to another row goes at once; everything else is removed when nothing can fail any more.
+    const removals: Change[] = [];
+    let hasWritten = false;
+    for (const [at, change] of changes.entries()) {
+      if (at % changesInTurn === changesInTurn - 1) await othersTurn();
+      if (change.act === 'remove' && hasWritten) removals.push(change);
+      else await make(change);
+      hasWritten ||= change.act === 'write';
+    }
+    for (const change of removals) await make(change);
   }
 
   async function make(change: Change): Promise<void> {
     const kind = kindOf(change.description);
     if (change.act === 'remove') {
       const removed = await store.remove(kind, change.id);
-      if (removed.outcome === 'restricted') throw new Error(`${kind.name} ${change.id}: in use by ${removed.by}`);
+      if (removed.outcome === 'restricted') throw new InTheWay(`${kind.name} ${change.id}: in use by ${removed.by}`);
       for (const { kind: name, row } of removed.outcome === 'removed' ? removed.rows : []) {
         if (name === 'oauth2_credentials') await grants.removeOf({ credentialId: row.id });
         if (name === 'services') await grants.removeOf({ serviceId: row.id });
@@ -188,7 +196,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
       return;
     }
     const written = await store.replace(kind, change.row, { orInsert: true });
-    if (written.outcome !== 'written') throw new Error(`${kind.name} ${change.row.id}: ${JSON.stringify(written)}`);
+    if (written.outcome !== 'written') throw new InTheWay(`${kind.name} ${change.row.id}: ${JSON.stringify(written)}`);
   }
 
   const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
@@ -209,6 +217,14 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
       }),
   };
 }
+
+/** A row of somebody else is where one was to be written or removed. */
+class InTheWay extends Error {
+  override readonly name = 'InTheWay';
+}
+
+/** How often the changes are planned anew because another gate writes as well. */
+const attempts = 5;
 
 interface ProvenSecrets {
   has(id: string, phc: string, secret: string): boolean;

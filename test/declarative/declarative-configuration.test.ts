@@ -128,6 +128,25 @@ consumers:
     }
   });
 
+  it('where another gate loads the same file at the same time, both come to an end', async () => {
+    const store = memoryEntityStore();
+    let others = 3;
+    const shared: EntityStore = {
+      ...store,
+      replace(kind, row, how) {
+        if (kind.name !== 'services' || others === 0) return store.replace(kind, row, how);
+        others--;
+        store.replace(kind, row, how);
+        return { outcome: 'taken', fields: ['id'] };
+      },
+    };
+    const { configuration } = await world({ store: shared });
+    expect(await configuration.load(file(['a', 'b', 'c', 'd']))).to.include({ outcome: 'loaded' });
+    expect(others).to.equal(0);
+    const { configuration: alone } = await world({ store });
+    expect(await alone.load(file(['a', 'b', 'c', 'd']))).to.include({ added: 0, changed: 0, removed: 0 });
+  });
+
   it('the first file of a store does not take what the Admin API has written, unless it is told to', async () => {
     const store = memoryEntityStore();
     const row: Entity = { id: '00000000-0000-4000-8000-000000000009', name: 'mine', host: 'h', created_at: 1 };
