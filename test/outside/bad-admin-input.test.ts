@@ -20,7 +20,8 @@ import {
 import { type Body, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { type Answered, caller, rawCall, type Sent, statusOf } from '../support/sockets.ts';
 
-const runs = Number(process.env['PORTCULLIS_FUZZ_RUNS'] ?? 80);
+/** Thousands with PORTCULLIS_FUZZ_RUNS. */
+const runs = Number(process.env['PORTCULLIS_FUZZ_RUNS'] ?? 40);
 
 /** A body that would be taken, for the collections that have one without anything else being there. */
 const good: Readonly<Record<string, readonly Pair[]>> = {
@@ -235,7 +236,8 @@ describe('Bad input at the Admin API', function () {
     inEveryField(hostileJson));
 
   it('TK-22: every field of every entity with NUL, control characters and a megabyte', () => {
-    const texts = [...hostileTexts, 'a'.repeat(1_048_576)];
+    const unprintable = hostileTexts.filter((text) => /[\0-\x1f\x7f\ud800]/.test(text) || text.length > 1_000);
+    const texts = [...unprintable, 'a'.repeat(1_048_576)];
     return inEveryField(texts.map((text, n) => (n % 2 === 0 ? text : [text])));
   });
 

@@ -18,7 +18,8 @@ import {
 import { openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { type Answered, caller, rawCall, type Sent, statusOf } from '../support/sockets.ts';
 
-const runs = Number(process.env['PORTCULLIS_FUZZ_RUNS'] ?? 120);
+/** Thousands with PORTCULLIS_FUZZ_RUNS. */
+const runs = Number(process.env['PORTCULLIS_FUZZ_RUNS'] ?? 80);
 
 describe('Bad input at the gate', function () {
   this.timeout(60_000 + runs * 500);
