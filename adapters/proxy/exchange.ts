@@ -121,7 +121,7 @@ export class GateExchange implements Exchange, IncomingObserver {
     const fields: string[] = [];
     for (const [name, value] of answer.headers) {
       // How the answer is framed is the listener's to say.
-      if (!isFraming(name)) fields.push(name, wireValue(value));
+      if (!isFraming(name) || (answer.status === 426 && isUpgrade(name))) fields.push(name, wireValue(value));
     }
     const head = new FieldList(answer.status, fields);
     this.#sign(head);
@@ -345,6 +345,11 @@ export class GateExchange implements Exchange, IncomingObserver {
     if (head.header('server') === undefined) head.setHeader('Server', this.environment.serverName);
     head.setHeader('X-Kong-Request-Id', this.requestId);
   }
+}
+
+// "The server MUST send an Upgrade header field in a 426 response to indicate the required protocol(s)" (RFC 9110 §15.5.22)
+function isUpgrade(name: string): boolean {
+  return /^(?:upgrade|connection)$/i.test(name);
 }
 
 function isFraming(name: string): boolean {

@@ -412,6 +412,7 @@ describe('OAuth 2.0 Authentication: Usage', () => {
       const answer = await page.curl('curl https://my-websocket-hostname.com/oauth2/token');
       expect(answer.status).to.equal(426);
       expect(answer.json.message).to.equal('Please use the WebSocket protocol');
+      expect(answer.headers).to.include({ connection: 'Upgrade', upgrade: 'websocket' });
     });
   });
 });
