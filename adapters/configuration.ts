@@ -140,7 +140,7 @@ export const settings = z.strictObject({
     title: 'Store',
     form: 'lmdb:DIRECTORY, memory: or mongodb://…',
     description:
-      'Where services, routes, consumers, codes and tokens are kept. `lmdb:` alone is the directory `store` in the state directory. `memory:` forgets everything when the gate stops.',
+      'Where services, routes, consumers, codes and tokens are kept. `lmdb:` alone is the directory `store` in the state directory. `memory:` forgets everything when the gate stops. For `mongodb://…` see [mongodb.md](mongodb.md).',
     recommendation: '`lmdb:` for one machine, `mongodb://…` for several.',
     secret: true,
   }),
