@@ -55,12 +55,14 @@ const conflicts = 8;
 
 export async function connect({ url, vault, clock, timeout, pool }: DatabaseOptions): Promise<Database> {
   const client = clientOf(url, timeout, pool);
-  const place = client.options.hosts.map(String).join(',');
+  const { hosts, srvHost } = client.options;
+  const place = srvHost ?? hosts.map(String).join(',');
   // The driver's own default is `test`.
   const db = client.db(/^[^:]+:\/\/[^/]+\/[^?]/.test(url) ? undefined : 'portcullis');
   let isClosed = false;
   try {
-    await within(timeout, async () => {
+    // A little longer than the driver waits: it knows better what is in the way.
+    await within(timeout + 500, async () => {
       await client.connect();
       await db.command({ ping: 1 });
     });
