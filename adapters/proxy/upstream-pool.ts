@@ -210,6 +210,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   #idleSeconds = -1;
   #anything = false;
   #interim = 0;
+  #paused = false;
 
   constructor(pool: UpstreamPool, origin: Origin, receiver: AnswerReceiver) {
     this.#pool = pool;
@@ -296,10 +297,12 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#socket.resume();
   }
 
@@ -439,6 +442,9 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
       this.destroy();
       return;
     }
+    // The one it was held back for is through. Whoever takes it next waits for an answer, and while nobody has it the
+    // upstream may close it.
+    if (this.#paused) this.resume();
     // A second before the upstream closes it: a request that is under way just then would be lost.
     const hinted = this.#idleSeconds === -1 ? idleTimeout : this.#idleSeconds * 1000 - 1000;
     this.#pool.keep(this, Math.min(idleTimeout, hinted));
