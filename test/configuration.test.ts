@@ -336,6 +336,28 @@ describe('The configuration', () => {
         workers: 1,
       });
     });
+    it('in a kong.conf too, with comments and quotes; the environment goes before it, ours before both', () => {
+      const text = [
+        '# Kong configuration',
+        'proxy_listen = 0.0.0.0:80 reuseport # plain',
+        '  log_level=notice',
+        'trusted_ips = "10.0.0.0/8"',
+        'declarative_config =',
+        'database = postgres   # not here',
+        'no setting at all',
+      ].join('\n');
+      const kongConf = { path: 'kong.conf', text };
+      const reading = read({ kongConf });
+      expect(accepted(reading)).to.deep.include({ logLevel: 'info', trustedIps: ['10.0.0.0/8'], config: undefined });
+      expect(accepted(reading).proxyListen.map(({ port }) => port)).to.deep.equal([80]);
+      expect(reading.warnings).to.include(
+        'kong.conf:6 database is a setting of Kong that means nothing here; it has no effect',
+      );
+      const env = { KONG_LOG_LEVEL: 'error' };
+      expect(accepted(read({ kongConf, env })).logLevel).to.equal('error');
+      expect(accepted(read({ kongConf, env, flags: { 'log-level': 'debug' } })).logLevel).to.equal('debug');
+      expect(refused(read({ kongConf: { path: 'kong.conf', text: 'log_level = loud' } }))[0]).to.include('kong.conf:1');
+    });
     it('and names each that does not, once', () => {
       const reading = fromEnv({ KONG_DATABASE: 'postgres', KONG_PG_HOST: 'db', KONG_LOG_LEVEL: 'warn' });
       expect(accepted(reading).logLevel).to.equal('warn');

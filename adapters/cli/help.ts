@@ -1,6 +1,6 @@
 /** What `--help` prints. The settings are told by their schema. */
 import { defaultOf } from '../configuration/page.ts';
-import { inEnvironment, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
+import { inEnvironment, kongConfVariable, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
 import { descriptions, type SettingName, settings } from '../configuration.ts';
 import type { Paint } from './terminal.ts';
 import { version } from './version.ts';
@@ -25,10 +25,11 @@ export function helpFor(command: string, paint: Paint): string {
   const { bold } = paint;
   switch (command) {
     case 'start':
-      return `${bold('portcullis start')} [--settings FILE] [--SETTING VALUE …]
+      return `${bold('portcullis start')} [--settings FILE] [--kong-conf FILE] [--SETTING VALUE …]
 
 Runs the gate. Every setting can also stand in the environment or in a YAML file (--settings, ${settingsFileVariable});
-the command line comes first, then the environment, then the file.
+the command line comes first, then the environment, then the file. Kong's own names are understood last: KONG_… in the
+environment, and a kong.conf (--kong-conf, ${kongConfVariable}).
 
 ${settingsHelp(paint)}`;
     case 'demo':

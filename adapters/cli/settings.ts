@@ -1,13 +1,14 @@
 /** From a command line to a configuration, or to the words that say why there is none. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
+import { kongConfVariable, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
 import { type ConfigurationReading, problemLine, readConfiguration, settings } from '../configuration.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The flags every command that runs a gate understands. */
 export const settingFlags: readonly string[] = [
   'settings',
+  'kong-conf',
   ...Object.keys(settings.shape).map((name) => onCommandLine(name).slice(2)),
 ];
 
@@ -17,18 +18,31 @@ export function settingsFrom(
   { env, err }: Pick<Terminal, 'env' | 'err'>,
   defaults: Readonly<Record<string, string>> = {},
 ): Extract<ConfigurationReading, { ok: true }> | undefined {
-  const { settings: flag, ...flags } = given;
-  const path = flag ?? (env[settingsFileVariable] || undefined);
-  let file: { path: string; text: string } | undefined;
-  try {
-    file = path === undefined ? undefined : { path, text: readFileSync(resolve(path), 'utf8') };
-  } catch (error) {
-    const from = flag === undefined ? settingsFileVariable : '--settings';
-    const { code } = error as NodeJS.ErrnoException;
-    err.write(`portcullis: ${from}: ${path} cannot be read (${code === 'ENOENT' ? 'there is no such file' : code})\n`);
-    return undefined;
+  const { settings: settingsFlag, 'kong-conf': kongConfFlag, ...flags } = given;
+  const named = [
+    { flag: settingsFlag, option: '--settings', variable: settingsFileVariable },
+    { flag: kongConfFlag, option: '--kong-conf', variable: kongConfVariable },
+  ];
+  const files: ({ readonly path: string; readonly text: string } | undefined)[] = [];
+  for (const { flag, option, variable } of named) {
+    const path = flag ?? (env[variable] || undefined);
+    try {
+      files.push(path === undefined ? undefined : { path, text: readFileSync(resolve(path), 'utf8') });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const why = code === 'ENOENT' ? 'there is no such file' : code;
+      err.write(`portcullis: ${flag === undefined ? variable : option}: ${path} cannot be read (${why})\n`);
+      return undefined;
+    }
   }
-  const reading = readConfiguration({ flags, env, defaults, ...(file === undefined ? {} : { file }) });
+  const [file, kongConf] = files;
+  const reading = readConfiguration({
+    flags,
+    env,
+    defaults,
+    ...(file === undefined ? {} : { file }),
+    ...(kongConf === undefined ? {} : { kongConf }),
+  });
   if (reading.ok) return reading;
   err.write(
     [

@@ -1,6 +1,6 @@
 /**
  * Collects what was set, and where: command line before environment before settings file before Kong's names in the
- * environment. A name is told in the spelling of its source, so that the operator finds it.
+ * environment before those in a kong.conf. A name is told in the spelling of its source, so that the operator finds it.
  */
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Scalar } from 'yaml';
 import { nearest } from './suggestion.ts';
@@ -11,6 +11,8 @@ export interface SettingSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** A settings file, as YAML: `proxy_listen: 0.0.0.0:8000`. */
   readonly file?: { readonly path: string; readonly text: string };
+  /** A kong.conf: `proxy_listen = 0.0.0.0:8000`, by Kong's names. */
+  readonly kongConf?: { readonly path: string; readonly text: string };
   /** By the names of the schema: what a command has in the place of our defaults. Everything else goes before it. */
   readonly defaults?: Readonly<Record<string, string>>;
 }
@@ -29,7 +31,7 @@ interface Gathered {
 }
 
 export function gather(
-  { flags = {}, env = {}, file, defaults = {} }: SettingSources,
+  { flags = {}, env = {}, file, kongConf, defaults = {} }: SettingSources,
   shape: Readonly<Record<string, unknown>>,
   kongNames: ReadonlyMap<string, string>,
 ): Gathered {
@@ -48,6 +50,11 @@ export function gather(
   };
 
   for (const [name, text] of Object.entries(defaults)) given.set(name, { text, from: inFile(name) });
+  for (const { name: written, text, from } of kongConf === undefined ? [] : kongLines(kongConf)) {
+    const name = kongNames.get(written.toUpperCase());
+    if (name === undefined) warnings.push(`${from} is a setting of Kong that means nothing here; it has no effect`);
+    else if (text !== '') given.set(name, { text: asOurs(name, text), from });
+  }
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('KONG_') || value === undefined || isServiceLink(variable, value)) continue;
     const name = kongNames.get(variable.slice('KONG_'.length));
@@ -63,7 +70,8 @@ export function gather(
   for (const [variable, value] of Object.entries(env)) {
     // An empty variable is how a template says that nothing was set.
     if (!variable.startsWith('PORTCULLIS_') || !value || isServiceLink(variable, value)) continue;
-    if (variable !== settingsFileVariable) take(value, variable, variable, inEnvironment);
+    if (variable !== settingsFileVariable && variable !== kongConfVariable)
+      take(value, variable, variable, inEnvironment);
   }
   for (const [flag, value] of Object.entries(flags)) take(value, `--${flag}`, `--${flag}`, onCommandLine);
   return { given, problems, warnings };
@@ -71,6 +79,9 @@ export function gather(
 
 /** Names the settings file itself; on the command line it is `--settings`. */
 export const settingsFileVariable = 'PORTCULLIS_SETTINGS';
+
+/** Names a kong.conf whose settings are taken over; on the command line it is `--kong-conf`. */
+export const kongConfVariable = 'PORTCULLIS_KONG_CONF';
 
 /** `proxyListen` is `proxy_listen` in a file … */
 export function inFile(name: string): string {
@@ -102,6 +113,16 @@ function isServiceLink(variable: string, value: string): boolean {
     /_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(variable) ||
     (variable.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
   );
+}
+
+/** The lines of a kong.conf: `name = value`, the value perhaps in quotes, a comment behind ` #`. */
+function* kongLines({ path, text }: { readonly path: string; readonly text: string }) {
+  for (const [at, line] of text.split(/\r?\n/).entries()) {
+    const [, name, rest] = /^\s*([A-Za-z0-9_]+)\s*=(.*)$/.exec(line) ?? [];
+    if (name === undefined || rest === undefined) continue;
+    const value = rest.replace(/(^|\s)#.*$/, '').trim();
+    yield { name, text: value.replace(/^(["'])(.*)\1$/, '$2'), from: `${path}:${at + 1} ${name}` };
+  }
 }
 
 type FileLine =
