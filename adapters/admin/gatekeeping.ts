@@ -23,12 +23,19 @@ export function gatekeeper({ token, allowedHosts }: Gatekeeping): (request: Inco
     name !== undefined &&
     (names.has('*') || names.has(name) || isLoopback(name) || name === bare(request.socket.localAddress ?? ''));
 
+  // A page of another port is another origin (RFC 6454 §5), on this machine too: any program may serve one.
+  const isOurPage = (origin: string, request: IncomingMessage): boolean => {
+    const name = nameOfOrigin(origin);
+    if (name === undefined || !isOurs(name, request)) return false;
+    return names.has('*') || names.has(name) || portOfOrigin(origin) === request.socket.localPort;
+  };
+
   return (request) => {
     const { host, origin } = request.headers;
     if (host !== undefined && !isOurs(nameOf(host.toLowerCase()), request)) {
       return { status: 421, body: { message: `The Admin API is not known as '${host}' here` } };
     }
-    if (origin !== undefined && !isOurs(nameOfOrigin(origin), request)) {
+    if (origin !== undefined && !isOurPage(origin, request)) {
       return { status: 403, body: { message: `The Admin API does not serve pages of '${origin}'` } };
     }
     if (proof !== undefined && !presented(request).some((given) => timingSafeEqual(digest(given), proof))) {
@@ -63,6 +70,12 @@ function nameOf(host: string): string | undefined {
 function nameOfOrigin(origin: string): string | undefined {
   const found = /^https?:\/\/(.+)$/.exec(origin.toLowerCase());
   return found === null ? undefined : nameOf(found[1]!);
+}
+
+function portOfOrigin(origin: string): number {
+  const port = /:(\d+)$/.exec(origin)?.[1];
+  if (port !== undefined) return Number(port);
+  return origin.toLowerCase().startsWith('https:') ? 443 : 80;
 }
 
 function isLoopback(name: string): boolean {

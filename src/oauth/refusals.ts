@@ -69,8 +69,9 @@ export const refusals = {
     remedy: 'Send the secret either in the Authorization header or in the body.',
   },
   client_authentication_deferred: {
-    ...both('temporarily_unavailable', 'Too many client authentications wait; try again'),
-    remedy: 'Try again after the seconds in Retry-After. Slow secret hashes are checked two at a time.',
+    ...both('temporarily_unavailable', 'Too many attempts of client authentication; try again later'),
+    remedy:
+      'Try again after the seconds in Retry-After. Either this client failed too often from this address (config.limit_failures), or too many slow secret hashes wait: they are checked two at a time.',
   },
   client_secret_disallowed: {
     kong: { error: 'invalid_request', description: 'client_secret is disallowed for public clients' },

@@ -80,9 +80,14 @@ function validateType(field: Field, value: Exclude<Json, null>): Violation | und
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'expected a boolean';
     case 'string':
-      return typeof value === 'string' ? undefined : 'expected a string';
+      if (typeof value !== 'string') return 'expected a string';
+      // No text of an operator needs one, and some stores, logs and headers cannot carry them (TK-22, SE-07).
+      return controlCharacter.test(value) ? 'must not contain control characters' : undefined;
   }
 }
+
+/** All but those that lay text out: tab, line feed, carriage return. */
+const controlCharacter = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
 function validateElements(field: ArrayField | SetField, list: readonly Json[]): Violation | undefined {
   const element = { ...field.elements, required: true };
