@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Document } from 'mongodb';
 import { type CountedWindow, type Counters, type Counts, judgeCall } from '../../src/ports/counters.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import { type Database, dateOf, isTaken } from './database.ts';
 
 interface Row {
@@ -15,30 +16,41 @@ interface Row {
   readonly diesAt: Date;
 }
 
-export function mongoCounters({ askOnce, collection }: Database): Counters {
+export function mongoCounters({ ask, askOnce, collection }: Database): Counters {
   const rows = collection<Row>('counters');
 
   async function countOnce(_id: string, windows: readonly CountedWindow[]) {
-    const before = await askOnce(() =>
-      // A repetition would count a call twice: better an error than a guess.
-      rows.findOneAndUpdate({ _id }, counting(windows), { upsert: true, returnDocument: 'before' }),
-    );
-    return judgeCall(countsOf(before, windows), windows).before;
+    // A repetition would count a call twice: better an error than a guess.
+    const before = await askOnce(() => rows.findOneAndUpdate({ _id }, counting(windows), { returnDocument: 'before' }));
+    return before === null ? undefined : judgeCall(countsOf(before, windows), windows).before;
+  }
+
+  /** On its own: of two upserts at the same moment, some servers tell both that there was nothing before. */
+  async function make(_id: string, windows: readonly CountedWindow[]): Promise<void> {
+    try {
+      await ask(() => rows.insertOne({ _id, windows: {}, diesAt: lastOf(windows)! }));
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+    }
   }
 
   return {
     async count(key, windows) {
       const _id = createHash('sha256').update(String(key), 'utf8').digest('base64url');
-      try {
-        return await countOnce(_id, windows);
-      } catch (error) {
-        // Two first calls at the same moment: one of them made the document, and the other has not been counted.
-        if (!isTaken(error)) throw error;
-        return countOnce(_id, windows);
+      for (let left = attempts; left > 0; left--) {
+        const before = await countOnce(_id, windows);
+        if (before !== undefined) return before;
+        await make(_id, windows);
       }
+      throw new Unavailable('what was counted dies as soon as it is made: the clock of the database is ahead');
     },
   };
 }
+
+/** How often a count may die between being made and being counted in. */
+const attempts = 5;
+
+const lastOf = (windows: readonly CountedWindow[]) => dateOf(Math.max(...windows.map(({ until }) => until)));
 
 /** The same as `judgeCall`, in the language of the database. */
 function counting(windows: readonly CountedWindow[]): Document[] {
@@ -56,13 +68,13 @@ function counting(windows: readonly CountedWindow[]): Document[] {
       ],
     },
   ]);
-  const last = dateOf(Math.max(...windows.map(({ until }) => until)));
+  const last = lastOf(windows);
   return [{ $set: { ...Object.fromEntries(next), diesAt: { $max: [{ $ifNull: ['$diesAt', last] }, last] } } }];
 }
 
-function countsOf(row: Row | null, windows: readonly CountedWindow[]): Counts {
+function countsOf(row: Row, windows: readonly CountedWindow[]): Counts {
   const counts = windows.flatMap(({ name }) => {
-    const count = row?.windows[fieldOf(name)] ?? undefined;
+    const count = row.windows[fieldOf(name)] ?? undefined;
     return count === undefined ? [] : [[name, count] as const];
   });
   return Object.fromEntries(counts);
