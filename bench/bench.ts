@@ -3,7 +3,10 @@
  * turn, the target alone on one core, load and upstream on the other. The figure to go by is CPU time per request, from
  * the kernel's own account of the process; machines are shared, so only the ratio of one run means anything.
  *
- *   npm run bench [-- --rounds 5 --seconds 2 --connections 64 --bound 2.2]
+ * The load comes from wrk where it is installed (Debian has it), else from a loader of our own, which takes so much of its
+ * core that neither target is ever busy: the figures are higher then, and mean less.
+ *
+ *   npm run bench [-- --rounds 5 --seconds 2 --warmup 15 --connections 64 --bound 2.2]
  */
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,6 +20,8 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
+    /** Before the first round. V8 compiles what is hot bit by bit, on the one core that the gate has. */
+    warmup: { type: 'string', default: '15' },
     connections: { type: 'string', default: '64' },
     /** Exit 1 if the ratio of the medians is larger. */
     bound: { type: 'string' },
@@ -61,33 +66,74 @@ async function main(): Promise<number> {
   const [upstreamPort, nginxPort, gatePort, adminPort] = await freePorts(4);
   await forked('upstream.ts', [String(upstreamPort)], '0');
   const targets = [await nginx(nginxPort!, upstreamPort!), await gate(gatePort!, adminPort!, upstreamPort!)];
-  const loader = await forked('load.ts', [], '0');
+  const wrk = versionOf('command', ['-v', 'wrk']) !== undefined;
+  const load = wrk ? wrkLoad : ownLoad(await forked('load.ts', [], '0'));
 
   const results = new Map<string, Round[]>(targets.map(({ name }) => [name, []]));
-  for (const target of targets) await measure(loader, target, Math.min(1, seconds)); // to warm up
+  for (const target of targets) await measure(load, target, Number(values.warmup));
   for (let round = 0; round < rounds; round++) {
-    for (const target of targets) results.get(target.name)!.push(await measure(loader, target, seconds));
+    for (const target of targets) results.get(target.name)!.push(await measure(load, target, seconds));
   }
-  return report(results, nginxVersion);
+  return report(results, nginxVersion, wrk ? 'wrk' : 'a loader of our own');
 }
 
-async function measure(loader: ChildProcess, target: Target, time: number): Promise<Round> {
+type Load = (target: Target, time: number) => Promise<Tally>;
+
+async function measure(load: Load, target: Target, time: number): Promise<Round> {
   const before = cpuSeconds(target.pids());
-  loader.send({ port: target.port, connections, milliseconds: time * 1000, requests: target.requests });
-  const tally = await new Promise<Tally>((resolve) => loader.once('message', (message) => resolve(message as Tally)));
+  const tally = await load(target, time);
   if (tally.refused > 0) throw new Error(`${target.name}: ${tally.refused} requests were not answered with 200`);
   const cpu = ((cpuSeconds(target.pids()) - before) * 1000) / tally.answered;
   return { ...tally, cpu };
 }
 
-function report(results: ReadonlyMap<string, readonly Round[]>, nginxVersion: string): number {
+function ownLoad(loader: ChildProcess): Load {
+  return ({ port, requests }, time) => {
+    loader.send({ port, connections, milliseconds: time * 1000, requests });
+    return new Promise((resolve) => loader.once('message', (message) => resolve(message as Tally)));
+  };
+}
+
+/** The same requests in turn, from a script that wrk runs. */
+async function wrkLoad({ name, port, requests }: Target, time: number): Promise<Tally> {
+  const script = join(directory, `${name.replace(/\W+/g, '-')}.lua`);
+  const lines = requests.map((request) => `[==[${request.replaceAll('\r\n', '\n')}]==]`).join(',\n');
+  writeFileSync(
+    script,
+    `local texts = {${lines}}
+     local requests, next, refused = {}, 0, 0
+     for i, text in ipairs(texts) do requests[i] = text:gsub("\\n", "\\r\\n") end
+     function request() next = next % #requests + 1; return requests[next] end
+     function done(summary, latency)
+       io.write(string.format("tally %d %d %d %d %d\\n", summary.requests,
+         summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout,
+         latency:percentile(50), latency:percentile(99), summary.duration))
+     end`,
+  );
+  const args = ['-c', '0', 'wrk', '-t', '1', '-c', String(connections), '-d', `${time}s`, '-s', script];
+  const wrk = spawn('taskset', [...args, `http://127.0.0.1:${port}/`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  for await (const chunk of wrk.stdout) output += String(chunk);
+  const tally = /tally (\d+) (\d+) (\d+) (\d+) (\d+)/.exec(output);
+  if (tally === null) throw new Error(`wrk said: ${output}`);
+  const [answered, refused, p50, p99, duration] = tally.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { answered, refused, p50: p50 / 1000, p99: p99 / 1000, seconds: duration / 1e6 };
+}
+
+function report(results: ReadonlyMap<string, readonly Round[]>, nginxVersion: string, loader: string): number {
   const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
   const [peer, own] = [...results.values()];
   const ratio = (f: (rounds: readonly Round[]) => number) => f(own!) / f(peer!);
   const medianRatio = ratio((all) => median(all.map(({ cpu }) => cpu)));
   const minimumRatio = ratio((all) => Math.min(...all.map(({ cpu }) => cpu)));
   const lines = [
-    `${new Date().toISOString()}; ${rounds} interleaved rounds of ${seconds} s, ${connections} connections, the target alone on one core;`,
+    `${new Date().toISOString()}; ${rounds} interleaved rounds of ${seconds} s, ${connections} connections, the target alone on one core, load from ${loader};`,
     `${cpus()[0]?.model.trim()}; Node ${process.version}; ${nginxVersion}; load average ${readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')}`,
     '',
     '| target | CPU ms / 1,000 requests | requests / s | p50 ms | p99 ms |',
