@@ -20,9 +20,11 @@ import {
   sameRow,
   type UniqueKey,
   uniqueKey,
+  uniqueKeyAgain,
   uniqueKeys,
   valueAt,
   type Written,
+  withValue,
 } from '../../src/ports/entity-store.ts';
 import { type Environment, isId, mustBeId, under } from './environment.ts';
 
@@ -171,7 +173,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
     for (const one of stored.unique) {
       if (!one.fields.includes(field)) keys.push(one);
       else {
-        for (const again of keyAgain(one, whole)) {
+        for (const again of uniqueKeyAgain(one, whole)) {
           const id = holder(kind, again.key);
           if (id !== undefined && id !== whole.id) return undefined;
           keys.push(digested(kind, again));
@@ -191,7 +193,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
     link(kind, {
       ...stored,
       sealed: stored.sealed.map(([place]) => sealedAt(kind, whole, place)),
-      unique: stored.unique.flatMap((one) => keyAgain(one, whole).map((key) => digested(kind, key))),
+      unique: stored.unique.flatMap((one) => uniqueKeyAgain(one, whole).map((key) => digested(kind, key))),
     });
   }
 
@@ -328,24 +330,6 @@ const uniquePurpose = (kind: string): string => `unique in ${kind}`;
 
 /** Bound to its place in its row: a sealed secret that is moved elsewhere does not open. */
 const sealPurpose = (kind: string, id: string, place: string): string => `${kind} ${id} ${place}`;
-
-/** The unique key of fields known from before, as `row` stands now; none where it has no value. */
-function keyAgain({ fields, together }: Pick<UniqueKey, 'fields' | 'together'>, row: Entity): readonly UniqueKey[] {
-  return uniqueKeys(together ? { unique: [], uniqueTogether: [fields] } : { unique: fields, uniqueTogether: [] }, row);
-}
-
-/** A copy of `row` with another value at a place that it has. */
-function withValue(row: Entity, place: string, value: Json): Entity {
-  return changed(row as Json, place.split('.'), value) as Entity;
-}
-
-function changed(whole: Json, [name, ...rest]: readonly string[], value: Json): Json {
-  if (name === undefined) return value;
-  if (Array.isArray(whole))
-    return whole.map((part: Json, at) => (String(at) === name ? changed(part, rest, value) : part));
-  const parts = whole as { readonly [name: string]: Json };
-  return { ...parts, [name]: changed(parts[name] ?? null, rest, value) };
-}
 
 function asJson(row: Entity): Entity {
   return JSON.parse(JSON.stringify(row)) as Entity;

@@ -30,9 +30,11 @@ import {
   sameRow,
   type UniqueKey,
   uniqueKey,
+  uniqueKeyAgain,
   uniqueKeys,
   valueAt,
   type Written,
+  withValue,
 } from '../../src/ports/entity-store.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { ofKey } from './authorization-codes.ts';
@@ -258,7 +260,9 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   /** A row whose reference is null, and what is unique about it then. */
   function emptied(before: Row, field: string): { readonly row: Row; readonly keys: readonly UniqueKey[] } {
     const whole = withValue(opened(before), field, null);
-    const again = before.keys.filter(({ fields }) => fields.includes(field)).flatMap((key) => keyAgain(key, whole));
+    const again = before.keys
+      .filter(({ fields }) => fields.includes(field))
+      .flatMap((key) => uniqueKeyAgain(key, whole));
     const row = complete({
       ...before,
       row: JSON.stringify(withValue(JSON.parse(before.row) as Entity, field, null)),
@@ -502,7 +506,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
           const after = complete({
             ...before,
             sealed: before.sealed.map(({ place }) => sealedAt(before.kind, whole, place)),
-            keys: before.keys.flatMap((one) => keyAgain(one, whole).map((key) => digested(before.kind, key))),
+            keys: before.keys.flatMap((one) => uniqueKeyAgain(one, whole).map((key) => digested(before.kind, key))),
           });
           await writeOver(before, after);
         }
@@ -527,24 +531,6 @@ const lists = ['unique', 'references', 'tags'] as const;
 function sparse({ going: _, ...row }: Row): Row {
   const empty = lists.filter((name) => row[name] === undefined || row[name]?.length === 0) as readonly string[];
   return Object.fromEntries(Object.entries(row).filter(([name]) => !empty.includes(name))) as unknown as Row;
-}
-
-/** The unique key of fields known from before, as `row` stands now; none where it has no value. */
-function keyAgain({ fields, together }: Pick<UniqueKey, 'fields' | 'together'>, row: Entity): readonly UniqueKey[] {
-  return uniqueKeys(together ? { unique: [], uniqueTogether: [fields] } : { unique: fields, uniqueTogether: [] }, row);
-}
-
-/** A copy of `row` with another value at a place that it has. */
-function withValue(row: Entity, place: string, value: Json): Entity {
-  return changed(row as Json, place.split('.'), value) as Entity;
-}
-
-function changed(whole: Json, [name, ...rest]: readonly string[], value: Json): Json {
-  if (name === undefined) return value;
-  if (Array.isArray(whole))
-    return whole.map((part: Json, at) => (String(at) === name ? changed(part, rest, value) : part));
-  const parts = whole as { readonly [name: string]: Json };
-  return { ...parts, [name]: changed(parts[name] ?? null, rest, value) };
 }
 
 function asJson(row: Entity): Entity {

@@ -120,6 +120,28 @@ export function uniqueKey(field: string, value: Json): string {
   return JSON.stringify([field, value]);
 }
 
+/** The unique key of fields known from before, as `row` stands now; none where it has no value. */
+export function uniqueKeyAgain(
+  { fields, together }: Pick<UniqueKey, 'fields' | 'together'>,
+  row: Entity,
+): readonly UniqueKey[] {
+  return uniqueKeys(together ? { unique: [], uniqueTogether: [fields] } : { unique: fields, uniqueTogether: [] }, row);
+}
+
+/** A copy of `row` with another value at a place that it has. */
+export function withValue(row: Entity, place: string, value: Json): Entity {
+  return replaced(row as Json, place.split('.'), value) as Entity;
+}
+
+function replaced(whole: Json, [name, ...rest]: readonly string[], value: Json): Json {
+  if (name === undefined) return value;
+  if (Array.isArray(whole)) {
+    return whole.map((part: Json, at) => (String(at) === name ? replaced(part, rest, value) : part));
+  }
+  const parts = whole as { readonly [name: string]: Json };
+  return { ...parts, [name]: replaced(parts[name] ?? null, rest, value) };
+}
+
 /** Whether a row belongs to what a query asks for, wherever its page begins. */
 export function matches(row: Entity, { where, tags }: EntityQuery): boolean {
   if (where !== undefined && valueAt(row, where.field) !== where.value) return false;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
+import type { Body } from '../support/open-test-gate.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -33,8 +34,7 @@ describe('The example of a plugin of one’s own', () => {
       const post = async (path: string, body: object) => {
         const headers = { 'Content-Type': 'application/json' };
         const response = await fetch(admin + path, { method: 'POST', headers, body: JSON.stringify(body) });
-        // biome-ignore lint/suspicious/noExplicitAny: looked into as each call likes
-        return { status: response.status, body: (await response.json()) as any };
+        return { status: response.status, body: (await response.json()) as Body };
       };
       await post('/services', { name: 'orders', url: 'http://127.0.0.1:1' });
       await post('/services/orders/routes', { paths: ['/orders'] });
