@@ -48,7 +48,7 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
 
   async function look(ids: string[], by: RedemptionAttempt, left: number): Promise<Redemption> {
     const redeemed = await ask(() =>
-      codes.findOneAndUpdate(
+      codes().findOneAndUpdate(
         redeemable(ids, by),
         { $set: { spentBy: text(by.attempt), spentFor: null } },
         { returnDocument: 'after' },
@@ -56,19 +56,19 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
     );
     if (redeemed !== null) return { outcome: 'redeemed', record: recordOf(redeemed) };
 
-    const row = await ask(() => codes.findOne({ _id: { $in: ids } }));
+    const row = await ask(() => codes().findOne({ _id: { $in: ids } }));
     if (row === null) return { outcome: 'unknown' };
     const { redemption, spend } = judgeRedemption(recordOf(row), spentOf(row, by), by);
     if (redemption.outcome === 'unknown') {
       // Seen to be expired: no clock that is set back may bring it to life again.
-      await ask(() => codes.updateOne({ _id: row._id }, { $min: { expiresAt: 0 } }));
+      await ask(() => codes().updateOne({ _id: row._id }, { $min: { expiresAt: 0 } }));
       return redemption;
     }
     if (spend === undefined) return redemption;
     if (spend.mismatch !== undefined) {
       const spent = { spentBy: text(by.attempt), spentFor: spend.mismatch };
       const mine: Filter<CodeRow> = { _id: row._id, spentBy: { $in: [null, spent.spentBy] } };
-      const { matchedCount } = await ask(() => codes.updateOne(mine, { $set: spent }));
+      const { matchedCount } = await ask(() => codes().updateOne(mine, { $set: spent }));
       if (matchedCount === 1) return redemption;
     }
     // It was saved, or spent by somebody else, between the two looks.
@@ -92,7 +92,7 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
         spentFor: null,
       };
       try {
-        await ask(() => codes.insertOne(row));
+        await ask(() => codes().insertOne(row));
       } catch (error) {
         // A repeated save must not bring back a code that was redeemed in between.
         if (!isTaken(error)) throw error;
@@ -101,7 +101,7 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
 
     redeem: (code, by) => look(candidates(code), by, looks),
 
-    uses: async (keyId) => (await ask(() => codes.findOne({ _id: ofKey(keyId) }))) !== null,
+    uses: async (keyId) => (await ask(() => codes().findOne({ _id: ofKey(keyId) }))) !== null,
   };
 }
 

@@ -21,14 +21,16 @@ export function mongoCounters({ ask, askOnce, collection }: Database): Counters 
 
   async function countOnce(_id: string, windows: readonly CountedWindow[]) {
     // A repetition would count a call twice: better an error than a guess.
-    const before = await askOnce(() => rows.findOneAndUpdate({ _id }, counting(windows), { returnDocument: 'before' }));
+    const before = await askOnce(() =>
+      rows().findOneAndUpdate({ _id }, counting(windows), { returnDocument: 'before' }),
+    );
     return before === null ? undefined : judgeCall(countsOf(before, windows), windows).before;
   }
 
   /** On its own: of two upserts at the same moment, some servers tell both that there was nothing before. */
   async function make(_id: string, windows: readonly CountedWindow[]): Promise<void> {
     try {
-      await ask(() => rows.insertOne({ _id, windows: {}, diesAt: lastOf(windows)! }));
+      await ask(() => rows().insertOne({ _id, windows: {}, diesAt: lastOf(windows)! }));
     } catch (error) {
       if (!isTaken(error)) throw error;
     }

@@ -7,7 +7,14 @@
  */
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Collection, type Document, MongoClient, MongoError, MongoServerError } from 'mongodb';
+import {
+  type Collection,
+  type Document,
+  MongoClient,
+  type MongoClientOptions,
+  MongoError,
+  MongoServerError,
+} from 'mongodb';
 import type { Clock } from '../../src/ports/clock.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 
@@ -27,7 +34,8 @@ export interface Database {
   readonly clock: Clock;
   /** Where it is, without user and password. */
   readonly place: string;
-  collection<D extends Document>(name: string): Collection<D>;
+  /** Gives the collection as it is reached now: to be called anew for each question. */
+  collection<D extends Document>(name: string): () => Collection<D>;
   /** Asks, and asks once more if the answer was lost. Rejects with `Unavailable`, unless a unique value is taken. */
   ask<T>(work: () => Promise<T>): Promise<T>;
   /** The same for what must not be done twice. */
@@ -48,18 +56,25 @@ export interface DatabaseOptions {
   readonly timeout: number;
   /** Connections that are kept at most. */
   readonly pool: number;
+  /** In the place of the driver's own. */
+  readonly openClient?: (url: string, options: MongoClientOptions) => MongoClient;
 }
 
 /** How often an act that clashed with another at the same moment is tried again. */
 const conflicts = 8;
+/** After how many times `timeout` without any answer another client is taken. */
+const patience = 5;
 
-export async function connect({ url, vault, clock, timeout, pool }: DatabaseOptions): Promise<Database> {
-  const client = clientOf(url, timeout, pool);
+export async function connect(options: DatabaseOptions): Promise<Database> {
+  const { url, vault, clock, timeout } = options;
+  let client = clientOf(options);
   const { hosts, srvHost } = client.options;
   const place = srvHost ?? hosts.map(String).join(',');
   // The driver's own default is `test`.
-  const db = client.db(/^[^:]+:\/\/[^/]+\/[^?]/.test(url) ? undefined : 'portcullis');
+  const name = /^[^:]+:\/\/[^/]+\/[^?]/.test(url) ? undefined : 'portcullis';
+  let db = client.db(name);
   let isClosed = false;
+  let answeredAt = performance.now();
   try {
     // A little longer than the driver waits: it knows better what is in the way.
     await within(timeout + 500, async () => {
@@ -74,7 +89,7 @@ export async function connect({ url, vault, clock, timeout, pool }: DatabaseOpti
   async function asked<T>(work: () => Promise<T>, times: number): Promise<T> {
     if (isClosed) throw new Unavailable(`the database at ${place} is closed`);
     try {
-      return await within(timeout, async () => {
+      const answer = await within(timeout, async () => {
         let lost = 0;
         for (let refused = 0; ; ) {
           try {
@@ -86,17 +101,34 @@ export async function connect({ url, vault, clock, timeout, pool }: DatabaseOpti
           }
         }
       });
+      answeredAt = performance.now();
+      return answer;
     } catch (error) {
+      if (error instanceof MongoServerError) answeredAt = performance.now();
       if (!isTheirs(error) || isTaken(error)) throw error;
+      if (performance.now() - answeredAt > patience * timeout) renew();
       throw new Unavailable(`the database at ${place} cannot be asked: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /**
+   * Goes on with a new client. The old one may never find its way back: where a connection ends in the moment a command is
+   * written to it, the driver waits for that command for ever (7.9: `writeCommand` waits for `drain` on a destroyed socket),
+   * and if it was the one that looks whether the server is there, for the server too.
+   */
+  function renew(): void {
+    if (isClosed) return;
+    answeredAt = performance.now();
+    void client.close().catch(() => undefined);
+    client = clientOf(options);
+    db = client.db(name);
   }
 
   return {
     vault,
     clock,
     place,
-    collection: (name) => db.collection(name),
+    collection: (of) => () => db.collection(of),
     ask: (work) => asked(work, 2),
     askOnce: (work) => asked(work, 1),
     async close() {
@@ -106,9 +138,9 @@ export async function connect({ url, vault, clock, timeout, pool }: DatabaseOpti
   };
 }
 
-function clientOf(url: string, timeout: number, pool: number): MongoClient {
+function clientOf({ url, timeout, pool, openClient = usualClient }: DatabaseOptions): MongoClient {
   try {
-    return new MongoClient(url, {
+    return openClient(url, {
       appName: 'portcullis',
       // Acknowledged means: not even the loss of a member takes it away.
       writeConcern: { w: 'majority', journal: true, wtimeoutMS: timeout },
@@ -125,6 +157,8 @@ function clientOf(url: string, timeout: number, pool: number): MongoClient {
     throw new StoreUnusable(`the URL of the database cannot be used: ${messageOf(error)}`, { cause: error });
   }
 }
+
+const usualClient = (url: string, options: MongoClientOptions): MongoClient => new MongoClient(url, options);
 
 /** Nothing was written, because somebody else wrote at the same moment. */
 function isConflict(error: unknown): boolean {

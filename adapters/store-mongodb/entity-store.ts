@@ -88,7 +88,7 @@ const resealedAtOnce = 50;
 export function mongoEntityStore({ vault, clock, ask, collection }: Database): MongoEntityStore {
   const rows = collection<Row>('entities');
   const inTurn = turns();
-  const find = (_id: string) => ask(() => rows.findOne({ _id }));
+  const find = (_id: string) => ask(() => rows().findOne({ _id }));
 
   function opened({ kind, row, sealed }: Row): Entity {
     const bare = JSON.parse(row) as Entity;
@@ -138,7 +138,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
 
   /** Who has this unique value. */
   const holder = (kind: string, key: string) =>
-    ask(() => rows.findOne({ unique: { $in: [...vault.candidates(uniquePurpose(kind), key)] } }));
+    ask(() => rows().findOne({ unique: { $in: [...vault.candidates(uniquePurpose(kind), key)] } }));
 
   /** The first of what is unique about a row that another row has. */
   async function clash(kind: string, id: string, keys: readonly UniqueKey[]): Promise<UniqueKey | undefined> {
@@ -152,11 +152,11 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   /** Whether a row is there to be pointed to. Waits until a removal of it is decided. */
   async function isThere(name: string): Promise<boolean> {
     for (;;) {
-      const row = await ask(() => rows.findOne({ _id: name }, { projection: { going: 1 } }));
+      const row = await ask(() => rows().findOne({ _id: name }, { projection: { going: 1 } }));
       if (row === null) return false;
       if (row.going === undefined) return true;
       if (isVoid(row.going))
-        await ask(() => rows.updateOne({ _id: name, going: row.going! }, { $unset: { going: '' } }));
+        await ask(() => rows().updateOne({ _id: name, going: row.going! }, { $unset: { going: '' } }));
       else await pause(pauseForMark);
     }
   }
@@ -177,7 +177,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   /** `undefined`: somebody came between; to be looked at again. */
   async function insertOnce(kind: EntityKind, row: Entity, next: Row): Promise<Written | undefined> {
     try {
-      await ask(() => rows.insertOne(sparse(next)));
+      await ask(() => rows().insertOne(sparse(next)));
     } catch (error) {
       if (!isTaken(error)) throw error;
       const there = await find(next._id);
@@ -189,7 +189,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
       }
     }
     const gone = await dangling(next.pointers);
-    if (gone !== undefined) await ask(() => rows.deleteOne({ _id: next._id, version: next.version }));
+    if (gone !== undefined) await ask(() => rows().deleteOne({ _id: next._id, version: next.version }));
     return gone ?? { outcome: 'written' };
   }
 
@@ -211,7 +211,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
     const { _id, ...set } = sparse(next);
     const $unset = Object.fromEntries(lists.filter((name) => !(name in set)).map((name) => [name, '']));
     const { matchedCount } = await ask(() =>
-      rows.updateOne({ _id, version: before.version }, { $set: set, $unset } as UpdateFilter<Row>),
+      rows().updateOne({ _id, version: before.version }, { $set: set, $unset } as UpdateFilter<Row>),
     );
     // Our own, if the answer was lost.
     return matchedCount === 1 || (await find(_id))?.version === next.version;
@@ -281,7 +281,13 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
     const found: Row[] = [];
     for (let at = 0; at < names.length; at += readAtOnce) {
       const some = names.slice(at, at + readAtOnce);
-      found.push(...(await ask(() => rows.find({ references: { $in: some } }).toArray())));
+      found.push(
+        ...(await ask(() =>
+          rows()
+            .find({ references: { $in: some } })
+            .toArray(),
+        )),
+      );
     }
     return found;
   }
@@ -315,7 +321,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
       { 'going.at': { $gt: now + markIsVoid } },
     ];
     const marked = await ask(() =>
-      rows.findOneAndUpdate(
+      rows().findOneAndUpdate(
         { _id: name, $or: free },
         { $set: { going: { by, at: now } } },
         { returnDocument: 'after' },
@@ -327,7 +333,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
 
   async function unmark(names: readonly string[], by: string): Promise<void> {
     for (const name of names) {
-      await ask(() => rows.updateOne({ _id: name, 'going.by': by }, { $unset: { going: '' } }));
+      await ask(() => rows().updateOne({ _id: name, 'going.by': by }, { $unset: { going: '' } }));
     }
   }
 
@@ -354,14 +360,14 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
     if (gone.at(-1)?._id !== name) return undefined;
     // Inserted between our look and its end, by somebody who may have died before taking it back.
     for (const late of await pointingTo(gone.map(({ _id }) => _id))) {
-      if (cascades(late, going)) await ask(() => rows.deleteOne({ _id: late._id, version: late.version }));
+      if (cascades(late, going)) await ask(() => rows().deleteOne({ _id: late._id, version: late.version }));
     }
     return { outcome: 'removed', rows: gone.reverse().map((row) => ({ kind: row.kind, row: opened(row) })) };
   }
 
   /** Whether a marked row went. One that was written since stays if it points elsewhere now. */
   async function removeAsItIs(row: Row, going: Map<string, Row>, by: string): Promise<boolean> {
-    const { deletedCount } = await ask(() => rows.deleteOne({ _id: row._id, version: row.version, 'going.by': by }));
+    const { deletedCount } = await ask(() => rows().deleteOne({ _id: row._id, version: row.version, 'going.by': by }));
     if (deletedCount === 1) return true;
     const now = await find(row._id);
     // Gone, by us: the answer was lost. Nobody else removes what we have marked.
@@ -431,7 +437,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
       else if (wanted.length > 0) narrower.push({ tags: { $all: wanted } });
     }
     return ask(() =>
-      rows
+      rows()
         .find({ _id, ...(narrower.length > 0 && { $and: narrower }) })
         .sort({ _id: 1 })
         .limit(limit)
@@ -495,7 +501,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
       const tried = new Set<string>();
       for (;;) {
         const some = await ask(() =>
-          rows
+          rows()
             .find({ sealedWith: { $exists: true, $ne: vault.keyId } })
             .limit(resealedAtOnce)
             .toArray(),
@@ -514,7 +520,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
       }
     },
 
-    uses: async (keyId) => (await ask(() => rows.findOne({ unique: { $elemMatch: ofKey(keyId) } }))) !== null,
+    uses: async (keyId) => (await ask(() => rows().findOne({ unique: { $elemMatch: ofKey(keyId) } }))) !== null,
   };
 }
 

@@ -30,7 +30,7 @@ export function mongoEvents({ ask, collection }: Database): EventLog {
 
   async function write(id: string, announcements: readonly Announcement[]): Promise<Row | null> {
     return ask(() =>
-      events.findOneAndUpdate(
+      events().findOneAndUpdate(
         { _id: text(id) },
         { $currentDate: { at: true }, $set: { announcements: JSON.stringify(announcements) } },
         { upsert: true, returnDocument: 'after' },
@@ -45,7 +45,7 @@ export function mongoEvents({ ask, collection }: Database): EventLog {
 
     async read(since, known) {
       const rows = await ask(() =>
-        events
+        events()
           .find({ at: { $gte: new Date(since) }, ...(known.length > 0 && { _id: { $nin: [...known] } }) })
           .sort({ at: 1 })
           .toArray(),

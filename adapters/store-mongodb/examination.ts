@@ -19,7 +19,7 @@ export async function examine(database: Database): Promise<void> {
   const meta = database.collection<Schema>('meta');
   const found = await upserted(() =>
     ask(() =>
-      meta.findOneAndUpdate(
+      meta().findOneAndUpdate(
         { _id: 'schema' },
         { $setOnInsert: { version: schema } },
         { upsert: true, returnDocument: 'after' },
@@ -40,7 +40,7 @@ async function checkKeys({ place, ask, collection, vault }: Database): Promise<v
   // Of two nodes that start for the first time with different keys one comes first, and the other sees it.
   const found = await upserted(() =>
     ask(() =>
-      meta.findOneAndUpdate(
+      meta().findOneAndUpdate(
         { _id: 'keys' },
         { $setOnInsert: { keys: [own] } },
         { upsert: true, returnDocument: 'after' },
@@ -55,7 +55,7 @@ async function checkKeys({ place, ask, collection, vault }: Database): Promise<v
     );
   }
   if (!found?.keys.some(({ id }) => id === own.id)) {
-    await ask(() => meta.updateOne({ _id: 'keys', 'keys.id': { $ne: own.id } }, { $push: { keys: own } }));
+    await ask(() => meta().updateOne({ _id: 'keys', 'keys.id': { $ne: own.id } }, { $push: { keys: own } }));
   }
 }
 
@@ -71,11 +71,11 @@ async function upserted<T>(work: () => Promise<T>): Promise<T> {
 
 /** The keys that something may be sealed with. */
 export async function keysInUse({ ask, collection }: Database): Promise<readonly string[]> {
-  const found = await ask(() => collection<Keys>('meta').findOne({ _id: 'keys' }));
+  const found = await ask(() => collection<Keys>('meta')().findOne({ _id: 'keys' }));
   return found?.keys.map(({ id }) => id) ?? [];
 }
 
 /** Forgets a key that nothing is sealed with any more. */
 export async function forgetKey({ ask, collection }: Database, id: string): Promise<void> {
-  await ask(() => collection<Keys>('meta').updateOne({ _id: 'keys' }, { $pull: { keys: { id } } }));
+  await ask(() => collection<Keys>('meta')().updateOne({ _id: 'keys' }, { $pull: { keys: { id } } }));
 }

@@ -109,7 +109,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
   const accessCandidates = (token: string) => [...vault.candidates('access token', token)];
   const refreshCandidates = (token: string) => [...vault.candidates('refresh token', token)];
 
-  const find = async (filter: Filter<AnyRow>) => (await ask(() => rows.findOne(filter))) as Row | null;
+  const find = async (filter: Filter<AnyRow>) => (await ask(() => rows().findOne(filter))) as Row | null;
 
   function living(row: Row | null): LiveRow | undefined {
     return row?.state === 'live' && !isOver(row.diesAt) ? row : undefined;
@@ -140,7 +140,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
   /** Whether another living grant holds one of the tokens. Dead ones that do are buried. */
   async function holdsAnother({ accessToken, refreshToken }: TokenPair, grantId: string): Promise<boolean> {
     const holders = (await ask(() =>
-      rows
+      rows()
         .find({
           $or: [
             { access: { $in: accessCandidates(accessToken) } },
@@ -155,7 +155,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     return false;
   }
 
-  const bury = ({ _id, version }: LiveRow) => ask(() => rows.deleteOne({ _id, version }));
+  const bury = ({ _id, version }: LiveRow) => ask(() => rows().deleteOne({ _id, version }));
 
   /** The TTL index buries by the database's clock, within a minute; writes bury some by ours, at once. */
   async function buryDue(): Promise<void> {
@@ -164,10 +164,10 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     if (now < nextLook && now >= nextLook - lookAgain) return;
     nextLook = now + lookAgain;
     const isDue = { diesAt: { $lte: new Date(now) } };
-    const due = await ask(() => rows.find(isDue).project<{ _id: string }>({ _id: 1 }).limit(fewDead).toArray());
+    const due = await ask(() => rows().find(isDue).project<{ _id: string }>({ _id: 1 }).limit(fewDead).toArray());
     if (due.length === fewDead) nextLook = now;
     if (due.length > 0) {
-      await ask(() => rows.deleteMany({ _id: { $in: due.map(({ _id }) => _id) }, ...isDue }));
+      await ask(() => rows().deleteMany({ _id: { $in: due.map(({ _id }) => _id) }, ...isDue }));
     }
   }
 
@@ -225,7 +225,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     const { $set, $unset } = writing(afterRotation(grant, by), by.tokens, keeps ? { keptBy: text(by.attempt) } : {});
     const next = $set['refresh'] as string | undefined;
     const after = await ask(() =>
-      rows.findOneAndUpdate(
+      rows().findOneAndUpdate(
         {
           _id: row._id,
           state: 'live',
@@ -284,7 +284,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     });
     const $unset = { ...update.$unset, ...(refreshes.length === 0 && { refreshes: '' }) };
     const { matchedCount } = await ask(() =>
-      rows.updateOne({ _id: row._id, state: 'live', version: row.version }, {
+      rows().updateOne({ _id: row._id, state: 'live', version: row.version }, {
         $set: update.$set,
         $unset,
       } as UpdateFilter<AnyRow>),
@@ -303,7 +303,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
       if (vault.keyIds.length > 1 && (await holdsAnother(tokens, grant.grantId))) return 'taken';
       for (let left = looks; left > 0; left--) {
         try {
-          await ask(() => rows.insertOne(whole as AnyRow));
+          await ask(() => rows().insertOne(whole as AnyRow));
           return 'opened';
         } catch (error) {
           if (!isTaken(error)) throw error;
@@ -311,7 +311,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
         const there = await find({ _id });
         if (there?.state === 'ended') {
           if (!isOver(there.endedUntil)) return 'ended';
-          await ask(() => rows.deleteOne({ _id, state: 'ended', endedUntil: there.endedUntil }));
+          await ask(() => rows().deleteOne({ _id, state: 'ended', endedUntil: there.endedUntil }));
         } else if (there !== null) {
           if (living(there) !== undefined) return isInForce(there, tokens) ? 'opened' : 'taken';
           await bury(there);
@@ -341,7 +341,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
 
     async end(grantId, until) {
       const end = () =>
-        rows.updateOne(
+        rows().updateOne(
           { _id: text(grantId) },
           {
             $set: { state: 'ended', version: randomUUID() },
@@ -381,7 +381,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
 
     async page({ size, after, credentialId }) {
       const found = (await ask(() =>
-        rows
+        rows()
           .find({
             state: 'live',
             ...(credentialId !== undefined && { client: text(credentialId) }),
@@ -401,9 +401,9 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
         'credentialId' in owner ? { client: text(owner.credentialId) } : { service: text(owner.serviceId) };
       const removed: string[] = [];
       for (;;) {
-        const some = (await ask(() => rows.find(theirs).limit(removedAtOnce).toArray())) as LiveRow[];
+        const some = (await ask(() => rows().find(theirs).limit(removedAtOnce).toArray())) as LiveRow[];
         const ids = some.map(({ _id }) => _id);
-        if (ids.length > 0) await ask(() => rows.deleteMany({ _id: { $in: ids }, ...theirs }));
+        if (ids.length > 0) await ask(() => rows().deleteMany({ _id: { $in: ids }, ...theirs }));
         for (const row of some) removed.push(grantOf(row).grantId);
         if (some.length < removedAtOnce) return removed;
       }
@@ -412,7 +412,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     async reseal() {
       for (;;) {
         const some = (await ask(() =>
-          rows
+          rows()
             .find({ sealedWith: { $exists: true, $ne: vault.keyId } })
             .limit(resealedAtOnce)
             .toArray(),

@@ -33,14 +33,14 @@ export async function ensureIndexes(database: Database): Promise<void> {
   for (const [name, wanted] of Object.entries(indexes)) {
     const collection = database.collection(name);
     let refusal: unknown;
-    const make = () => database.ask(() => collection.createIndexes([...wanted])).catch((error) => (refusal = error));
+    const make = () => database.ask(() => collection().createIndexes([...wanted])).catch((error) => (refusal = error));
     // Several gates that start together may be in each other's way.
     for (let times = 3; times > 0; times--) {
       refusal = undefined;
       await make();
       if (refusal === undefined) break;
     }
-    const there = await database.ask(() => collection.listIndexes().toArray()).catch(() => []);
+    const there = await database.ask(() => collection().listIndexes().toArray()).catch(() => []);
     const missing = wanted.find((index) => !there.some((other) => isSame(index, other)));
     if (missing === undefined) continue;
     const { unique, expireAfterSeconds, key } = missing;

@@ -1,0 +1,46 @@
+/** A client of the driver that never finds its way back to a database that is there. */
+import { expect } from 'chai';
+import { MongoClient } from 'mongodb';
+import { openVault } from '../../adapters/crypto/vault.ts';
+import { openMongoStore } from '../../adapters/store-mongodb/store.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
+import { layCable } from '../support/cable.ts';
+import { cleanUp, newDatabase, testKey } from './database.ts';
+import { soon } from './gates.ts';
+
+describe('When the driver hears no answer any more', () => {
+  after(cleanUp);
+
+  it('another client is taken after some time, and the ports go on with it', async () => {
+    const url = await newDatabase();
+    const cable = await layCable(url);
+    const urls = [cable.url, url];
+    let opened = 0;
+    const store = await openMongoStore({
+      url,
+      vault: openVault({ current: testKey }),
+      clock: { now: () => Date.now() },
+      timeout: 300,
+      pool: 5,
+      openClient: (_url, options) => new MongoClient(urls[Math.min(opened++, 1)]!, options),
+    });
+    const asking = async () => store.grants.get('none');
+    const isAnswered = () =>
+      asking().then(
+        () => true,
+        () => false,
+      );
+    try {
+      expect(await asking()).to.equal(undefined);
+      cable.cut();
+      expect(await asking().catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
+      expect(opened, 'not at the first failure').to.equal(1);
+      await soon(isAnswered, 15);
+      expect(opened).to.equal(2);
+      expect(await store.grants.byAccessToken('none')).to.equal(undefined);
+    } finally {
+      await store.close();
+      cable.close();
+    }
+  });
+});
