@@ -119,8 +119,9 @@ function redeem(
   const { client } = admitted;
   if (profile.closesRedemption && !issuer.grantTypes.authorizationCode) return refuse('grant_type_unsupported');
   if (typeof request.code !== 'string' || request.code === '') {
+    // "The request is missing a required parameter" (RFC 6749 §5.2, invalid_request)
     return request.code === undefined || request.code === ''
-      ? refuse('code_invalid')
+      ? refuse('code_missing')
       : refuse('parameter_malformed', 'code');
   }
   if (redirectUri !== undefined && typeof redirectUri !== 'string')

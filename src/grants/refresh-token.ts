@@ -103,8 +103,9 @@ function look(
   if ('state' in admitted) return admitted;
   const { refreshToken } = request;
   if (typeof refreshToken !== 'string' || refreshToken === '') {
+    // "The request is missing a required parameter" (RFC 6749 §5.2, invalid_request)
     return refreshToken === undefined || refreshToken === ''
-      ? refuse('refresh_token_invalid')
+      ? refuse('refresh_token_missing')
       : refuse('parameter_malformed', 'refresh_token');
   }
   return {

@@ -140,6 +140,11 @@ export const refusals = {
     remedy:
       'Ask for no more than was granted. If config.scopes of the plugin was narrowed, ask the resource owner again.',
   },
+  code_missing: {
+    kong: { error: 'invalid_request', description: 'Invalid code' },
+    rfc9700: { error: 'invalid_request', description: 'code is missing' },
+    remedy: 'Send the code that the client was given at its redirect URI.',
+  },
   code_invalid: {
     kong: { error: 'invalid_request', description: 'Invalid code' },
     rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
@@ -186,6 +191,11 @@ export const refusals = {
     kong: { error: 'invalid_grant', description: 'Invalid code' },
     rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
     remedy: 'Send the code_verifier that the code_challenge was made of. Profile rfc9700 gives one try.',
+  },
+  refresh_token_missing: {
+    kong: { error: 'invalid_request', description: 'Invalid refresh_token' },
+    rfc9700: { error: 'invalid_request', description: 'refresh_token is missing' },
+    remedy: 'Send the refresh token of the last answer.',
   },
   refresh_token_invalid: {
     kong: { error: 'invalid_request', description: 'Invalid refresh_token' },

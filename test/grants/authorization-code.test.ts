@@ -107,9 +107,9 @@ for (const profile of bothProfiles) {
       expect(state).to.have.nested.property('awaits.by.boundTo', 'plugin:plugin-orders');
     });
 
-    it('TK-04: refuses a request without a code', () => {
+    it('TK-14: refuses a request without a code as one that lacks it', () => {
       for (const code of [undefined, '']) {
-        expect(walkWith({ code }, authenticated(printer))).to.include({ reason: 'code_invalid' });
+        expect(walkWith({ code }, authenticated(printer))).to.include({ reason: 'code_missing' });
       }
     });
 

@@ -58,9 +58,9 @@ for (const profile of bothProfiles) {
       expect(walk(deferred)).to.include({ reason: 'client_authentication_deferred', retryAfter: 7 });
     });
 
-    it('refuses a request without a refresh token', () => {
+    it('TK-14: refuses a request without a refresh token as one that lacks it', () => {
       for (const refreshToken of [undefined, '']) {
-        expect(walkWith({ refreshToken }, authenticated(printer))).to.include({ reason: 'refresh_token_invalid' });
+        expect(walkWith({ refreshToken }, authenticated(printer))).to.include({ reason: 'refresh_token_missing' });
       }
     });
 

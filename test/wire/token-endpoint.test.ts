@@ -98,6 +98,24 @@ for (const profile of bothProfiles) {
       }
     });
 
+    it('TK-14: "The request is missing a required parameter" (RFC 6749 §5.2): code, refresh_token', () => {
+      const { ask } = endpoint(profile);
+      for (const [grantType, parameter] of [
+        ['authorization_code', 'code'],
+        ['refresh_token', 'refresh_token'],
+      ] as const) {
+        for (const form of [{}, { [parameter]: '' }]) {
+          const { status, body, refusal } = ask({ grant_type: grantType, ...form }, printer);
+          expect([status, body['error'], body['error_description']]).to.deep.equal([
+            400,
+            'invalid_request',
+            profile === 'kong' ? `Invalid ${parameter}` : `${parameter} is missing`,
+          ]);
+          expect(refusal).to.deep.equal({ reason: `${parameter}_missing` });
+        }
+      }
+    });
+
     it('TK-04: an unknown code is refused', () => {
       expect(told(endpoint(profile).redeem('nope', printer))).to.deep.equal([400, invalidGrant]);
     });
