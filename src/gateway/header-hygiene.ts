@@ -64,12 +64,16 @@ export function upstreamHead(head: UpstreamHead): string {
   for (let i = 0; i < gateFields.length; i += 2) {
     if (edits === undefined || !isEdited(edits, gateFields[i]!)) text += `${gateFields[i]}: ${gateFields[i + 1]}\r\n`;
   }
-  if (edits !== undefined) {
-    for (const [folded, field] of edits.fields) {
-      if (field !== undefined && folded !== 'host') text += `${field.name}: ${field.value}\r\n`;
-    }
-  }
+  if (edits !== undefined) text += edits.lines ?? linesOf(edits);
   return `${text}\r\n`;
+}
+
+function linesOf({ fields }: HeaderEdits): string {
+  let text = '';
+  for (const [folded, field] of fields) {
+    if (field !== undefined && folded !== 'host') text += `${field.name}: ${field.value}\r\n`;
+  }
+  return text;
 }
 
 /**
@@ -123,10 +127,39 @@ export interface HeaderEdits {
   readonly fields: Map<string, { readonly name: string; readonly value: string } | undefined>;
   /** A bit for each length a name in `fields` has: most others are told from them by that. */
   lengths: number;
+  /** The lines to add. Set where the edits were prepared for many requests: those are never changed again. */
+  readonly lines: string | undefined;
 }
 
 export function noHeaderEdits(): HeaderEdits {
-  return { fields: new Map(), lengths: 0 };
+  return { fields: new Map(), lengths: 0, lines: undefined };
+}
+
+/** Edits for many requests: a name with a value is set, one without is taken out. */
+export function preparedEdits(changes: readonly (readonly [name: string, value: string | undefined])[]): HeaderEdits {
+  const edits = noHeaderEdits();
+  for (const [name, value] of changes) {
+    if (value === undefined) removeHeader(edits, name);
+    else setHeader(edits, name, value);
+  }
+  return { ...edits, lines: linesOf(edits) };
+}
+
+/** The same edits, or a copy of prepared ones, to be changed. */
+export function changeable(edits: HeaderEdits | undefined): HeaderEdits {
+  if (edits === undefined) return noHeaderEdits();
+  return edits.lines === undefined
+    ? edits
+    : { fields: new Map(edits.fields), lengths: edits.lengths, lines: undefined };
+}
+
+/** What both make of a head, the second after the first. */
+export function bothEdits(before: HeaderEdits | undefined, then: HeaderEdits): HeaderEdits {
+  if (before === undefined) return then;
+  const both = changeable(before);
+  for (const [folded, field] of then.fields) both.fields.set(folded, field);
+  both.lengths |= then.lengths;
+  return both;
 }
 
 /**

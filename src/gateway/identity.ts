@@ -1,21 +1,43 @@
 /** How an upstream is told who calls: Kong's headers, the same for every plugin that authenticates. */
 import type { Consumer } from '../oauth/client.ts';
+import { type HeaderEdits, preparedEdits } from './header-hygiene.ts';
 import type { Exchange, Identity } from './plugin.ts';
+
+/** Who calls, and how an upstream is told so. Made once for all requests of the same caller. */
+export interface Introduction {
+  readonly identity: Identity;
+  readonly edits: HeaderEdits;
+}
+
+/** `further`: what a plugin tells besides; a name without a value is taken out. */
+export function introduction(
+  identity: Identity,
+  further: readonly (readonly [name: string, value: string | undefined])[] = [],
+): Introduction {
+  const { consumer, credential, anonymous } = identity;
+  const edits = preparedEdits([
+    ['X-Consumer-ID', consumer?.id],
+    ['X-Consumer-Custom-ID', consumer?.customId],
+    ['X-Consumer-Username', consumer?.username],
+    ['X-Credential-Identifier', credential?.identifier],
+    ['X-Anonymous-Consumer', anonymous ? 'true' : undefined],
+    ...further,
+  ]);
+  return { identity, edits };
+}
 
 /**
  * Notes who calls, and says so upstream. A later plugin that authenticates takes the word from an earlier one (Kong: of
  * two that both must pass, the last names the consumer).
  */
-export function identify(exchange: Exchange, identity: Identity): void {
-  const { request } = exchange;
-  const { consumer, credential, anonymous } = identity;
+export function introduce(exchange: Exchange, { identity, edits }: Introduction): void {
   exchange.identity = identity;
-  say(exchange, 'X-Consumer-ID', consumer?.id);
-  say(exchange, 'X-Consumer-Custom-ID', consumer?.customId);
-  say(exchange, 'X-Consumer-Username', consumer?.username);
-  say(exchange, 'X-Credential-Identifier', credential?.identifier);
-  if (anonymous) request.setHeader('X-Anonymous-Consumer', 'true');
-  else request.removeHeader('X-Anonymous-Consumer');
+  exchange.request.editHeaders(edits);
+}
+
+/** The same for a caller who is not remembered. */
+export function identify(exchange: Exchange, identity: Identity): void {
+  introduce(exchange, introduction(identity));
 }
 
 /** Sets a header of the upstream request, or takes it out. */

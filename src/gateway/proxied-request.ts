@@ -45,6 +45,8 @@ export interface ProxiedRequest {
   setHeader(name: string, value: string): void;
   /** Takes a header out of the upstream request, in every spelling (case, `_` for `-`) the client may have used. */
   removeHeader(name: string): void;
+  /** Many of these at once. The edits are not changed, so they can be prepared once for many requests. */
+  editHeaders(edits: HeaderEdits): void;
   /** Path and query of the upstream request as it stands: `Match.upstreamTarget` until a plugin replaces it. Known before the hooks run. */
   readonly upstreamTarget: string;
   /** Another path and query for the upstream request. */

@@ -1,10 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
+  bothEdits,
+  changeable,
   fold,
+  type HeaderEdits,
   isIdentityHeader,
   noHeaderEdits,
   passesIdentity,
+  preparedEdits,
   removeHeader,
   setHeader,
   type UpstreamHead,
@@ -203,6 +207,32 @@ describe('The head of an upstream request', () => {
   });
 
   describe('of what plugins set and remove', () => {
+    it('is the same whether it was prepared for many requests or said one by one, whatever stood before', () => {
+      const name = fc.constantFrom('X-A', 'x_a', 'X-Consumer-ID', 'Via', 'Host', 'X-Long-Name');
+      const change = fc.tuple(name, fc.option(fc.constantFrom('1', 'two', 'drei'), { nil: undefined }));
+      const apply = (edits: HeaderEdits, changes: readonly (readonly [string, string | undefined])[]) => {
+        for (const [name, value] of changes)
+          value === undefined ? removeHeader(edits, name) : setHeader(edits, name, value);
+      };
+      fc.assert(
+        fc.property(fc.array(change), fc.array(change), fc.array(change), (before, prepared, after) => {
+          const each = noHeaderEdits();
+          for (const changes of [before, prepared, after]) apply(each, changes);
+
+          const ready = preparedEdits(prepared);
+          const untouched = structuredClone(ready);
+          let first: HeaderEdits | undefined;
+          if (before.length > 0) apply((first = noHeaderEdits()), before);
+          let both = bothEdits(first, ready);
+          if (after.length > 0) apply((both = changeable(both)), after);
+
+          const sent = ['X-A: c', 'x_a: c', 'Host: c.example', 'Via: c', 'X-Other: c'];
+          expect(upstreamHead(head(sent, { edits: both }))).to.equal(upstreamHead(head(sent, { edits: each })));
+          expect(ready, 'another request has it as it was').to.deep.equal(untouched);
+        }),
+      );
+    });
+
     it('leaves the last word, in the place of every spelling', () => {
       const edits = noHeaderEdits();
       setHeader(edits, 'X-A', '1');

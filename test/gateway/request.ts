@@ -27,6 +27,7 @@ export function request(
     readBody: () => new Uint8Array(),
     setHeader: () => undefined,
     removeHeader: () => undefined,
+    editHeaders: () => undefined,
     upstreamTarget: '',
     replaceTarget: () => undefined,
     replaceBody: () => undefined,

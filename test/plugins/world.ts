@@ -11,8 +11,9 @@ import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { gate } from '../../src/gate.ts';
 import { describeEntities } from '../../src/gateway/entities/entities.ts';
 import {
+  bothEdits,
+  changeable,
   type HeaderEdits,
-  noHeaderEdits,
   removeHeader,
   setHeader,
   upstreamFields,
@@ -185,9 +186,8 @@ export interface Call {
 
 /** Sends `GET /a` and its like through hooks. */
 export async function call(hooks: readonly PluginHooks[], line: string, given: Call = {}): Promise<Called> {
-  const edits = noHeaderEdits();
-  const sent = { target: '', body: bytes(given.body) };
-  const request = requestOf(line, given, edits, sent);
+  const sent: Sent = { target: '', body: bytes(given.body), edits: undefined };
+  const request = requestOf(line, given, sent);
   sent.target = request.target;
   const exchange: Exchange = {
     request,
@@ -222,7 +222,7 @@ export async function call(hooks: readonly PluginHooks[], line: string, given: C
   const fields = upstreamFields({
     rawHeaders: request.rawHeaders,
     gateFields: [],
-    edits,
+    edits: sent.edits,
     identityPasses: false,
     peerTrusted: request.peerTrusted,
     body: sent.body.length === 0 ? 'none' : sent.body.length,
@@ -242,12 +242,13 @@ export async function call(hooks: readonly PluginHooks[], line: string, given: C
   };
 }
 
-function requestOf(
-  line: string,
-  given: Call,
-  edits: HeaderEdits,
-  sent: { target: string; body: Uint8Array },
-): ProxiedRequest {
+interface Sent {
+  target: string;
+  body: Uint8Array;
+  edits: HeaderEdits | undefined;
+}
+
+function requestOf(line: string, given: Call, sent: Sent): ProxiedRequest {
   const [method, target] = line.split(' ') as [string, string];
   const rawHeaders = Object.entries({ Host: 'gate.example', ...given.headers }).flatMap(([name, values]) =>
     [values].flat().flatMap((value) => [name, Buffer.from(value, 'utf8').toString('latin1')]),
@@ -268,9 +269,20 @@ function requestOf(
     header: (name) => (headerValues(name).length === 0 ? undefined : headerValues(name).join(', ')),
     headerValues,
     readBody: async (limit) => (sent.body.length > limit ? undefined : sent.body),
-    edits,
-    setHeader: (name, value) => setHeader(edits, name, value),
-    removeHeader: (name) => removeHeader(edits, name),
+    get edits() {
+      return sent.edits;
+    },
+    setHeader(name, value) {
+      sent.edits = changeable(sent.edits);
+      setHeader(sent.edits, name, value);
+    },
+    removeHeader(name) {
+      sent.edits = changeable(sent.edits);
+      removeHeader(sent.edits, name);
+    },
+    editHeaders(edits) {
+      sent.edits = bothEdits(sent.edits, edits);
+    },
     get upstreamTarget() {
       return sent.target;
     },

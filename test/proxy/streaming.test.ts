@@ -31,7 +31,8 @@ describe('Bodies', () => {
     const received = await pass(port, length);
     const after = await memory();
     expect(received).to.deep.equal({ status: 200, bytes: length });
-    expect(Math.max(after.most, after.now) - before.now).to.be.lessThan(30 * megabyte);
+    // Held, it would be all of it, in each direction; what is not collected yet on a busy machine is far from half.
+    expect(Math.max(after.most, after.now) - before.now).to.be.lessThan(length / 2);
   });
 
   /** Sends `bytes` bytes in chunks and reads what comes back, now and then more slowly than it is sent. */

@@ -6,8 +6,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
 import {
+  bothEdits,
+  changeable,
   type HeaderEdits,
-  noHeaderEdits,
   removeHeader as removeFrom,
   setHeader as setIn,
 } from '../../../src/gateway/header-hygiene.ts';
@@ -191,13 +192,17 @@ export class NodeIncoming implements Incoming, Turn {
   }
 
   setHeader(name: string, value: string): void {
-    this.edits ??= noHeaderEdits();
+    this.edits = changeable(this.edits);
     setIn(this.edits, name, value);
   }
 
   removeHeader(name: string): void {
-    this.edits ??= noHeaderEdits();
+    this.edits = changeable(this.edits);
     removeFrom(this.edits, name);
+  }
+
+  editHeaders(edits: HeaderEdits): void {
+    this.edits = bothEdits(this.edits, edits);
   }
 
   replaceTarget(target: string): void {

@@ -18,7 +18,7 @@ import {
 import { isLoopbackCall } from '../../wire/loopback.ts';
 import { mediaType } from '../../wire/parameters.ts';
 import type { EndpointRequest } from '../../wire/reply.ts';
-import { identify, identifyAnonymous, say } from '../identity.ts';
+import { type Introduction, identifyAnonymous, introduce, introduction } from '../identity.ts';
 import type { Exchange, PluginConfig, PluginDefinition, PluginPlace, PluginTools, Verdict } from '../plugin.ts';
 import type { Answer, ProxiedRequest } from '../proxied-request.ts';
 
@@ -81,6 +81,9 @@ export const oauth2: PluginDefinition = {
 
 /** Kong: any path of the route that ends so, whatever stands before, with one more slash at the most. */
 function endpointOf(path: string): 'token' | 'authorize' | undefined {
+  // Most paths end in another letter.
+  const last = path.charCodeAt(path.length - 1);
+  if (last !== 0x2f && last !== 0x6e && last !== 0x65) return undefined;
   const match = /\/oauth2\/(token|authorize)\/?$/.exec(path);
   return match === null ? undefined : match[1] === 'token' ? 'token' : 'authorize';
 }
@@ -157,7 +160,7 @@ function judge(
   const outcome = tools.gate.check({ accessToken: read.accessToken, audience: issuer.audience, requiredScope: [] });
   return whenThere(outcome, (outcome) => {
     if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome);
-    admit(exchange, outcome.bearer);
+    introduce(exchange, introductionOf(outcome.bearer));
     if (revokes(exchange)) return whenThere(tools.endGrant(outcome.bearer.grant), () => revoked);
     if (settings.hide_credentials) hide(settings, issuer.profile, exchange, read, body);
     return undefined;
@@ -171,10 +174,22 @@ function revokes({ request, path }: Exchange): boolean {
 
 const revoked: Answer = { status: 204, headers: [['Cache-Control', 'no-store']], body: '' };
 
-function admit(exchange: Exchange, { grant, client, consumer }: Bearer): void {
-  identify(exchange, { consumer, anonymous: false, credential: { id: client.id, identifier: client.clientId } });
-  say(exchange, 'X-Authenticated-Scope', grant.accessScope.length === 0 ? undefined : grant.accessScope.join(' '));
-  say(exchange, 'X-Authenticated-Userid', grant.subject);
+/** Of bearers that are remembered, as long as they are. */
+const introductions = new WeakMap<Bearer, Introduction>();
+
+function introductionOf(bearer: Bearer): Introduction {
+  const made = introductions.get(bearer);
+  if (made !== undefined) return made;
+  const { grant, client, consumer } = bearer;
+  const making = introduction(
+    { consumer, anonymous: false, credential: { id: client.id, identifier: client.clientId } },
+    [
+      ['X-Authenticated-Scope', grant.accessScope.length === 0 ? undefined : grant.accessScope.join(' ')],
+      ['X-Authenticated-Userid', grant.subject],
+    ],
+  );
+  introductions.set(bearer, making);
+  return making;
 }
 
 function deny(
