@@ -302,8 +302,8 @@ export type ConfigurationReading =
   | {
       readonly ok: true;
       readonly configuration: Configuration;
-      /** What was set, wherever; the others have their defaults. */
-      readonly set: ReadonlySet<string>;
+      /** What was set, and as it is written there; the others have their defaults. */
+      readonly set: ReadonlyMap<string, string>;
       readonly warnings: readonly string[];
     }
   | { readonly ok: false; readonly problems: readonly SettingProblem[]; readonly warnings: readonly string[] };
@@ -329,7 +329,7 @@ export function readConfiguration(
   return {
     ok: true,
     configuration: complete(parsed.data, directories),
-    set: new Set(given.keys()),
+    set: new Map([...given].map(([name, { from }]) => [name, from])),
     warnings: [...warnings, ...remarks(parsed.data, given)],
   };
 }

@@ -62,6 +62,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
     case 'help':
     case '--help':
     case '-h':
+      if (rest[0] !== undefined && !isCommand(rest[0])) return unknownCommand(rest[0], terminal);
       out.write(helpFor(rest[0] ?? '', paint));
       return 0;
     case 'version':
@@ -71,13 +72,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
       return 0;
   }
   const form = Object.hasOwn(forms, command) ? forms[command as keyof typeof forms] : undefined;
-  if (form === undefined) {
-    const hint = command.startsWith('-')
-      ? meant(command.replace(/^--?/, ''), ['help', 'version'], '--')
-      : meant(command, commands);
-    err.write(`portcullis: there is no command ${JSON.stringify(command)}${hint}\nportcullis --help lists them.\n`);
-    return 2;
-  }
+  if (form === undefined) return unknownCommand(command, terminal);
   if (rest.includes('--help') || rest.includes('-h')) {
     out.write(helpFor(command, paint));
     return 0;
@@ -89,6 +84,16 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
   }
   return form.run(line, terminal);
 }
+
+function unknownCommand(command: string, { err }: Terminal): number {
+  const hint = command.startsWith('-')
+    ? meant(command.replace(/^--?/, ''), ['help', 'version'], '--')
+    : meant(command, commands);
+  err.write(`portcullis: there is no command ${JSON.stringify(command)}${hint}\nportcullis --help lists them.\n`);
+  return 2;
+}
+
+const isCommand = (word: string): boolean => (commands as readonly string[]).includes(word);
 
 const forms = {
   start: { run: start, flags: settingFlags, switches: [], positionals: [] },

@@ -9,53 +9,76 @@ import { adminClient } from './admin-client.ts';
 import type { CommandLine } from './command-line.ts';
 import { type Call, curlLine } from './curl.ts';
 import { clientOf, guard, type RegisteredClient, registerClient } from './guarding.ts';
+import { invocation } from './invocation.ts';
 import { addressesOf, logOn, serve } from './serving.ts';
 import { settingsFrom } from './settings.ts';
-import { type Paint, paintFor, type Terminal } from './terminal.ts';
+import { type OpenGate, type Paint, paintFor, type Terminal } from './terminal.ts';
 
 export async function protect({ flags, switches, positionals }: CommandLine, terminal: Terminal): Promise<number> {
   const { port, ...given } = flags;
-  const upstream = readUpstream(positionals[0]);
+  const upstream = readUpstream(positionals[0], terminal);
   if ('problem' in upstream) return misunderstood(terminal, upstream.problem);
   if (port !== undefined && given['proxy-listen'] !== undefined) {
     return misunderstood(terminal, '--port and --proxy-listen say the same thing; leave one out');
   }
-  if (port !== undefined && !/^\d{1,5}$/.test(port))
-    return misunderstood(terminal, '--port takes a number, as in --port 9000');
+  if (port !== undefined && (!/^\d{1,5}$/.test(port) || Number(port) > 65535)) {
+    return misunderstood(terminal, '--port takes a number up to 65535, as in --port 9000');
+  }
   const read = settingsFrom(port === undefined ? given : { ...given, 'proxy-listen': `127.0.0.1:${port}` }, terminal, {
-    proxyListen: '127.0.0.1:8000',
-    adminListen: '127.0.0.1:0',
+    proxyListen: { text: '127.0.0.1:8000', from: '--port' },
+    adminListen: { text: '127.0.0.1:0', from: '--admin-listen' },
   });
   if (read === undefined) return 2;
-  const { configuration: asSet, set, warnings } = read;
+  const { configuration: asSet, warnings } = read;
+  const set = port === undefined ? read.set : new Map([...read.set, ['proxyListen', '--port']]);
+  const unfit = whyUnfit(asSet, set);
+  if (unfit !== undefined) return misunderstood(terminal, unfit);
   const directory = join(asSet.stateDirectory, 'protect', nameOf(upstream.url));
   const configuration: Configuration = set.has('store') ? asSet : { ...asSet, store: { kind: 'lmdb', directory } };
   const log = logOn(terminal, configuration);
   for (const warning of warnings) log.warn(warning);
-  return serve(configuration, log, terminal, async (gate) => {
+  const whenOpen = async (gate: OpenGate) => {
     const { proxy, admin } = addressesOf(gate);
-    if (proxy[0] === undefined || admin[0] === undefined) {
-      throw new Error('protect needs a proxy listener and an Admin listener');
-    }
-    const administrator = adminClient(admin[0], configuration.adminToken);
+    const administrator = adminClient(admin[0]!, configuration.adminToken);
     const consumer = 'owner';
     await guard(administrator, { service: 'protected', url: upstream.url, path: '/', consumer });
     const known = switches.has('new-client') ? undefined : await clientOf(administrator, consumer);
     const client = known ?? (await registerClient(administrator, consumer, 'protect'));
     const about = {
-      gate: proxy[0],
+      gate: proxy[0]!,
       upstream: upstream.url,
-      admin: admin[0],
+      admin: admin[0]!,
       client,
       answers: await answers(upstream.url),
     };
     terminal.out.write(guide(paintFor(terminal.out, terminal.env), about));
-    return 'stay';
-  });
+    return 'stay' as const;
+  };
+  return serve(configuration, log, terminal, whenOpen, set);
 }
 
-function readUpstream(text: string | undefined): { readonly url: string } | { readonly problem: string } {
-  if (text === undefined) return { problem: 'which service? As in portcullis protect http://localhost:3000' };
+/** What is registered is registered by the Admin API, which must be there and may write. */
+function whyUnfit(
+  { proxyListen, adminListen, config }: Configuration,
+  set: ReadonlyMap<string, string>,
+): string | undefined {
+  if (config !== undefined) {
+    return `${set.get('config')}: what the file says is all that is guarded; leave it out, or use portcullis start`;
+  }
+  if (proxyListen.length === 0) return `${set.get('proxyListen')}: the gate has to listen somewhere; leave off out`;
+  if (adminListen.length === 0) {
+    return `${set.get('adminListen')}: the client is registered by the Admin API; leave off out`;
+  }
+  return undefined;
+}
+
+function readUpstream(
+  text: string | undefined,
+  { env }: Terminal,
+): { readonly url: string } | { readonly problem: string } {
+  if (text === undefined) {
+    return { problem: `which service? As in ${invocation('protect', 'http://localhost:3000', env)}` };
+  }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     return { problem: `${JSON.stringify(text)} is no address of a service; it looks like http://localhost:3000` };

@@ -44,7 +44,11 @@ export async function askRunningGate(
     return { status: response.status, body: text === '' ? {} : JSON.parse(text) };
   } catch (error) {
     const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
-    err.write(`portcullis: no gate answers at ${base} (${cause?.code ?? (error as Error).message})\n`);
+    const named = read.set.get('adminListen') ?? inEnvironment('adminListen');
+    err.write(
+      `portcullis: no gate answers at ${base} (${cause?.code ?? (error as Error).message}).\n` +
+        `Is it running, and is ${named} as it was started with?\n`,
+    );
     return 1;
   }
 }

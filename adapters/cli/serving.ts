@@ -19,13 +19,14 @@ export function logOn({ out, env }: Terminal, configuration: Configuration): Log
 /**
  * Opens the gate, lets `whenOpen` do its work, then waits until somebody stops it, and closes it. `whenOpen` may say
  * that there is nothing to wait for. Tells what a shell is to be told: 0 after a stop; 1 if the gate could not be
- * opened, or `whenOpen` failed.
+ * opened, or `whenOpen` failed. `set`: how the operator wrote the settings, so that a problem names them so.
  */
 export async function serve(
   configuration: Configuration,
   log: Log,
   terminal: Terminal,
   whenOpen: (gate: OpenGate) => Promise<'stay' | 'done' | 'failed'>,
+  set: ReadonlyMap<string, string> = new Map(),
 ): Promise<number> {
   const stopped = terminal.stopped();
   const blotted = textBlotter(secretsOf(configuration));
@@ -39,7 +40,7 @@ export async function serve(
     const openGate = await terminal.gate();
     gate = await openGate(configuration, { log });
   } catch (error) {
-    terminal.err.write(`portcullis: the gate cannot be opened: ${blotted(reasonOf(error, configuration))}\n`);
+    terminal.err.write(`portcullis: the gate cannot be opened: ${blotted(reasonOf(error, configuration, set))}\n`);
     log.debug({ err: error }, 'not opened');
     await log.close();
     return 1;
@@ -68,13 +69,18 @@ export function addressesOf(gate: OpenGate): { readonly proxy: readonly string[]
   };
 }
 
-function reasonOf(error: unknown, { proxyListen, adminListen }: Configuration): string {
+function reasonOf(
+  error: unknown,
+  { proxyListen, adminListen }: Configuration,
+  set: ReadonlyMap<string, string>,
+): string {
   if (!(error instanceof Error)) return String(error);
   const { code, address = '', port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (port === undefined) return error.message;
   const at = (listens: Configuration['proxyListen']) => listens.some((listen) => listen.port === port);
   const setting = at(proxyListen) ? 'proxyListen' : at(adminListen) ? 'adminListen' : undefined;
-  const place = `${addressOf({ host: address, port })}${setting === undefined ? '' : ` (${inEnvironment(setting)})`}`;
+  const named = setting === undefined ? '' : ` (${set.get(setting) ?? inEnvironment(setting)})`;
+  const place = `${addressOf({ host: address, port })}${named}`;
   if (code === 'EADDRINUSE') return `${place} is in use by another program`;
   if (code === 'EACCES') return `${place} may not be opened by this user; ports below 1024 are often kept for root`;
   if (code === 'EADDRNOTAVAIL') return `${place} is no address of this machine`;

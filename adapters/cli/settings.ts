@@ -1,7 +1,7 @@
 /** From a command line to a configuration, or to the words that say why there is none. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { kongConfVariable, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
+import { type Given, kongConfVariable, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
 import { type ConfigurationReading, problemLine, readConfiguration, settings } from '../configuration.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -16,7 +16,7 @@ export const settingFlags: readonly string[] = [
 export function settingsFrom(
   given: Readonly<Record<string, string>>,
   { env, err }: Pick<Terminal, 'env' | 'err'>,
-  defaults: Readonly<Record<string, string>> = {},
+  defaults: Readonly<Record<string, Given>> = {},
 ): Extract<ConfigurationReading, { ok: true }> | undefined {
   const { settings: settingsFlag, 'kong-conf': kongConfFlag, ...flags } = given;
   const named = [
@@ -46,7 +46,7 @@ export function settingsFrom(
   if (reading.ok) return reading;
   err.write(
     [
-      'portcullis: nothing was started, since these settings cannot be used:',
+      'portcullis: nothing was done, since these settings cannot be used:',
       ...reading.problems.map((problem) => `  ${problemLine(problem)}`),
       'All settings: portcullis start --help',
       '',

@@ -2,7 +2,7 @@
 import type { CommandLine } from './command-line.ts';
 import { addressesOf, logOn, serve } from './serving.ts';
 import { settingsFrom } from './settings.ts';
-import type { Terminal } from './terminal.ts';
+import type { OpenGate, Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
 export async function start({ flags }: CommandLine, terminal: Terminal): Promise<number> {
@@ -10,7 +10,7 @@ export async function start({ flags }: CommandLine, terminal: Terminal): Promise
   if (read === undefined) return 2;
   const log = logOn(terminal, read.configuration);
   for (const warning of read.warnings) log.warn(warning);
-  return serve(read.configuration, log, terminal, async (gate) => {
+  const whenOpen = async (gate: OpenGate) => {
     const { proxy, admin } = addressesOf(gate);
     const proxies = proxy.length === 0 ? 'no proxy' : `proxy on ${proxy.join(', ')}`;
     const admins = admin.length === 0 ? 'no Admin API' : `Admin API on ${admin.join(', ')}`;
@@ -22,6 +22,7 @@ export async function start({ flags }: CommandLine, terminal: Terminal): Promise
       });
     }
     log.announce({ proxy, admin }, `Portcullis ${version()} is ready: ${proxies}; ${admins}`);
-    return 'stay';
-  });
+    return 'stay' as const;
+  };
+  return serve(read.configuration, log, terminal, whenOpen, read.set);
 }

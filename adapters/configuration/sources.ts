@@ -14,7 +14,7 @@ export interface SettingSources {
   /** A kong.conf: `proxy_listen = 0.0.0.0:8000`, by Kong's names. */
   readonly kongConf?: { readonly path: string; readonly text: string };
   /** By the names of the schema: what a command has in the place of our defaults. Everything else goes before it. */
-  readonly defaults?: Readonly<Record<string, string>>;
+  readonly defaults?: Readonly<Record<string, Given>>;
 }
 
 export interface Given {
@@ -49,7 +49,7 @@ export function gather(
     });
   };
 
-  for (const [name, text] of Object.entries(defaults)) given.set(name, { text, from: inFile(name) });
+  for (const [name, byDefault] of Object.entries(defaults)) given.set(name, byDefault);
   for (const { name: written, text, from } of kongConf === undefined ? [] : kongLines(kongConf)) {
     const name = kongNames.get(written.toUpperCase());
     if (name === undefined) warnings.push(`${from} is a setting of Kong that means nothing here; it has no effect`);

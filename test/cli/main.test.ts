@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { helpFor } from '../../adapters/cli/help.ts';
+import { commands, helpFor } from '../../adapters/cli/help.ts';
 import { main } from '../../adapters/cli/main.ts';
 import { paintFor } from '../../adapters/cli/terminal.ts';
 import { onCommandLine } from '../../adapters/configuration/sources.ts';
@@ -47,6 +50,25 @@ describe('portcullis', () => {
       expect(terminal.opened).to.deep.equal([]);
     });
   }
+
+  it('helps in lines that fit a terminal of 80 columns', () => {
+    for (const command of ['', ...commands]) {
+      const lines = helpFor(command, paintFor({ write() {} }, {})).split('\n');
+      expect(
+        lines.filter((line) => line.length > 80),
+        command,
+      ).to.deep.equal([]);
+    }
+  });
+
+  it('helps with no command that is not there', async () => {
+    const terminal = testTerminal({});
+    expect(await main(['help', 'strat'], terminal)).to.equal(2);
+    expect(terminal.printed).to.deep.equal({
+      out: '',
+      err: 'portcullis: there is no command "strat"; did you mean start?\nportcullis --help lists them.\n',
+    });
+  });
 
   it('helps with every setting', () => {
     const help = helpFor('start', paintFor({ write() {} }, {}));
@@ -182,6 +204,7 @@ describe('portcullis start', () => {
       expect(await at('EACCES', 80, { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:80' })).to.match(
         /PROXY_LISTEN.*ports below 1024/,
       );
+      expect(await at('EADDRINUSE', 7000, { KONG_PROXY_LISTEN: '127.0.0.1:7000' })).to.include(' (KONG_PROXY_LISTEN) ');
       expect(await at('EADDRNOTAVAIL', 8000)).to.match(/no address of this machine/);
       expect(await at('ECONNREFUSED', 27017)).to.match(/listen ECONNREFUSED/);
     });
@@ -214,7 +237,10 @@ describe('portcullis protect', () => {
       [['localhost:3000'], /"localhost:3000" is no address of a service/],
       [['http://ada:secret@localhost'], /no user name, query or fragment/],
       [['http://localhost', '--port', 'any'], /--port takes a number/],
-      [['http://localhost', '--port', '70000'], /port above 65535/],
+      [['http://localhost', '--port', '70000'], /--port takes a number up to 65535/],
+      [['http://localhost', '--proxy-listen', 'off'], /--proxy-listen: the gate has to listen somewhere/],
+      [['http://localhost', '--admin-listen', 'off'], /--admin-listen: the client is registered by the Admin API/],
+      [['http://localhost', '--config', 'kong.yml'], /--config: what the file says is all that is guarded/],
       [['http://localhost', '--port=1', '--proxy-listen=127.0.0.1:2'], /leave one out/],
       [['http://localhost', 'http://localhost'], /not understood here/],
     ] as const) {
@@ -226,12 +252,38 @@ describe('portcullis protect', () => {
   });
 
   it('says in one line what failed once the gate is open, and closes it', async () => {
-    const terminal = testTerminal({ env: { PORTCULLIS_STORE: 'memory:', PORTCULLIS_ADMIN_LISTEN: 'off' } });
-    const unreachable = { proxy: [], admin: [], close: async () => void (terminal.closed += 1) };
-    const open = async () => unreachable;
+    const terminal = testTerminal({ env: { PORTCULLIS_STORE: 'memory:' } });
+    const admin = createServer((_, response) => response.writeHead(503).end('{"message":"the store is away"}'));
+    await once(admin.listen(0, '127.0.0.1'), 'listening');
+    const at = { host: '127.0.0.1', port: (admin.address() as AddressInfo).port };
+    const troubled = { proxy: [{ ...at, ssl: false }], admin: [at], close: async () => void (terminal.closed += 1) };
+    const open = async () => troubled;
     expect(await main(['protect', 'http://127.0.0.1:1'], { ...terminal, gate: async () => open })).to.equal(1);
-    expect(terminal.printed.err).to.equal('portcullis: protect needs a proxy listener and an Admin listener\n');
+    admin.closeAllConnections();
+    admin.close();
+    expect(terminal.printed.err).to.equal('portcullis: PUT /services/protected was answered 503: the store is away\n');
     expect(terminal.closed).to.equal(1);
+  });
+
+  it('names a port that cannot be had by the option that says it', async () => {
+    const told = async (words: string[], env: Record<string, string> = {}) => {
+      const terminal = testTerminal({
+        env: { PORTCULLIS_STORE: 'memory:', ...env },
+        gate: ({ proxyListen }) => {
+          const { host: address, port } = proxyListen[0]!;
+          throw Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE', address, port });
+        },
+      });
+      expect(await main(['protect', 'http://localhost:3000', ...words], terminal)).to.equal(1);
+      return terminal.printed.err;
+    };
+    const inUse = (at: string) => `portcullis: the gate cannot be opened: ${at} is in use by another program\n`;
+    expect(await told([])).to.equal(inUse('127.0.0.1:8000 (--port)'));
+    expect(await told(['--port', '9000'])).to.equal(inUse('127.0.0.1:9000 (--port)'));
+    expect(await told(['--proxy-listen', '127.0.0.1:9001'])).to.equal(inUse('127.0.0.1:9001 (--proxy-listen)'));
+    expect(await told([], { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:9002' })).to.equal(
+      inUse('127.0.0.1:9002 (PORTCULLIS_PROXY_LISTEN)'),
+    );
   });
 
   it('keeps what it registers apart from the store of start, and apart for each service', async () => {
