@@ -44,7 +44,7 @@ export function readAnswerHead(text: string, end: number, toHead: boolean): Answ
     const colon = text.indexOf(':', at);
     // "A proxy MUST remove any such whitespace from a response message before forwarding the message downstream."
     // (RFC 9112 §5.1)
-    const name = text.slice(at, colon).trimEnd();
+    const name = isBlank(text.charCodeAt(colon - 1)) ? text.slice(at, colon).trimEnd() : text.slice(at, colon);
     const value = trimmed(text, colon + 1, next);
     at = next + 2;
     switch (special(name)) {
@@ -190,6 +190,15 @@ function lengthOf(value: string): number | undefined {
 
 /** Optional white space around a value is not part of it. */
 function trimmed(text: string, from: number, to: number): string {
+  // Nearly all have one blank before and none behind.
+  if (
+    from + 1 < to &&
+    text.charCodeAt(from) === 0x20 &&
+    !isBlank(text.charCodeAt(from + 1)) &&
+    !isBlank(text.charCodeAt(to - 1))
+  ) {
+    return text.slice(from + 1, to);
+  }
   while (from < to && isBlank(text.charCodeAt(from))) from++;
   while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
   return text.slice(from, to);

@@ -294,6 +294,14 @@ describe('A request to the proxy', () => {
     expect(upstream.seen).to.have.length(4);
   });
 
+  it('is the last one on its connection when none follows it for some time', async () => {
+    const upstream = await scriptedUpstream((socket) => setTimeout(() => socket.write(ok), 60));
+    const gate = await openGate(upstream.port, { limits: { idle: 20 } });
+    const idle = await client(gate.port);
+    expect((await idle.send(get('/')).answer()).status, 'waiting for an answer is not being idle').to.equal(200);
+    await idle.closed();
+  });
+
   it('that is refused need not send its body: it hears the answer, and a long body ends the connection', async () => {
     const refusing = [{ access: () => ({ status: 401, headers: [], body: 'no' }) }];
     const gate = await openGate(1, { hooks: refusing });

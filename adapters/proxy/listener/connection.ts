@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { Deadlines, Limited } from '../deadlines.ts';
 
 /** A request whose turn comes. */
 export interface Turn {
@@ -14,7 +15,7 @@ export interface Turn {
   closed(): void;
 }
 
-export class ClientConnection {
+export class ClientConnection implements Limited {
   readonly peer: string;
   readonly peerTrusted: boolean;
   readonly localPort: number;
@@ -29,8 +30,11 @@ export class ClientConnection {
   inFlight = 0;
   /** Called instead of the next turn. */
   afterwards: (() => void) | undefined;
+  deadline = Number.POSITIVE_INFINITY;
+  deadlineAt = -1;
   readonly #turns: Turn[] = [];
   #paused = false;
+  #idle: IdleLimit | undefined;
 
   constructor(socket: Socket, trusts: (address: string) => boolean) {
     this.socket = socket;
@@ -45,6 +49,18 @@ export class ClientConnection {
     });
   }
 
+  /** From now on it is ended when nothing was asked on it for so long. */
+  limitIdle(limit: IdleLimit): void {
+    this.#idle = limit;
+    limit.deadlines.add(this);
+    this.socket.on('close', () => limit.deadlines.remove(this));
+  }
+
+  /** Nothing was asked on it for too long. */
+  expired(): void {
+    if (this.#turns.length === 0) this.socket.destroy();
+  }
+
   /** The last request that was read, unless it is over. */
   get latest(): Turn | undefined {
     return this.#turns.at(-1);
@@ -52,6 +68,7 @@ export class ClientConnection {
 
   /** Begins at once if nobody is before it. */
   enqueue(turn: Turn): void {
+    this.deadline = Number.POSITIVE_INFINITY;
     if (this.#turns.push(turn) === 1) turn.begin();
     else if (this.#turns.length > mostWaiting) {
       this.#paused = true;
@@ -67,6 +84,7 @@ export class ClientConnection {
       this.#turns[0]!.begin();
       return;
     }
+    this.#idle?.deadlines.set(this, this.#idle.milliseconds, performance.now());
     const { afterwards } = this;
     this.afterwards = undefined;
     if (this.#paused) {
@@ -92,6 +110,11 @@ export class ClientConnection {
     socket.end();
     socket.resume();
   }
+}
+
+export interface IdleLimit {
+  readonly deadlines: Deadlines;
+  readonly milliseconds: number;
 }
 
 const mostWaiting = 8;

@@ -6,7 +6,7 @@
 import {
   createServer as createHttp1,
   type Server as Http1Server,
-  IncomingMessage,
+  type IncomingMessage,
   type ServerOptions,
   STATUS_CODES,
 } from 'node:http';
@@ -15,11 +15,13 @@ import { createServer as createHttps, type Server as HttpsServer } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { errorAnswer } from '../../../src/gateway/error-answer.ts';
+import { Deadlines } from '../deadlines.ts';
 import type { RequestProblem } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
 import { ClientConnection } from './connection.ts';
 import { badRequest, headTooLarge, type ListenerEnvironment, NodeIncoming } from './node-incoming.ts';
 import { lookForPreface } from './preface.ts';
+import { GateRequest } from './requests.ts';
 import { GateHttp2Response, GateResponse } from './responses.ts';
 
 /** One entry of `proxy_listen`. */
@@ -170,13 +172,14 @@ function bind(server: Http1Server | HttpsServer, address: ListenerAddress): Prom
 
 function http1Options({ address, limits }: ListenerOptions): ServerOptions {
   return {
-    IncomingMessage,
+    IncomingMessage: GateRequest as never,
     ServerResponse: GateResponse as never,
     maxHeaderSize: limits.headSize,
     headersTimeout: limits.head,
     // A long upload is no attack; one that stands still is ended by whoever waits for it.
     requestTimeout: 0,
-    keepAliveTimeout: limits.idle,
+    // We look ourselves: a timer for each request costs more than one for all connections.
+    keepAliveTimeout: 0,
     connectionsCheckingInterval: Math.max(10, Math.min(5000, Math.ceil(limits.head / 4))),
     // We look ourselves, and say so in our own words.
     requireHostHeader: false,
@@ -218,30 +221,37 @@ function http1Reader(
   server.removeAllListeners(arrivals);
   // Any number: a header that is not read cannot be refused.
   server.maxHeadersCount = 0;
-  const connections = new WeakMap<object, ClientConnection>();
+  const connectionOf = (socket: object) => (socket as Connected)[ofSocket];
+  const idle = { deadlines: new Deadlines(), milliseconds: options.limits.idle };
 
-  const begin = (request: IncomingMessage, response: GateResponse): void => {
-    const connection = connections.get(request.socket)!;
+  const begin = (request: GateRequest, response: GateResponse): void => {
+    const connection = connectionOf(request.socket)!;
+    request.begun = true;
     if (!connection.closing) connection.enqueue(new NodeIncoming(options.environment, connection, request, response));
   };
-  const typed = server as unknown as Http1Server<typeof IncomingMessage, typeof GateResponse>;
+  const typed = server as unknown as Http1Server<typeof GateRequest, typeof GateResponse>;
   typed.on('request', begin);
   typed.on('checkContinue', begin);
   typed.on('checkExpectation', begin);
   typed.on('connect', (_request, socket) => {
-    refuseRest(options, connections.get(socket)!, noTunnels);
+    refuseRest(options, connectionOf(socket)!, noTunnels);
   });
   typed.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const connection = connections.get(socket);
+    const connection = connectionOf(socket);
     const problem = problemOf(error);
     if (connection === undefined || problem === undefined || !socket.writable) socket.destroy();
     else refuseRest(options, connection, problem);
   });
   return (socket) => {
-    connections.set(socket, new ClientConnection(socket, options.trusts));
+    const connection = new ClientConnection(socket, options.trusts);
+    connection.limitIdle(idle);
+    (socket as Connected)[ofSocket] = connection;
     for (const read of readers) read.call(server, socket);
   };
 }
+
+const ofSocket = Symbol('what is known of the connection');
+type Connected = Socket & { [ofSocket]?: ClientConnection };
 
 /** What comes next on a connection cannot be read. What was read before it is answered first. */
 function refuseRest(options: ListenerOptions, connection: ClientConnection, problem: RequestProblem): void {

@@ -76,6 +76,8 @@ export class NodeIncoming implements Incoming, Turn {
   /** The client knows that its body is wanted. */
   #asked = false;
   #listensToDrain = false;
+  /** The client has to take what is left of the answer in time. */
+  #limited = false;
   // The body, as far as it was read
   #flow: 'still' | 'flowing' | 'ended' | 'discarded' = 'still';
   #receiver: BodyReceiver | undefined;
@@ -141,6 +143,7 @@ export class NodeIncoming implements Incoming, Turn {
     if (this.isOver) return;
     this.isOver = true;
     this.#connection.inFlight--;
+    if (this.#limited) this.#connection.socket.setTimeout(0);
     const reading = this.#reading;
     this.#reading = undefined;
     clearTimeout(reading?.timer);
@@ -341,8 +344,10 @@ export class NodeIncoming implements Incoming, Turn {
     if (!this.#head(status, reason, fields, octets.length)) return;
     if (this.method === 'HEAD') this.#response.end();
     else {
+      const response = this.#response;
       this.bytesSent = octets.length;
-      this.#response.end(octets, 'latin1');
+      if ('stream' in response) response.end(octets, 'latin1');
+      else response.endWith(octets);
     }
     this.#sent();
   }
@@ -487,7 +492,10 @@ export class NodeIncoming implements Incoming, Turn {
     if ('stream' in this.#response) {
       const { stream } = this.#response;
       stream.setTimeout(clientSend, () => stream.close(cancelled));
-    } else this.#connection.socket.setTimeout(clientSend);
+    } else {
+      this.#limited = true;
+      this.#connection.socket.setTimeout(clientSend);
+    }
   }
 
   /** Whether the connection cannot or must not carry another request after this answer. */

@@ -2,17 +2,18 @@
  * node:http's responses, with a place for the exchange they belong to, and one for what is to be done to the head of an
  * answer that one of our own endpoints writes: plugins see that head too.
  */
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { type Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { wireValue } from '../../../src/gateway/header-hygiene.ts';
 import type { ResponseHead } from '../../../src/gateway/plugin.ts';
 import { isSettable } from '../response-head.ts';
 import type { NodeIncoming } from './node-incoming.ts';
+import type { GateRequest } from './requests.ts';
 
 /** False: the head must not be sent. */
 export type Heading = (head: ResponseHead) => boolean;
 
-export class GateResponse extends ServerResponse<IncomingMessage> {
+export class GateResponse extends ServerResponse<GateRequest> {
   incoming: NodeIncoming | undefined;
   heading: Heading | undefined;
 
@@ -23,6 +24,20 @@ export class GateResponse extends ServerResponse<IncomingMessage> {
     }
     return super.writeHead(status, reason as string, headers as OutgoingHttpHeaders);
   }
+
+  /**
+   * The whole body, as octets, right behind the head that was just given: both go to the system at once and as one text.
+   * `end` would hold them back until the end of the turn first.
+   */
+  endWith(octets: string): void {
+    (this as unknown as NodeResponse)._send(octets, 'latin1');
+    this.end();
+  }
+}
+
+/** What node:http's own classes call of each other. */
+interface NodeResponse {
+  _send(data: string, encoding: 'latin1'): boolean;
 }
 
 export class GateHttp2Response extends Http2ServerResponse<Http2ServerRequest> {
