@@ -146,7 +146,7 @@ export function rows(options: RowsOptions): Rows {
           refusal: refused(
             written.fields.includes('id')
               ? primaryKeyViolation(row.id)
-              : uniqueViolation(valuesOf(row, written.fields)),
+              : uniqueViolation(valuesOf(row, written.fields, description.fields)),
           ),
         };
       case 'dangling': {
@@ -161,7 +161,7 @@ export function rows(options: RowsOptions): Rows {
 
   function missing(description: Description, key: string): Outcome {
     const field = isUuid(key) ? 'id' : (description.endpointKey ?? 'id');
-    return { refusal: refused(notFoundBy(field, key)) };
+    return { refusal: refused(notFoundBy(field, key, description.fields)) };
   }
 
   async function insert(description: Description, body: Body): Promise<Outcome> {

@@ -51,12 +51,29 @@ describe('The Admin API: tokens', () => {
     expect(await admin.options.grants.byAccessToken(id)).to.equal(undefined);
   });
 
+  it('SE-02: a refusal repeats no secret: not the one that another has already, nor the one that nobody has', async () => {
+    await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'a-secret' });
+    await make('POST /consumers/bob/key-auth', { key: 'a-secret' });
+    await make('POST /oauth2_tokens', { credential: { id: credential }, expires_in: 1, access_token: 'other' });
+    for (const [line, body, status, field] of [
+      ['POST /oauth2/c/oauth2_tokens', { expires_in: 10, refresh_token: 'a-secret' }, 409, 'refresh_token'],
+      ['PATCH /oauth2_tokens/other', { refresh_token: 'a-secret' }, 409, 'refresh_token'],
+      ['PATCH /oauth2_tokens/a-secret', { expires_in: 10 }, 404, 'access_token'],
+      ['POST /consumers/bob/key-auth', { key: 'a-secret' }, 409, 'key'],
+      ['PATCH /key-auths/no-secret', { ttl: 10 }, 404, 'key'],
+    ] as const) {
+      const refused = await admin.call(line, body);
+      expect([refused.status, refused.body.fields], line).to.deep.equal([status, { [field]: '…' }]);
+      expect(JSON.stringify(refused.body), line).not.to.match(/a-secret|no-secret/);
+    }
+  });
+
   it('are refused when one of the strings is taken, or a reference leads nowhere', async () => {
     await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'RT' });
     const access = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
     expect([access.status, access.body.fields]).to.deep.equal([409, { access_token: 'AT' }]);
     const refresh = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, refresh_token: 'RT' });
-    expect([refresh.status, refresh.body.fields]).to.deep.equal([409, { refresh_token: 'RT' }]);
+    expect([refresh.status, refresh.body.fields]).to.deep.equal([409, { refresh_token: '…' }]);
     const dangling = await admin.call('POST /oauth2_tokens', { credential: { id: nowhere }, expires_in: 1 });
     expect([dangling.status, dangling.body.code]).to.deep.equal([400, 4]);
     const ofNobody = await admin.call('POST /oauth2_tokens', {});

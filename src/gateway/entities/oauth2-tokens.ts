@@ -21,7 +21,7 @@ export const oauth2Tokens: Description = {
     credential: { type: 'foreign', reference: 'oauth2_credentials', required: true, on_delete: 'cascade' },
     token_type: { type: 'string', required: true, one_of: ['bearer'], default: 'bearer' },
     expires_in: { type: 'integer', required: true },
-    access_token: { type: 'string', required: true, unique: true, auto: true, sealed: true },
+    access_token: { type: 'string', required: true, unique: true, auto: true, sealed: true, repeated: true },
     refresh_token: { type: 'string', required: false, unique: true, sealed: true },
     authenticated_userid: { type: 'string', required: false },
     scope: { type: 'string' },

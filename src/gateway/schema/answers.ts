@@ -3,7 +3,7 @@
  * the adapter.
  */
 import type { Json } from '../../ports/entity-store.ts';
-import type { JsonObject } from './description.ts';
+import type { Field, Fields, JsonObject } from './description.ts';
 import { own } from './json.ts';
 import { luaText, sortedKeys } from './lua.ts';
 import { entity, type Violation, type Violations } from './violations.ts';
@@ -15,6 +15,9 @@ export interface RefusalBody {
   readonly fields?: Violations | JsonObject;
   readonly options?: { readonly [option: string]: string };
 }
+
+/** What stands in the place of a secret. */
+const withheld = '…';
 
 export const codes = {
   schemaViolation: 2,
@@ -97,8 +100,8 @@ export function uniqueViolation(values: JsonObject): RefusalBody {
   };
 }
 
-export function notFoundBy(field: string, value: string): RefusalBody {
-  const by = { [field]: value };
+export function notFoundBy(field: string, value: string, described: Fields = {}): RefusalBody {
+  const by = { [field]: own(described, field)?.sealed === true ? withheld : value };
   const key = field === 'id' ? 'primary key ' : '';
   return {
     code: codes.notFound,
@@ -159,7 +162,18 @@ export function referencesUnresolved(references: readonly NotResolved[]): Refusa
   };
 }
 
-/** The values of the fields that clash, for `uniqueViolation`. */
-export function valuesOf(row: { readonly [field: string]: Json | undefined }, fields: readonly string[]): JsonObject {
-  return Object.fromEntries(fields.map((field) => [field, own(row, field) ?? null]));
+/** The values of the fields that clash, for `uniqueViolation`. A secret is not repeated, but where Kong was recorded to. */
+export function valuesOf(
+  row: { readonly [field: string]: Json | undefined },
+  names: readonly string[],
+  described: Fields = {},
+): JsonObject {
+  const isSecret = ({ sealed, repeated }: Field): boolean => sealed === true && repeated !== true;
+  return Object.fromEntries(
+    names.map((name) => {
+      const value = own(row, name) ?? null;
+      const field = own(described, name);
+      return [name, value !== null && field !== undefined && isSecret(field) ? withheld : value];
+    }),
+  );
 }

@@ -132,8 +132,10 @@ export interface Rules<T> {
 
   /** A rule in code: says what is wrong. Looked at last. */
   readonly check?: (value: T) => string | undefined;
-  /** Sealed at rest. */
+  /** Sealed at rest, and not repeated by a refusal. */
   readonly sealed?: true;
+  /** Sealed, and repeated all the same where its value is another's already: as Kong was recorded to. */
+  readonly repeated?: true;
   /** Ours, not Kong's: absent, and not printed, unless somebody set it. */
   readonly unlessSet?: 'absent';
   /** Kong's rows have it, Kong's schema does not say so. */

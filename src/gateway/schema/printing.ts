@@ -23,6 +23,7 @@ function isOurs(field: Field | undefined): boolean {
 const notPrinted = new Set([
   'check',
   'sealed',
+  'repeated',
   'unlessSet',
   'aliases',
   'formSeparator',

@@ -8,6 +8,7 @@ import {
   uniqueViolation,
   valuesOf,
 } from '../../../src/gateway/schema/answers.ts';
+import type { Fields } from '../../../src/gateway/schema/description.ts';
 import { luaNumber, luaText } from '../../../src/gateway/schema/lua.ts';
 
 describe('The message of a schema violation', () => {
@@ -44,6 +45,22 @@ describe('Other refusals', () => {
     expect(uniqueViolation(valuesOf(row, ['name', 'route', 'service', 'consumer'])).message).to.equal(
       'UNIQUE violation detected on \'{consumer=null,name="oauth2",route=null,service={id="s"}}\'',
     );
+  });
+
+  it('SE-02: repeat no secret, but where Kong was recorded to', () => {
+    const described: Fields = {
+      key: { type: 'string', sealed: true },
+      access_token: { type: 'string', sealed: true, repeated: true },
+      username: { type: 'string' },
+    };
+    const row = { key: 'a key', access_token: 'AT', username: 'ada', id: 'x' };
+    const clash = uniqueViolation(valuesOf(row, Object.keys(row), described));
+    expect(clash.fields).to.deep.equal({ key: '…', access_token: 'AT', username: 'ada', id: 'x' });
+    expect(clash.message).not.to.include('a key');
+    expect(valuesOf({}, ['key'], described)).to.deep.equal({ key: null });
+    const unknown = notFoundBy('key', 'a key', described);
+    expect(unknown).to.deep.include({ fields: { key: '…' } });
+    expect(unknown.message).to.equal('could not find the entity with \'{key="…"}\'');
   });
 
   it('name what is referred to and not there', () => {
