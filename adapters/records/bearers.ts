@@ -45,8 +45,8 @@ export function rememberedBearers(
   limit = 100_000,
   freshness?: Freshness,
 ): RememberedBearers {
-  /** In the order they were remembered; one that was asked for since gets a second round before it is let go. */
-  const entries = new Map<string, Entry>();
+  /** By `placeOf` their tokens, in the order they were remembered; one that was asked for since gets a second round before it is let go. */
+  const entries = new Map<number, Entry>();
   const byGrant = new Map<string, Set<Entry>>();
   const byClient = new Map<string, Set<Entry>>();
   const byConsumer = new Map<string, Set<Entry>>();
@@ -70,12 +70,17 @@ export function rememberedBearers(
     );
   }
 
+  function entryOf(accessToken: string): Entry | undefined {
+    const entry = entries.get(placeOf(accessToken));
+    return entry?.accessToken === accessToken ? entry : undefined;
+  }
+
   /** Reads, and remembers what was read, unless something was announced meanwhile. */
   function readAndRemember(accessToken: string): MaybePromise<Bearer | undefined> {
     const readAt = generation;
     return whenThere(read(accessToken), (bearer) => {
       if (readAt !== generation) return bearer;
-      const entry = entries.get(accessToken);
+      const entry = entryOf(accessToken);
       if (bearer !== undefined) remember(accessToken, bearer);
       else if (entry !== undefined) forget(entry);
       return bearer;
@@ -89,7 +94,7 @@ export function rememberedBearers(
     const age = clock.now() - entry.readAt;
     if ((age >= 0 && age < readAgainAfter) || !isHearing()) return entry.bearer;
     return Promise.resolve(readAndRemember(entry.accessToken)).catch((error: unknown) => {
-      if (error instanceof Unavailable && isFresh() && entries.get(entry.accessToken) === entry) return entry.bearer;
+      if (error instanceof Unavailable && isFresh() && entryOf(entry.accessToken) === entry) return entry.bearer;
       throw error;
     });
   }
@@ -97,9 +102,10 @@ export function rememberedBearers(
   function remember(accessToken: string, bearer: Bearer): void {
     makeRoom();
     const entry: Entry = { accessToken, bearer, readAt: clock.now(), askedFor: false };
-    const before = entries.get(accessToken);
+    // Of two tokens with one place the later one is remembered.
+    const before = entries.get(placeOf(accessToken));
     if (before !== undefined) forget(before);
-    entries.set(accessToken, entry);
+    entries.set(placeOf(accessToken), entry);
     add(byGrant, bearer.grant.grantId, entry);
     add(byClient, bearer.client.id, entry);
     add(byConsumer, bearer.consumer.id, entry);
@@ -119,8 +125,8 @@ export function rememberedBearers(
         forget(entry);
       } else if (entry.askedFor) {
         entry.askedFor = false;
-        entries.delete(entry.accessToken);
-        entries.set(entry.accessToken, entry);
+        entries.delete(placeOf(entry.accessToken));
+        entries.set(placeOf(entry.accessToken), entry);
       }
       looks++;
     }
@@ -128,7 +134,7 @@ export function rememberedBearers(
 
   function forget(entry: Entry): void {
     const { grant, client, consumer } = entry.bearer;
-    entries.delete(entry.accessToken);
+    entries.delete(placeOf(entry.accessToken));
     drop(byGrant, grant.grantId, entry);
     drop(byClient, client.id, entry);
     drop(byConsumer, consumer.id, entry);
@@ -140,7 +146,7 @@ export function rememberedBearers(
 
   return {
     find(accessToken) {
-      const entry = entries.get(accessToken);
+      const entry = entryOf(accessToken);
       if (entry === undefined) return readAndRemember(accessToken);
       entry.askedFor = true;
       return freshness === undefined ? entry.bearer : shared(entry, freshness);
@@ -164,6 +170,16 @@ export function rememberedBearers(
       return entries.size;
     },
   };
+}
+
+/**
+ * A number for a token (FNV-1a). A text that has just come over the wire is no key of a map yet: V8 would first look for it
+ * among all texts it knows, at twice the cost.
+ */
+function placeOf(accessToken: string): number {
+  let place = 0x811c9dc5;
+  for (let i = 0; i < accessToken.length; i++) place = Math.imul(place ^ accessToken.charCodeAt(i), 0x01000193);
+  return place;
 }
 
 interface Entry {

@@ -5,7 +5,7 @@ import { announcingEntityStore, announcingGrants } from '../../adapters/records/
 import { rememberedBearers } from '../../adapters/records/bearers.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
-import type { Grant } from '../../src/oauth/tokens.ts';
+import type { Bearer, Grant } from '../../src/oauth/tokens.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { EntityKind } from '../../src/ports/entity-store.ts';
 import type { RotationAttempt } from '../../src/ports/grants.ts';
@@ -110,6 +110,20 @@ describe('Bearers', () => {
     });
     expect(bearers.find('access-1')).to.equal(bearer);
     expect(reads).to.deep.equal(['access-1']);
+  });
+
+  it('are told apart where their tokens have one place in memory, which the later one gets', () => {
+    const { bearers, grants } = world();
+    // Two words that FNV-1a makes the same number of.
+    const words = ['costarring', 'liquid'] as const;
+    for (const [n, accessToken] of words.entries()) {
+      void grants.open(grantOf(n), { accessToken, refreshToken: undefined });
+    }
+    const told = (accessToken: string) => (bearers.find(accessToken) as Bearer | undefined)?.grant.grantId;
+    for (let round = 0; round < 2; round++) expect(words.map(told)).to.deep.equal(['grant-0', 'grant-1']);
+    expect(bearers.remembered).to.equal(1);
+    void grants.end('grant-1', undefined);
+    expect(words.map(told)).to.deep.equal(['grant-0', undefined]);
   });
 
   it('RS-18: that are unknown are looked up each time', () => {
