@@ -82,8 +82,6 @@ export function scopeGranted(issuer: Issuer, asked: unknown): { readonly scope: 
 /** Whether a code of this client needs a challenge. */
 export function needsChallenge(issuer: Issuer, clientType: 'confidential' | 'public'): boolean {
   if (issuer.profile.pkce === 'always') return true;
-  // Kong's `lax` asks it of public clients, `strict` of confidential ones.
-  return (
-    (issuer.pkce === 'lax' && clientType === 'public') || (issuer.pkce === 'strict' && clientType === 'confidential')
-  );
+  // Kong's `lax` asks it of public clients, `strict` of confidential ones too.
+  return issuer.pkce === 'strict' || (issuer.pkce === 'lax' && clientType === 'public');
 }

@@ -297,13 +297,13 @@ describe('The authorization endpoint, where the profiles part', () => {
     }
   });
 
-  it('Kong demands it of public clients (lax), of confidential ones (strict) or of nobody (none)', () => {
+  it('PK-04: Kong demands it of public clients (lax), of all (strict) or of nobody (none)', () => {
     const demanded = (pkce: 'none' | 'lax' | 'strict', client: Client) =>
       kong.walkWith({ ...bare, redirectUri: undefined, issuer: { ...kong.issuer, pkce } }, found(client)).state ===
       'refused';
     expect([demanded('none', phone), demanded('none', printer)]).to.deep.equal([false, false]);
     expect([demanded('lax', phone), demanded('lax', printer)]).to.deep.equal([true, false]);
-    expect([demanded('strict', phone), demanded('strict', printer)]).to.deep.equal([false, true]);
+    expect([demanded('strict', phone), demanded('strict', printer)]).to.deep.equal([true, true]);
   });
 
   it('PK-03: rfc9700 takes a missing method for plain (RFC 7636 §4.3) and refuses it', () => {

@@ -64,4 +64,14 @@ describe('Who needs a challenge', () => {
       expect(needsChallenge({ ...issuers.rfc9700, pkce }, 'confidential')).to.equal(true);
     }
   });
+
+  it('PK-04, PK-05: with Kong nobody (none), public clients (lax) or everybody (strict)', () => {
+    const asked = (pkce: 'none' | 'lax' | 'strict') =>
+      (['public', 'confidential'] as const).map((type) => needsChallenge({ ...issuers.kong, pkce }, type));
+    expect([asked('none'), asked('lax'), asked('strict')]).to.deep.equal([
+      [false, false],
+      [true, false],
+      [true, true],
+    ]);
+  });
 });
