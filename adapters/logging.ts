@@ -32,13 +32,14 @@ export interface LogOptions {
 export function openLog({ level, secrets = [], to, readable }: LogOptions): Log {
   const output = to === undefined ? standardOutput() : { write: to.write.bind(to), close: async () => {} };
   const stream = readable === undefined ? output : readableLines(output, readable.colours);
+  const blot = blotter(secrets);
   const log = pino(
     {
       level,
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: blotter(secrets) },
+      hooks: { streamWrite: (line) => fitting(blot(line)) },
     },
     stream,
   );
@@ -90,7 +91,8 @@ export function blotter(secrets: readonly string[]): (line: string) => string {
 /** The same for a text of any kind: the message of an error that is printed. */
 export function textBlotter(secrets: readonly string[]): (text: string) => string {
   const known = spellings(secrets);
-  return (text) => known.reduce((rest, secret) => rest.replaceAll(secret, blot), text.replace(tellingText, blot));
+  return (text) =>
+    known.reduce((rest, secret) => rest.replaceAll(secret, redacted), text.replace(tellingText, redacted));
 }
 
 function spellings(secrets: readonly string[]): string[] {
@@ -103,7 +105,22 @@ function spellings(secrets: readonly string[]): string[] {
   );
 }
 
-const blot = '[redacted]';
+/** A name that an operator gave may have a megabyte, and stand in the line of each request; a line does not. */
+function fitting(line: string): string {
+  return line.length <= longestLine ? line : `${JSON.stringify(cut(JSON.parse(line)))}\n`;
+}
+
+const longestLine = 32_768;
+const longestText = 1000;
+
+function cut(value: JsonValue): JsonValue {
+  if (typeof value === 'string') return value.length > longestText ? `${value.slice(0, longestText)}…` : value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(cut);
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, cut(item)]));
+}
+
+const redacted = '[redacted]';
 
 const names =
   'access_?token|refresh_?token|id_?token|client_?secret|code_?verifier|provision_?key|admin_?token|master_?key|' +
@@ -138,10 +155,13 @@ function blotted(value: JsonValue, blotText: (text: string) => string): JsonValu
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     // A list of headers, name and value in turn.
-    return value.map((item, at) => (tells(value[at - 1], item) ? blot : blotted(item, blotText)));
+    return value.map((item, at) => (tells(value[at - 1], item) ? redacted : blotted(item, blotText)));
   }
   return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [blotText(name), tells(name, item) ? blot : blotted(item, blotText)]),
+    Object.entries(value).map(([name, item]) => [
+      blotText(name),
+      tells(name, item) ? redacted : blotted(item, blotText),
+    ]),
   );
 }
 

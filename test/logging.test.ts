@@ -33,6 +33,18 @@ describe('The log', () => {
     expect(JSON.parse(line!)).to.deep.include({ ...entry, msg: 'request' });
   });
 
+  it('SE-09: cuts what is too long for a line, and blots out before it cuts', () => {
+    const clientId = 'i'.repeat(900_000);
+    const text = `${'x'.repeat(980)} client_secret=${canary}`;
+    const [line, whole] = logged({ level: 'info' }, (log) => {
+      log.request({ status: 200, clientId, text, path: '/' });
+      log.request({ path: `/${'p'.repeat(16_000)}` });
+    });
+    expect(JSON.parse(line!)).to.deep.include({ status: 200, clientId: `${clientId.slice(0, 1000)}…`, path: '/' });
+    expect(line).not.to.include(canary.slice(0, 4));
+    expect(JSON.parse(whole!).path).to.have.length(16_001);
+  });
+
   it('keeps what an operator needs of an error', () => {
     const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:3000'), { code: 'ECONNREFUSED', port: 3000 });
     const [line] = logged({ level: 'info' }, (log) => log.error({ err: cause }, 'the upstream is not there'));

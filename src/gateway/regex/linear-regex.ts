@@ -91,7 +91,8 @@ function largestRepetition(regex: Regex): number {
       return largestRepetition(regex.of);
     case 'sequence':
     case 'choice':
-      return Math.max(1, ...regex.of.map(largestRepetition));
+      // Not by arguments of Math.max: there may be more parts than a call takes.
+      return regex.of.reduce((most, part) => Math.max(most, largestRepetition(part)), 1);
     default:
       return 1;
   }

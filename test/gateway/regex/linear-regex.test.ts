@@ -207,8 +207,9 @@ describe('A regular expression in the syntax of Rust', () => {
         expect(refusal(source), source).to.equal(many);
       }
       const large = 'it is too large: written out without {n} it has more than 1000 parts';
-      for (const source of ['(abc){500}', '(a|b){400}x', 'x'.repeat(1001), '(?:a?){400}a{400}']) {
-        expect(refusal(source), source).to.equal(large);
+      const long = ['x', '(a|b)', 'a|', '[a-z]+'].map((part) => part.repeat(200_000));
+      for (const source of ['(abc){500}', '(a|b){400}x', 'x'.repeat(1001), '(?:a?){400}a{400}', ...long]) {
+        expect(refusal(source), source.slice(0, 30)).to.equal(large);
       }
       expect(refusal('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')).to.equal(undefined);
     });
