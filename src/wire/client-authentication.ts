@@ -48,11 +48,12 @@ function readBasicStrictly(
   };
 }
 
-/** As Kong reads it: nothing is decoded, and whatever follows a second colon is lost. */
+/** As Kong reads it: a header of any kind is an attempt, nothing is decoded, and whatever follows a second colon is lost. */
 function readBasic(authorization: string | undefined, from: string | undefined): ClientAuthentication | undefined {
-  const encoded = /[Bb]asic\s*(.+)/.exec(authorization ?? '')?.[1];
-  if (encoded === undefined) return undefined;
-  const [clientId, clientSecret] = Buffer.from(encoded.trim(), 'base64').toString('utf8').split(':');
+  if (authorization === undefined) return undefined;
+  const encoded = /[Bb]asic\s*(.+)/.exec(authorization)?.[1];
+  const pair = encoded === undefined ? [] : Buffer.from(encoded.trim(), 'base64').toString('utf8').split(':');
+  const [clientId, clientSecret] = pair;
   return { method: 'client_secret_basic', clientId, clientSecret, from };
 }
 

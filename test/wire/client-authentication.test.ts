@@ -90,7 +90,12 @@ describe('Client authentication, as Kong reads it', () => {
     for (const scheme of ['Basic ', 'basic ', 'Basic', 'Basic   ']) {
       expect(read(kong, {}, scheme + base64('a:s'))).to.deep.equal(basic('a', 's'));
     }
-    expect(read(kong, {}, `BASIC ${base64('a:s')}`)).to.include({ method: 'none' });
+  });
+
+  it('a header of another scheme is an attempt that names nobody, whoever the body names', () => {
+    for (const header of [`BASIC ${base64('a:s')}`, 'Bearer abc', 'Basic', '']) {
+      expect(read(kong, { client_id: 'b' }, header), header).to.deep.equal(basic(undefined, undefined));
+    }
   });
 
   it('nothing is decoded, and whatever follows a second colon is lost', () => {
