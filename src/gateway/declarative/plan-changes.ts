@@ -23,7 +23,8 @@ export function planChanges(stored: readonly KindRows[], wanted: readonly KindRo
   const before = new Map(stored.map(({ description, rows }) => [description.name, rows]));
   const yields: Change[] = [];
   const writes: Change[] = [];
-  const removals: Change[] = [];
+  /** For each kind. */
+  const removals: Change[][] = [];
   for (const { description, rows } of wanted) {
     const there = new Map((before.get(description.name) ?? []).map((row) => [row.id, row]));
     const changed = rows.filter((row) => !saysTheSame(there.get(row.id), row));
@@ -54,9 +55,9 @@ export function planChanges(stored: readonly KindRows[], wanted: readonly KindRo
       if (gone.has(row.id) && !changed.includes(row)) writes.push({ act: 'write', description, row, isNew: true });
     }
     const left = [...there.keys()].filter((id) => !kept.has(id) && !gone.has(id));
-    removals.unshift(...left.map((id): Change => ({ act: 'remove', description, id })));
+    removals.push(left.map((id): Change => ({ act: 'remove', description, id })));
   }
-  return [...yields, ...writes, ...removals];
+  return [...yields, ...writes, ...removals.reverse().flat()];
 }
 
 /** The time of the last change is no difference. */

@@ -36,10 +36,11 @@ export const codes = {
 
 export function schemaViolation(violations: Violations): RefusalBody {
   const ofEntity = own(violations, entity);
-  const parts = (Array.isArray(ofEntity) ? ofEntity : []).map(String);
-  for (const field of sortedKeys(violations)) {
-    if (field !== entity) parts.push(...inWords(field, violations[field]!));
-  }
+  const fields = sortedKeys(violations).filter((field) => field !== entity);
+  // A body may have more that is wrong than a call takes arguments.
+  const parts = (Array.isArray(ofEntity) ? ofEntity : [])
+    .map(String)
+    .concat(fields.flatMap((field) => inWords(field, violations[field]!)));
   return {
     code: codes.schemaViolation,
     name: 'schema violation',

@@ -87,4 +87,4 @@ export const httpProtocols: SetField = {
 };
 
 /** Laid over a reference that a plugin cannot have. */
-export const noConsumer: ForeignField = { type: 'foreign', reference: 'consumers', eq: null, on_delete: 'cascade' };
+export const noConsumer: ForeignField = { type: 'foreign', reference: 'consumers', eq: null };

@@ -7,9 +7,7 @@ import type { EntityCheck, Field, Fields, Pattern } from './description.ts';
 import { isObject } from './json.ts';
 
 export function printedSchema(fields: Fields, checks: readonly EntityCheck[] = []): Json {
-  const printed = { fields: printedFields(fields) };
-  const entity_checks = printedChecks(fields, checks);
-  return entity_checks.length === 0 ? printed : { ...printed, entity_checks };
+  return { fields: printedFields(fields), entity_checks: printedChecks(fields, checks) };
 }
 
 function printedFields(fields: Fields): Json {

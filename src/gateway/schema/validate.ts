@@ -45,6 +45,8 @@ export function validate(
 
 export function validateField(field: Field, value: Json): Violation | undefined {
   if (value === null) return validateNull(field);
+  // What must not be there at all is not looked at more closely.
+  if (field.eq === null) return field.err ?? 'value must be null';
   return validateType(field, value) ?? validateRules(field, value);
 }
 
@@ -207,6 +209,7 @@ function checkEntity(
       findings.addToEntity(`values of these fields must be distinct: ${quoted(check.distinct)}`);
     }
   } else if ('mutually_required' in check) {
+    if (check.mutually_required.some((name) => findings.has(name))) return;
     if (!allOrNone(check.mutually_required, row)) findings.addToEntity(allOrNoneMessage(check.mutually_required));
   } else if ('conditional' in check) {
     const { if_field, if_match, then_field, then_match, then_err } = check.conditional;

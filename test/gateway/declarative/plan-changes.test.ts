@@ -36,6 +36,12 @@ describe('The changes that make a store say what a file says', () => {
     ]);
   });
 
+  it('as many as a store can have', () => {
+    const many = Array.from({ length: 150_000 }, (_, n) => ({ id: id(n), username: String(n) }));
+    const changes = planChanges([{ description: consumers!, rows: many }], [{ description: consumers!, rows: [] }]);
+    expect(changes).to.have.length(150_000);
+  });
+
   it('names that change hands are let go of before anybody takes them', () => {
     const rows = (one: string, other: string) => [
       {

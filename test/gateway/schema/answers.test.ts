@@ -29,6 +29,11 @@ describe('The message of a schema violation', () => {
     );
   });
 
+  it('SE-09: counts as many as a body can have', () => {
+    const { message } = schemaViolation({ paths: Array<string>(450_000).fill('expected a string') });
+    expect(message.slice(0, 60)).to.equal('450000 schema violations (paths.1: expected a string; paths.');
+  });
+
   it('shows what lies deeper as a Lua table', () => {
     const message = schemaViolation({
       config: { scopes: [null, 'no'], '@entity': ['yes'], redis: { port: 'no' } },
