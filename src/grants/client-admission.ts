@@ -13,7 +13,8 @@ import {
 /**
  * The client, or why it is turned away. Who it is comes first: nobody learns anything of a client it cannot prove to be.
  * `redirectUris`: `checked` for the grants that concern a resource owner, where Kong compares even a redirect_uri that
- * the RFC does not know there; `ignored` for a client that acts for itself.
+ * the RFC does not know there, and none that is named is the first one registered, if there is one; `ignored` for a
+ * client that acts for itself.
  */
 export function admitClient(
   request: TokenRequest,
@@ -39,7 +40,7 @@ function redirectUriRefused(request: TokenRequest, { redirectUris }: Client): Re
   const { redirectUri: named, issuer } = request;
   if (issuer.profile.tokenRedirectUri === 'as for the code') return undefined;
   if (redirectUris === undefined) return rejected(request, undefined);
-  if (named === undefined) return undefined;
+  if (named === undefined) return redirectUris.length === 0 ? refuse('redirect_uri_unregistered') : undefined;
   const registered = typeof named === 'string' && isRegistered(redirectUris, named, issuer.profile);
   return registered ? undefined : refuse('redirect_uri_unregistered');
 }

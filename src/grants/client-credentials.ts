@@ -68,9 +68,18 @@ function decide(
   event: ClientAuthenticated | ClientRejected | ClientDeferred,
 ): AwaitingGrant | GrantOutcome {
   const { issuer, authenticatedUserid } = request;
+  const { clientCredentials: enabled } = issuer.grantTypes;
+  // Kong looks for an unknown client only where it would give it a token.
+  if (
+    !enabled &&
+    event.event === 'clientRejected' &&
+    event.client === undefined &&
+    !issuer.profile.challengesUnknownClients
+  )
+    return refuse('grant_type_unsupported');
   const admitted = admitClient(request, event, 'ignored');
   if ('state' in admitted) return admitted;
-  if (!issuer.grantTypes.clientCredentials) return refuse('grant_type_unsupported');
+  if (!enabled) return refuse('grant_type_unsupported');
   // "The client credentials grant type MUST only be used by confidential clients." (RFC 6749 §4.4)
   if (admitted.client.type === 'public' && !issuer.profile.publicClientCredentials)
     return refuse('client_unauthorized');

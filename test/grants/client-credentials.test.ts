@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type ClientCredentialsRequest, clientCredentialsGrant } from '../../src/grants/client-credentials.ts';
 import type { Event } from '../../src/machine/machine.ts';
+import type { Issuer } from '../../src/oauth/issuer.ts';
 import { authenticated, deferred, rejected, tokenRequest, tokens } from '../support/token-request.ts';
 import { reached } from '../support/walk.ts';
 import { beginning, bothProfiles, everywhere, issuers, phone, printer, provisionKey, robot } from '../support/world.ts';
@@ -187,6 +188,15 @@ describe('Client Credentials Grant, where the profiles part', () => {
 
   it('Kong asks an unknown client for no credentials', () => {
     expect(kong.walk(rejected())).to.deep.equal({ state: 'refused', reason: 'client_authentication_failed' });
+  });
+
+  it('where the grant is switched off, an unknown client is told so by Kong, and that it is unknown by the RFC', () => {
+    const off = (issuer: Issuer) => ({ ...issuer, grantTypes: { ...issuer.grantTypes, clientCredentials: false } });
+    expect(kong.walkWith({ issuer: off(kong.issuer) }, rejected())).to.include({ reason: 'grant_type_unsupported' });
+    expect(walkWith({ issuer: off(issuer) }, rejected())).to.include({ reason: 'client_authentication_failed' });
+    expect(kong.walkWith({ issuer: off(kong.issuer) }, rejected(printer))).to.include({
+      reason: 'client_authentication_failed',
+    });
   });
 
   it('AZ-17: a blank scope is no scope', () => {

@@ -36,6 +36,10 @@ describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong ha
     expect(walk(authenticated(robot))).to.include({ reason: 'client_authentication_failed' });
   });
 
+  it('authorize/redirect-uris:7-12: of a client with an empty list of redirect URIs none is right', () => {
+    expect(walk(authenticated({ ...printer, redirectUris: [] }))).to.include({ reason: 'redirect_uri_unregistered' });
+  });
+
   it('compares even here a redirect_uri with those registered', () => {
     expect(walkWith({ redirectUri: 'https://evil.example/' }, authenticated(printer))).to.include({
       reason: 'redirect_uri_unregistered',
