@@ -2,8 +2,9 @@ import type { Answer, ProxiedRequest } from './proxied-request.ts';
 
 /**
  * An answer of the gate itself that says what went wrong: `message` and `request_id`, in the form the client accepts
- * (Kong, routing/upstream-failures). Without a wish of the client it is JSON; where Kong's nginx answers instead of
- * Kong (502, 504), it is plain text: `otherwise: 'text'`.
+ * (Kong, routing/upstream-failures). Without a wish of the client it is JSON. Where Kong's nginx answers instead of Kong
+ * (400, 502, 504; `otherwise: 'text'`) the type of the request's own body counts as a wish, and without that it is plain
+ * text.
  */
 export function errorAnswer(
   request: Pick<ProxiedRequest, 'requestId' | 'header'>,
@@ -11,7 +12,9 @@ export function errorAnswer(
   message: string,
   also: { readonly headers?: Answer['headers']; readonly otherwise?: 'json' | 'text' } = {},
 ): Answer {
-  const form = accepted(request.header('accept')) ?? also.otherwise ?? 'json';
+  const { otherwise = 'json' } = also;
+  const wish = request.header('accept') ?? (otherwise === 'text' ? request.header('content-type') : undefined);
+  const form = wish === undefined ? otherwise : accepted(wish);
   const { type, print } = forms[form];
   return {
     status,
@@ -55,28 +58,25 @@ const forms: Record<Form, { readonly type: string; print(message: string, reques
   },
 };
 
+/** All other types are answered with JSON. */
 const types = new Map<string, Form>([
-  ['*/*', 'json'],
-  ['application/*', 'json'],
-  ['application/json', 'json'],
   ['application/xml', 'xml'],
   ['text/*', 'text'],
   ['text/plain', 'text'],
   ['text/html', 'html'],
-  ['text/xml', 'xml'],
 ]);
 
-/** The form the client likes best (RFC 9110 §12.5.1); the first of equals. `undefined`: it names none we have. */
-function accepted(accept: string | undefined): Form | undefined {
-  let best: Form | undefined;
+/** The form for the type the client likes best (RFC 9110 §12.5.1), the first of equals, whether we have that type or not. */
+function accepted(accept: string): Form {
+  let best: Form = 'json';
   let bestQuality = 0;
-  for (const range of accept === undefined ? [] : accept.split(',', 32)) {
-    const [type, ...parameters] = range.split(';');
-    const form = types.get(type!.trim().toLowerCase());
-    if (form === undefined) continue;
+  for (const range of accept.split(',', 32)) {
+    const [written, ...parameters] = range.split(';');
+    const type = written!.trim().toLowerCase();
+    if (!type.includes('/')) continue;
     const quality = parameters.map((parameter) => /^\s*q=([01](?:\.\d{0,3})?)\s*$/i.exec(parameter)?.[1]).find(Boolean);
     if (Number(quality ?? 1) > bestQuality) {
-      best = form === 'json' && type!.includes('*') ? undefined : form;
+      best = types.get(type) ?? 'json';
       bestQuality = Number(quality ?? 1);
     }
   }

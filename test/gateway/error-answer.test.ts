@@ -4,14 +4,20 @@ import { errorAnswer } from '../../src/gateway/error-answer.ts';
 describe('An error the gate answers itself', () => {
   const answer = (accept: string | undefined, otherwise?: 'json' | 'text') => {
     const also = otherwise === undefined ? {} : { otherwise };
-    const { headers, body } = errorAnswer({ requestId: 'r1', header: () => accept }, 502, 'a <b> & c', also);
+    const header = (name: string) => (name === 'accept' ? accept : undefined);
+    const { headers, body } = errorAnswer({ requestId: 'r1', header }, 502, 'a <b> & c', also);
     return { type: headers[0]![1], body };
   };
 
   for (const [accept, otherwise, type] of [
     [undefined, undefined, 'application/json; charset=utf-8'],
     [undefined, 'text', 'text/plain; charset=utf-8'],
-    ['*/*', 'text', 'text/plain; charset=utf-8'],
+    ['*/*', 'text', 'application/json; charset=utf-8'],
+    ['', 'text', 'application/json; charset=utf-8'],
+    ['image/png', 'text', 'application/json; charset=utf-8'],
+    ['image/png, text/html', 'text', 'application/json; charset=utf-8'],
+    ['application/*', 'text', 'application/json; charset=utf-8'],
+    ['text/*', undefined, 'text/plain; charset=utf-8'],
     ['*/*', undefined, 'application/json; charset=utf-8'],
     ['image/png', undefined, 'application/json; charset=utf-8'],
     ['text/html', undefined, 'text/html; charset=utf-8'],
@@ -29,6 +35,18 @@ describe('An error the gate answers itself', () => {
       expect(answer(accept, otherwise).type).to.equal(type);
     });
   }
+
+  it("takes the type of the body that was sent for a wish where Kong's nginx answers", () => {
+    const sent = (type: string, otherwise: 'json' | 'text') => {
+      const header = (name: string) => (name === 'content-type' ? type : undefined);
+      return errorAnswer({ requestId: 'r1', header }, 502, 'x', { otherwise }).headers[0]![1];
+    };
+    expect(sent('application/x-www-form-urlencoded', 'text')).to.equal('application/json; charset=utf-8');
+    expect(sent('application/json; charset=utf-8', 'text')).to.equal('application/json; charset=utf-8');
+    expect(sent('text/plain', 'text')).to.equal('text/plain; charset=utf-8');
+    expect(sent('text/html', 'text')).to.equal('text/html; charset=utf-8');
+    expect(sent('text/html', 'json')).to.equal('application/json; charset=utf-8');
+  });
 
   it('routing/upstream-failures:5-8: says the message and the id of the request in each form', () => {
     expect(answer(undefined).body).to.equal('{"message":"a <b> & c","request_id":"r1"}');
