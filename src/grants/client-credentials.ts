@@ -70,13 +70,10 @@ function decide(
   const { issuer, authenticatedUserid } = request;
   const { clientCredentials: enabled } = issuer.grantTypes;
   // Kong looks for an unknown client only where it would give it a token.
-  if (
-    !enabled &&
-    event.event === 'clientRejected' &&
-    event.client === undefined &&
-    !issuer.profile.challengesUnknownClients
-  )
-    return refuse('grant_type_unsupported');
+  const isUnknown = event.event === 'clientRejected' && event.client === undefined;
+  if (!enabled && isUnknown && !issuer.profile.challengesUnknownClients) {
+    return { ...refuse('grant_type_unsupported'), clientUnknown: true };
+  }
   const admitted = admitClient(request, event, 'ignored');
   if ('state' in admitted) return admitted;
   if (!enabled) return refuse('grant_type_unsupported');

@@ -157,6 +157,8 @@ export interface Granted extends Final<'granted'> {
 export interface Refused extends Final<'refused'>, Refusal {
   /** How the client tried to authenticate, where that failed: decides the challenge (RFC 6749 §5.2). */
   readonly failedAuthentication?: ClientAuthentication['method'];
+  /** Nobody knows the client, though that is not what it is refused for. */
+  readonly clientUnknown?: true;
   /** Seconds after which it is worth trying again. */
   readonly retryAfter?: number;
 }

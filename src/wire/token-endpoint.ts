@@ -102,7 +102,8 @@ export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome)
   const { issuer, authentication, receivedAt, scope: asked } = call.request;
   if (outcome.state === 'refused') {
     // Of a client that nobody knows anything may stand in the place of its id: its secret, if somebody mixed up the two.
-    const clientId = outcome.reason.startsWith('client_authentication_') ? undefined : authentication.clientId;
+    const unknown = outcome.clientUnknown || outcome.reason.startsWith('client_authentication_');
+    const clientId = unknown ? undefined : authentication.clientId;
     const reply = refusalReply(issuer, outcome, echo, outcome.failedAuthentication === 'client_secret_basic');
     return clientId === undefined ? reply : { ...reply, clientId };
   }

@@ -192,7 +192,10 @@ describe('Client Credentials Grant, where the profiles part', () => {
 
   it('where the grant is switched off, an unknown client is told so by Kong, and that it is unknown by the RFC', () => {
     const off = (issuer: Issuer) => ({ ...issuer, grantTypes: { ...issuer.grantTypes, clientCredentials: false } });
-    expect(kong.walkWith({ issuer: off(kong.issuer) }, rejected())).to.include({ reason: 'grant_type_unsupported' });
+    expect(kong.walkWith({ issuer: off(kong.issuer) }, rejected())).to.include({
+      reason: 'grant_type_unsupported',
+      clientUnknown: true,
+    });
     expect(walkWith({ issuer: off(issuer) }, rejected())).to.include({ reason: 'client_authentication_failed' });
     expect(kong.walkWith({ issuer: off(kong.issuer) }, rejected(printer))).to.include({
       reason: 'client_authentication_failed',
