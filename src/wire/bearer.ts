@@ -28,15 +28,19 @@ export function readBearer(profile: Profile, authorization: string | undefined, 
     const named = /^(?:bearer|token)\s+(\S+)$/i.exec(credentials)?.[1];
     return { accessToken: named ?? credentials, in: 'header', scheme: named !== undefined };
   }
-  if (authorization !== undefined || !query.includes('access_token')) return 'missing';
+  if (authorization !== undefined || !mayName(query)) return 'missing';
   return inParameters(parseForm(query), 'query');
 }
+
+/** Whether it is worth to take a query apart. A name may be written in percent-encoding. */
+const mayName = (query: string): boolean =>
+  query.includes('access_token') || (query.includes('%') && /(?:^|&)[^=&]*%/.test(query));
 
 // "b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="" (RFC 6750 §2.1)
 const b64token = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 function readStrictly(authorization: string | undefined, query: string): BearerRead {
-  const inQuery = query.includes('access_token') && parseForm(query).has('access_token');
+  const inQuery = mayName(query) && parseForm(query).has('access_token');
   if (authorization === undefined) return 'missing'; // a token in the query is not looked at (RFC 9700 §4.3.2)
   const named = /^Bearer +(.*)$/i.exec(authorization.trimEnd())?.[1];
   if (named === undefined) return 'missing'; // another scheme

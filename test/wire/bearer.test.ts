@@ -42,7 +42,8 @@ describe('Where a request carries its access token (RFC 6750 §2), profile rfc97
   it('RS-02: "MUST NOT use more than one method to transmit the token in each request"', () => {
     expect(read('Bearer abc', 'x=1&access_token=abc')).to.equal('repeated');
     expect(read('Bearer abc', 'access_token')).to.equal('repeated');
-    expect(read('Bearer abc', 'my_access_token=abc')).to.deep.equal(inHeader);
+    expect(read('Bearer abc', 'x=1&access%5Ftoken=abc')).to.equal('repeated');
+    expect(read('Bearer abc', 'my_access_token=abc&x=%25')).to.deep.equal(inHeader);
   });
 
   it('RS-04: never in the query', () => {
@@ -77,8 +78,10 @@ describe('Where a request carries its access token, as Kong reads it', () => {
     expect(read('Bearer abc', 'access_token=other')).to.deep.equal(inHeader);
   });
 
-  it('once in the query', () => {
-    expect(read(undefined, 'x=1&access_token=abc')).to.deep.equal({ accessToken: 'abc', in: 'query', scheme: false });
+  it('once in the query, however its name is written', () => {
+    for (const query of ['x=1&access_token=abc', 'access%5Ftoken=ab%63', '%61ccess_token=abc&x']) {
+      expect(read(undefined, query), query).to.deep.equal({ accessToken: 'abc', in: 'query', scheme: false });
+    }
     for (const query of ['access_token=a&access_token=b', 'access_token', 'access_token=', 'my_access_token=abc']) {
       expect(read(undefined, query), query).to.equal('missing');
     }
