@@ -99,7 +99,8 @@ export function authorizationReply({ request, echo }: ReadAuthorizationCall, out
   };
 }
 
-type Pair = readonly [name: string, value: string];
+/** `undefined`: the name stands alone. */
+type Pair = readonly [name: string, value: string | undefined];
 
 /** The redirect URI with more parameters in its query, which is otherwise kept (RFC 6749 §3.1.2). */
 function withQuery(uri: string, issuer: Issuer, echo: Parameters, more: readonly Pair[]): string {
@@ -110,7 +111,7 @@ function withQuery(uri: string, issuer: Issuer, echo: Parameters, more: readonly
     return `${uri}${joint}${encode(added)}`;
   }
   // Kong writes the query anew, sorted by name.
-  const kept = mark < 0 ? [] : [...parseForm(uri.slice(mark + 1))].flatMap(([name, value]) => flatten(name, value));
+  const kept = mark < 0 ? [] : [...parseForm(uri.slice(mark + 1))].flatMap(([name, value]) => written(name, value));
   const names = new Set(added.map(([name]) => name));
   return `${mark < 0 ? uri : uri.slice(0, mark)}?${encode(sorted([...kept.filter(([name]) => !names.has(name)), ...added]))}`;
 }
@@ -118,10 +119,15 @@ function withQuery(uri: string, issuer: Issuer, echo: Parameters, more: readonly
 /** "state REQUIRED if the "state" parameter was present in the client authorization request. The exact value received from the client." (RFC 6749 §4.1.2) */
 function repeated(issuer: Issuer, echo: Parameters): readonly Pair[] {
   const state = echo.get('state');
-  const pairs: Pair[] = state === undefined || state === null ? [] : [...flatten('state', state)];
+  const pairs: Pair[] = state === undefined ? [] : [...written('state', state)];
   // "the authorization server [...] MUST indicate its identity by including the "iss" parameter" (RFC 9207 §2)
   if (issuer.profile.iss && issuer.identifier !== undefined) pairs.push(['iss', issuer.identifier]);
   return pairs;
+}
+
+/** As Kong writes a parameter anew: an empty one as its bare name, what JSON nests as flat pairs, null as an empty value. */
+function written(name: string, value: unknown): readonly Pair[] {
+  return value === '' ? [[name, undefined]] : flatten(name, value ?? '');
 }
 
 /** A JSON value as the flat pairs that Kong makes of it: `state[1]`, `state.a`. */
@@ -136,7 +142,11 @@ function flatten(name: string, value: unknown): readonly Pair[] {
 const sorted = (pairs: readonly Pair[]): readonly Pair[] => [...pairs].sort(([one], [other]) => (one < other ? -1 : 1));
 
 const encode = (pairs: readonly Pair[]): string =>
-  pairs.map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`).join('&');
+  pairs
+    .map(([name, value]) =>
+      value === undefined ? percentEncode(name) : `${percentEncode(name)}=${percentEncode(value)}`,
+    )
+    .join('&');
 
 /** Everything but letters, digits and `_` as octets in lower-case hex, as Kong does. */
 function percentEncode(text: string): string {

@@ -263,6 +263,13 @@ describe('The authorization endpoint, as Kong answers', () => {
     );
   });
 
+  it('an empty parameter of the redirect URI is written as its bare name, a bare one as true', () => {
+    const queried = client('queried', 'confidential', ['https://q.example/cb?z=&flag']);
+    const world = makeWorld({ clients: clientsOf([queried]) });
+    const reply = now(world.authorize(issuers.kong, authorizationForm(queried)));
+    expect(String(reply.body['redirect_uri'])).to.match(/^https:\/\/q\.example\/cb\?code=\w+&flag=true&z$/);
+  });
+
   it('a parameter of its own name in the query of the redirect URI gives way', () => {
     const queried = client('queried', 'confidential', ['https://q.example/cb?code=old&state=old']);
     const world = makeWorld({ clients: clientsOf([queried]) });
@@ -280,7 +287,9 @@ describe('The authorization endpoint, as Kong answers', () => {
     expect(stateOf(true)).to.equal('state=true');
     expect(stateOf({ a: 1 })).to.equal('state%2ea=1');
     expect(stateOf(['1', '2'])).to.equal('state%5b1%5d=1&state%5b2%5d=2');
-    expect(stateOf(null)).to.equal('');
+    expect(stateOf(null)).to.equal('state=');
+    expect(stateOf('')).to.equal('state');
+    expect(stateOf([])).to.equal('');
     expect(stateOf('\ud800')).to.equal('state=%ef%bf%bd');
   });
 
