@@ -23,6 +23,7 @@ import { gatekeeper } from './gatekeeping.ts';
 import { withGrantRows } from './grant-rows.ts';
 import { type HealthOptions, healthEndpoints } from './health.ts';
 import { type Connections, informationEndpoints } from './information.ts';
+import { withKeysJudged, withServerNames } from './keys.ts';
 import { withMortalRows } from './mortal-rows.ts';
 import { methodNotAllowed, notFound, type Reply } from './reply.ts';
 import { rows } from './rows.ts';
@@ -71,9 +72,14 @@ export function adminApi(options: AdminApiOptions): Koa {
   const table = rows({ store, grants, announcements, entities, clock, entropy, hashSecret, file: options.file });
 
   const ofTargets = targetEndpoints(table, entities);
-  const endpoints: Endpoint[] = [
+  const ofEntities = [
     ...ofTargets,
     ...entityEndpoints(table, entities).filter(({ path }) => !ofTargets.some((other) => other.path === path)),
+  ];
+  const endpoints: Endpoint[] = [
+    ...ofEntities
+      .map((endpoint) => withKeysJudged(table, entities, endpoint))
+      .map((endpoint) => withServerNames(table, entities, entropy, endpoint)),
     ...(options.balancerOf === undefined
       ? []
       : healthEndpoints(table, entities, { balancerOf: options.balancerOf, nodeId: options.nodeId })),

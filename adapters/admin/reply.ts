@@ -9,6 +9,7 @@ export interface Reply {
 }
 
 const statuses: Readonly<Record<(typeof codes)[keyof typeof codes], number>> = {
+  [codes.invalidPrimaryKey]: 400,
   [codes.schemaViolation]: 400,
   [codes.primaryKeyViolation]: 400,
   [codes.foreignKeyViolation]: 400,

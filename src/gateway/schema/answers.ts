@@ -20,6 +20,7 @@ export interface RefusalBody {
 const withheld = '…';
 
 export const codes = {
+  invalidPrimaryKey: 1,
   schemaViolation: 2,
   primaryKeyViolation: 3,
   foreignKeyViolation: 4,
@@ -71,6 +72,17 @@ export function primaryKeyViolation(id: string): RefusalBody {
     name: 'primary key violation',
     message: `primary key violation on key '${luaText({ id })}'`,
     fields: { id },
+  };
+}
+
+/** For a key that could not be the id of anything. */
+export function invalidPrimaryKey(): RefusalBody {
+  const fields = { id: 'expected a valid UUID' };
+  return {
+    code: codes.invalidPrimaryKey,
+    name: 'invalid primary key',
+    message: `invalid primary key: '${luaText(fields)}'`,
+    fields,
   };
 }
 
