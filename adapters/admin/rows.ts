@@ -4,9 +4,11 @@
  */
 import {
   danglingReference,
+  invalidOption,
   type NotResolved,
   notFoundBy,
   primaryKeyViolation,
+  type RefusalBody,
   referencesUnresolved,
   schemaViolation,
   stillReferenced,
@@ -29,6 +31,7 @@ import {
 import { coerced } from '../../src/gateway/schema/form.ts';
 import { kindOf } from '../../src/gateway/schema/kind.ts';
 import { isUuid } from '../../src/gateway/schema/validate.ts';
+import type { Violations } from '../../src/gateway/schema/violations.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityStore, Removed, Written } from '../../src/ports/entity-store.ts';
@@ -109,8 +112,8 @@ export function rows(options: RowsOptions): Rows {
       }
     }
     if (unknown.length > 0) return { refusal: refused(referencesUnresolved(unknown)) };
-    const violations = violationsOf(resolved) ?? (await sharesNoProtocol(resolved, store, entities));
-    if (violations !== undefined) return { refusal: refused(schemaViolation(violations)) };
+    const violations = violationsOf(resolved, describe) ?? (await sharesNoProtocol(resolved, store, entities));
+    if (violations !== undefined) return { refusal: refused(refusalOf(draft.description, violations)) };
     return { row: await hashed(draft.description, finished(resolved)) };
   }
 
@@ -244,6 +247,15 @@ export function rows(options: RowsOptions): Rows {
 /** A row with all the fields that are known today, whatever was known when it was written. */
 export function printed(description: Description, row: Entity): Entity {
   return presented(description, row as JsonObject) as Entity;
+}
+
+/** To Kong the time to live is no field but an option, which is looked at when the fields are fine. */
+function refusalOf({ fields }: Description, violations: Violations): RefusalBody {
+  const { ttl, ...others } = violations;
+  if (ttl === undefined || fields['ttl']?.implicit !== true) return schemaViolation(violations);
+  return Object.keys(others).length > 0
+    ? schemaViolation(others)
+    : invalidOption('ttl', 'must be an integer between 0 and 100000000');
 }
 
 const contended: Reply = {

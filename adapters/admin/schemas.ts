@@ -25,7 +25,7 @@ export function schemaEndpoints(
     const input = form ? coerced(description, sent, (kind) => entities.get(kind), 'scalars') : sent;
     const tokens = Array.from({ length: tokensNeeded(description, input) }, () => entropy.token());
     const draft = draftInsert(description, input, { now: clock.now(), uuid: entropy.uuid(), tokens });
-    const violations = violationsOf(draft);
+    const violations = violationsOf(draft, (kind) => entities.get(kind));
     return violations === undefined
       ? ok({ message: 'schema validation successful' })
       : refused(schemaViolation(violations));

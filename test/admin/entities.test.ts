@@ -305,7 +305,7 @@ describe('The Admin API: entities', () => {
     it('SE-07: are found by text only', async () => {
       await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c1' });
       const { body } = await admin.call('POST /oauth2', { name: 'n', consumer: { username: { $gt: '' } } });
-      expect(body.fields).to.deep.equal({ consumer: { id: 'missing primary key' } });
+      expect(body.fields).to.deep.equal({ consumer: { username: 'expected a string' } });
       expect((await admin.call('GET /oauth2/%7B%22$gt%22%3A%22%22%7D')).status).to.equal(404);
       expect((await admin.call('GET /oauth2?client_id[$ne]=x')).body.data).to.have.length(1);
     });

@@ -83,6 +83,17 @@ describe('The Admin API: tokens', () => {
     });
   });
 
+  it('have a time to live that is judged when the fields are fine', async () => {
+    const wrong = 'must be an integer between 0 and 100000000';
+    for (const ttl of [-1, 1.5, 100_000_001, 'x']) {
+      const { status, body } = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, ttl });
+      expect([status, body.code, body.message], `${ttl}`).to.deep.equal([400, 11, `invalid option (ttl: ${wrong})`]);
+      expect(body.options).to.deep.equal({ ttl: wrong });
+    }
+    const both = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 1.5, ttl: -1 });
+    expect(both.body.fields).to.deep.equal({ expires_in: 'expected an integer' });
+  });
+
   it('are changed in place', async () => {
     const made = await make('POST /oauth2/c/oauth2_tokens', {
       expires_in: 10,

@@ -308,7 +308,7 @@ function* rowsOf(
     if (referred === undefined) continue;
     const sent = stored === undefined ? referred : withKept(description, referred, stored);
     const draft = draftInsert(description, sent, autoFor(description, sent, item.id, reading));
-    const violations = violationsOf(draft);
+    const violations = violationsOf(draft, (kind) => entities.get(kind));
     if (violations === undefined) rows.push({ description, row: finished(draft), place });
     else {
       for (const { path, message } of listViolations(violations)) {

@@ -6,10 +6,11 @@
 import type { EpochMilliseconds } from '../../oauth/client.ts';
 import type { Entity, Json } from '../../ports/entity-store.ts';
 import { type Auto, changed, completed, understand } from './complete.ts';
-import { type Description, type Field, type Fields, type JsonObject, shapeFor, subschemaFor } from './description.ts';
+import type { Description, Field, Fields, ForeignField, JsonObject } from './description.ts';
+import { shapeFor, subschemaFor } from './description.ts';
 import { isObject, own } from './json.ts';
 import { checkTransformation, isUuid, type Occasion, validate, validateField } from './validate.ts';
-import type { Findings, Violations } from './violations.ts';
+import type { Findings, Violation, Violations } from './violations.ts';
 
 export interface Draft {
   readonly description: Description;
@@ -119,17 +120,38 @@ export function refer(draft: Draft, field: string, id: string): Draft {
 
 // Judgement ----------------------------------------------------------------------------------------------------------
 
-export function violationsOf(draft: Draft): Violations | undefined {
+export function violationsOf(
+  draft: Draft,
+  describe: (kind: string) => Description | undefined = () => undefined,
+): Violations | undefined {
   const { description, occasion, input, row, stored } = draft;
   if (draft.violations !== undefined) return draft.violations;
   const undetermined = undeterminedSubschema(description, row);
   if (undetermined !== undefined) return undetermined;
   const { fields, checks } = shapeFor(description, row);
-  const findings: Findings = validate(fields, checks.flat(), row, occasion);
+  const findings: Findings = validate(fields, checks.flat(), row, occasion, (field, value) =>
+    judgeReference(field, value, describe(field.reference)),
+  );
   for (const transformation of description.transformations ?? []) {
     checkTransformation(transformation, input, row, stored, findings);
   }
   return findings.found();
+}
+
+/** A reference without an id is judged as far as it describes the entity: a slip in a name is told as one. */
+function judgeReference(field: ForeignField, value: Json, of: Description | undefined): Violation | undefined {
+  const wrong = validateField(field, value);
+  if (of === undefined || !isObject(value) || typeof wrong !== 'object') return wrong;
+  return partViolations(shapeFor(of, value).fields, value) ?? wrong;
+}
+
+function partViolations(fields: Fields, part: JsonObject): Violations | undefined {
+  const found = Object.entries(part).flatMap(([name, value]) => {
+    const field = own(fields, name);
+    const wrong = field === undefined ? 'unknown field' : validateField(field, value);
+    return wrong === undefined ? [] : [[name, wrong] as const];
+  });
+  return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 
 /** Where it is not known which fields there are, nothing more is judged. */

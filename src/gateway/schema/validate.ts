@@ -9,6 +9,7 @@ import type {
   Field,
   FieldMatch,
   Fields,
+  ForeignField,
   Pattern,
   SetField,
   Transformation,
@@ -30,11 +31,13 @@ export function validate(
   checks: readonly EntityCheck[],
   row: { readonly [field: string]: Json },
   occasion: Occasion,
+  judgeReference: (field: ForeignField, value: Json) => Violation | undefined = validateField,
 ): Findings {
   const findings = new Findings();
   for (const [name, value] of Object.entries(row)) {
     const field = own(fields, name);
-    findings.add(name, field === undefined ? 'unknown field' : validateField(field, value));
+    if (field === undefined) findings.add(name, 'unknown field');
+    else findings.add(name, field.type === 'foreign' ? judgeReference(field, value) : validateField(field, value));
   }
   for (const [name, field] of Object.entries(fields)) {
     if (field.required === true && own(row, name) === undefined) findings.add(name, 'required field missing');

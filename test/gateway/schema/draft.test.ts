@@ -11,7 +11,7 @@ import {
   violationsOf,
 } from '../../../src/gateway/schema/draft.ts';
 import { id, timestamp } from '../../../src/gateway/schema/fields.ts';
-import type { Entity } from '../../../src/ports/entity-store.ts';
+import type { Entity, Json } from '../../../src/ports/entity-store.ts';
 
 const uuid = '00000000-0000-4000-8000-000000000001';
 const auto = { now: 5_000_900, uuid, tokens: ['token-1', 'token-2'] };
@@ -54,6 +54,8 @@ const things: Description = {
     spec: { field: { type: 'string' }, expand: (value) => ({ colour: String(value), lines: [String(value)] }) },
   },
 };
+
+const describeKind = (kind: string) => (kind === 'owners' ? owners : undefined);
 
 const inserted = (sent: JsonObject): Entity => {
   const draft = draftInsert(things, sent, auto);
@@ -123,7 +125,6 @@ describe('A new row', () => {
 });
 
 describe('A reference', () => {
-  const describeKind = (kind: string) => (kind === 'owners' ? owners : undefined);
   const draft = (owner: JsonObject): Draft => draftInsert(things, { owner }, auto);
 
   it('by id is left as it is, whatever stands beside the id', () => {
@@ -143,6 +144,21 @@ describe('A reference', () => {
   it('by nothing of use is a violation', () => {
     expect(unresolvedReferences(draft({ nick: 5 }), describeKind)).to.deep.equal([]);
     expect(violationsOf(draft({ nick: 5 }))).to.deep.equal({ owner: { id: 'missing primary key' } });
+  });
+});
+
+describe('A reference that leads nowhere', () => {
+  const wrong = (owner: Json) => violationsOf(draftInsert(things, { owner }, auto), describeKind)?.['owner'];
+
+  it('is judged as the entity that it describes', () => {
+    expect(wrong({ nikc: 'joe' })).to.deep.equal({ nikc: 'unknown field' });
+    expect(wrong({ nick: '' })).to.deep.equal({ nick: 'length must be at least 1' });
+    expect(wrong({ id: 'x', age: 'y' })).to.deep.equal({ id: 'expected a valid UUID', age: 'expected an integer' });
+  });
+
+  it('lacks its id, where nothing else is wrong', () => {
+    for (const owner of [{}, { age: 5 }, 'joe', []]) expect(wrong(owner)).to.deep.equal({ id: 'missing primary key' });
+    expect(wrong({ id: null })).to.deep.equal({ id: 'required field missing' });
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Field, Fields } from '../../../src/gateway/schema/description.ts';
+import { tag } from '../../../src/gateway/schema/fields.ts';
 import { checkTransformation, validate, validateField } from '../../../src/gateway/schema/validate.ts';
 import { Findings, listViolations } from '../../../src/gateway/schema/violations.ts';
 import type { Json } from '../../../src/ports/entity-store.ts';
@@ -26,6 +27,13 @@ describe('What is wrong with a field, in the words of Kong', () => {
     ['a time', { type: 'integer', timestamp: true }, 0, 'expected a valid timestamp'],
     ['a boolean', { type: 'boolean' }, 'true', 'expected a boolean'],
     ['what must be null', { type: 'boolean', eq: null }, true, 'value must be null'],
+    ['what must be null, whatever else it is not', { type: 'boolean', eq: null }, 'x', 'value must be null'],
+    [
+      'what must be null, in words of its own',
+      { type: 'set', elements: tag, eq: null, err: 'not here' },
+      'x',
+      'not here',
+    ],
     ['what must be something', { type: 'boolean', eq: true }, null, 'value must be true'],
     ['what must not be null', { type: 'boolean', ne: null }, null, 'value must not be null'],
     ['what is required', { type: 'boolean', required: true }, null, 'required field missing'],
@@ -140,6 +148,7 @@ describe('What is wrong with an entity', () => {
     expect(wrong({ mutually_required: ['a', 'on'] }, { on: false })).to.deep.equal({ '@entity': [message] });
     expect(wrong({ mutually_required: ['a', 'on'] }, { a: 'x', on: false })).to.equal(undefined);
     expect(wrong({ mutually_required: ['a', 'on'] }, { a: null, on: null })).to.equal(undefined);
+    expect(wrong({ mutually_required: ['a', 'on'] }, { a: 1 })).to.deep.equal({ a: 'expected a string' });
   });
 
   it('a rule that holds where another field says so is told of both', () => {
