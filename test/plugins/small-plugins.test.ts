@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { JsonObject } from '../../src/gateway/schema/description.ts';
+import type { Violations } from '../../src/gateway/schema/violations.ts';
 import { beginning, call, compiled, pluginWorld, refusedSettings } from './world.ts';
 
 const hooksOf = (name: string, config: JsonObject = {}) => [compiled(name, config, pluginWorld())];
@@ -89,6 +90,40 @@ describe('request-termination', () => {
       { status_code: 600 },
     ]) {
       expect(refusedSettings('request-termination', wrong), JSON.stringify(wrong)).to.have.property('config');
+    }
+  });
+});
+
+describe('settings, refused in the words of Kong', () => {
+  const wrong = (name: string, config: JsonObject) => (refusedSettings(name, config) as Violations)['config'];
+
+  it('of request-termination: one answer, said of the settings as a whole', () => {
+    const message = 'message cannot be used with content_type or body';
+    expect(wrong('request-termination', { message: 'a', body: 'b' })).to.equal(message);
+    expect(wrong('request-termination', { content_type: 'a' })).to.equal('content_type requires a body');
+    expect(wrong('request-termination', { echo: true, body: 'b' })).to.equal(
+      'echo cannot be used with content_type and body',
+    );
+  });
+
+  it('of the transformers: lists, that are there, of names with values', () => {
+    for (const name of ['request-transformer', 'response-transformer']) {
+      expect(wrong(name, { add: { headers: null } })).to.deep.equal({ add: { headers: 'required field missing' } });
+      expect(wrong(name, { add: { headers: ['a:b', 'nocolon'] } })).to.deep.equal({
+        add: { headers: [null, 'invalid value: nocolon'] },
+      });
+    }
+  });
+
+  it('of ip-restriction: lists, not sets', () => {
+    expect(wrong('ip-restriction', { allow: '10.0.0.1' })).to.deep.equal({ allow: 'expected an array' });
+  });
+
+  it('of oauth2: what is true or false is never null', () => {
+    for (const name of ['accept_http_if_already_terminated', 'global_credentials']) {
+      expect(wrong('oauth2', { enable_client_credentials: true, [name]: null }), name).to.deep.equal({
+        [name]: 'required field missing',
+      });
     }
   });
 });

@@ -1,7 +1,7 @@
 /** Kong's `ip-restriction`: lets callers pass, or not, by the address they call from. */
 import { errorAnswer } from '../error-answer.ts';
 import type { Plugin } from '../plugin.ts';
-import type { SetField } from '../schema/description.ts';
+import type { ArrayField } from '../schema/description.ts';
 import { protocols } from '../schema/fields.ts';
 import { checkAddressOrNetwork } from '../schema/host.ts';
 import { isNetwork, type Networks, parseNetworks } from '../trusted-ips.ts';
@@ -13,8 +13,8 @@ interface Settings {
   readonly message: string | null;
 }
 
-const networks = (description: string): SetField => ({
-  type: 'set',
+const networks = (description: string): ArrayField => ({
+  type: 'array',
   elements: {
     type: 'string',
     check: (text) =>

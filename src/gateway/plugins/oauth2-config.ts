@@ -77,6 +77,7 @@ const config: RecordField = {
     },
     accept_http_if_already_terminated: {
       type: 'boolean',
+      required: true,
       default: false,
       description: 'Takes a request over plain HTTP for secure if a trusted proxy says it came by HTTPS.',
     },
@@ -86,6 +87,7 @@ const config: RecordField = {
     },
     global_credentials: {
       type: 'boolean',
+      required: true,
       default: false,
       description: 'Tokens are good at every service whose plugin says so, too.',
     },

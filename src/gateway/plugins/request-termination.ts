@@ -2,7 +2,7 @@
 import { textOf } from '../path.ts';
 import type { Exchange, Plugin } from '../plugin.ts';
 import type { Answer } from '../proxied-request.ts';
-import type { CustomEntityCheck } from '../schema/description.ts';
+import type { JsonObject } from '../schema/description.ts';
 import { httpProtocols } from '../schema/fields.ts';
 import { isSet } from '../schema/json.ts';
 import { formPairs, queryOf, valuesIn } from './form.ts';
@@ -48,7 +48,7 @@ export const requestTermination: Plugin = {
           description: 'Only requests that have a header or a parameter of this name are answered.',
         },
       },
-      entity_checks: [{ custom_entity_check: oneAnswer() }],
+      check: oneAnswer,
     },
   },
   compile(config) {
@@ -64,18 +64,12 @@ export const requestTermination: Plugin = {
   },
 };
 
-function oneAnswer(): CustomEntityCheck {
-  return {
-    field_sources: ['message', 'content_type', 'body', 'echo'],
-    check: ({ message, content_type, body, echo }) => {
-      if (isSet(message) && (isSet(content_type) || isSet(body))) {
-        return { '@entity': 'message cannot be used with content_type or body' };
-      }
-      if (isSet(content_type) && !isSet(body)) return { '@entity': 'content_type requires a body' };
-      if (echo === true && isSet(body)) return { '@entity': 'echo cannot be used with body' };
-      return undefined;
-    },
-  };
+function oneAnswer({ message, content_type, body, echo }: JsonObject): string | undefined {
+  if (isSet(message) && (isSet(content_type) || isSet(body))) {
+    return 'message cannot be used with content_type or body';
+  }
+  if (isSet(content_type) && !isSet(body)) return 'content_type requires a body';
+  return echo === true && isSet(body) ? 'echo cannot be used with content_type and body' : undefined;
 }
 
 const messages = new Map([

@@ -34,6 +34,7 @@ interface Settings {
 
 const jsonTypes: ArrayField = {
   type: 'array',
+  required: true,
   default: [],
   elements: { type: 'string', one_of: ['boolean', 'number', 'string'] },
   description: 'What the values of `json` are, in the same order; strings, where nothing is said.',

@@ -2,7 +2,7 @@
  * What `request-transformer` and `response-transformer` have in common: lists of changes by name, in Kong's five ways.
  * `rename` and `replace` touch what is there, `add` what is not, `append` puts beside it whatever is there.
  */
-import type { ArrayField, Fields, RecordField } from '../schema/description.ts';
+import type { ArrayField, Fields, Pattern, RecordField } from '../schema/description.ts';
 import { checkSettable } from './header-names.ts';
 
 export interface Change {
@@ -52,21 +52,30 @@ export function change<Value>(named: Named<Value>, { remove, rename, replace, ad
 // Settings ------------------------------------------------------------------------------------------------------------
 
 export function names(description: string): ArrayField {
-  return { type: 'array', default: [], elements: { type: 'string' }, description };
+  return { type: 'array', required: true, default: [], elements: { type: 'string' }, description };
 }
 
 export function headerNames(description: string): ArrayField {
-  return { type: 'array', default: [], elements: { type: 'string', check: checkSettable }, description };
+  return {
+    type: 'array',
+    required: true,
+    default: [],
+    elements: { type: 'string', check: checkSettable },
+    description,
+  };
 }
 
 export function pairs(description: string, check?: (value: string) => string | undefined): ArrayField {
   return {
     type: 'array',
+    required: true,
     default: [],
     elements: { type: 'string', check: (entry) => checkPair(entry) ?? check?.(changesOf([entry])[0]!.value) },
     description,
   };
 }
+
+const pair: Pattern = { notation: '^[^:]+:.*$', matches: /^[^:]+:/ };
 
 /** `rename`: the value is the name of a header, too. */
 export function headerPairs(
@@ -80,8 +89,9 @@ export function headerPairs(
   };
   return {
     type: 'array',
+    required: true,
     default: [],
-    elements: { type: 'string', check: (entry) => checkPair(entry) ?? checked(entry) },
+    elements: { type: 'string', match: pair, check: (entry) => checkPair(entry) ?? checked(entry) },
     description,
   };
 }
