@@ -174,7 +174,7 @@ export function rememberedBearers(
 
 /**
  * A number for a token (FNV-1a). A text that has just come over the wire is no key of a map yet: V8 would first look for it
- * among all texts it knows, at twice the cost.
+ * among all texts it knows.
  */
 function placeOf(accessToken: string): number {
   let place = 0x811c9dc5;
