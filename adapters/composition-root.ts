@@ -31,7 +31,7 @@ import { systemEntropy } from './crypto/entropy.ts';
 import { masterKeys } from './crypto/master-key.ts';
 import { type SecretHashes, secretHashes } from './crypto/secret-hash.ts';
 import { derivedSuccessors } from './crypto/successors.ts';
-import { systemClock } from './crypto/system-clock.ts';
+import { type NodeClock, steadyClock, systemClock } from './crypto/system-clock.ts';
 import { openVault, type Vault } from './crypto/vault.ts';
 import { declarativeConfiguration } from './declarative/declarative-configuration.ts';
 import { type FileInForce, openFile } from './declarative/file-in-force.ts';
@@ -122,6 +122,7 @@ export const tokens = {
   configuration: token<Configuration>('Configuration'),
   log: token<Log>('Log'),
   clock: token<Clock>('Clock'),
+  nodeClock: token<NodeClock>('NodeClock'),
   entropy: token<Entropy>('Entropy'),
   vault: token<Vault>('Vault'),
   successors: token<Successors>('Successors'),
@@ -158,7 +159,13 @@ export function compose(configuration: Configuration, log?: Log): Container {
 
   provide(container, t.configuration, () => configuration);
   provide(container, t.log, () => log ?? openLog({ level: configuration.logLevel }));
-  provide(container, t.clock, () => systemClock);
+  provide(
+    container,
+    t.nodeClock,
+    ({ store }: Configuration) => (store.kind === 'mongodb' ? systemClock : steadyClock()),
+    t.configuration,
+  );
+  provide(container, t.clock, (clock: NodeClock) => clock, t.nodeClock);
   provide(container, t.entropy, () => systemEntropy());
   provide(container, t.plugins, ({ pluginModules }: Configuration) => loadPlugins(pluginModules), t.configuration);
   provide(container, t.entities, ({ descriptions }: Plugins) => describeEntities(descriptions), t.plugins);
@@ -167,7 +174,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
   provide(container, t.successors, (vault: Vault) => derivedSuccessors(vault), t.vault);
   provide(container, t.secretHashes, forgettingHashes, t.entities, t.announcements);
 
-  const stores = provide(container, t.stores, openStores, t.configuration, t.vault, t.clock, t.log);
+  const stores = provide(container, t.stores, openStores, t.configuration, t.vault, t.nodeClock, t.log);
   stores.onDeactivation((opened) => opened.close());
   provide(container, t.announcements, (opened: Stores) => opened.announcements ?? inProcessAnnouncements(), t.stores);
   provide(container, t.entityStore, announcedEntities, t.stores, t.announcements);
@@ -287,7 +294,7 @@ function vault({ masterKey, store }: Configuration, log: Log): Vault {
   return openVault(keys);
 }
 
-async function openStores(configuration: Configuration, vault: Vault, clock: Clock, log: Log): Promise<Stores> {
+async function openStores(configuration: Configuration, vault: Vault, clock: NodeClock, log: Log): Promise<Stores> {
   const { store } = configuration;
   // Each store is loaded only where it is used, so that nobody needs a native module or a driver for another one.
   switch (store.kind) {
@@ -298,6 +305,7 @@ async function openStores(configuration: Configuration, vault: Vault, clock: Clo
     case 'lmdb': {
       const { openLmdbStore } = await import('./store-lmdb/store.ts');
       const opened = openLmdbStore({ directory: store.directory, vault, clock });
+      goOnFrom(opened.lastLook(), clock, log);
       const tend = (task: () => Promise<unknown>, what: string) => () =>
         void task().catch((error) => log.error({ err: error }, what));
       tend(opened.reseal, 'what older keys have sealed could not be sealed anew')();
@@ -340,6 +348,19 @@ async function openStores(configuration: Configuration, vault: Vault, clock: Clo
       };
     }
   }
+}
+
+/** A clock that was set back while no gate ran must not revive what had expired (SE-14). */
+function goOnFrom(lastLook: number | undefined, clock: NodeClock, log: Log): void {
+  if (lastLook === undefined) return;
+  clock.notBefore(lastLook);
+  const seconds = Math.round((lastLook - Date.now()) / 1000);
+  if (seconds < 5) return;
+  const done =
+    clock.now() >= lastLook
+      ? 'tokens live by the time of the store'
+      : 'it is believed; what had expired may live again';
+  log.warn({ seconds }, `the clock of this machine is behind what the store has seen: ${done}`);
 }
 
 const announcedEntities = (stores: Stores, announcements: Announcements): EntityStore =>
@@ -435,6 +456,7 @@ function tools(
     whenThere(records.findBy('consumers', field, value), (row) => (row === undefined ? undefined : consumerOf(row)));
   return {
     now: clock.now,
+    wallClock: systemClock.now,
     gate,
     plainHttpTokens,
     publicUrl,

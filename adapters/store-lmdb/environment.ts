@@ -38,6 +38,8 @@ export interface Environment {
   whenDue(kind: Mortal['kind'], bury: (id: string) => void): void;
   /** Buries all that is due, a batch at a time. */
   sweep(): Promise<void>;
+  /** How late it was when somebody last looked for what is due; `undefined`: nobody has. */
+  lastLook(): EpochMilliseconds | undefined;
   /** Forgets a key that nothing is sealed with any more. */
   forgetKey(keyId: string): Promise<void>;
   /** The keys that something may be sealed with. */
@@ -99,9 +101,15 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
 
   const keyChecks = () => (meta.get('keys') ?? {}) as { readonly [keyId: string]: string };
 
+  function lastLook(): EpochMilliseconds | undefined {
+    const time = meta.get('time');
+    return typeof time === 'number' ? time : undefined;
+  }
+
   /** Answers whether there may be more. */
   function buryDue(most: number): boolean {
     const now = clock.now();
+    if (now > (lastLook() ?? 0)) meta.putSync('time', now);
     const due = [...deaths.getKeys({ end: [now, '\uffff'], limit: most })];
     for (const key of due) {
       const [, kind, id] = key;
@@ -170,6 +178,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
     async sweep() {
       while (await act(() => buryDue(manyDead)));
     },
+    lastLook: () => read(lastLook),
     forgetKey: (keyId) =>
       act(() => {
         const { [keyId]: _, ...others } = keyChecks();

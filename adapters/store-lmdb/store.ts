@@ -1,4 +1,5 @@
 /** The store of a single machine: all three ports on one lmdb environment, for one process or several. */
+import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
@@ -14,6 +15,8 @@ export interface LmdbStore {
   readonly entityStore: EntityStore;
   /** Buries what has died. Each write buries a few; a call now and then keeps an idle store small, too. */
   sweep(): Promise<void>;
+  /** How late it was when the store was last written or swept, by the clock of whoever did. */
+  lastLook(): EpochMilliseconds | undefined;
   /**
    * After a rotation of the master key: seals with the new key what was sealed with older ones. Tells the ids of the
    * keys that are still needed; the digest of a token can only be made anew when the token is presented, so an old key
@@ -44,6 +47,7 @@ export function openLmdbStore({
     grants,
     entityStore,
     sweep: environment.sweep,
+    lastLook: environment.lastLook,
     async reseal() {
       if (environment.keysInUse().every((keyId) => keyId === vault.keyId)) return [vault.keyId];
       await grants.reseal();

@@ -41,7 +41,10 @@ export interface PluginPlace {
 
 /** What a hook may use of the outside, handed in by the composition root. */
 export interface PluginTools {
+  /** In milliseconds, and it never goes back: for what this gate counts and gives out. */
   readonly now: () => number;
+  /** What the clock of this machine says, which may go back: for times that others tell (`exp` of a JWT, `Date`). */
+  readonly wallClock: () => number;
   /** The bearer check over the store. */
   readonly gate: Gate;
   /** Revokes every token of a grant. */

@@ -80,6 +80,7 @@ export function pluginWorld(replace: Partial<PluginTools> = {}): PluginWorld {
     },
     tools: {
       now: () => world.now,
+      wallClock: () => world.now,
       // Nobody has an access token here.
       gate: gate({ find: () => undefined }, clock),
       findConsumer(key) {

@@ -87,7 +87,7 @@ export const hmacAuth: Plugin = {
       if (place === undefined) return unauthorized(exchange, challenge, 'credential_missing');
       const signature = readSignature(request.header(place)!);
       if (settings.hide_credentials && signature !== undefined) request.removeHeader(place);
-      if (!isRecent(request, settings.clock_skew, tools.now())) {
+      if (!isRecent(request, settings.clock_skew, tools.wallClock())) {
         return unauthorizedIn(
           exchange,
           'HMAC signature cannot be verified, a valid date or x-date header is required for HMAC Authentication',

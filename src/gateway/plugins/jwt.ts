@@ -142,7 +142,7 @@ export const jwt: Plugin = {
         if (row === undefined) {
           return refuse('credential_invalid', { message: `No credentials found for given '${name}'` });
         }
-        const wrong = wrongSignature(token, row, settings) ?? wrongClaims(token, settings, tools.now() / 1000);
+        const wrong = wrongSignature(token, row, settings) ?? wrongClaims(token, settings, tools.wallClock() / 1000);
         if (wrong !== undefined) return refuse('credential_invalid', wrong);
         const { id } = row['consumer'] as { readonly id: string };
         return whenThere(callerOf({ id: row.id, identifier: key }, id, tools), (caller) =>
