@@ -47,6 +47,7 @@ import { type OpenProxy, openProxy } from './proxy/open-proxy.ts';
 import { announcingEntityStore, announcingGrants } from './records/announcing.ts';
 import { consumerOf, type RememberedBearers, rememberedBearers } from './records/bearers.ts';
 import { registeredClients } from './records/clients.ts';
+import { noticedChallenges } from './records/code-challenges.ts';
 import { limitedClients } from './records/failed-attempts.ts';
 import { storedPasswords } from './records/passwords.ts';
 import { type RememberedRecords, rememberedRecords } from './records/plugin-records.ts';
@@ -179,7 +180,7 @@ export function compose(configuration: Configuration, log?: Log): Container {
   provide(container, t.announcements, (opened: Stores) => opened.announcements ?? inProcessAnnouncements(), t.stores);
   provide(container, t.entityStore, announcedEntities, t.stores, t.announcements);
   provide(container, t.grants, announcedGrants, t.stores, t.announcements);
-  provide(container, t.codes, (opened: Stores) => opened.codes, t.stores);
+  provide(container, t.codes, codes, t.stores, t.metrics, t.log);
 
   provide(container, t.clients, clients, t.entityStore, t.entities, t.secretHashes, t.clock);
   provide(
@@ -365,6 +366,13 @@ function goOnFrom(lastLook: number | undefined, clock: NodeClock, log: Log): voi
 
 const announcedEntities = (stores: Stores, announcements: Announcements): EntityStore =>
   announcingEntityStore(stores.entities, announcements);
+
+/** Nobody is refused for it; who answers for the client should know (RFC 9700 §2.1.1). */
+const codes = (stores: Stores, counted: Metrics, log: Log): AuthorizationCodes =>
+  noticedChallenges(stores.codes, (who) => {
+    counted.countReusedChallenge();
+    log.warn(who, 'a client uses a code challenge again: each authorization request has to have one of its own');
+  });
 
 const announcedGrants = (stores: Stores, announcements: Announcements): Grants =>
   announcingGrants(stores.grants, announcements);

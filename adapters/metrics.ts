@@ -4,6 +4,8 @@ import type { AccessLogEntry } from './proxy/access-log.ts';
 export interface Metrics {
   /** One request is over. */
   count(entry: AccessLogEntry): void;
+  /** A client has sent a code challenge again. */
+  countReusedChallenge(): void;
   print(connections: { readonly active: number; readonly accepted: number }): string;
 }
 
@@ -14,6 +16,7 @@ export function metrics(): Metrics {
   const byStatus = new Map<string, number>();
   const byRefusal = new Map<string, number>();
   const buckets = bounds.map(() => 0);
+  let reusedChallenges = 0;
   let count = 0;
   let sum = 0;
 
@@ -26,10 +29,17 @@ export function metrics(): Metrics {
       sum += milliseconds;
       for (let i = bounds.length - 1; i >= 0 && milliseconds <= bounds[i]!; i--) buckets[i]!++;
     },
+    countReusedChallenge: () => void reusedChallenges++,
     print: ({ active, accepted }) =>
       [
         ...family('portcullis_requests_total', 'counter', 'Requests answered, by status.', 'status', byStatus),
         ...family('portcullis_refusals_total', 'counter', 'Requests refused by the gate, by code.', 'code', byRefusal),
+        ...single(
+          'portcullis_code_challenges_reused_total',
+          'counter',
+          'Authorization requests with a code challenge that the same client had sent before.',
+          reusedChallenges,
+        ),
         '# HELP portcullis_request_duration_milliseconds From the head of a request to the end of its answer.',
         '# TYPE portcullis_request_duration_milliseconds histogram',
         ...bounds.map((bound, i) => `portcullis_request_duration_milliseconds_bucket{le="${bound}"} ${buckets[i]}`),

@@ -1,4 +1,5 @@
 /** Group B of the security checklist: proof of possession of the code (RFC 7636), asked of a whole gate. */
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { app, type ChecklistGate, errorOf, openChecklistGate, phone, profileNames, s256, verifier } from './world.ts';
@@ -52,6 +53,29 @@ for (const profile of profileNames) {
       ).body;
       expect(answer).not.to.have.property('access_token');
       expect(answer.error).to.be.oneOf(['invalid_grant', 'invalid_request']);
+    });
+
+    it('PK-12: a challenge that a client uses again is noticed, and answered as ever', async () => {
+      const reused = async () =>
+        Number(
+          /^portcullis_code_challenges_reused_total (\d+)$/m.exec(
+            await (await fetch(`${there.gate.admin}/metrics`)).text(),
+          )?.[1],
+        );
+      const warned = () => there.gate.log.filter((line) => line.includes('uses a code challenge again'));
+      const code_challenge = createHash('sha256').update(`PK-12 ${profile}`).digest('base64url');
+      const flow = () => ask({ code_challenge, code_challenge_method: 'S256' });
+      const ofAnother = { code_challenge, code_challenge_method: 'S256', redirect_uri: 'https://app.example/second' };
+      const [number, lines] = [await reused(), warned().length];
+      expect(errorOf(await flow())).to.equal(null);
+      expect(errorOf(await ask(ofAnother, app))).to.equal(null);
+      expect([await reused(), warned().length]).to.deep.equal([number, lines]);
+      expect(errorOf(await flow())).to.equal(null);
+      expect([await reused(), warned().length]).to.deep.equal([number + 1, lines + 1]);
+      expect(JSON.parse(warned().at(-1)!))
+        .to.include({ level: 'warn' })
+        .and.to.have.property('credentialId');
+      expect(there.gate.log.join('')).not.to.include(code_challenge);
     });
 
     it('PK-07: no other verifier passes', async () => {
