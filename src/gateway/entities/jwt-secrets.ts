@@ -26,9 +26,9 @@ function publicKeyFits(): CustomEntityCheck {
     field_sources: ['algorithm', 'rsa_public_key'],
     check: ({ algorithm, rsa_public_key: pem }) => {
       if (typeof algorithm !== 'string' || !isKeyPairAlgorithm(algorithm)) return undefined;
-      if (typeof pem !== 'string') return { rsa_public_key: 'required field missing' };
-      const wrong = checkVerificationKey(algorithm, pem);
-      return wrong === undefined ? undefined : { rsa_public_key: wrong };
+      const wrong = typeof pem === 'string' ? checkVerificationKey(algorithm, pem) : 'required field missing';
+      if (wrong === undefined) return undefined;
+      return { rsa_public_key: wrong, '@entity': "failed conditional validation given value of field 'algorithm'" };
     },
   };
 }
