@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
 import { type Gate, gate, uuid } from '../admin/gate.ts';
 import { a, authority } from '../support/certificates.ts';
 import { type Deck, deck, type State } from './deck.ts';
@@ -71,6 +72,21 @@ describe('decK', () => {
     expect(first.map(({ act }) => act)).to.deep.equal(Array(first.length).fill('create'));
     expect(first).to.have.length(Object.values(wanted).flat().length);
     expect(await client.diff(wanted)).to.deep.equal([]);
+  });
+
+  it('sync: what it fills in for a plugin, from the schema, is what the gate makes of the same settings', async () => {
+    const settings: Readonly<Record<string, object>> = {
+      acl: { allow: ['g'] },
+      'ip-restriction': { allow: ['10.0.0.0/8'] },
+      oauth2: { enable_client_credentials: true, provision_key: 'p' },
+      'rate-limiting': { minute: 5 },
+      'request-transformer': { add: { headers: ['a:b'] }, remove: { querystring: ['q'] } },
+      'response-transformer': { replace: { json: ['a:1'], json_types: ['number'] } },
+    };
+    const names = [...pluginDescriptions.values()].filter(({ ours }) => ours !== true).map(({ name }) => name);
+    const plugins = names.map((name, n) => ({ id: uuid(100 + n), name, config: settings[name] ?? {} }));
+    expect(await client.sync({ plugins })).to.have.length(names.length);
+    expect(await client.diff({ plugins })).to.deep.equal([]);
   });
 
   it('dump and sync again: nothing is written', async () => {
