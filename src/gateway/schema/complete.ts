@@ -107,10 +107,15 @@ export function changed(
 ): JsonObject {
   // The change may bring another subschema, with fields and defaults of its own.
   const { fields } = shapeFor(description, { ...stored, ...change });
-  const row = merged(fields, normalised(fields, change), presented(description, stored));
+  const row = merged(fields, normalised(fields, withTimeOfCreation(change, stored)), presented(description, stored));
   const dated =
     own(fields, 'updated_at')?.auto === true ? { ...row, updated_at: timeFor(fields['updated_at']!, now) } : row;
   return fill(fields, dated, undefined);
+}
+
+/** It can be set, but not taken away: tokens are counted from it. */
+function withTimeOfCreation(change: JsonObject, stored: JsonObject): JsonObject {
+  return own(change, 'created_at') === null ? { ...change, created_at: own(stored, 'created_at') ?? null } : change;
 }
 
 interface Drawn {

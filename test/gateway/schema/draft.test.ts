@@ -173,6 +173,8 @@ describe('A changed row', () => {
   it('differs in what was sent and in the time of its change', () => {
     expect(changed({})).to.deep.equal({ ...stored, updated_at: 9000 });
     expect(changed({ labels: ['b'] })).to.deep.equal({ ...stored, labels: ['b'], updated_at: 9000 });
+    expect(changed({ created_at: 5 })).to.deep.equal({ ...stored, created_at: 5, updated_at: 9000 });
+    expect(changed({ created_at: null })).to.deep.equal({ ...stored, updated_at: 9000 });
   });
 
   it('is merged inside records, not inside lists', () => {
