@@ -13,7 +13,7 @@ import type { OpenGrant, Parameter } from '../grants/vocabulary.ts';
 import type { Machine, Waiting } from '../machine/machine.ts';
 import type { Client, EpochMilliseconds } from '../oauth/client.ts';
 import { type Issuer, needsChallenge, scopeGranted } from '../oauth/issuer.ts';
-import { isCodeChallenge } from '../oauth/pkce.ts';
+import { isCodeChallenge, normalizedChallenge } from '../oauth/pkce.ts';
 import { redirectUriInForce } from '../oauth/redirect-uri.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 import type { Scope } from '../oauth/scope.ts';
@@ -216,8 +216,8 @@ function challengeOf(
   const isS256 = method === 'S256' || (!strictChallenge && method === 's256');
   if (!isS256) return { reason: 'code_challenge_method_unsupported' };
   if (typeof codeChallenge !== 'string' || codeChallenge === '') return { reason: 'code_challenge_malformed' };
-  if (strictChallenge && !isCodeChallenge(codeChallenge)) return { reason: 'code_challenge_malformed' };
-  return { codeChallenge: codeChallenge.replace(/(?<!=)=+$/, '') };
+  if (!strictChallenge) return { codeChallenge: normalizedChallenge(codeChallenge) };
+  return isCodeChallenge(codeChallenge) ? { codeChallenge } : { reason: 'code_challenge_malformed' };
 }
 
 function refused({ reason, detail }: Refusal, redirectUri: string | undefined): AuthorizationRefused {

@@ -10,7 +10,8 @@
 import type { Machine, Waiting } from '../machine/machine.ts';
 import type { Client } from '../oauth/client.ts';
 import { needsChallenge } from '../oauth/issuer.ts';
-import { codeChallengeOf, isCodeVerifier } from '../oauth/pkce.ts';
+import { codeChallengeOf, hasLengthOfVerifier, isCodeVerifier } from '../oauth/pkce.ts';
+import type { Profile } from '../oauth/profile.ts';
 import type { RefusalReason } from '../oauth/refusals.ts';
 import { admitClient } from './client-admission.ts';
 import { longestLife, openGrant } from './new-grant.ts';
@@ -93,7 +94,7 @@ export const authorizationCodeGrant: Machine<
             }
           : refuse('code_invalid'),
       codeMismatched: ({ request }, { binding }) => {
-        if (binding === 'codeChallenge') return refuse(whatIsWrongWith(request.codeVerifier));
+        if (binding === 'codeChallenge') return refuse(whatIsWrongWith(request));
         return refuse(binding === 'redirectUri' ? 'code_redirect_uri_mismatched' : 'code_invalid');
       },
       codeUnknown: () => refuse('code_invalid'),
@@ -127,7 +128,7 @@ function redeem(
   if (redirectUri !== undefined && typeof redirectUri !== 'string')
     return refuse('parameter_malformed', 'redirect_uri');
   if (issuer.audience.boundTo === '') return refuse('service_missing');
-  const wellFormed = typeof codeVerifier === 'string' && isCodeVerifier(codeVerifier);
+  const wellFormed = typeof codeVerifier === 'string' && isVerifier(codeVerifier, profile);
   return {
     state: 'awaitingCode',
     request,
@@ -152,8 +153,12 @@ function redeem(
   };
 }
 
-function whatIsWrongWith(codeVerifier: Parameter): RefusalReason {
+function whatIsWrongWith({ codeVerifier, issuer }: AuthorizationCodeRequest): RefusalReason {
   if (codeVerifier === undefined) return 'code_verifier_missing';
   if (typeof codeVerifier !== 'string') return 'code_verifier_not_a_string';
-  return isCodeVerifier(codeVerifier) ? 'code_verifier_wrong' : 'code_verifier_malformed';
+  return isVerifier(codeVerifier, issuer.profile) ? 'code_verifier_wrong' : 'code_verifier_malformed';
+}
+
+function isVerifier(codeVerifier: string, { strictChallenge }: Profile): boolean {
+  return strictChallenge ? isCodeVerifier(codeVerifier) : hasLengthOfVerifier(codeVerifier);
 }

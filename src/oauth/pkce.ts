@@ -9,8 +9,22 @@ export function isCodeVerifier(text: string): boolean {
   return verifier.test(text);
 }
 
+/** What Kong takes for one: it counts the octets and looks at nothing else. */
+export function hasLengthOfVerifier(text: string): boolean {
+  const length = Buffer.byteLength(text, 'utf8');
+  return length >= 43 && length <= 128;
+}
+
 export function isCodeChallenge(text: string): boolean {
   return challenge.test(text);
+}
+
+/** A challenge as Kong keeps it: written anew in base64url without padding, if it is base64 of either alphabet. */
+export function normalizedChallenge(text: string): string {
+  const [encoded] = /^[A-Za-z0-9+/_-]+(?==*$)/.exec(text) ?? [];
+  return encoded === undefined || encoded.length % 4 === 1
+    ? text
+    : Buffer.from(encoded, 'base64url').toString('base64url');
 }
 
 /** `BASE64URL-ENCODE(SHA256(ASCII(code_verifier)))` (RFC 7636 §4.2). Pure: hashing reads nothing. */

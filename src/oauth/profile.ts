@@ -8,7 +8,7 @@ export interface Profile {
   readonly legacyGrants: boolean;
   /** `configured`: as the plugin's `pkce` says. `always`: no code without a challenge (RFC 9700 §2.1.1). */
   readonly pkce: 'configured' | 'always';
-  /** Whether a challenge must have the form that RFC 7636 §4.2 gives it. Kong stores what it gets. */
+  /** Whether challenge and verifier must have the form that RFC 7636 §4.1 and §4.2 give them. Kong takes what it gets. */
   readonly strictChallenge: boolean;
   /** Milliseconds. "A maximum authorization code lifetime of 10 minutes is RECOMMENDED." (RFC 6749 §4.1.2) */
   readonly codeLifetime: number;

@@ -122,11 +122,15 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('PK-09: a verifier that is not of 43 to 128 unreserved characters proves nothing', () => {
-      for (const codeVerifier of ['v'.repeat(42), 'v'.repeat(129), `${'v'.repeat(42)}+`, '', undefined, ['v'], 7]) {
+    it('PK-09: a verifier that is not of 43 to 128 characters (rfc9700: unreserved ones) proves nothing', () => {
+      const reserved = `${'v'.repeat(42)}+`;
+      for (const codeVerifier of ['v'.repeat(42), 'v'.repeat(129), '', undefined, ['v'], 7]) {
         const state = walkWith({ codeVerifier }, authenticated(printer));
         expect(state).to.have.nested.property('awaits.by.codeChallenge', undefined);
       }
+      const state = walkWith({ codeVerifier: reserved }, authenticated(printer));
+      const taken = profile === 'kong' ? codeChallengeOf(reserved) : undefined;
+      expect(state).to.have.nested.property('awaits.by.codeChallenge', taken);
     });
 
     it('PK-09: verifiers of 43 and of 128 characters are looked at', () => {

@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { codeChallengeOf, isCodeChallenge, isCodeVerifier } from '../../src/oauth/pkce.ts';
+import {
+  codeChallengeOf,
+  hasLengthOfVerifier,
+  isCodeChallenge,
+  isCodeVerifier,
+  normalizedChallenge,
+} from '../../src/oauth/pkce.ts';
 import { anyText } from '../support/text.ts';
 
 const unreserved = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~';
@@ -51,6 +57,25 @@ describe('Proof Key for Code Exchange (RFC 7636)', () => {
     ]) {
       expect(isCodeChallenge(wrong), JSON.stringify(wrong)).to.equal(false);
     }
+  });
+
+  it('PK-09: Kong takes 43 to 128 octets of any kind for a verifier', () => {
+    const fits = (text: string) => hasLengthOfVerifier(text);
+    expect(['v'.repeat(43), `${'+/'.repeat(22)}=`, 'é'.repeat(22), 'v'.repeat(128)].map(fits)).to.not.include(false);
+    expect(['', 'v'.repeat(42), 'é'.repeat(21), 'v'.repeat(129), 'é'.repeat(65)].map(fits)).to.not.include(true);
+  });
+
+  it('PK-10: Kong takes a challenge in either alphabet, with padding or without, and anything else as it is', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.nat(3), (digest, padding) => {
+        const challenge = Buffer.from(digest).toString('base64url');
+        const plain = Buffer.from(digest).toString('base64');
+        for (const text of [challenge, plain, challenge + '='.repeat(padding)]) {
+          expect(normalizedChallenge(text)).to.equal(challenge);
+        }
+      }),
+    );
+    for (const text of ['a', 'abcde', 'a b', 'ab=cd', '=', 'é']) expect(normalizedChallenge(text)).to.equal(text);
   });
 
   it('PK-07: different verifiers have different challenges', () => {
