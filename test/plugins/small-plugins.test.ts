@@ -115,6 +115,14 @@ describe('settings, refused in the words of Kong', () => {
     }
   });
 
+  it('of rate-limiting: a path that there can be', () => {
+    const path = (path: string) => wrong('rate-limiting', { minute: 1, limit_by: 'path', path });
+    expect(path('/a//b')).to.deep.equal({ path: 'must not have empty segments' });
+    expect(path('/a?b')).to.deep.equal({
+      path: "invalid path: '/a?b' (characters outside of the reserved list of RFC 3986 found)",
+    });
+  });
+
   it('of ip-restriction: lists, not sets', () => {
     expect(wrong('ip-restriction', { allow: '10.0.0.1' })).to.deep.equal({ allow: 'expected an array' });
   });

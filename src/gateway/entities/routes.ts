@@ -1,7 +1,18 @@
 /** Kong's routes: which requests belong to a service. What a route may match by depends on its protocols. */
 import { checkHeaderPattern, checkRoutePath } from '../routing/route-pattern.ts';
 import type { Description, Field, StringField, Subschema } from '../schema/description.ts';
-import { id, method, name, protocol, routeHost, serverName, streamEnds, tags, timestamp } from '../schema/fields.ts';
+import {
+  headerName,
+  id,
+  method,
+  name,
+  protocol,
+  routeHost,
+  serverName,
+  streamEnds,
+  tags,
+  timestamp,
+} from '../schema/fields.ts';
 
 const methods: Field = { type: 'set', elements: method };
 const hosts: Field = { type: 'array', elements: routeHost };
@@ -22,7 +33,7 @@ const snis: Field = { type: 'set', elements: serverName };
 const headers: Field = {
   type: 'map',
   keys: {
-    type: 'string',
+    ...headerName,
     match_none: [
       {
         pattern: { notation: '^[Hh][Oo][Ss][Tt]$', matches: /^host$/i },

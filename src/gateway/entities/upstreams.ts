@@ -1,18 +1,11 @@
 /** Kong's upstreams: a host name that stands for several targets, and how requests are shared among them. */
 import type { Json } from '../../ports/entity-store.ts';
 import type { Description, EntityCheck, Field, JsonObject, NumberField, StringField } from '../schema/description.ts';
-import { id, path, tags, timestamp } from '../schema/fields.ts';
+import { headerName, id, path, tags, timestamp } from '../schema/fields.ts';
 import { readHost } from '../schema/host.ts';
 
 const hashes = ['none', 'consumer', 'ip', 'header', 'cookie', 'path', 'query_arg', 'uri_capture'] as const;
 const hashBy: StringField = { type: 'string', default: 'none', one_of: hashes };
-const headerName: StringField = {
-  type: 'string',
-  check: (text) =>
-    /^[A-Za-z0-9_-]+$/.test(text)
-      ? undefined
-      : `bad header name '${text}', allowed characters are A-Z, a-z, 0-9, '_', and '-'`,
-};
 const parameterName: StringField = { type: 'string', len_min: 1 };
 
 const interval: NumberField = { type: 'number', between: [0, 65535] };

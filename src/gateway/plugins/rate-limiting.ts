@@ -14,7 +14,7 @@ import { encodePath, octets } from '../path.ts';
 import type { Exchange, Handover, Plugin, PluginPlace, PluginTools } from '../plugin.ts';
 import type { Answer } from '../proxied-request.ts';
 import type { Fields, JsonObject, NumberField } from '../schema/description.ts';
-import { host, httpProtocols, port } from '../schema/fields.ts';
+import { host, httpProtocols, path, port } from '../schema/fields.ts';
 import { headerName } from './header-names.ts';
 import type { EndpointHandover } from './oauth2.ts';
 import { type Limits, type Period, periods, type Usage, usageOf, windowAt } from './rate-limit-windows.ts';
@@ -76,7 +76,7 @@ export const rateLimiting: Plugin = {
           description: 'What callers are told apart by. Where that is not to be had, by their address.',
         },
         header_name: { ...headerName, description: 'The header for `limit_by: header`.' },
-        path: { type: 'string', starts_with: '/', description: 'The path for `limit_by: path`.' },
+        path: { ...path, description: 'The path for `limit_by: path`.' },
         policy: {
           type: 'string',
           default: 'local',

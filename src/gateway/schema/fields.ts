@@ -68,6 +68,15 @@ export const serverName: StringField = { type: 'string', check: checkServerName 
 
 export const method: StringField = { type: 'string', match: { notation: '^%u+$', matches: /^[A-Z]+$/ } };
 
+/** A header that requests are told apart by. */
+export const headerName: StringField = {
+  type: 'string',
+  check: (text) =>
+    /^[A-Za-z0-9_-]+$/.test(text)
+      ? undefined
+      : `bad header name '${text}', allowed characters are A-Z, a-z, 0-9, '_', and '-'`,
+};
+
 /** Ends of a stream: an address or network, a port, or both. */
 export const streamEnds: SetField = {
   type: 'set',

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../../src/gateway/schema/description.ts';
 import { draftInsert, finished, violationsOf } from '../../../src/gateway/schema/draft.ts';
 import { kindOf } from '../../../src/gateway/schema/kind.ts';
 import { printedSchema } from '../../../src/gateway/schema/printing.ts';
-import type { Entity } from '../../../src/ports/entity-store.ts';
+import type { Entity, Json } from '../../../src/ports/entity-store.ts';
 
 const entities = describeEntities(pluginDescriptions);
 const uuid = '00000000-0000-4000-8000-000000000001';
@@ -122,6 +122,15 @@ describe('A route', () => {
       "must set one of 'sources', 'destinations', 'snis' when 'protocols' is 'tcp', 'tls' or 'udp'",
     ]);
     expect(entity(['tls_passthrough'])).to.deep.equal(["must set snis when 'protocols' is 'tls_passthrough'"]);
+  });
+
+  it('is matched by headers that there can be', () => {
+    const wrongHeaders = (headers: Json) => wrong('routes', { headers })?.['headers'];
+    expect(wrongHeaders({ 'x-a_1': ['b'] })).to.equal(undefined);
+    expect(wrongHeaders({ 'x a': ['b'] })).to.equal(
+      "bad header name 'x a', allowed characters are A-Z, a-z, 0-9, '_', and '-'",
+    );
+    expect(wrongHeaders({ Host: ['b'] })).to.match(/^cannot contain 'host' header/);
   });
 
   it('for gRPC is not stripped, and need not say so', () => {
