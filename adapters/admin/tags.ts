@@ -43,7 +43,7 @@ export function tagEndpoints(rows: Rows, entities: ReadonlyMap<string, Descripti
           for (const [place, one] of its.entries()) {
             if (place < skip) continue;
             if (data.length === size) {
-              return ok({ data, ...nextPage(path, [description.name, id, place] satisfies Position) });
+              return ok({ data, ...nextPage(path, [description.name, id, place] satisfies Position, query) });
             }
             data.push({ entity_name: description.name, entity_id: row.id, tag: one });
           }
