@@ -49,10 +49,16 @@ function readStrictly(authorization: string | undefined, query: string): BearerR
   return b64token.test(named) ? { accessToken: named, in: 'header', scheme: true } : 'malformed';
 }
 
-/** The token in a body that was read because of `looksIntoBody`. */
-export function readBearerInBody(profile: Profile, contentType: string | undefined, body: Uint8Array): BearerRead {
+/** The token in a body that was read because of `looksIntoBody`; where it names none, what was read elsewhere. */
+export function readBearerInBody(
+  profile: Profile,
+  contentType: string | undefined,
+  body: Uint8Array,
+  elsewhere: BearerRead = 'missing',
+): BearerRead {
   const read = readParameters(profile, new Set(), { query: '', contentType, body });
-  return 'reason' in read ? 'missing' : inParameters(read.parameters, 'body');
+  if ('reason' in read || !read.parameters.has('access_token')) return elsewhere;
+  return inParameters(read.parameters, 'body');
 }
 
 function inParameters(parameters: Parameters, where: 'query' | 'body'): BearerRead {

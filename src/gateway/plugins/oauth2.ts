@@ -128,19 +128,19 @@ function authenticate(
   const { profile } = issuer;
   const query = queryOf(request.target);
   const read = readBearer(profile, request.header(settings.auth_header_name.toLowerCase()), query);
-  if (read === 'missing' && mayCarryTokenInBody(settings, profile, request)) {
+  if (mayCarryTokenInBody(settings, profile, request)) {
+    // What the body says counts more than what the query says (Kong).
     return whenThere(request.readBody(largestBody), (body) =>
       judge(
         settings,
         issuer,
         exchange,
         tools,
-        body === undefined ? read : readBearerInBody(profile, request.header('content-type'), body),
-        body,
+        body === undefined ? read : readBearerInBody(profile, request.header('content-type'), body, read),
       ),
     );
   }
-  return judge(settings, issuer, exchange, tools, read, undefined);
+  return judge(settings, issuer, exchange, tools, read);
 }
 
 function mayCarryTokenInBody(settings: Settings, profile: Profile, request: ProxiedRequest): boolean {
@@ -154,16 +154,14 @@ function judge(
   exchange: Exchange,
   tools: PluginTools,
   read: BearerRead,
-  body: Uint8Array | undefined,
 ): MaybePromise<Verdict> {
-  if (typeof read === 'string') return deny(settings, issuer, exchange, tools, deniedRead(read, []));
+  if (typeof read === 'string') return deny(settings, issuer, exchange, tools, deniedRead(read, []), read);
   const outcome = tools.gate.check({ accessToken: read.accessToken, audience: issuer.audience, requiredScope: [] });
   return whenThere(outcome, (outcome) => {
-    if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome);
+    if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome, read);
     introduce(exchange, introductionOf(outcome.bearer));
     if (revokes(exchange)) return whenThere(tools.endGrant(outcome.bearer.grant), () => revoked);
-    if (settings.hide_credentials) hide(settings, issuer.profile, exchange, read, body);
-    return undefined;
+    return settings.hide_credentials ? hide(settings, issuer.profile, exchange, read) : undefined;
   });
 }
 
@@ -198,6 +196,7 @@ function deny(
   exchange: Exchange,
   tools: PluginTools,
   denied: Extract<AccessOutcome, { state: 'denied' }>,
+  read: BearerRead,
 ): MaybePromise<Verdict> {
   const { status, headers, body } = deniedReply(issuer.profile, settings.realm ?? undefined, denied);
   const answer = {
@@ -205,14 +204,18 @@ function deny(
     headers: [...headers, ['Content-Type', 'application/json; charset=utf-8'] as const],
     body: JSON.stringify(body),
   };
-  if (!settings.anonymous) {
+  // Kong sends a global token away even where strangers are let in.
+  if (!settings.anonymous || denied.reason === 'token_global') {
     exchange.refusal = denied.reason;
     return answer;
   }
   return whenThere(tools.findConsumer(settings.anonymous), (consumer) => {
     if (consumer !== undefined) {
       identifyAnonymous(exchange, consumer);
-      return undefined;
+      // What is no token for us may be one for somebody else: it is hidden all the same (Kong).
+      return settings.hide_credentials && typeof read !== 'string'
+        ? hide(settings, issuer.profile, exchange, read)
+        : undefined;
     }
     // A consumer that is not there lets nobody in.
     exchange.refusal = 'anonymous_consumer_unknown';
@@ -220,32 +223,35 @@ function deny(
   });
 }
 
-/** Takes the token out of what goes upstream (Kong's `hide_credentials`), from where it was found and in Kong's way. */
+/**
+ * Takes the token out of what goes upstream, in Kong's way (`hide_credentials`): the header if it named a scheme, else
+ * out of the query and of a form, which are written anew even where the token was in the other of them. A bare token in
+ * the header stays, and so does one in JSON: that might be signed.
+ */
 function hide(
   settings: Settings,
   profile: Profile,
   { request }: Exchange,
   read: Exclude<BearerRead, string>,
-  body: Uint8Array | undefined,
-): void {
-  if (read.in === 'header') {
-    // Kong lets a bare token pass.
-    if (read.scheme || profile.parameters === 'strict') request.removeHeader(settings.auth_header_name);
-    return;
+): MaybePromise<undefined> {
+  if (profile.parameters === 'strict' || read.scheme) {
+    request.removeHeader(settings.auth_header_name);
+    return undefined;
   }
-  if (read.in === 'query') {
-    const target = request.upstreamTarget;
-    const mark = target.indexOf('?');
-    if (mark >= 0) {
-      const query = withoutToken(target.slice(mark + 1));
-      request.replaceTarget(query === '' ? target.slice(0, mark) : `${target.slice(0, mark)}?${query}`);
+  const target = request.upstreamTarget;
+  const mark = target.indexOf('?');
+  if (mark >= 0) {
+    const query = withoutToken(target.slice(mark + 1));
+    request.replaceTarget(query === '' ? target.slice(0, mark) : `${target.slice(0, mark)}?${query}`);
+  }
+  const isForm = mediaType(request.header('content-type')) === 'application/x-www-form-urlencoded';
+  if (!isForm || request.method === 'GET') return undefined;
+  return whenThere(request.readBody(largestBody), (body) => {
+    if (body !== undefined && body.length > 0) {
+      request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
     }
-    return;
-  }
-  // A JSON body keeps its token, as with Kong: it might be signed.
-  if (body !== undefined && mediaType(request.header('content-type')) === 'application/x-www-form-urlencoded') {
-    request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
-  }
+    return undefined;
+  });
 }
 
 /** A form without its `access_token`, the rest sorted by name and written anew as Kong does. */
