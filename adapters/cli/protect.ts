@@ -132,13 +132,21 @@ function guide(
   const call: Call = { url: `${gate}/`, headers: { Authorization: 'Bearer THE_TOKEN' } };
   const lines = [
     '',
-    `${bold(upstream)} is behind ${bold(gate)}: nobody gets through without a token. Admin API: ${admin}`,
-    ...(about.answers ? [] : [red(`Nothing answers at ${upstream} yet: start it, and calls will get through.`)]),
+    `${bold(upstream)} is behind ${bold(gate)}`,
+    'Nobody gets through without a token.',
+    ...(about.answers ? [] : [red(`Nothing answers at ${upstream} yet: start it, and calls get through.`)]),
     '',
+    `  Admin API      ${admin}`,
     `  client id      ${bold(client.clientId)}`,
-    secret === undefined
-      ? `  client secret  ${dim('was shown when it was registered; if it is lost: --new-client registers another one')}`
-      : `  client secret  ${bold(secret)}  ${dim('shown this once: the gate keeps no more than a hash of it')}`,
+    ...(secret === undefined
+      ? [
+          `  client secret  ${dim('was shown when it was registered;')}`,
+          `                 ${dim('if it is lost, --new-client registers another one')}`,
+        ]
+      : [
+          `  client secret  ${bold(secret)}`,
+          `                 ${dim('shown this once: the gate keeps no more than a hash of it')}`,
+        ]),
     '',
     bold('Get a token:'),
     `  ${cyan(curlLine(token).replaceAll('\n', '\n  '))}`,

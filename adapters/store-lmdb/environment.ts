@@ -4,7 +4,8 @@
  * An act is one transaction, alone among all processes, and answered when it is on the disk; many acts that are asked
  * for together share one commit. Reads see whatever any process has committed: nothing is cached here.
  */
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { type Database, type Key, open, type RootDatabase } from 'lmdb';
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -194,7 +195,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
 
 function openRoot(directory: string): RootDatabase {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(resolve(directory));
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new StoreUnusable(`the store directory ${directory} cannot be used: ${messageOf(error)}`, { cause: error });
@@ -219,6 +220,19 @@ function openRoot(directory: string): RootDatabase {
     });
   } catch (error) {
     throw new StoreUnusable(`the store in ${directory} cannot be opened: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** One after the other: below /proc, where nothing can be made, Node's own `recursive` tries without end. */
+function makeDirectory(directory: string): void {
+  const isThere = () => statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isThere()) return;
+  makeDirectory(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have been quicker.
+    if (!isThere()) throw error;
   }
 }
 

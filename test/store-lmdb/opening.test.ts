@@ -139,5 +139,7 @@ describe('Opening an lmdb store', () => {
     writeFileSync(file, '');
     expect(opening(file)).to.throw(StoreUnusable, /cannot be used: .*EEXIST/);
     expect(opening(join(file, 'below'))).to.throw(StoreUnusable, /cannot be used: .*ENOTDIR/);
+    // Where nobody can make anything, and Node's own recursive mkdir never ends.
+    expect(opening('/proc/portcullis/store')).to.throw(StoreUnusable, /cannot be used: /);
   });
 });
