@@ -36,7 +36,8 @@ export function forwardedFields(
     'X-Forwarded-Path',
     told('x-forwarded-path') ?? pathAsSent(request.target),
     'X-Real-IP',
-    realIp !== undefined && parseAddress(realIp) !== undefined ? realIp : about.clientAddress,
+    // Kong goes by X-Real-IP alone here, so what only X-Forwarded-For says is not repeated.
+    realIp !== undefined && parseAddress(realIp) !== undefined ? realIp : request.peer,
     'Via',
     via ? `${via}, ${viaName}` : viaName,
     'X-Kong-Request-Id',

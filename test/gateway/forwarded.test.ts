@@ -89,6 +89,11 @@ describe('What an upstream is told of where a request came from', () => {
     expect(told(request('GET /a', empty, { peerTrusted: true }), '/a')).to.deep.equal(plain);
   });
 
+  it('of a trusted peer that names a client in X-Forwarded-For alone: itself as X-Real-IP, as Kong does', () => {
+    const headers = told(request('GET /a', { 'X-Forwarded-For': '1.2.3.4' }, { peerTrusted: true }), '/a');
+    expect(headers).to.include({ 'x-forwarded-for': '1.2.3.4, 127.0.0.1', 'x-real-ip': '127.0.0.1' });
+  });
+
   it('the host without its port, an address with its brackets', () => {
     expect(hostName('h.example:80')).to.equal('h.example');
     expect(hostName('[::1]:80')).to.equal('[::1]');
