@@ -205,6 +205,12 @@ describe('The configuration', () => {
       });
     }
 
+    it('a value with a colon at its end that does not stand in quotes, with its line and what to write', () => {
+      const [line, ...more] = refused(read({ file: { path: 'f', text: 'log_level: info\nstore: memory:\n' } }));
+      expect(line).to.match(/^f:2: .*; a value that ends with a colon stands in quotes, as in store: "memory:"$/);
+      expect(more).to.deep.equal([]);
+    });
+
     it('a settings file that is no list of names, with its line', () => {
       expect(refused(read({ file: { path: 'f', text: '- a\n' } }))).to.deep.equal([
         'f:1: a settings file holds lines of the form name: value',

@@ -134,7 +134,10 @@ function linesOf({ path, text }: { readonly path: string; readonly text: string 
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number | undefined) => `${path}:${lines.linePos(offset ?? 0).line}`;
   if (document.errors.length > 0) {
-    return document.errors.map(({ pos, message }) => ({ from: at(pos[0]), problem: message }));
+    return document.errors.map(({ pos, code, message }) => ({
+      from: at(pos[0]),
+      problem: code === 'BLOCK_AS_IMPLICIT_KEY' ? `${message}; ${colonInQuotes}` : message,
+    }));
   }
   if (document.contents === null) return [];
   if (!isMap(document.contents))
@@ -151,6 +154,8 @@ function linesOf({ path, text }: { readonly path: string; readonly text: string 
     return [{ from, problem: 'takes one value, or a list of them' }];
   });
 }
+
+const colonInQuotes = 'a value that ends with a colon stands in quotes, as in store: "memory:"';
 
 /** As it stands in the file: `0x10` and `1e3` are not turned into other numbers first. */
 function written(scalar: Scalar): string {

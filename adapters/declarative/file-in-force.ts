@@ -45,7 +45,7 @@ export async function openFile(
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const why = code === 'ENOENT' ? 'there is no such file' : `cannot be read (${code})`;
-      return { outcome: 'refused', problems: [{ place: [], message: why }] };
+      return { outcome: 'refused', problems: [{ place: [], message: `${why}; the setting config names it` }] };
     }
     if (text.length > sizeLimit) {
       return { outcome: 'refused', problems: [{ place: [], message: `larger than ${sizeLimit} characters` }] };

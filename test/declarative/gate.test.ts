@@ -129,7 +129,7 @@ ${more}`;
     expect((await call(`${proxy}/api/x`, token)).status).to.equal(200);
     rmSync(path);
     await gate!.reload();
-    expect(lines.join('')).to.include('there is no such file');
+    expect(lines.join('')).to.include('there is no such file; the setting config names it');
     expect((await call(`${proxy}/api/x`, token)).status).to.equal(200);
     const answer = await fetch(`${admin}/config/reload`, { method: 'POST' });
     expect(answer.status).to.equal(400);
