@@ -29,7 +29,7 @@ export async function make({ url, headers = {}, user, form }: Call): Promise<Cal
   return { status, statusText, headers: response.headers, body: await response.text() };
 }
 
-/** Each part on a line of its own where one line would be too long to read. */
+/** Each part on a line of its own where a terminal of 80 columns would break it anywhere. */
 export function curlLine({ url, headers = {}, user, form = {} }: Call): string {
   const parts = [
     `curl -i ${quoted(url)}`,
@@ -38,7 +38,7 @@ export function curlLine({ url, headers = {}, user, form = {} }: Call): string {
     ...Object.entries(form).map(([name, value]) => `-d ${quoted(`${name}=${value}`)}`),
   ];
   const line = parts.join(' ');
-  return line.length <= 100 ? line : parts.join(' \\\n    ');
+  return line.length <= 74 ? line : parts.join(' \\\n    ');
 }
 
 /** The status line, the headers of interest, and the body, JSON laid out. */

@@ -83,7 +83,7 @@ async function show(gate: OpenGate, service: SampleService, { out, env }: Termin
             : undefined,
   });
   const issued = await step(out, paint, {
-    title: '2  A registered client gets an access token (client credentials grant, RFC 6749 §4.4).',
+    title: '2  A registered client gets a token (client credentials grant, RFC 6749 §4.4).',
     call: {
       url: `${orders}/oauth2/token`,
       user: { name: clientId, password: clientSecret },
@@ -135,16 +135,18 @@ function introduction(
   return `
 ${bold('Portcullis')}  an OAuth 2.0 gate in front of your service
 
-  the service  ${service}  ${dim('a list of orders; it knows nothing of OAuth')}
+  the service  ${service}  ${dim('orders; it knows nothing of OAuth')}
   the gate     ${orders}
-  Admin API    ${admin}  ${dim('here the demo has registered service, route, plugin and client')}
+  Admin API    ${admin}  ${dim('here service, route, plugin and client')}
+               ${dim('were registered')}
 
 `;
 }
 
 function invitation({ bold, dim }: Paint, env: Terminal['env']): string {
-  return `${bold('The gate stays up.')} Paste a line from above into another terminal, or change it: each call shows here.
-${dim(`Your own service: ${invocation('protect', 'http://localhost:3000', env)}      Ctrl-C ends the demo.`)}
+  return `${bold('The gate stays up.')} Paste a line from above into another terminal, or change it:
+each call shows here. Ctrl-C ends the demo.
+${dim(`Your own service: ${invocation('protect', 'http://localhost:3000', env)}`)}
 
 `;
 }

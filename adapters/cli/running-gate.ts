@@ -43,10 +43,10 @@ export async function askRunningGate(
     const text = await response.text();
     return { status: response.status, body: text === '' ? {} : JSON.parse(text) };
   } catch (error) {
-    const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
+    const { cause } = error as { cause?: NodeJS.ErrnoException };
     const named = read.set.get('adminListen') ?? inEnvironment('adminListen');
     err.write(
-      `portcullis: no gate answers at ${base} (${cause?.code ?? (error as Error).message}).\n` +
+      `portcullis: no gate answers at ${base} (${cause?.code ?? cause?.message ?? (error as Error).message}).\n` +
         `Is it running, and is ${named} as it was started with?\n`,
     );
     return 1;

@@ -154,7 +154,7 @@ describe('The process', () => {
   it('demo: stays up for more, takes no notice of the settings of other gates, and leaves nothing behind', async () => {
     const demo = portcullis(['demo'], { PORTCULLIS_STORE: 'mongodb://nowhere', PORTCULLIS_PROXY_LISTEN: '0.0.0.0:1' });
     await demo.prints(/The gate stays up/);
-    const [, url, token] = await demo.prints(/curl -i (\S+) -H 'Authorization: (Bearer \S+)'/);
+    const [, url, token] = await demo.prints(/curl -i (\S+)[\\\s]+-H 'Authorization: (Bearer \S+)'/);
     expect((await fetch(url!)).status).to.equal(401);
     expect((await fetch(url!, { headers: { Authorization: token! } })).status).to.equal(200);
     expect(await demo.stop('SIGINT')).to.equal(0);
