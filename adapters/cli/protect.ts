@@ -65,9 +65,9 @@ function whyUnfit(
   if (config !== undefined) {
     return `${set.get('config')}: what the file says is all that is guarded; leave it out, or use portcullis start`;
   }
-  if (proxyListen.length === 0) return `${set.get('proxyListen')}: the gate has to listen somewhere; leave off out`;
+  if (proxyListen.length === 0) return `${set.get('proxyListen')}: off is not possible here: the gate has to listen`;
   if (adminListen.length === 0) {
-    return `${set.get('adminListen')}: the client is registered by the Admin API; leave off out`;
+    return `${set.get('adminListen')}: off is not possible here: the client is registered by the Admin API`;
   }
   return undefined;
 }

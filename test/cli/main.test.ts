@@ -238,8 +238,14 @@ describe('portcullis protect', () => {
       [['http://ada:secret@localhost'], /no user name, query or fragment/],
       [['http://localhost', '--port', 'any'], /--port takes a number/],
       [['http://localhost', '--port', '70000'], /--port takes a number up to 65535/],
-      [['http://localhost', '--proxy-listen', 'off'], /--proxy-listen: the gate has to listen somewhere/],
-      [['http://localhost', '--admin-listen', 'off'], /--admin-listen: the client is registered by the Admin API/],
+      [
+        ['http://localhost', '--proxy-listen', 'off'],
+        /--proxy-listen: off is not possible here: the gate has to listen/,
+      ],
+      [
+        ['http://localhost', '--admin-listen', 'off'],
+        /--admin-listen: off is not possible here: the client is registered by the Admin API/,
+      ],
       [['http://localhost', '--config', 'kong.yml'], /--config: what the file says is all that is guarded/],
       [['http://localhost', '--port=1', '--proxy-listen=127.0.0.1:2'], /leave one out/],
       [['http://localhost', 'http://localhost'], /not understood here/],
