@@ -35,6 +35,8 @@ export class ClientConnection implements Limited {
   readonly #turns: Turn[] = [];
   #paused = false;
   #idle: IdleLimit | undefined;
+  /** Bytes that had come when it fell idle. */
+  #readBefore = 0;
 
   constructor(socket: Socket, trusts: (address: string) => boolean) {
     this.socket = socket;
@@ -56,9 +58,11 @@ export class ClientConnection implements Limited {
     this.socket.on('close', () => limit.deadlines.remove(this));
   }
 
-  /** Nothing was asked on it for too long. */
+  /** Nothing was asked on it for too long. Where a head is on its way, or the rest of a body, it is given as long again. */
   expired(): void {
-    if (this.#turns.length === 0) this.socket.destroy();
+    if (this.#turns.length > 0) return;
+    if (this.socket.bytesRead === this.#readBefore) this.socket.destroy();
+    else this.#fallIdle();
   }
 
   /** The last request that was read, unless it is over. */
@@ -84,7 +88,7 @@ export class ClientConnection implements Limited {
       this.#turns[0]!.begin();
       return;
     }
-    this.#idle?.deadlines.set(this, this.#idle.milliseconds, performance.now());
+    this.#fallIdle();
     const { afterwards } = this;
     this.afterwards = undefined;
     if (this.#paused) {
@@ -92,6 +96,12 @@ export class ClientConnection implements Limited {
       this.socket.resume();
     }
     afterwards?.();
+  }
+
+  #fallIdle(): void {
+    if (this.#idle === undefined) return;
+    this.#readBefore = this.socket.bytesRead;
+    this.#idle.deadlines.set(this, this.#idle.milliseconds, performance.now());
   }
 
   /**
