@@ -3,7 +3,7 @@
  * what had expired must not come to life again for that (SE-14).
  */
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
-import type { Clock } from '../../src/ports/clock.ts';
+import { type Clock, farthestSetBack } from '../../src/ports/clock.ts';
 
 export interface NodeClock extends Clock {
   /** It was as late as this already, by what the store has seen. */
@@ -36,8 +36,6 @@ export function steadyClock(wall: () => number = Date.now, elapsed: () => number
   };
 }
 
-const farthest = 24 * 60 * 60 * 1000;
-
 function judged(ours: number, wall: number): number {
-  return wall < ours && ours - wall <= farthest ? ours : wall;
+  return wall < ours && ours - wall <= farthestSetBack ? ours : wall;
 }

@@ -8,7 +8,7 @@ import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Database, type Key, open, type RootDatabase } from 'lmdb';
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
-import type { Clock } from '../../src/ports/clock.ts';
+import { type Clock, farthestSetBack } from '../../src/ports/clock.ts';
 import type { Json } from '../../src/ports/entity-store.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { examine } from './examination.ts';
@@ -110,7 +110,9 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
   /** Answers whether there may be more. */
   function buryDue(most: number): boolean {
     const now = clock.now();
-    if (now > (lastLook() ?? 0)) meta.putSync('time', now);
+    const before = lastLook() ?? 0;
+    // A time that a wrong clock has told, once, must not stand for ever: nothing would be held against it any more.
+    if (now > before || before - now > farthestSetBack) meta.putSync('time', now);
     const due = [...deaths.getKeys({ end: [now, '\uffff'], limit: most })];
     for (const key of due) {
       const [, kind, id] = key;

@@ -3,3 +3,6 @@ import type { EpochMilliseconds } from '../oauth/client.ts';
 export interface Clock {
   now(): EpochMilliseconds;
 }
+
+/** In milliseconds. A clock that goes back by more was wrong and has been mended; by less, it was set back. */
+export const farthestSetBack = 24 * 60 * 60 * 1000;

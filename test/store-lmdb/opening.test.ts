@@ -45,6 +45,27 @@ describe('A closed lmdb store', () => {
   });
 });
 
+describe('The time that an lmdb store has seen', () => {
+  after(cleanUp);
+
+  it('SE-14: is the latest of all that its clock has told, but not that of a clock that was wrong and is mended', async () => {
+    const hour = 60 * 60 * 1000;
+    let now = noon;
+    const store = openTestStore(newDirectory(), { now: () => now });
+    const seenAt = async (time: number) => {
+      now = time;
+      await store.sweep();
+      return store.lastLook();
+    };
+    expect(store.lastLook()).to.equal(undefined);
+    expect(await seenAt(noon)).to.equal(noon);
+    expect(await seenAt(noon - 24 * hour)).to.equal(noon);
+    expect(await seenAt(noon + 1000 * hour)).to.equal(noon + 1000 * hour);
+    expect(await seenAt(noon + hour)).to.equal(noon + hour);
+    expect(await seenAt(noon)).to.equal(noon + hour);
+  });
+});
+
 describe('Opening an lmdb store', () => {
   after(cleanUp);
 
