@@ -287,6 +287,37 @@ describe('HTTP/2', () => {
     expect((await answerOf(shared.request({ ':path': '/' }))).fields[':status']).to.equal(401);
   });
 
+  it('an answer that is there before the small body has ended does not reset the stream', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const refuse = { access: () => ({ status: 401, headers: [], body: 'no' }) };
+    for (const [gate, expected] of [
+      [await openGate(upstream.port), 'ok'],
+      [await openGate(1, { hooks: [refuse] }), 'no'],
+    ] as const) {
+      const shared = session(gate.port);
+      for (const fields of [{ 'content-length': 2 }, { 'content-length': 0 }, {}]) {
+        if (expected === 'ok' && !('content-length' in fields)) continue;
+        const stream = shared.request({ ':path': '/', ':method': 'POST', ...fields }, { endStream: false });
+        if (fields['content-length'] === 2) stream.write('hi');
+        const answer = answerOf(stream);
+        await once(stream, 'end');
+        // A reset would have come before this.
+        expect((await answerOf(shared.request({ ':path': '/' }))).body).to.equal(expected);
+        expect(stream.closed).to.equal(false);
+        stream.end();
+        expect((await answer).body).to.equal(expected);
+      }
+    }
+  });
+
+  it('a body that does not end after the answer is waited for no longer than any other', async () => {
+    const refuse = { access: () => ({ status: 401, headers: [], body: 'no' }) };
+    const gate = await openGate(1, { hooks: [refuse], limits: { clientBody: 20 } });
+    const stream = session(gate.port).request({ ':path': '/', ':method': 'POST', 'content-length': 2 });
+    const { body, code } = await answerOf(stream);
+    expect([body, code]).to.deep.equal(['no', constants.NGHTTP2_NO_ERROR]);
+  });
+
   it('hands a request to an endpoint of ours', async () => {
     const gate = await openGate(1, {
       hooks: [

@@ -1,6 +1,6 @@
 /** A request that node:http or node:http2 has read, its body as it comes, and the way back to the client. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
+import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
 import {
   bothEdits,
@@ -76,6 +76,8 @@ export class NodeIncoming implements Incoming, Turn {
   #listensToDrain = false;
   /** The client has to take what is left of the answer in time. */
   #limited = false;
+  /** The answer is out, and the rest of the body is let come for so long. */
+  #restTimer: NodeJS.Timeout | undefined;
   // The body, as far as it was read
   #flow: 'still' | 'flowing' | 'ended' | 'discarded' = 'still';
   #receiver: BodyReceiver | undefined;
@@ -145,6 +147,7 @@ export class NodeIncoming implements Incoming, Turn {
     const reading = this.#reading;
     this.#reading = undefined;
     clearTimeout(reading?.timer);
+    clearTimeout(this.#restTimer);
     this.#receiver = undefined;
     this.#observer?.over();
     reading?.reject(new ClientGone());
@@ -480,10 +483,8 @@ export class NodeIncoming implements Incoming, Turn {
       this.#flow = 'discarded';
       this.#request.resume();
     }
-    // "the server MAY request that the client abort transmission of a request without error by sending a RST_STREAM with
-    // an error code of NO_ERROR after sending a complete response" (RFC 9113 §8.1)
     if ('stream' in this.#response && this.#flow !== 'ended' && this.#body !== 'none')
-      this.#response.stream.close(noError);
+      this.#endStream(this.#response.stream);
     const { clientSend } = this.#environment;
     if (clientSend === 0 || this.#response.writableLength === 0) return;
     // The client has not taken it all. It may take its time, but not stand still.
@@ -494,6 +495,33 @@ export class NodeIncoming implements Incoming, Turn {
       this.#limited = true;
       this.#connection.socket.setTimeout(clientSend);
     }
+  }
+
+  /**
+   * A small rest of a body is let come, be it only the mark of its end: some clients take a stream that is reset for one
+   * that failed, though they "MUST NOT discard responses" for it (RFC 9113 §8.1), and throw the answer away.
+   */
+  #endStream(stream: ServerHttp2Stream): void {
+    // "the server MAY request that the client abort transmission of a request without error by sending a RST_STREAM with
+    // an error code of NO_ERROR after sending a complete response" (RFC 9113 §8.1)
+    const enough = (): void => stream.close(noError);
+    const awaited = !this.#expectsContinue || this.#asked;
+    const late = this.#response.statusCode === 408;
+    const large = this.#body !== 'chunked' && this.#body !== 'none' && this.#body - this.bytesReceived > smallRest;
+    if (!awaited || late || large || this.problem !== undefined) {
+      enough();
+      return;
+    }
+    let rest = smallRest;
+    this.#flow = 'discarded';
+    this.#request.on('data', (piece: Buffer) => {
+      rest -= piece.length;
+      if (rest < 0) enough();
+    });
+    this.#request.resume();
+    const { clientBody } = this.#environment;
+    const wait = clientBody > 0 ? Math.min(clientBody, longestRest) : longestRest;
+    this.#restTimer = setTimeout(enough, wait).unref();
   }
 
   /** Whether the connection cannot or must not carry another request after this answer. */
@@ -513,6 +541,8 @@ interface Reading {
 }
 
 const smallRest = 65_536;
+/** Milliseconds for which a rest is let come. */
+const longestRest = 2000;
 /** Error codes of RFC 9113 §7. */
 const noError = 0;
 const internalError = 2;
