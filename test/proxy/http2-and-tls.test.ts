@@ -281,7 +281,7 @@ describe('HTTP/2', () => {
     const gate = await openGate(1, { hooks: [{ access: () => ({ status: 401, headers: [], body: 'no' }) }] });
     const shared = session(gate.port);
     const stream = shared.request({ ':path': '/', ':method': 'POST' });
-    stream.write(Buffer.alloc(1_000_000));
+    stream.write(Buffer.alloc(2_000_000));
     const { fields, body, code } = await answerOf(stream);
     expect([fields[':status'], body, code]).to.deep.equal([401, 'no', constants.NGHTTP2_NO_ERROR]);
     expect((await answerOf(shared.request({ ':path': '/' }))).fields[':status']).to.equal(401);
@@ -308,6 +308,15 @@ describe('HTTP/2', () => {
         expect((await answer).body).to.equal(expected);
       }
     }
+  });
+
+  it('a client that sends a body of 1 MiB before it reads anything hears that it is refused', async () => {
+    const gate = await openGate(1, { hooks: [{ access: () => ({ status: 401, headers: [], body: 'no' }) }] });
+    const length = 1_048_576;
+    const stream = session(gate.port).request({ ':path': '/', ':method': 'POST', 'content-length': length });
+    stream.end(Buffer.alloc(length));
+    expect((await answerOf(stream)).body).to.equal('no');
+    expect(await gate.logged()).to.include({ status: 401, bytesReceived: length });
   });
 
   it('a body that does not end after the answer is waited for no longer than any other', async () => {

@@ -498,8 +498,8 @@ export class NodeIncoming implements Incoming, Turn {
   }
 
   /**
-   * A small rest of a body is let come, be it only the mark of its end: some clients take a stream that is reset for one
-   * that failed, though they "MUST NOT discard responses" for it (RFC 9113 §8.1), and throw the answer away.
+   * The rest of a body is let come if it is not long, be it only the mark of its end: some clients take a stream that is
+   * reset for one that failed, though they "MUST NOT discard responses" for it (RFC 9113 §8.1), and throw the answer away.
    */
   #endStream(stream: ServerHttp2Stream): void {
     // "the server MAY request that the client abort transmission of a request without error by sending a RST_STREAM with
@@ -507,16 +507,17 @@ export class NodeIncoming implements Incoming, Turn {
     const enough = (): void => stream.close(noError);
     const awaited = !this.#expectsContinue || this.#asked;
     const late = this.#response.statusCode === 408;
-    const large = this.#body !== 'chunked' && this.#body !== 'none' && this.#body - this.bytesReceived > smallRest;
+    const large = this.#body !== 'chunked' && this.#body !== 'none' && this.#body - this.bytesReceived > longRest;
     if (!awaited || late || large || this.problem !== undefined) {
       enough();
       return;
     }
-    let rest = smallRest;
+    const most = this.bytesReceived + longRest;
+    const isCounted = this.#flow !== 'still';
     this.#flow = 'discarded';
     this.#request.on('data', (piece: Buffer) => {
-      rest -= piece.length;
-      if (rest < 0) enough();
+      if (!isCounted) this.bytesReceived += piece.length;
+      if (this.bytesReceived > most) enough();
     });
     this.#request.resume();
     const { clientBody } = this.#environment;
@@ -541,7 +542,8 @@ interface Reading {
 }
 
 const smallRest = 65_536;
-/** Milliseconds for which a rest is let come. */
+/** Where a reset would be taken for a failure, what is sent in a moment is read away. Bytes, and milliseconds. */
+const longRest = 1_048_576;
 const longestRest = 2000;
 /** Error codes of RFC 9113 §7. */
 const noError = 0;
