@@ -13,21 +13,24 @@ export interface Metrics {
 const bounds = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
 export function metrics(): Metrics {
-  const byStatus = new Map<string, number>();
+  const byStatus = new Map<number, number>();
   const byRefusal = new Map<string, number>();
-  const buckets = bounds.map(() => 0);
+  /** How many fit under each bound and under none before; the last place is for what fits under none. */
+  const buckets = [...bounds, Number.POSITIVE_INFINITY].map(() => 0);
   let reusedChallenges = 0;
   let count = 0;
   let sum = 0;
 
   return {
     count({ status, refusal, milliseconds }) {
-      add(byStatus, String(status));
+      add(byStatus, status);
       // The codes are ours (docs/errors.md), so that there is an end to the labels.
       if (refusal !== undefined) add(byRefusal, refusal);
       count++;
       sum += milliseconds;
-      for (let i = bounds.length - 1; i >= 0 && milliseconds <= bounds[i]!; i--) buckets[i]!++;
+      let at = 0;
+      while (at < bounds.length && milliseconds > bounds[at]!) at++;
+      buckets[at]!++;
     },
     countReusedChallenge: () => void reusedChallenges++,
     print: ({ active, accepted }) =>
@@ -42,7 +45,10 @@ export function metrics(): Metrics {
         ),
         '# HELP portcullis_request_duration_milliseconds From the head of a request to the end of its answer.',
         '# TYPE portcullis_request_duration_milliseconds histogram',
-        ...bounds.map((bound, i) => `portcullis_request_duration_milliseconds_bucket{le="${bound}"} ${buckets[i]}`),
+        ...bounds.map((bound, at) => {
+          const under = buckets.slice(0, at + 1).reduce((total, each) => total + each);
+          return `portcullis_request_duration_milliseconds_bucket{le="${bound}"} ${under}`;
+        }),
         `portcullis_request_duration_milliseconds_bucket{le="+Inf"} ${count}`,
         `portcullis_request_duration_milliseconds_sum ${sum}`,
         `portcullis_request_duration_milliseconds_count ${count}`,
@@ -58,7 +64,7 @@ export function metrics(): Metrics {
   };
 }
 
-function add(counts: Map<string, number>, label: string): void {
+function add<Label>(counts: Map<Label, number>, label: Label): void {
   counts.set(label, (counts.get(label) ?? 0) + 1);
 }
 
@@ -67,7 +73,7 @@ function family(
   type: string,
   help: string,
   label: string,
-  counts: ReadonlyMap<string, number>,
+  counts: ReadonlyMap<string | number, number>,
 ): string[] {
   const rows = [...counts].sort(([one], [other]) => (one < other ? -1 : 1));
   return [
