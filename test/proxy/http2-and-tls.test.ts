@@ -382,7 +382,16 @@ describe('TLS', () => {
     ]);
   });
 
-  it('offers HTTP/1.1 alone where HTTP/2 is not asked for', async () => {
+  it('is had by a client that offers HTTP/1.0 alone', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await tlsGate(upstream.port, { certificate: gateCertificate });
+    const { socket } = await handshake(gate.port, { ALPNProtocols: ['http/1.0'] });
+    const received = await new Client(socket).send('GET / HTTP/1.0\r\nHost: a\r\n\r\n').answer();
+    expect([received.status, socket.alpnProtocol]).to.deep.equal([200, 'http/1.0']);
+    expect(await gate.logged()).to.include({ scheme: 'https', httpVersion: '1.0' });
+  });
+
+  it('offers no HTTP/2 where it is not asked for', async () => {
     const gate = await openGate(1, {
       listen: [{ host: '127.0.0.1', port: 0, ssl: true, http2: false }],
       certificate: gateCertificate,

@@ -200,7 +200,8 @@ function tlsServer(options: ListenerOptions): HttpsServer {
     ...http1Options(options),
     ...tlsSettings,
     ...certificate,
-    ALPNProtocols: address.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+    // Without a protocol in common there is no connection at all. Kong's nginx names HTTP/1.0 too.
+    ALPNProtocols: address.http2 ? ['h2', 'http/1.1', 'http/1.0'] : ['http/1.1', 'http/1.0'],
     handshakeTimeout: limits.handshake,
     ...(contextFor === undefined
       ? {}
