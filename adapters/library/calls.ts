@@ -1,5 +1,9 @@
 /** The ways in which a program hands a request of its own transport to the gate, turned into what the core reads. */
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
 import type { EndpointRequest } from '../../src/wire/reply.ts';
+import { authorizationOf, targetOf } from './incoming.ts';
+import { InvalidOption, knownOptions } from './options.ts';
 
 /** Parameters of a request (RFC 6749 §3.1, §3.2), decoded: as Koa's `ctx.query`, `URLSearchParams`, or by hand. */
 export type ParametersGiven = URLSearchParams | Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -31,6 +35,10 @@ export function formRequest(
   realm: string | undefined,
   more: Readonly<Record<string, string>> = {},
 ): EndpointRequest {
+  // Nothing that was read from a query or a form has methods.
+  if (!(parameters instanceof URLSearchParams) && typeof parameters['on'] === 'function') {
+    throw new InvalidOption('parameters', "are those of the body, read: a request of Node's own servers is none");
+  }
   const form = new URLSearchParams();
   for (const [name, value] of pairs(parameters)) {
     // `name[]` is how some write a repeated parameter.
@@ -99,14 +107,31 @@ export interface PresentedRequest {
   readonly query?: string | undefined;
 }
 
-export function presentedBy(request: PresentedRequest | Request): PresentedRequest {
-  if (!isFetched(request)) return request;
+/** A request of Node's own servers, as Express and Koa (`ctx.req`) and Fastify (`request.raw`) have it. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+
+export function presentedBy(request: PresentedRequest | Request | NodeRequest): PresentedRequest {
+  if (isNodes(request)) return { authorization: authorizationOf(request), query: targetOf(request).query };
+  if (!isFetched(request)) {
+    // What carries its token elsewhere would be denied for ever, and nobody would know why.
+    knownOptions('checkRequest', request, presentedOptions);
+    if (request.query !== undefined && typeof request.query !== 'string') {
+      throw new InvalidOption('query', 'must be the query of the request-target as it came, without ?');
+    }
+    return request;
+  }
   return {
     authorization: request.headers.get('authorization') ?? undefined,
     query: new URL(request.url).search.slice(1),
   };
 }
 
+const presentedOptions = ['authorization', 'query'] as const;
+
+function isNodes(request: object): request is NodeRequest {
+  return Array.isArray((request as Partial<NodeRequest> | undefined)?.rawHeaders);
+}
+
 export function isFetched(request: object): request is Request {
-  return 'headers' in request && typeof (request as Request).headers?.get === 'function';
+  return typeof (request as Request | undefined)?.headers?.get === 'function';
 }

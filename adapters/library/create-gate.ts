@@ -28,6 +28,7 @@ import {
   fetchedRequest,
   formRequest,
   isFetched,
+  type NodeRequest,
   type ParametersGiven,
   type PresentedRequest,
   presentedBy,
@@ -93,9 +94,13 @@ export interface Gate {
   check(accessToken: string | undefined, requirement?: Requirement): MaybePromise<CheckOutcome>;
   /**
    * The same for a whole request: finds the token in it (RFC 6750 §2) and refuses one that carries two. Takes a `Request`
-   * of the Fetch API, or the header `Authorization` (all values of it) and the query.
+   * of the Fetch API, a request of Node's own servers (Express: `req`, Fastify: `request.raw`), or the header
+   * `Authorization` (all values of it) and the query.
    */
-  checkRequest(request: PresentedRequest | Request, requirement?: Requirement): MaybePromise<CheckOutcome>;
+  checkRequest(
+    request: PresentedRequest | Request | NodeRequest,
+    requirement?: Requirement,
+  ): MaybePromise<CheckOutcome>;
   /**
    * The token endpoint (RFC 6749 §3.2), for parameters or for a `Request`, whose body is read. Rejects only if the store
    * cannot be asked or the body cannot be read.

@@ -24,16 +24,22 @@ export function secureOption({ secure }: EndpointOptions): boolean {
 export function isSafe(request: IncomingMessage): boolean {
   const { socket, headers } = request;
   if ((socket as TLSSocket).encrypted === true) return true;
-  return isLoopbackCall(socket.remoteAddress ?? '', (name) => headers[name]?.toString());
+  // HTTP/2 says the host in another place, which counts where both are given (RFC 9113 §8.3.1).
+  const host = headers[':authority'] ?? headers.host;
+  return isLoopbackCall(socket.remoteAddress ?? '', (name) => (name === 'host' ? host : headers[name])?.toString());
 }
 
-/** Every value of the header `Authorization`: Node's `headers` keeps the first alone. */
-export function authorizationOf(request: IncomingMessage): readonly string[] {
-  return request.headersDistinct['authorization'] ?? [];
+/** Every value of the header `Authorization`: Node's `headers` keeps the first alone, and HTTP/2 has no `headersDistinct`. */
+export function authorizationOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): readonly string[] {
+  const values: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.toLowerCase() === 'authorization') values.push(rawHeaders[i + 1]!);
+  }
+  return values;
 }
 
 /** The request-target in two parts, as they came. */
-export function targetOf(request: IncomingMessage): { readonly path: string; readonly query: string } {
+export function targetOf(request: Pick<IncomingMessage, 'url'>): { readonly path: string; readonly query: string } {
   const target = request.url ?? '/';
   const mark = target.indexOf('?');
   return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) };

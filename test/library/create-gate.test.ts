@@ -1,4 +1,8 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, get } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { secretHashes } from '../../adapters/crypto/secret-hash.ts';
@@ -142,7 +146,49 @@ describe('createGate', () => {
     });
   });
 
+  it('exchange takes the parameters that were read, not the request that they are still in', async () => {
+    const request = Object.assign(new PassThrough(), { method: 'POST', headers: {} });
+    const thrown = await testGate()
+      .exchange(request as never)
+      .catch((error: unknown) => error);
+    expect(thrown).to.be.instanceOf(InvalidOption).with.property('message').that.includes('those of the body');
+  });
+
   describe('checkRequest', () => {
+    it('finds the token in a request of a server of Node', async () => {
+      const gate = testGate({ scopes: ['read'] });
+      const authorization = `Bearer ${await tokenFor(gate, { scopes: ['read'] })}`;
+      const asked = async (headers: Record<string, string | string[]>, path = '/orders') => {
+        const states: unknown[] = [];
+        const server = createServer(async (request, response) => {
+          const outcome = await gate.checkRequest(request, { scopes: ['read'] });
+          states.push(outcome.state === 'denied' ? outcome.status : outcome.state);
+          response.end();
+        }).listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        const { port } = server.address() as AddressInfo;
+        const [response] = await once(get({ port, host: '127.0.0.1', path, headers, agent: false }), 'response');
+        response.resume();
+        await once(server.close(), 'close');
+        return states[0];
+      };
+      expect(await asked({ authorization })).to.equal('admitted');
+      expect(await asked({})).to.equal(401);
+      expect(await asked({ Authorization: [authorization, authorization] }), 'RS-02').to.equal(400);
+      expect(await asked({ authorization }, '/?access_token=a'), 'RS-02').to.equal(400);
+    });
+
+    it('a request that it cannot read is a mistake of the program, not one without a token', () => {
+      const gate = testGate();
+      const headers = { authorization: 'Bearer x' };
+      expect(() => gate.checkRequest({ headers } as never)).to.throw(InvalidOption, 'headers is not an option');
+      expect(() => gate.checkRequest({ query: { access_token: 'x' } } as never)).to.throw(
+        InvalidOption,
+        'query must be',
+      );
+      expect(() => gate.checkRequest(undefined as never)).to.throw(InvalidOption, 'must be an object');
+    });
+
     it('takes a Request of the Fetch API', async () => {
       const gate = testGate();
       const authorization = `Bearer ${await tokenFor(gate)}`;

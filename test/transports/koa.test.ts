@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2, type OutgoingHttpHeaders } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { bearer, bearerOf, oauthRoutes } from '../../adapters/http/koa.ts';
@@ -111,6 +114,64 @@ describe('the gate in a Koa app', () => {
       expect(() => bearer(gate, { scope: ['read'] } as never)).to.throw(InvalidOption, 'did you mean scopes?');
       expect(() => bearer(gate, { scopes: ['re ad'] })).to.throw(InvalidOption, '"re ad"');
       expect(() => bearer(gate, { audience: '' })).to.throw(InvalidOption, 'audience');
+    });
+  });
+
+  describe('over HTTP/2', () => {
+    async function dial(gate: TestGate) {
+      const app = new Koa();
+      app.use(oauthRoutes(gate));
+      app.use(bearer(gate, { scopes: ['read'] })).use((ctx) => {
+        ctx.body = bearerOf(ctx).client.clientId;
+      });
+      const server = createHttp2(app.callback()).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      closing.push(async () => {
+        client.destroy();
+        server.close();
+        await once(server, 'close');
+      });
+      return async (head: OutgoingHttpHeaders, body = ''): Promise<{ status: unknown; text: string }> => {
+        const stream = client.request(head, { endStream: false });
+        stream.setEncoding('utf8').end(body);
+        const [answered] = await once(stream, 'response');
+        return { status: answered[':status'], text: (await stream.toArray()).join('') };
+      };
+    }
+
+    it('a token is issued and let pass, and a request without one is refused', async () => {
+      const ask = await dial(testGate(scoped));
+      const basic = Buffer.from(`${testClient.clientId}:${testClient.clientSecret}`).toString('base64');
+      const route = {
+        ':method': 'POST',
+        ':path': '/oauth2/token',
+        'content-type': 'application/x-www-form-urlencoded',
+      };
+      for (const [head, more] of [
+        [route, `&${new URLSearchParams(credentials)}`],
+        [{ ...route, authorization: `Basic ${basic}` }, ''],
+      ] as const) {
+        const issued = await ask(head, `grant_type=client_credentials&scope=read${more}`);
+        expect(issued.status).to.equal(200);
+        const authorization = `Bearer ${JSON.parse(issued.text).access_token}`;
+        expect(await ask({ ':path': '/', authorization })).to.deep.equal({ status: 200, text: testClient.clientId });
+      }
+      expect((await ask({ ':path': '/' })).status).to.equal(401);
+    });
+
+    it('secrets in the clear are refused to whoever names another host (RFC 6749 §3.2)', async () => {
+      const ask = await dial(testGate(scoped));
+      const refused = await ask(
+        {
+          ':method': 'POST',
+          ':path': '/oauth2/token',
+          ':authority': 'orders.example',
+          'content-type': 'application/x-www-form-urlencoded',
+        },
+        `grant_type=client_credentials&${new URLSearchParams(credentials)}`,
+      );
+      expect(refused.status).to.equal(400);
     });
   });
 
