@@ -5,8 +5,8 @@ import { beginning, type Call, call, compiled, pluginWorld, refusedSettings } fr
 const now = new Date(beginning).toUTCString();
 const secret = 'sécret';
 
-function guarded(config = {}) {
-  const world = pluginWorld();
+function guarded(config = {}, tools: Parameters<typeof pluginWorld>[0] = {}) {
+  const world = pluginWorld(tools);
   const alice = world.insert('consumers', { username: 'alice' });
   world.insert('hmacauth_credentials', { consumer: { id: alice.id }, username: 'al', secret });
   return { world, alice, hooks: [compiled('hmac-auth', config, world)] };
@@ -35,6 +35,11 @@ describe('hmac-auth', () => {
     expect(answer).to.equal(undefined);
     expect(upstream.headers).to.include({ 'x-consumer-id': alice.id, 'x-credential-identifier': 'al' });
     expect(upstream.headers).to.have.property('authorization');
+  });
+
+  it('SE-14: holds the date against the clock of the machine, not against one that never goes back', async () => {
+    const { hooks } = guarded({}, { now: () => beginning + 3_600_000 });
+    expect((await call(hooks, 'GET /a', dated())).answer).to.equal(undefined);
   });
 
   for (const algorithm of ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512']) {

@@ -16,8 +16,8 @@ function hmacToken(claims: unknown, { alg = 'HS256', key = secret as string | Bu
     .digest('base64url')}`;
 }
 
-function world(config = {}) {
-  const made = pluginWorld();
+function world(config = {}, tools: Parameters<typeof pluginWorld>[0] = {}) {
+  const made = pluginWorld(tools);
   const alice = made.insert('consumers', { username: 'alice' });
   const credential = (row: object) =>
     made.insert('jwt_secrets', { consumer: { id: alice.id }, algorithm: 'HS256', ...row });
@@ -239,6 +239,12 @@ describe('jwt', () => {
         else expect(await told(hooks, token)).to.deep.equal(wrong);
       });
     }
+
+    it('SE-14: are held against the clock of the machine, not against one that never goes back', async () => {
+      const { hooks } = world({ claims_to_verify: ['exp'] }, { now: () => beginning + 3_600_000 });
+      const token = hmacToken({ iss: 'issuer', exp: now + 1 });
+      expect((await call(hooks, 'GET /a', bearer(token))).answer).to.equal(undefined);
+    });
 
     it('are not looked at before the signature', async () => {
       const { hooks } = world({ claims_to_verify: ['exp'] });

@@ -23,7 +23,9 @@ describe('A connection of a client that is limited in its idleness', () => {
   };
 
   it('is not ended while a request waits for its answer', () => {
-    const { socket, connection, ask, isLimited } = laid();
+    const { socket, connection, ask, answered, isLimited } = laid();
+    ask();
+    answered();
     ask();
     expect(isLimited()).to.equal(false);
     connection.expired();

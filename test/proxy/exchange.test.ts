@@ -230,6 +230,18 @@ describe('An exchange', () => {
     });
   });
 
+  it('hands a request to an endpoint of ours with all its headers', async () => {
+    const gate = await openGate(1, {
+      hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
+      serveEndpoint: (_handover, _exchange, { headers }, response) => void response.end(JSON.stringify(headers)),
+    });
+    const { body } = await ask(
+      gate.port,
+      'GET /oauth2/token HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\nX-A: b\r\n\r\n',
+    );
+    expect(JSON.parse(body)).to.deep.equal({ host: 'a', accept: 'text/html', 'x-a': 'b' });
+  });
+
   it('hands a request to an endpoint of ours with its body, for which the client is asked', async () => {
     const gate = await openGate(1, {
       hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],

@@ -611,6 +611,32 @@ describe('Forwarding a request', () => {
       await eventually(() => closed);
       expect(await gate.logged()).to.include({ status: 200, refusal: 'client_timeout' });
     });
+
+    it('but not on one that took its time for an answer and then waits for another', async () => {
+      const upstream = await httpUpstream((_request, response) => {
+        setTimeout(() => response.writeHead(200, { 'Content-Length': 4 }).end('late'), 150);
+      });
+      const large = { status: 200, headers: [], body: 'x'.repeat(8 * 1024 * 1024) };
+      const gate = await openGate(upstream, {
+        limits: { clientSend: 100 },
+        hooks: [{ access: ({ request }) => (request.target === '/large' ? large : undefined) }],
+      });
+      const asking = await client(gate.port);
+      // Not read as text: that would take too long itself.
+      asking.socket.removeAllListeners('data');
+      let received = 0;
+      asking.socket.on('data', (bytes) => {
+        received += bytes.length;
+      });
+      asking.send(get('/large'));
+      await eventually(() => received > large.body.length);
+      asking.socket.on('data', (bytes) => {
+        asking.text += bytes.toString('latin1');
+      });
+      asking.send(get());
+      await eventually(() => asking.text.includes('late') || asking.ended);
+      expect(asking.text).to.match(/^x*HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nlate$/);
+    });
   });
 
   it('stands still for a plugin that reads a body which does not come: 408', async () => {
