@@ -170,9 +170,10 @@ export interface TokenRouteOptions extends EndpointOptions {
 }
 
 /**
- * The token endpoint (RFC 6749 §3.2) for a plain `http.Server`, beside the WebSockets that its tokens are for. Tells
- * whether the request was for it, and answers it then: `if (!tokenRoute(request, response)) …`. POST is all it takes; a
- * handshake is a GET and goes to `upgrade`, so it can never come here.
+ * The token endpoint (RFC 6749 §3.2) for a plain `http.Server`, beside the WebSockets that its tokens are for; to come
+ * before whatever reads bodies. Tells whether the request was for it, and answers it then:
+ * `if (!tokenRoute(request, response)) …`. POST is all it takes; a handshake is a GET and goes to `upgrade`, so it can
+ * never come here.
  */
 export function tokenRoute(
   gate: Gate,
@@ -187,6 +188,7 @@ export function tokenRoute(
   );
 
   async function reply(request: IncomingMessage): Promise<Reply> {
+    if (request.readableDidRead) throw new Error('tokenRoute must come before what reads the bodies of requests');
     return gate.server.token(issuer, {
       method: request.method ?? '',
       transport: secure || isSafe(request) ? 'secure' : 'plain',

@@ -219,6 +219,20 @@ describe('the gate before a WebSocket', () => {
     });
   });
 
+  it('a token route behind what has read the body says so, and blames no client', async () => {
+    const heard: unknown[] = [];
+    const route = tokenRoute(gate, { onError: (error) => heard.push(error) });
+    const server = await listening(
+      createServer((request, response) => request.on('end', () => route(request, response)).resume()),
+    );
+    const { clientId: client_id, clientSecret: client_secret } = testClient;
+    const body = new URLSearchParams({ grant_type: 'client_credentials', client_id, client_secret });
+    const response = await fetch(`http://127.0.0.1:${server.port}/oauth2/token`, { method: 'POST', body });
+    await server.close();
+    expect(response.status).to.equal(503);
+    expect(String(heard[0])).to.include('must come before what reads the bodies');
+  });
+
   it('a mistake in its options shows when the server is built', () => {
     const sockets = new WebSocketServer({ noServer: true });
     const built = (options: object) => () => guardUpgrade(gate, { sockets, ...options });
