@@ -1,6 +1,7 @@
 /**
  * node:http's requests. Before it tells of a request, node:http looks for three fields of it, and would make an object of
- * all of them for that; the gate itself reads `rawHeaders` alone.
+ * all of them for that; the gate itself reads `rawHeaders` alone. A fourth, TE of HTTP/1.0, is not shown to it: there are no
+ * codings in HTTP/1.0 (RFC 9112 §6.1).
  */
 import { IncomingMessage } from 'node:http';
 
