@@ -7,11 +7,10 @@ import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { Container, type ServiceIdentifier } from 'inversify';
 import { type AuthorizationServer, authorizationServer } from '../src/authorization-server.ts';
+import { describeEntities, type Entities } from '../src/entities/entities.ts';
 import { type Gate, gate } from '../src/gate.ts';
 import { compileSnapshot } from '../src/gateway/compile-snapshot.ts';
-import { describeEntities, type Entities } from '../src/gateway/entities/entities.ts';
 import type { PluginTools } from '../src/gateway/plugin.ts';
-import { kindOf } from '../src/gateway/schema/kind.ts';
 import { lastOf } from '../src/oauth/tokens.ts';
 import type { Announcements } from '../src/ports/announcements.ts';
 import type { AuthorizationCodes } from '../src/ports/authorization-codes.ts';
@@ -22,6 +21,15 @@ import type { EntityKind, EntityStore } from '../src/ports/entity-store.ts';
 import type { Entropy, Successors } from '../src/ports/entropy.ts';
 import type { Grants } from '../src/ports/grants.ts';
 import { whenThere } from '../src/ports/maybe-promise.ts';
+import { announcingEntityStore, announcingGrants } from '../src/records/announcing.ts';
+import { consumerOf, type RememberedBearers, rememberedBearers } from '../src/records/bearers.ts';
+import { registeredClients } from '../src/records/clients.ts';
+import { noticedChallenges } from '../src/records/code-challenges.ts';
+import { limitedClients } from '../src/records/failed-attempts.ts';
+import { storedPasswords } from '../src/records/passwords.ts';
+import { type RememberedRecords, rememberedRecords } from '../src/records/plugin-records.ts';
+import { storedCounters } from '../src/records/stored-counters.ts';
+import { kindOf } from '../src/schema/kind.ts';
 import { type OpenAdmin, openAdmin } from './admin/open-admin.ts';
 import { inProcessAnnouncements } from './announcements/in-process.ts';
 import { version } from './cli/version.ts';
@@ -41,17 +49,9 @@ import { handedOverEndpoints } from './http/oauth-endpoints.ts';
 import { type LiveSnapshot, liveSnapshot } from './live-snapshot.ts';
 import { type Log, openLog } from './logging.ts';
 import { type Metrics, metrics } from './metrics.ts';
-import type { TurnedTarget } from './proxy/exchange.ts';
+import type { TurnedTarget } from './proxy/environment.ts';
 import type { Certificate } from './proxy/listener/listen.ts';
 import { type OpenProxy, openProxy } from './proxy/open-proxy.ts';
-import { announcingEntityStore, announcingGrants } from './records/announcing.ts';
-import { consumerOf, type RememberedBearers, rememberedBearers } from './records/bearers.ts';
-import { registeredClients } from './records/clients.ts';
-import { noticedChallenges } from './records/code-challenges.ts';
-import { limitedClients } from './records/failed-attempts.ts';
-import { storedPasswords } from './records/passwords.ts';
-import { type RememberedRecords, rememberedRecords } from './records/plugin-records.ts';
-import { storedCounters } from './records/stored-counters.ts';
 import { memoryCounters } from './store-memory/counters.ts';
 import type { SharedAnnouncements } from './store-mongodb/announcements.ts';
 import { type LiveCertificates, liveCertificates } from './tls/live-certificates.ts';
@@ -444,7 +444,9 @@ function counters({ entities, counters: shared }: Stores, clock: Clock, log: Log
   // Straight to the store: nobody has to hear of it when something is counted.
   const cluster = storedCounters(entities, clock);
   const sweep = () =>
-    void cluster.sweep().catch((error) => log.error({ err: error }, 'counts that are over could not be buried'));
+    void (async () => cluster.sweep())().catch((error) =>
+      log.error({ err: error }, 'counts that are over could not be buried'),
+    );
   const timer = setInterval(sweep, 60_000).unref();
   return { local: memoryCounters(clock), cluster, close: () => clearInterval(timer) };
 }

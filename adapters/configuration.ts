@@ -14,6 +14,7 @@ import { addressOf, isLoopback, type Listen, readListens } from './configuration
 import { isProblem, type Reading } from './configuration/reading.ts';
 import { type Given, gather, inEnvironment, onCommandLine, type SettingSources } from './configuration/sources.ts';
 import {
+  type LogLevel,
   readAddresses,
   readAdminToken,
   readHosts,
@@ -80,8 +81,6 @@ export type MasterKey =
   | { readonly from: 'bytes'; readonly bytes: Uint8Array }
   /** `make`: a first start makes it. Never so with a store that other nodes share: they must have the same key. */
   | { readonly from: 'file'; readonly path: string; readonly make: boolean };
-
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /** What is said about a setting, in the documentation and by `--help`. */
 export interface SettingDescription {

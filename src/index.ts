@@ -16,6 +16,13 @@ export type {
   ResponseHead,
   Verdict,
 } from './gateway/plugin.ts';
+export type { Answer, ProxiedRequest } from './gateway/proxied-request.ts';
+export type { Client, ClientAuthentication, Consumer, EpochMilliseconds } from './oauth/client.ts';
+export type { Audience, Issuer } from './oauth/issuer.ts';
+export type { Profile } from './oauth/profile.ts';
+export { type Refusal, type RefusalReason, refusals } from './oauth/refusals.ts';
+export type { Scope } from './oauth/scope.ts';
+export type { AuthorizationCode, Bearer, Grant, TokenPair } from './oauth/tokens.ts';
 export {
   type Authentication,
   type AuthenticationSettings,
@@ -23,15 +30,7 @@ export {
   authenticating,
   challengeOf,
   unauthorized,
-} from './gateway/plugins/authentication.ts';
-export type { Answer, ProxiedRequest } from './gateway/proxied-request.ts';
-export type { EntityCheck, Field, Fields } from './gateway/schema/description.ts';
-export type { Client, ClientAuthentication, Consumer, EpochMilliseconds } from './oauth/client.ts';
-export type { Audience, Issuer } from './oauth/issuer.ts';
-export type { Profile } from './oauth/profile.ts';
-export { type Refusal, type RefusalReason, refusals } from './oauth/refusals.ts';
-export type { Scope } from './oauth/scope.ts';
-export type { AuthorizationCode, Bearer, Grant, TokenPair } from './oauth/tokens.ts';
+} from './plugins/authentication.ts';
 export type { Announcement, Announcements } from './ports/announcements.ts';
 export {
   type AuthorizationCodes,
@@ -62,4 +61,5 @@ export {
 } from './ports/grants.ts';
 export type { MaybePromise } from './ports/maybe-promise.ts';
 export { Unavailable } from './ports/unavailable.ts';
+export type { EntityCheck, Field, Fields } from './schema/description.ts';
 export type { EndpointRequest, Reply } from './wire/reply.ts';

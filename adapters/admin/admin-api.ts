@@ -1,18 +1,18 @@
 /**
  * The Admin API in the shape of Kong 3.9.1's: one Koa application over the entity store and the grants. The endpoints
- * come from the descriptions of the entities (src/gateway/entities); this file lets requests in, finds their endpoint and
+ * come from the descriptions of the entities (src/entities); this file lets requests in, finds their endpoint and
  * prints what it says.
  */
 import Koa from 'koa';
-import { describeEntities } from '../../src/gateway/entities/entities.ts';
-import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { describeEntities } from '../../src/entities/entities.ts';
+import type { PluginDescriptions } from '../../src/entities/plugins.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 import { apiEndpoints, type Call } from './apis/apis.ts';
 import { readBody } from './body.ts';
 import { withCertificateNames, withNames } from './certificate-names.ts';

@@ -3,9 +3,9 @@
  * for its description to say, which is not known yet.
  */
 import type { IncomingMessage } from 'node:http';
-import type { JsonObject } from '../../src/gateway/schema/description.ts';
-import { type FormPair, formTree } from '../../src/gateway/schema/form.ts';
-import { isObject } from '../../src/gateway/schema/json.ts';
+import type { JsonObject } from '../../src/schema/description.ts';
+import { type FormPair, formTree } from '../../src/schema/form.ts';
+import { isObject } from '../../src/schema/json.ts';
 import { badRequest, type Reply } from './reply.ts';
 
 export interface Body {

@@ -3,11 +3,11 @@
  * rows of their own, which this store writes and reads along with it.
  */
 
-import { checkWildcardName } from '../../src/gateway/entities/snis.ts';
-import type { Description } from '../../src/gateway/schema/description.ts';
+import { checkWildcardName } from '../../src/entities/snis.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityStore, Written } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
+import type { Description } from '../../src/schema/description.ts';
 
 /** The description of a certificate with its names. */
 export function withNames(certificates: Description): Description {

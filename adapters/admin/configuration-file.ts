@@ -3,10 +3,11 @@
  * force it alone says what services, routes, plugins, consumers and credentials there are, and writing them one by one
  * is refused as Kong refuses it; tokens can still be written.
  */
-import { codes, type RefusalBody } from '../../src/gateway/schema/answers.ts';
-import type { JsonObject } from '../../src/gateway/schema/description.ts';
-import { own } from '../../src/gateway/schema/json.ts';
+
 import type { Entity } from '../../src/ports/entity-store.ts';
+import { codes, type RefusalBody } from '../../src/schema/answers.ts';
+import type { JsonObject } from '../../src/schema/description.ts';
+import { own } from '../../src/schema/json.ts';
 import type { Body } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
 import { badRequest, created, ok, type Reply } from './reply.ts';

@@ -2,10 +2,11 @@
  * The endpoints of every entity, derived from the descriptions: its collection, its rows, and for each reference the
  * nested ones on both sides (`/routes/{routes}/service`, `/services/{services}/routes/{routes}`).
  */
-import { adminNameOf, adminNestedNameOf, type Description } from '../../src/gateway/schema/description.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
-import { isUuid } from '../../src/gateway/schema/validate.ts';
+
 import type { Entity } from '../../src/ports/entity-store.ts';
+import { adminNameOf, adminNestedNameOf, type Description } from '../../src/schema/description.ts';
+import { kindOf } from '../../src/schema/kind.ts';
+import { isUuid } from '../../src/schema/validate.ts';
 import type { Body } from './body.ts';
 import type { AdminRequest, Endpoint } from './endpoints.ts';
 import { nextPage, readListQuery } from './lists.ts';

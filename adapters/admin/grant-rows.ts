@@ -2,7 +2,7 @@
  * The tokens as rows: an entity store that keeps every other entity where it is kept, and serves `oauth2_tokens` from
  * the grants.
  */
-import { grantOfRow, oauth2Tokens, rowOfGrant } from '../../src/gateway/entities/oauth2-tokens.ts';
+import { grantOfRow, oauth2Tokens, rowOfGrant } from '../../src/entities/oauth2-tokens.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityQuery, EntityStore, Written } from '../../src/ports/entity-store.ts';
 import type { Grants, KeptGrant } from '../../src/ports/grants.ts';

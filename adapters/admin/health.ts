@@ -3,10 +3,10 @@
  * shape of Kong's `/upstreams/{upstreams}/health`; a target is one address here, since its name is looked up anew for
  * each connection.
  */
-import type { BalancedTarget, Balancer } from '../../src/gateway/balancer/balancer.ts';
-import { targetWithPort } from '../../src/gateway/entities/targets.ts';
-import type { Description } from '../../src/gateway/schema/description.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import type { BalancedTarget, Balancer } from '../../src/balancer/balancer.ts';
+import { targetWithPort } from '../../src/entities/targets.ts';
+import type { Description } from '../../src/schema/description.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 import type { AdminRequest, Endpoint, Handler } from './endpoints.ts';
 import { nextPage, readListQuery } from './lists.ts';
 import { noContent, notFound, ok } from './reply.ts';

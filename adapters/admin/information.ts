@@ -1,9 +1,9 @@
 /** What the gate says of itself: `/`, `/status`, `/endpoints`, `/plugins/enabled`. In Kong's shape, since tools read it. */
 import { hostname } from 'node:os';
-import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
-import { adminNameOf, type Description } from '../../src/gateway/schema/description.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import type { PluginDescriptions } from '../../src/entities/plugins.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
+import { adminNameOf, type Description } from '../../src/schema/description.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 import { type Endpoint, sortedPaths } from './endpoints.ts';
 import { ok, type Reply } from './reply.ts';
 

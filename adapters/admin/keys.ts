@@ -2,10 +2,11 @@
  * The keys that stand in a path, judged before anything is looked up, as Kong does it: a key is an id, or what the field
  * that may stand for the id could hold. A certificate is known by the server names it is for, too.
  */
-import { invalidPrimaryKey, invalidUnique, type RefusalBody } from '../../src/gateway/schema/answers.ts';
-import type { Description } from '../../src/gateway/schema/description.ts';
-import { isUuid, validateField } from '../../src/gateway/schema/validate.ts';
+
 import type { Entropy } from '../../src/ports/entropy.ts';
+import { invalidPrimaryKey, invalidUnique, type RefusalBody } from '../../src/schema/answers.ts';
+import type { Description } from '../../src/schema/description.ts';
+import { isUuid, validateField } from '../../src/schema/validate.ts';
 import type { AdminRequest, Endpoint, Handler, Method } from './endpoints.ts';
 import { notFound, type Reply, refused } from './reply.ts';
 import type { Rows } from './rows.ts';

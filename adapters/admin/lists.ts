@@ -1,10 +1,10 @@
 /** Lists: what the query string says of them, and the page that comes of it. */
 import { Buffer } from 'node:buffer';
-import { invalidOffset, invalidOption, invalidSize, type RefusalBody } from '../../src/gateway/schema/answers.ts';
-import type { Description } from '../../src/gateway/schema/description.ts';
-import { luaNumber } from '../../src/gateway/schema/lua.ts';
-import { isUuid } from '../../src/gateway/schema/validate.ts';
 import type { EntityQuery } from '../../src/ports/entity-store.ts';
+import { invalidOffset, invalidOption, invalidSize, type RefusalBody } from '../../src/schema/answers.ts';
+import type { Description } from '../../src/schema/description.ts';
+import { luaNumber } from '../../src/schema/lua.ts';
+import { isUuid } from '../../src/schema/validate.ts';
 import { badRequest, type Reply, refused } from './reply.ts';
 
 export type ListRead = { readonly query: EntityQuery; readonly refusal?: undefined } | { readonly refusal: Reply };

@@ -1,11 +1,11 @@
 /** A plugin that says its protocols has to share one with the route it is on, or with some route of its service (Kong). */
 
-import type { Description } from '../../src/gateway/schema/description.ts';
-import type { Draft } from '../../src/gateway/schema/draft.ts';
-import { own } from '../../src/gateway/schema/json.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
-import type { Violations } from '../../src/gateway/schema/violations.ts';
 import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
+import type { Description } from '../../src/schema/description.ts';
+import type { Draft } from '../../src/schema/draft.ts';
+import { own } from '../../src/schema/json.ts';
+import { kindOf } from '../../src/schema/kind.ts';
+import type { Violations } from '../../src/schema/violations.ts';
 
 export async function sharesNoProtocol(
   { description, input, row }: Draft,

@@ -1,5 +1,5 @@
 /** What the Admin API answers, before Koa prints it. */
-import { codes, type RefusalBody } from '../../src/gateway/schema/answers.ts';
+import { codes, type RefusalBody } from '../../src/schema/answers.ts';
 
 export interface Reply {
   readonly status: number;

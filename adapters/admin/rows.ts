@@ -2,6 +2,12 @@
  * Reading and writing rows by their descriptions: what was sent is drafted, references by name are looked up, everything
  * is judged, and the store has the last word. Each function gives the row or the refusal.
  */
+
+import type { Announcements } from '../../src/ports/announcements.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Entity, EntityStore, Removed, Written } from '../../src/ports/entity-store.ts';
+import type { Entropy } from '../../src/ports/entropy.ts';
+import type { Grants } from '../../src/ports/grants.ts';
 import {
   danglingReference,
   invalidOption,
@@ -14,9 +20,9 @@ import {
   stillReferenced,
   uniqueViolation,
   valuesOf,
-} from '../../src/gateway/schema/answers.ts';
-import { type Auto, presented, tokensNeeded } from '../../src/gateway/schema/complete.ts';
-import type { Description, JsonObject } from '../../src/gateway/schema/description.ts';
+} from '../../src/schema/answers.ts';
+import { type Auto, presented, tokensNeeded } from '../../src/schema/complete.ts';
+import type { Description, JsonObject } from '../../src/schema/description.ts';
 import {
   type Draft,
   draftChange,
@@ -27,16 +33,11 @@ import {
   unresolvedReferences,
   violationsOf,
   withSubschemaKey,
-} from '../../src/gateway/schema/draft.ts';
-import { coerced } from '../../src/gateway/schema/form.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
-import { isUuid } from '../../src/gateway/schema/validate.ts';
-import type { Violations } from '../../src/gateway/schema/violations.ts';
-import type { Announcements } from '../../src/ports/announcements.ts';
-import type { Clock } from '../../src/ports/clock.ts';
-import type { Entity, EntityStore, Removed, Written } from '../../src/ports/entity-store.ts';
-import type { Entropy } from '../../src/ports/entropy.ts';
-import type { Grants } from '../../src/ports/grants.ts';
+} from '../../src/schema/draft.ts';
+import { coerced } from '../../src/schema/form.ts';
+import { kindOf } from '../../src/schema/kind.ts';
+import { isUuid } from '../../src/schema/validate.ts';
+import type { Violations } from '../../src/schema/violations.ts';
 import type { Body } from './body.ts';
 import { type ConfigurationFile, writtenByFile } from './configuration-file.ts';
 import { sharesNoProtocol } from './plugin-protocols.ts';

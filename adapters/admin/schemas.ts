@@ -1,13 +1,13 @@
 /** What entities and plugins are made of, and whether something would be one: `/schemas/…`. */
-import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
-import { schemaViolation } from '../../src/gateway/schema/answers.ts';
-import { tokensNeeded } from '../../src/gateway/schema/complete.ts';
-import { type Description, shapeFor } from '../../src/gateway/schema/description.ts';
-import { draftInsert, violationsOf } from '../../src/gateway/schema/draft.ts';
-import { coerced } from '../../src/gateway/schema/form.ts';
-import { printedSchema } from '../../src/gateway/schema/printing.ts';
+import type { PluginDescriptions } from '../../src/entities/plugins.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
+import { schemaViolation } from '../../src/schema/answers.ts';
+import { tokensNeeded } from '../../src/schema/complete.ts';
+import { type Description, shapeFor } from '../../src/schema/description.ts';
+import { draftInsert, violationsOf } from '../../src/schema/draft.ts';
+import { coerced } from '../../src/schema/form.ts';
+import { printedSchema } from '../../src/schema/printing.ts';
 import type { Body } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
 import { ok, type Reply, refused } from './reply.ts';

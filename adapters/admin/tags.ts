@@ -1,9 +1,9 @@
 /** Which entities carry which tags, over all entities: `/tags` and `/tags/{tags}`. */
-import { invalidUnique } from '../../src/gateway/schema/answers.ts';
-import type { Description } from '../../src/gateway/schema/description.ts';
-import { tag } from '../../src/gateway/schema/fields.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
-import { isUuid, validateField } from '../../src/gateway/schema/validate.ts';
+import { invalidUnique } from '../../src/schema/answers.ts';
+import type { Description } from '../../src/schema/description.ts';
+import { tag } from '../../src/schema/fields.ts';
+import { kindOf } from '../../src/schema/kind.ts';
+import { isUuid, validateField } from '../../src/schema/validate.ts';
 import type { Endpoint } from './endpoints.ts';
 import { nextPage, readOffset, readSize } from './lists.ts';
 import { ok, type Reply, refused } from './reply.ts';

@@ -1,9 +1,9 @@
 /** The targets of an upstream: each is known by its address as well as by its id, and `/targets/all` has no pages (Kong). */
-import { targetWithPort } from '../../src/gateway/entities/targets.ts';
-import type { Description } from '../../src/gateway/schema/description.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
-import { isUuid } from '../../src/gateway/schema/validate.ts';
+import { targetWithPort } from '../../src/entities/targets.ts';
 import type { Entity } from '../../src/ports/entity-store.ts';
+import type { Description } from '../../src/schema/description.ts';
+import { kindOf } from '../../src/schema/kind.ts';
+import { isUuid } from '../../src/schema/validate.ts';
 import type { Body } from './body.ts';
 import type { AdminRequest, Endpoint } from './endpoints.ts';
 import { noContent, notFound, ok, type Reply } from './reply.ts';

@@ -3,9 +3,9 @@
  * start, and stand beside the gate's own plugins from then on.
  */
 import { pathToFileURL } from 'node:url';
-import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
+import type { PluginDescriptions } from '../../src/entities/plugins.ts';
 import type { Plugin, PluginDefinition } from '../../src/gateway/plugin.ts';
-import { plugins as bundled } from '../../src/gateway/plugins/plugins.ts';
+import { plugins as bundled } from '../../src/plugins/plugins.ts';
 
 export interface Plugins {
   readonly definitions: ReadonlyMap<string, PluginDefinition>;

@@ -2,7 +2,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { isNetwork } from '../../src/gateway/trusted-ips.ts';
-import type { LogLevel } from '../configuration.ts';
 import { isHostName } from './listen.ts';
 import type { Reading } from './reading.ts';
 
@@ -80,6 +79,8 @@ export function readHosts(text: string): Reading<readonly string[]> {
     problem: `${JSON.stringify(wrong)} is no host name; it stands there without scheme and port, as in gate.internal`,
   };
 }
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 const levels: Readonly<Record<string, LogLevel>> = {
   trace: 'trace',

@@ -1,8 +1,8 @@
 /** Whether a text would be loaded by a gate with these plugins, without one: all that is wrong with it, at once. */
-import type { DocumentProblem } from '../../src/gateway/declarative/document.ts';
-import { readDocument } from '../../src/gateway/declarative/read-document.ts';
-import { describeEntities } from '../../src/gateway/entities/entities.ts';
-import type { PluginDescriptions } from '../../src/gateway/entities/plugins.ts';
+import type { DocumentProblem } from '../../src/declarative/document.ts';
+import { readDocument } from '../../src/declarative/read-document.ts';
+import { describeEntities } from '../../src/entities/entities.ts';
+import type { PluginDescriptions } from '../../src/entities/plugins.ts';
 import { documentOf, readText } from './read-text.ts';
 
 export type Checked =

@@ -9,18 +9,18 @@
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
-import { configurationKinds, type DocumentProblem } from '../../src/gateway/declarative/document.ts';
-import { type Change, type KindRows, planChanges } from '../../src/gateway/declarative/plan-changes.ts';
-import { printedDocument } from '../../src/gateway/declarative/print-document.ts';
-import { type DeclaredRow, documentSteps } from '../../src/gateway/declarative/read-document.ts';
-import type { Description } from '../../src/gateway/schema/description.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { configurationKinds, type DocumentProblem } from '../../src/declarative/document.ts';
+import { type Change, type KindRows, planChanges } from '../../src/declarative/plan-changes.ts';
+import { printedDocument } from '../../src/declarative/print-document.ts';
+import { type DeclaredRow, documentSteps } from '../../src/declarative/read-document.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import type { Description } from '../../src/schema/description.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 import { documentOf } from './read-text.ts';
 import { readTextAside } from './read-text-aside.ts';
 

@@ -1,4 +1,4 @@
-import { type DocumentProblem, problemText } from '../../src/gateway/declarative/document.ts';
+import { type DocumentProblem, problemText } from '../../src/declarative/document.ts';
 
 /** `kong.yml:12: services[1].host: required field missing` */
 export function problemLines(problems: readonly DocumentProblem[], file: string): readonly string[] {

@@ -14,7 +14,7 @@ import {
   type Node,
   parseDocument,
 } from 'yaml';
-import type { ConfigurationDocument, DocumentProblem, Place } from '../../src/gateway/declarative/document.ts';
+import type { ConfigurationDocument, DocumentProblem, Place } from '../../src/declarative/document.ts';
 import type { Json } from '../../src/ports/entity-store.ts';
 
 export type TextRead =

@@ -2,7 +2,7 @@
  * Active health checks: the targets of each upstream are probed at its intervals, those that are fit at one, those that
  * are not at the other. The timers follow the configuration: what an operator changes holds from the next probe on.
  */
-import type { BalancedTarget, Balancer } from '../../src/gateway/balancer/balancer.ts';
+import type { BalancedTarget, Balancer } from '../../src/balancer/balancer.ts';
 import type { Probe } from './probe.ts';
 
 export interface HealthChecks {

@@ -4,9 +4,9 @@
  */
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { BalancedTarget } from '../../src/gateway/balancer/balancer.ts';
-import type { Outcome } from '../../src/gateway/balancer/health.ts';
-import type { Upstream } from '../../src/gateway/balancer/upstream.ts';
+import type { BalancedTarget } from '../../src/balancer/balancer.ts';
+import type { Outcome } from '../../src/balancer/health.ts';
+import type { Upstream } from '../../src/balancer/upstream.ts';
 
 /** `undefined`: it was given up. */
 export type Probe = (target: BalancedTarget, upstream: Upstream, givenUp: AbortSignal) => Promise<Outcome | undefined>;

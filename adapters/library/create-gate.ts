@@ -9,19 +9,16 @@ import { gate } from '../../src/gate.ts';
 import { longestLife } from '../../src/grants/new-grant.ts';
 import { boundToService, type Issuer } from '../../src/oauth/issuer.ts';
 import type { Grant } from '../../src/oauth/tokens.ts';
-import type { Announcements } from '../../src/ports/announcements.ts';
-import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts';
 import type { Bearers } from '../../src/ports/bearers.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { type MaybePromise, whenThere } from '../../src/ports/maybe-promise.ts';
+import { announcingGrants } from '../../src/records/announcing.ts';
 import { readBearer } from '../../src/wire/bearer.ts';
 import { systemEntropy } from '../crypto/entropy.ts';
 import { derivedSuccessors } from '../crypto/successors.ts';
 import { systemClock } from '../crypto/system-clock.ts';
 import { openVault } from '../crypto/vault.ts';
-import { announcingGrants } from '../records/announcing.ts';
 import {
   type CallContext,
   callContextOptions,
@@ -35,7 +32,7 @@ import {
 } from './calls.ts';
 import { type IssuerOptions, issuerOf, issuerOptions } from './issuer-options.ts';
 import { type ListedClient, listedClients } from './listed-clients.ts';
-import { memoryStore } from './memory-store.ts';
+import { memoryStore, type Store } from './memory-store.ts';
 import { audienceOption, InvalidOption, knownOptions, type Requirement } from './options.ts';
 import {
   type AuthorizeOutcome,
@@ -48,19 +45,6 @@ import {
   type RevokeOutcome,
 } from './outcomes.ts';
 import { readRecords } from './records.ts';
-
-/** Where a gate keeps what it must not forget. `memoryStore()` is one; any object with these ports is another. */
-export interface Store {
-  readonly grants: Grants;
-  readonly codes: AuthorizationCodes;
-  /** Registered clients and their owners, by key, as the Admin API writes them. Not looked at when `clients` are listed. */
-  readonly entities?: Pick<EntityStore, 'get' | 'getBy'> | undefined;
-  /**
-   * Where it is heard what others changed in this store. With it good tokens are remembered until they expire, or their
-   * grant or client changes; without it the store is read for every check.
-   */
-  readonly announcements?: Announcements | undefined;
-}
 
 export interface GateOptions extends IssuerOptions {
   /** Where grants and codes are kept. In memory by default: all tokens are gone when the process ends. */

@@ -1,17 +1,17 @@
 /** Clients, and whom a token stands for, out of the records of a store. */
-import { consumers } from '../../src/gateway/entities/consumers.ts';
-import { oauth2Credentials } from '../../src/gateway/entities/oauth2-credentials.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { consumers } from '../../src/entities/consumers.ts';
+import { oauth2Credentials } from '../../src/entities/oauth2-credentials.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Bearers } from '../../src/ports/bearers.ts';
 import type { Clients } from '../../src/ports/clients.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
+import { rememberedBearers } from '../../src/records/bearers.ts';
+import { registeredClients } from '../../src/records/clients.ts';
+import { limitedClients } from '../../src/records/failed-attempts.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 import { readPhc, secretHashes } from '../crypto/secret-hash.ts';
-import { rememberedBearers } from '../records/bearers.ts';
-import { registeredClients } from '../records/clients.ts';
-import { limitedClients } from '../records/failed-attempts.ts';
 
 export const clientsKind = kindOf(oauth2Credentials);
 export const consumersKind = kindOf(consumers);

@@ -8,59 +8,23 @@
 import { errorAnswer } from '../../src/gateway/error-answer.ts';
 import { clientAddress } from '../../src/gateway/forwarded.ts';
 import { wireValue } from '../../src/gateway/header-hygiene.ts';
-import type { Exchange, Handover, Identity, ResponseHead, Verdict } from '../../src/gateway/plugin.ts';
+import type { Handover, Identity, ResponseHead, Verdict } from '../../src/gateway/plugin.ts';
 import type { Answer } from '../../src/gateway/proxied-request.ts';
 import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
-import type { Match, PathCaptures, Snapshot } from '../../src/gateway/snapshot.ts';
-import type { Networks } from '../../src/gateway/trusted-ips.ts';
+import type { Match } from '../../src/gateway/snapshot.ts';
 import { isPending } from '../../src/ports/maybe-promise.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
-import type { AccessLogEntry } from './access-log.ts';
-import { Forwarding, type ForwardLimits } from './forward.ts';
+import type { PathCaptures } from '../../src/routing/criteria.ts';
+import type { ExchangeEnvironment } from './environment.ts';
+import { type ForwardedExchange, Forwarding } from './forward.ts';
 import { BodyTimeout, ClientGone, type Incoming, type IncomingObserver, type RequestProblem } from './incoming.ts';
 import { FieldList } from './response-head.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
-
-/** What all exchanges have in common. */
-export interface ExchangeEnvironment {
-  readonly snapshot: () => Snapshot;
-  readonly trusted: Networks;
-  readonly pool: UpstreamPool;
-  readonly limits: ForwardLimits;
-  /** The gate's name in `Server`, where it answers itself. */
-  readonly serverName: string;
-  readonly log: ((entry: AccessLogEntry) => void) | undefined;
-  /** Something of ours has failed; the client was told no more than that. */
-  readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
-  /** An upstream could not be had, for the operator: the client is not told more than that. */
-  readonly upstreamFailed: (failure: UpstreamProblem) => void;
-  /** Requests have shown that a target is fit no longer, or again. */
-  readonly targetTurned: (turned: TurnedTarget) => void;
-}
-
-export interface TurnedTarget {
-  /** Its name. */
-  readonly upstream: string;
-  /** `host:port` */
-  readonly target: string;
-  readonly healthy: boolean;
-}
-
-export interface UpstreamProblem {
-  readonly requestId: string;
-  readonly serviceId: string;
-  readonly host: string;
-  readonly port: number;
-  readonly kind: 'unresolved' | 'unreachable' | 'closed' | 'malformed';
-  /** The code of the error, or a few words. */
-  readonly cause: string;
-}
 
 export function beginExchange(environment: ExchangeEnvironment, incoming: Incoming): void {
   new GateExchange(environment, incoming).begin();
 }
 
-export class GateExchange implements Exchange, IncomingObserver {
+class GateExchange implements ForwardedExchange, IncomingObserver {
   readonly request: Incoming;
   readonly environment: ExchangeEnvironment;
   readonly clientAddress: string;

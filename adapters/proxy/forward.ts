@@ -7,30 +7,42 @@
  *
  * Where the service is balanced, each try goes to a target that was not tried before, as long as there is one.
  */
-import type { BalancedTarget } from '../../src/gateway/balancer/balancer.ts';
-import { type HashInput, hashInput } from '../../src/gateway/balancer/hash-input.ts';
-import type { Outcome } from '../../src/gateway/balancer/health.ts';
+import type { BalancedTarget } from '../../src/balancer/balancer.ts';
+import type { Outcome } from '../../src/balancer/health.ts';
 import { forwardedFields, hostName, viaName } from '../../src/gateway/forwarded.ts';
+import { type HashInput, hashInput } from '../../src/gateway/hash-input.ts';
 import { passesIdentity, upstreamHead } from '../../src/gateway/header-hygiene.ts';
+import type { Exchange, ResponseHead } from '../../src/gateway/plugin.ts';
+import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
 import type { Balancing, Match, UpstreamService } from '../../src/gateway/snapshot.ts';
 import type { AnswerHead } from './answer-head.ts';
-import type { GateExchange } from './exchange.ts';
+import type { ExchangeEnvironment } from './environment.ts';
 import type { BodyReceiver, Incoming } from './incoming.ts';
 import { FieldList } from './response-head.ts';
 import type { AnswerReceiver, Origin, UpstreamConnection, UpstreamFailure } from './upstream-pool.ts';
 
-/** How long a client may keep us waiting, in milliseconds. How long an upstream may is the service's to say. */
-export interface ForwardLimits {
-  /** Between two pieces of a request's body. */
-  readonly clientBody: number;
-  /** Until the client has taken what was sent to it. */
-  readonly clientSend: number;
+/** The exchange that a request is forwarded for, as this file uses it. */
+export interface ForwardedExchange extends Exchange {
+  readonly request: Incoming;
+  readonly environment: ExchangeEnvironment;
+  /** Of the response to the client; 0 until there is one. */
+  status: number;
+  /** How many times an upstream was asked. */
+  tries: number;
+  /** Milliseconds until the head of the upstream's answer had come; -1: there was none. */
+  upstreamLatency: number;
+  readonly hasRespondHooks: boolean;
+  readonly hasBodyHooks: boolean;
+  respond(head: ResponseHead): boolean;
+  wantsBody(head: ResponseHead): boolean;
+  changedBody(head: ResponseHead, body: Buffer): Buffer | undefined;
+  refuse(status: number, message: string, refusal: RefusalCode, otherwise?: 'json' | 'text'): void;
 }
 
 export class Forwarding implements AnswerReceiver, BodyReceiver {
   readonly toHead: boolean;
   requestSent = false;
-  readonly #exchange: GateExchange;
+  readonly #exchange: ForwardedExchange;
   readonly #request: Incoming;
   readonly #match: Match;
   readonly #method: string;
@@ -47,7 +59,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   #clientFull = false;
   #held: HeldAnswer | undefined;
 
-  constructor(exchange: GateExchange, match: Match, service: UpstreamService) {
+  constructor(exchange: ForwardedExchange, match: Match, service: UpstreamService) {
     const { request } = exchange;
     this.#exchange = exchange;
     this.#request = request;

@@ -1,15 +1,25 @@
+import { type BalancedTarget, Balancer } from '../balancer/balancer.ts';
+import { targetOf as readTarget, type Target, type Upstream, upstreamOf } from '../balancer/upstream.ts';
 import type { Entity } from '../ports/entity-store.ts';
-import { type BalancedTarget, Balancer } from './balancer/balancer.ts';
-import { targetOf as readTarget, type Target, type Upstream, upstreamOf } from './balancer/upstream.ts';
+import {
+  flag,
+  listOrNull,
+  listsOrNull,
+  number,
+  object,
+  reference,
+  sameRow,
+  text,
+  textOrNull,
+} from '../records/rows.ts';
+import { type Criteria, criteriaOf, subjectOf } from '../routing/criteria.ts';
+import { encodePath, isMalformed, isPlain, normalizePath, octets, pathOf } from '../routing/path.ts';
+import { type Routed, router } from '../routing/router.ts';
 import { errorAnswer } from './error-answer.ts';
-import { encodePath, isMalformed, isPlain, normalizePath, octets, pathOf } from './path.ts';
 import type { PluginDefinition, PluginHooks, PluginTools } from './plugin.ts';
 import { type CompiledPlugin, type PluginSelection, selectPlugins } from './plugin-selection.ts';
 import type { Answer, ProxiedRequest } from './proxied-request.ts';
-import { type Routed, router } from './router.ts';
-import { type Criteria, criteriaOf, subjectOf } from './routing/criteria.ts';
-import { matched, type RouteTarget } from './routing/target.ts';
-import { flag, listOrNull, listsOrNull, number, object, reference, sameRow, text, textOrNull } from './rows.ts';
+import { matched, type RouteTarget } from './route-target.ts';
 import type { Match, Snapshot, UpstreamService } from './snapshot.ts';
 
 /**

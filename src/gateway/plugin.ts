@@ -1,3 +1,4 @@
+import type { PluginDescription } from '../entities/plugins.ts';
 import type { Gate } from '../gate.ts';
 import type { Consumer } from '../oauth/client.ts';
 import type { Grant } from '../oauth/tokens.ts';
@@ -7,10 +8,9 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { MaybePromise } from '../ports/maybe-promise.ts';
 import type { Passwords } from '../ports/passwords.ts';
 import type { PluginRecords } from '../ports/plugin-records.ts';
-import type { PluginDescription } from './entities/plugins.ts';
+import type { PathCaptures } from '../routing/criteria.ts';
 import type { Answer, ProxiedRequest } from './proxied-request.ts';
 import type { RefusalCode } from './refusal-codes.ts';
-import type { PathCaptures } from './snapshot.ts';
 
 /**
  * What a plugin is: a name, a place in the order, a description of its settings, and a function that turns settings

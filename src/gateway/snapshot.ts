@@ -1,4 +1,5 @@
-import type { BalancedTarget, Balancer } from './balancer/balancer.ts';
+import type { BalancedTarget, Balancer } from '../balancer/balancer.ts';
+import type { PathCaptures } from '../routing/criteria.ts';
 import type { PluginHooks } from './plugin.ts';
 import type { Answer, ProxiedRequest } from './proxied-request.ts';
 
@@ -58,10 +59,4 @@ export interface Balancing {
   readonly balancer: Balancer;
   /** The service as it is spoken to at this target; each time the same object. */
   at(target: BalancedTarget): UpstreamService;
-}
-
-/** What the groups of a path's regex took: by number (0 is the whole match) and, for those that have one, by name. */
-export interface PathCaptures {
-  readonly numbered: readonly (string | undefined)[];
-  readonly named: ReadonlyMap<string, string>;
 }

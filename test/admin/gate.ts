@@ -5,7 +5,7 @@ import { type AdminApiOptions, adminApi } from '../../adapters/admin/admin-api.t
 import { answerMalformed } from '../../adapters/admin/malformed.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
-import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
+import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 

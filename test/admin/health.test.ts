@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { Balancer } from '../../src/gateway/balancer/balancer.ts';
-import { balancerOver } from '../gateway/balancer/rows.ts';
+import type { Balancer } from '../../src/balancer/balancer.ts';
+import { balancerOver } from '../balancer/rows.ts';
 import { type Gate, gate, nowhere } from './gate.ts';
 
 describe('The health of upstreams in the Admin API', () => {

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { withMortalRows } from '../../adapters/admin/mortal-rows.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
-import { keyauthCredentials } from '../../src/gateway/entities/keyauth-credentials.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { keyauthCredentials } from '../../src/entities/keyauth-credentials.ts';
 import type { Entity } from '../../src/ports/entity-store.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 
 const kind = { ...kindOf(keyauthCredentials), foreign: [] };
 const row = (n: number, also: object): Entity => ({

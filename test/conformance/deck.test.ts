@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
+import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import { type Gate, gate, uuid } from '../admin/gate.ts';
 import { a, authority } from '../support/certificates.ts';
 import { type Deck, deck, type State } from './deck.ts';

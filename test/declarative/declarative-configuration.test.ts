@@ -6,12 +6,12 @@ import {
   declarativeConfiguration,
 } from '../../adapters/declarative/declarative-configuration.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
-import { problemText } from '../../src/gateway/declarative/document.ts';
-import { describeEntities } from '../../src/gateway/entities/entities.ts';
-import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { problemText } from '../../src/declarative/document.ts';
+import { describeEntities } from '../../src/entities/entities.ts';
+import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 
 const entities = describeEntities(pluginDescriptions);
 const services = kindOf(entities.get('services')!);

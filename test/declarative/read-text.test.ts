@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { documentOf, readText } from '../../adapters/declarative/read-text.ts';
-import type { ConfigurationDocument, DocumentProblem } from '../../src/gateway/declarative/document.ts';
+import type { ConfigurationDocument, DocumentProblem } from '../../src/declarative/document.ts';
 
 describe('The syntax of a declarative file', () => {
   it('is YAML, and JSON with it; each value knows its line', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { healthChecks } from '../../adapters/health-checks/health-checks.ts';
-import type { Balancer } from '../../src/gateway/balancer/balancer.ts';
-import type { Outcome } from '../../src/gateway/balancer/health.ts';
-import { balancerOver, type Fields } from '../gateway/balancer/rows.ts';
+import type { Balancer } from '../../src/balancer/balancer.ts';
+import type { Outcome } from '../../src/balancer/health.ts';
+import { balancerOver, type Fields } from '../balancer/rows.ts';
 
 /** Timers and probes in the test's hand. */
 function world() {

@@ -4,8 +4,8 @@ import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { type ProbeOptions, probe } from '../../adapters/health-checks/probe.ts';
 import { makeCertificate } from '../../adapters/tls/own-certificate.ts';
-import { upstreamOf } from '../../src/gateway/balancer/upstream.ts';
-import { balancerOver, type Fields, upstreamRow } from '../gateway/balancer/rows.ts';
+import { upstreamOf } from '../../src/balancer/upstream.ts';
+import { balancerOver, type Fields, upstreamRow } from '../balancer/rows.ts';
 import { closeLater, closesEverything, scriptedUpstream, tcpUpstream } from '../proxy/world.ts';
 
 const never = new AbortController().signal;

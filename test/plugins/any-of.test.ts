@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 import { call, compiled, entities, pluginWorld, refusedSettings, settings } from './world.ts';
 
 const basic = (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
-import { storedPasswords } from '../../adapters/records/passwords.ts';
+import { storedPasswords } from '../../src/records/passwords.ts';
 import { call, compiled, pluginWorld } from './world.ts';
 
 const basic = (pair: string) => `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`;

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { loadPlugins } from '../../adapters/configuration/plugin-modules.ts';
 import type { Plugin } from '../../src/gateway/plugin.ts';
-import { plugins } from '../../src/gateway/plugins/plugins.ts';
+import { plugins } from '../../src/plugins/plugins.ts';
 import { beginning, call, pluginWorld } from './world.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -27,7 +27,7 @@ describe('docs/plugins.md', () => {
   });
 
   it('names every reason that the log may give, and no other', () => {
-    const folder = join(root, 'src', 'gateway', 'plugins');
+    const folder = join(root, 'src', 'plugins');
     const said = readdirSync(folder)
       .filter((file) => file !== 'oauth2.ts')
       .flatMap((file) => {

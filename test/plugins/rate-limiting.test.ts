@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { memoryCounters } from '../../adapters/store-memory/counters.ts';
 import type { Exchange, PluginHooks } from '../../src/gateway/plugin.ts';
-import { periods, windowAt } from '../../src/gateway/plugins/rate-limit-windows.ts';
+import { periods, windowAt } from '../../src/plugins/rate-limit-windows.ts';
 import type { Counters } from '../../src/ports/counters.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { beginning, type Call, call, compiled, pluginWorld, refusedSettings, settings } from './world.ts';

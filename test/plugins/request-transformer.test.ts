@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { compileTemplate } from '../../src/gateway/plugins/template.ts';
-import type { JsonObject } from '../../src/gateway/schema/description.ts';
+import { compileTemplate } from '../../src/plugins/template.ts';
+import type { JsonObject } from '../../src/schema/description.ts';
 import { type Call, call, compiled, pluginWorld, refusedSettings } from './world.ts';
 
 const transformed = async (config: JsonObject, line = 'GET /a', given: Call = {}) =>

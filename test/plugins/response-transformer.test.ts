@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { JsonObject } from '../../src/gateway/schema/description.ts';
+import type { JsonObject } from '../../src/schema/description.ts';
 import { type Call, call, compiled, pluginWorld, refusedSettings } from './world.ts';
 
 const transformed = async (config: JsonObject, answered: Call['answered'] = {}) =>

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { JsonObject } from '../../src/gateway/schema/description.ts';
-import type { Violations } from '../../src/gateway/schema/violations.ts';
+import type { JsonObject } from '../../src/schema/description.ts';
+import type { Violations } from '../../src/schema/violations.ts';
 import { beginning, call, compiled, pluginWorld, refusedSettings } from './world.ts';
 
 const hooksOf = (name: string, config: JsonObject = {}) => [compiled(name, config, pluginWorld())];

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { countersKind, storedCounters } from '../../adapters/records/stored-counters.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import type { CountedWindow } from '../../src/ports/counters.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
+import { countersKind, storedCounters } from '../../src/records/stored-counters.ts';
 
 const window = (from: number, limit: number): CountedWindow => ({ name: 'minute', from, until: from + 60_000, limit });
 

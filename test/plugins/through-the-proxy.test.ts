@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import type { PluginHooks } from '../../src/gateway/plugin.ts';
-import type { JsonObject } from '../../src/gateway/schema/description.ts';
+import type { JsonObject } from '../../src/schema/description.ts';
 import { client, closesEverything, openGate, scriptedUpstream } from '../proxy/world.ts';
 import { compiled, pluginWorld } from './world.ts';
 

@@ -3,13 +3,10 @@
  * proxy leads it, and the test sees what the upstream would get and what the client is told.
  */
 
-import { storedPasswords } from '../../adapters/records/passwords.ts';
-import { rememberedRecords } from '../../adapters/records/plugin-records.ts';
-import { storedCounters } from '../../adapters/records/stored-counters.ts';
 import { memoryCounters } from '../../adapters/store-memory/counters.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
+import { describeEntities } from '../../src/entities/entities.ts';
 import { gate } from '../../src/gate.ts';
-import { describeEntities } from '../../src/gateway/entities/entities.ts';
 import {
   bothEdits,
   changeable,
@@ -27,15 +24,18 @@ import type {
   PluginTools,
   ResponseHead,
 } from '../../src/gateway/plugin.ts';
-import { pluginDescriptions } from '../../src/gateway/plugins/descriptions.ts';
-import { plugins } from '../../src/gateway/plugins/plugins.ts';
 import type { Answer, ProxiedRequest } from '../../src/gateway/proxied-request.ts';
-import { tokensNeeded } from '../../src/gateway/schema/complete.ts';
-import type { JsonObject } from '../../src/gateway/schema/description.ts';
-import { draftInsert, violationsOf } from '../../src/gateway/schema/draft.ts';
-import { kindOf } from '../../src/gateway/schema/kind.ts';
+import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
+import { plugins } from '../../src/plugins/plugins.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { Entity, Json } from '../../src/ports/entity-store.ts';
+import { storedPasswords } from '../../src/records/passwords.ts';
+import { rememberedRecords } from '../../src/records/plugin-records.ts';
+import { storedCounters } from '../../src/records/stored-counters.ts';
+import { tokensNeeded } from '../../src/schema/complete.ts';
+import type { JsonObject } from '../../src/schema/description.ts';
+import { draftInsert, violationsOf } from '../../src/schema/draft.ts';
+import { kindOf } from '../../src/schema/kind.ts';
 
 export const entities = describeEntities(pluginDescriptions);
 

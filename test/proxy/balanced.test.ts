@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { makeCertificate } from '../../adapters/tls/own-certificate.ts';
-import type { Balancer } from '../../src/gateway/balancer/balancer.ts';
+import type { Balancer } from '../../src/balancer/balancer.ts';
 import type { UpstreamService } from '../../src/gateway/snapshot.ts';
-import { balancerOver, type Fields } from '../gateway/balancer/rows.ts';
+import { balancerOver, type Fields } from '../balancer/rows.ts';
 import {
   ask,
   client,

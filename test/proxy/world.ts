@@ -5,7 +5,7 @@
 import { createServer as createHttp, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { AccessLogEntry } from '../../adapters/proxy/access-log.ts';
-import type { UpstreamProblem } from '../../adapters/proxy/exchange.ts';
+import type { UpstreamProblem } from '../../adapters/proxy/environment.ts';
 import { type OpenProxy, openProxy, type ProxyOptions } from '../../adapters/proxy/open-proxy.ts';
 import type { PluginHooks } from '../../src/gateway/plugin.ts';
 import type { Answer, ProxiedRequest } from '../../src/gateway/proxied-request.ts';

@@ -1,8 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { inProcessAnnouncements } from '../../adapters/announcements/in-process.ts';
-import { announcingEntityStore, announcingGrants } from '../../adapters/records/announcing.ts';
-import { rememberedBearers } from '../../adapters/records/bearers.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
 import type { Bearer, Grant } from '../../src/oauth/tokens.ts';
@@ -10,6 +8,8 @@ import type { Announcement } from '../../src/ports/announcements.ts';
 import type { EntityKind } from '../../src/ports/entity-store.ts';
 import type { RotationAttempt } from '../../src/ports/grants.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
+import { announcingEntityStore, announcingGrants } from '../../src/records/announcing.ts';
+import { rememberedBearers } from '../../src/records/bearers.ts';
 import { noon, turnedClock } from '../contract/clock.ts';
 
 const kinds: { readonly clients: EntityKind; readonly consumers: EntityKind } = {

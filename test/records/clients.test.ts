@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { readPhc, secretHashes } from '../../adapters/crypto/secret-hash.ts';
-import { registeredClients } from '../../adapters/records/clients.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import type { ClientAuthentication } from '../../src/oauth/client.ts';
 import { sameSecret } from '../../src/oauth/same-secret.ts';
 import type { Entity, EntityKind, Json } from '../../src/ports/entity-store.ts';
+import { registeredClients } from '../../src/records/clients.ts';
 
 const kind: EntityKind = {
   name: 'oauth2_credentials',

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { noticedChallenges, type ReusedChallenge } from '../../adapters/records/code-challenges.ts';
 import { memoryAuthorizationCodes } from '../../adapters/store-memory/authorization-codes.ts';
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
+import { noticedChallenges, type ReusedChallenge } from '../../src/records/code-challenges.ts';
 import { behavesAsAuthorizationCodes } from '../contract/authorization-codes.ts';
 import { noon } from '../contract/clock.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { limitedClients } from '../../adapters/records/failed-attempts.ts';
 import type { Client, ClientAuthentication } from '../../src/oauth/client.ts';
 import type { Clients } from '../../src/ports/clients.ts';
+import { limitedClients } from '../../src/records/failed-attempts.ts';
 
 const printer: Client = {
   id: '1',

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { rememberedRecords } from '../../adapters/records/plugin-records.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import type { Entity, EntityKind } from '../../src/ports/entity-store.ts';
+import { rememberedRecords } from '../../src/records/plugin-records.ts';
 
 const kinds: Record<string, EntityKind> = {
   consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], sealed: () => [] },

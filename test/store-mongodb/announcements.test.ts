@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { inProcessAnnouncements } from '../../adapters/announcements/in-process.ts';
-import { rememberedBearers } from '../../adapters/records/bearers.ts';
 import { type SharedOptions, sharedAnnouncements } from '../../adapters/store-mongodb/announcements.ts';
 import type { Event, EventLog } from '../../adapters/store-mongodb/events.ts';
 import type { Bearer, Grant } from '../../src/oauth/tokens.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
+import { rememberedBearers } from '../../src/records/bearers.ts';
 
 const changed = (grantId: string): Announcement => ({ announces: 'grantChanged', grantId });
 const everything: Announcement = { announces: 'everythingChanged' };

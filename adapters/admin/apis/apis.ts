@@ -5,7 +5,7 @@
  * one made on `/services` never joins. Everything is done by calls of today's API; leave this folder out, and nothing
  * else changes.
  */
-import type { JsonObject } from '../../../src/gateway/schema/description.ts';
+import type { JsonObject } from '../../../src/schema/description.ts';
 import type { AdminRequest, Endpoint, Method } from '../endpoints.ts';
 import { badRequest, created, methodNotAllowed, noContent, notFound, ok, type Reply } from '../reply.ts';
 

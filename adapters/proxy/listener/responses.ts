@@ -7,14 +7,21 @@ import { type Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { wireValue } from '../../../src/gateway/header-hygiene.ts';
 import type { ResponseHead } from '../../../src/gateway/plugin.ts';
 import { isSettable } from '../response-head.ts';
-import type { NodeIncoming } from './node-incoming.ts';
 import type { GateRequest } from './requests.ts';
+
+/** The request that a response belongs to. */
+export interface ResponseOwner {
+  /** Called with the `Content-Length` of the response, once its head is known. */
+  noteAnswer(length: number): void;
+  /** Called when the response is closed. */
+  closed(): void;
+}
 
 /** False: the head must not be sent. */
 export type Heading = (head: ResponseHead) => boolean;
 
 export class GateResponse extends ServerResponse<GateRequest> {
-  incoming: NodeIncoming | undefined;
+  incoming: ResponseOwner | undefined;
   heading: Heading | undefined;
 
   override writeHead(status: number, reason?: unknown, headers?: unknown): this {
@@ -41,7 +48,7 @@ interface NodeResponse {
 }
 
 export class GateHttp2Response extends Http2ServerResponse<Http2ServerRequest> {
-  incoming: NodeIncoming | undefined;
+  incoming: ResponseOwner | undefined;
   heading: Heading | undefined;
 
   override writeHead(status: number, reason?: unknown, headers?: unknown): this {

@@ -1,0 +1,67 @@
+/**
+ * The fewest writes that make the rows of a store those of a file. A reader between two of them never finds a row
+ * missing that is in both: values that change hands are let go of first, then everything is written, those that are
+ * referred to before those that refer, and what is left over goes last.
+ */
+import { type Entity, sameRow, uniqueKeys } from '../ports/entity-store.ts';
+import type { Description } from '../schema/description.ts';
+import { kindOf } from '../schema/kind.ts';
+
+export interface KindRows {
+  readonly description: Description;
+  readonly rows: readonly Entity[];
+}
+
+export type Change =
+  | { readonly act: 'write'; readonly description: Description; readonly row: Entity; readonly isNew: boolean }
+  /** For a moment, so that another row can have the unique value of this one. */
+  | { readonly act: 'yield'; readonly description: Description; readonly row: Entity }
+  | { readonly act: 'remove'; readonly description: Description; readonly id: string };
+
+/** `wanted` and `stored` by kind, each kind after those it refers to. */
+export function planChanges(stored: readonly KindRows[], wanted: readonly KindRows[]): readonly Change[] {
+  const before = new Map(stored.map(({ description, rows }) => [description.name, rows]));
+  const yields: Change[] = [];
+  const writes: Change[] = [];
+  /** For each kind. */
+  const removals: Change[][] = [];
+  for (const { description, rows } of wanted) {
+    const there = new Map((before.get(description.name) ?? []).map((row) => [row.id, row]));
+    const changed = rows.filter((row) => !saysTheSame(there.get(row.id), row));
+    const kept = new Set(rows.map(({ id }) => id));
+    const kind = kindOf(description);
+    const holders = new Map<string, Entity>();
+    for (const row of there.values()) for (const { key } of uniqueKeys(kind, row)) holders.set(key, row);
+    const yielding = new Map<string, Entity>();
+    for (const row of changed) {
+      for (const { key, fields, together } of uniqueKeys(kind, row)) {
+        const holder = holders.get(key);
+        if (holder === undefined || holder.id === row.id) continue;
+        holders.delete(key);
+        if (together) yields.push({ act: 'remove', description, id: holder.id });
+        else {
+          const left = yielding.get(holder.id) ?? holder;
+          yielding.set(holder.id, { ...left, [fields[0]!]: `yielded-${holder.id}` });
+        }
+      }
+    }
+    for (const row of yielding.values()) yields.push({ act: 'yield', description, row });
+    const gone = new Set(yields.flatMap((change) => (change.act === 'remove' ? [change.id] : [])));
+    for (const row of changed) {
+      writes.push({ act: 'write', description, row, isNew: !there.has(row.id) || gone.has(row.id) });
+    }
+    // What was removed to let go of its place, and is not itself written, comes back as it was.
+    for (const row of rows) {
+      if (gone.has(row.id) && !changed.includes(row)) writes.push({ act: 'write', description, row, isNew: true });
+    }
+    const left = [...there.keys()].filter((id) => !kept.has(id) && !gone.has(id));
+    removals.push(left.map((id): Change => ({ act: 'remove', description, id })));
+  }
+  return [...yields, ...writes, ...removals.reverse().flat()];
+}
+
+/** The time of the last change is no difference. */
+export function saysTheSame(stored: Entity | undefined, row: Entity): boolean {
+  if (stored === undefined) return false;
+  return sameRow({ ...stored, updated_at: 0 }, { ...row, updated_at: 0 });
+}

@@ -1,0 +1,102 @@
+/**
+ * Kong's oauth2_tokens as an operator sees them. Their rows are grants (../../ports/grants.ts): a row is read into a
+ * grant with its pair of tokens, and a grant that is kept is printed as a row.
+ */
+import type { EpochMilliseconds } from '../oauth/client.ts';
+import { boundToAll, boundToService } from '../oauth/issuer.ts';
+import { splitScope } from '../oauth/scope.ts';
+import type { Grant, TokenPair } from '../oauth/tokens.ts';
+import type { Entity } from '../ports/entity-store.ts';
+import type { KeptGrant } from '../ports/grants.ts';
+import type { Description } from '../schema/description.ts';
+import { id, timestamp } from '../schema/fields.ts';
+
+export const oauth2Tokens: Description = {
+  name: 'oauth2_tokens',
+  endpointKey: 'access_token',
+  fields: {
+    id,
+    created_at: timestamp,
+    service: { type: 'foreign', reference: 'services', default: null, on_delete: 'cascade' },
+    credential: { type: 'foreign', reference: 'oauth2_credentials', required: true, on_delete: 'cascade' },
+    token_type: { type: 'string', required: true, one_of: ['bearer'], default: 'bearer' },
+    expires_in: { type: 'integer', required: true },
+    access_token: { type: 'string', required: true, unique: true, auto: true, sealed: true, repeated: true },
+    refresh_token: { type: 'string', required: false, unique: true, sealed: true },
+    authenticated_userid: { type: 'string', required: false },
+    scope: { type: 'string' },
+    ttl: { type: 'integer', between: [0, 100_000_000], implicit: true },
+  },
+  unchangeable: (stored) =>
+    isHint(stored['access_token'])
+      ? { access_token: 'kept as a digest only: it can be deleted or replaced, not changed' }
+      : undefined,
+};
+
+const ellipsis = '…';
+
+function isHint(accessToken: unknown): boolean {
+  return typeof accessToken === 'string' && accessToken.endsWith(ellipsis);
+}
+
+/** The row that stands for a grant. */
+export function rowOfGrant(kept: KeptGrant, now: EpochMilliseconds): Entity {
+  const { grant, accessToken, refreshToken, hint } = kept;
+  return {
+    id: grant.grantId,
+    created_at: Math.floor(grant.issuedAt / 1000),
+    service: grant.serviceId === undefined ? null : { id: grant.serviceId },
+    credential: { id: grant.credentialId },
+    token_type: 'bearer',
+    expires_in: grant.expiresAt === undefined ? 0 : Math.floor((grant.expiresAt - grant.issuedAt) / 1000),
+    access_token: accessToken ?? (hint ?? '') + ellipsis,
+    refresh_token: refreshToken ?? null,
+    authenticated_userid: grant.subject ?? null,
+    scope: grant.accessScope.length === 0 ? null : grant.accessScope.join(' '),
+    ttl: grant.diesAt === undefined ? null : Math.max(0, Math.ceil((grant.diesAt - now) / 1000)),
+  };
+}
+
+/** The grant that a valid row stands for, and its tokens. `before`: the one in whose place it comes, with its row. */
+export function grantOfRow(
+  row: Entity,
+  now: EpochMilliseconds,
+  before?: { readonly grant: Grant; readonly row: Entity },
+): { readonly grant: Grant; readonly tokens: TokenPair } {
+  const kept = <T>(field: string, value: T, made: T): T =>
+    before !== undefined && before.row[field] === row[field] ? value : made;
+  const serviceId = (row['service'] as { readonly id: string } | null)?.id;
+  const scope = splitScope((row['scope'] as string | null) ?? '');
+  const created = row['created_at'] as number;
+  const issuedAt = kept(
+    'created_at',
+    before?.grant.issuedAt ?? 0,
+    created === Math.floor(now / 1000) ? now : created * 1000,
+  );
+  const lifetime = row['expires_in'] as number;
+  const ttl = row['ttl'] as number | null;
+  const sameService = before !== undefined && before.grant.serviceId === serviceId;
+  const sameScope = before !== undefined && before.row['scope'] === row['scope'];
+  return {
+    grant: {
+      grantId: row.id,
+      credentialId: (row['credential'] as { readonly id: string }).id,
+      boundTo: sameService ? before.grant.boundTo : serviceId === undefined ? boundToAll : boundToService(serviceId),
+      serviceId,
+      subject: (row['authenticated_userid'] as string | null) ?? undefined,
+      scope: sameScope ? before.grant.scope : scope,
+      retains: 'sealed',
+      grantedAt: before?.grant.grantedAt ?? issuedAt,
+      generation: before?.grant.generation ?? 1,
+      accessScope: scope,
+      issuedAt,
+      expiresAt: lifetime === 0 ? undefined : issuedAt + lifetime * 1000,
+      // 0 is Kong's word for "never".
+      diesAt: kept('ttl', before?.grant.diesAt, ttl === null || ttl === 0 ? undefined : now + ttl * 1000),
+    },
+    tokens: {
+      accessToken: row['access_token'] as string,
+      refreshToken: (row['refresh_token'] as string | null) ?? undefined,
+    },
+  };
+}

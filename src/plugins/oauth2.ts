@@ -1,0 +1,351 @@
+/**
+ * Kong's `oauth2` plugin: the endpoints of an authorization server under every route it guards, and the bearer check for
+ * all other requests. It reads and prints; the machines behind `tools.gate` and the endpoints decide.
+ */
+import type { AccessOutcome } from '../access/bearer-token.ts';
+import { type Introduction, identifyAnonymous, introduce, introduction } from '../gateway/identity.ts';
+import type { Exchange, PluginConfig, PluginDefinition, PluginPlace, PluginTools, Verdict } from '../gateway/plugin.ts';
+import type { Answer, ProxiedRequest } from '../gateway/proxied-request.ts';
+import { boundToAll, boundToService, type Issuer } from '../oauth/issuer.ts';
+import { type Profile, profiles } from '../oauth/profile.ts';
+import type { Bearer } from '../oauth/tokens.ts';
+import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
+import {
+  type BearerRead,
+  deniedRead,
+  deniedReply,
+  looksIntoBody,
+  readBearer,
+  readBearerInBody,
+} from '../wire/bearer.ts';
+import { isLoopbackCall } from '../wire/loopback.ts';
+import { mediaType } from '../wire/parameters.ts';
+import type { EndpointRequest } from '../wire/reply.ts';
+
+/** The plugin's settings (../plugins/oauth2-config.ts), defaults filled in. */
+interface Settings {
+  readonly scopes: readonly string[] | null;
+  readonly token_default_scopes?: readonly string[] | null;
+  readonly mandatory_scope: boolean;
+  readonly provision_key: string;
+  readonly token_expiration: number;
+  readonly enable_authorization_code: boolean;
+  readonly enable_implicit_grant: boolean;
+  readonly enable_client_credentials: boolean;
+  readonly enable_password_grant: boolean;
+  readonly hide_credentials: boolean;
+  readonly accept_http_if_already_terminated: boolean;
+  readonly anonymous: string | null;
+  readonly global_credentials: boolean;
+  readonly auth_header_name: string;
+  readonly refresh_token_ttl: number;
+  readonly reuse_refresh_token: boolean;
+  readonly pkce: 'none' | 'lax' | 'strict';
+  readonly realm: string | null;
+  readonly profile?: 'kong' | 'rfc9700' | null;
+  readonly refresh_token_grace?: number | null;
+  readonly limit_failures?: boolean | null;
+  readonly token_group?: string | null;
+}
+
+/** What the token endpoint or the authorization endpoint is handed. */
+export interface EndpointHandover {
+  readonly issuer: Issuer;
+  readonly request: Omit<EndpointRequest, 'body'>;
+}
+
+/** A body that may hold an access token is read up to this. Larger ones are left unread, and their token unseen. */
+const largestBody = 1_048_576;
+
+export const oauth2: PluginDefinition = {
+  name: 'oauth2',
+  priority: 1400,
+  authenticates: true,
+  compile(config, place, tools) {
+    const settings = settingsOf(config);
+    const profile = profiles[settings.profile ?? 'kong'];
+    const issuerAt = issuers(settings, profile, place, tools);
+    return {
+      issues: place.pluginId,
+      access(exchange) {
+        const endpoint = endpointOf(exchange.path);
+        if (endpoint !== undefined) {
+          const issuer = issuerAt(exchange.serviceId);
+          return { handover: endpoint, to: { issuer, request: endpointRequest(settings, exchange, tools) } };
+        }
+        return authenticate(settings, issuerAt(exchange.serviceId), exchange, tools);
+      },
+    };
+  },
+};
+
+/** Kong: any path of the route that ends so, whatever stands before, with one more slash at the most. */
+function endpointOf(path: string): 'token' | 'authorize' | undefined {
+  // Most paths end in another letter.
+  const last = path.charCodeAt(path.length - 1);
+  if (last !== 0x2f && last !== 0x6e && last !== 0x65) return undefined;
+  const match = /\/oauth2\/(token|authorize)\/?$/.exec(path);
+  return match === null ? undefined : match[1] === 'token' ? 'token' : 'authorize';
+}
+
+// The endpoints ---------------------------------------------------------------------------------------------------------
+
+function endpointRequest(settings: Settings, exchange: Exchange, tools: PluginTools): Omit<EndpointRequest, 'body'> {
+  const { request } = exchange;
+  return {
+    method: request.method,
+    transport: transportOf(settings, request, tools),
+    query: queryOf(request.target),
+    contentType: request.header('content-type'),
+    authorization: request.header(settings.auth_header_name.toLowerCase()),
+    realm: settings.realm ?? undefined,
+    from: exchange.clientAddress,
+  };
+}
+
+function transportOf(settings: Settings, request: ProxiedRequest, tools: PluginTools): EndpointRequest['transport'] {
+  if (request.scheme === 'https') return 'secure';
+  if (settings.accept_http_if_already_terminated && request.peerTrusted) {
+    const said = request.headerValues('x-forwarded-proto');
+    if (said.length > 1 || said[0]?.includes(',')) return 'ambiguous';
+    if (said[0]?.trim().toLowerCase() === 'https') return 'secure';
+  }
+  if (tools.plainHttpTokens !== 'loopback' || request.peerTrusted) return 'plain';
+  return isLoopbackCall(request.peer, (name) => request.header(name)) ? 'secure' : 'plain';
+}
+
+// The bearer check ------------------------------------------------------------------------------------------------------
+
+function authenticate(
+  settings: Settings,
+  issuer: Issuer,
+  exchange: Exchange,
+  tools: PluginTools,
+): MaybePromise<Verdict> {
+  // Of several plugins that may each let a caller in, the first that knew it has spoken (Kong, `anonymous`).
+  if (settings.anonymous && exchange.identity !== undefined && !exchange.identity.anonymous) return undefined;
+  const { request } = exchange;
+  const { profile } = issuer;
+  const query = queryOf(request.target);
+  const read = readBearer(profile, request.header(settings.auth_header_name.toLowerCase()), query);
+  if (mayCarryTokenInBody(settings, profile, request)) {
+    // What the body says counts more than what the query says (Kong).
+    return whenThere(request.readBody(largestBody), (body) =>
+      judge(
+        settings,
+        issuer,
+        exchange,
+        tools,
+        body === undefined ? read : readBearerInBody(profile, request.header('content-type'), body, read),
+      ),
+    );
+  }
+  return judge(settings, issuer, exchange, tools, read);
+}
+
+function mayCarryTokenInBody(settings: Settings, profile: Profile, request: ProxiedRequest): boolean {
+  if (request.header(settings.auth_header_name.toLowerCase()) !== undefined) return false;
+  return looksIntoBody(profile, request.method, request.header('content-type'));
+}
+
+function judge(
+  settings: Settings,
+  issuer: Issuer,
+  exchange: Exchange,
+  tools: PluginTools,
+  read: BearerRead,
+): MaybePromise<Verdict> {
+  if (typeof read === 'string') return deny(settings, issuer, exchange, tools, deniedRead(read, []), read);
+  const outcome = tools.gate.check({ accessToken: read.accessToken, audience: issuer.audience, requiredScope: [] });
+  return whenThere(outcome, (outcome) => {
+    if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome, read);
+    introduce(exchange, introductionOf(outcome.bearer));
+    if (revokes(exchange)) return whenThere(tools.endGrant(outcome.bearer.grant), () => revoked);
+    return settings.hide_credentials ? hide(settings, issuer.profile, exchange, read) : undefined;
+  });
+}
+
+/** `DELETE …/oauth2/tokens`: whoever bears a token may give it back, and with it all that was granted with it. */
+function revokes({ request, path }: Exchange): boolean {
+  return request.method === 'DELETE' && /\/oauth2\/tokens\/?$/.test(path);
+}
+
+const revoked: Answer = { status: 204, headers: [['Cache-Control', 'no-store']], body: '' };
+
+/** Of bearers that are remembered, as long as they are. */
+const introductions = new WeakMap<Bearer, Introduction>();
+
+function introductionOf(bearer: Bearer): Introduction {
+  const made = introductions.get(bearer);
+  if (made !== undefined) return made;
+  const { grant, client, consumer } = bearer;
+  const making = introduction(
+    { consumer, anonymous: false, credential: { id: client.id, identifier: client.clientId } },
+    [
+      ['X-Authenticated-Scope', grant.accessScope.length === 0 ? undefined : grant.accessScope.join(' ')],
+      ['X-Authenticated-Userid', grant.subject],
+    ],
+  );
+  introductions.set(bearer, making);
+  return making;
+}
+
+function deny(
+  settings: Settings,
+  issuer: Issuer,
+  exchange: Exchange,
+  tools: PluginTools,
+  denied: Extract<AccessOutcome, { state: 'denied' }>,
+  read: BearerRead,
+): MaybePromise<Verdict> {
+  const { status, headers, body } = deniedReply(issuer.profile, settings.realm ?? undefined, denied);
+  const answer = {
+    status,
+    headers: [...headers, ['Content-Type', 'application/json; charset=utf-8'] as const],
+    body: JSON.stringify(body),
+  };
+  // Kong sends a global token away even where strangers are let in.
+  if (!settings.anonymous || denied.reason === 'token_global') {
+    exchange.refusal = denied.reason;
+    return answer;
+  }
+  return whenThere(tools.findConsumer(settings.anonymous), (consumer) => {
+    if (consumer !== undefined) {
+      identifyAnonymous(exchange, consumer);
+      // What is no token for us may be one for somebody else: it is hidden all the same (Kong).
+      return settings.hide_credentials && typeof read !== 'string'
+        ? hide(settings, issuer.profile, exchange, read)
+        : undefined;
+    }
+    // A consumer that is not there lets nobody in.
+    exchange.refusal = 'anonymous_consumer_unknown';
+    return answer;
+  });
+}
+
+/**
+ * Takes the token out of what goes upstream, in Kong's way (`hide_credentials`): the header if it named a scheme, else
+ * out of the query and of a form, which are written anew even where the token was in the other of them. A bare token in
+ * the header stays, and so does one in JSON: that might be signed.
+ */
+function hide(
+  settings: Settings,
+  profile: Profile,
+  { request }: Exchange,
+  read: Exclude<BearerRead, string>,
+): MaybePromise<undefined> {
+  if (profile.parameters === 'strict' || read.scheme) {
+    request.removeHeader(settings.auth_header_name);
+    return undefined;
+  }
+  const target = request.upstreamTarget;
+  const mark = target.indexOf('?');
+  if (mark >= 0) {
+    const query = withoutToken(target.slice(mark + 1));
+    request.replaceTarget(query === '' ? target.slice(0, mark) : `${target.slice(0, mark)}?${query}`);
+  }
+  const isForm = mediaType(request.header('content-type')) === 'application/x-www-form-urlencoded';
+  if (!isForm || request.method === 'GET') return undefined;
+  return whenThere(request.readBody(largestBody), (body) => {
+    if (body !== undefined && body.length > 0) {
+      request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
+    }
+    return undefined;
+  });
+}
+
+/** A form without its `access_token`, the rest sorted by name and written anew as Kong does. */
+function withoutToken(form: string): string {
+  return form
+    .split('&')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const equals = pair.indexOf('=');
+      const name = encodeAgain(equals < 0 ? pair : pair.slice(0, equals));
+      return { name, pair: equals < 0 ? name : `${name}=${encodeAgain(pair.slice(equals + 1))}` };
+    })
+    .filter(({ name }) => name !== 'access_token')
+    .sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0))
+    .map(({ pair }) => pair)
+    .join('&');
+}
+
+function encodeAgain(encoded: string): string {
+  const blanks = encoded.replaceAll('+', ' ');
+  try {
+    return encodeURIComponent(decodeURIComponent(blanks));
+  } catch {
+    return encoded;
+  }
+}
+
+// Settings --------------------------------------------------------------------------------------------------------------
+
+function issuers(
+  settings: Settings,
+  profile: Profile,
+  place: PluginPlace,
+  tools: PluginTools,
+): (serviceId: string | undefined) => Issuer {
+  const made = new Map<string | undefined, Issuer>();
+  return (serviceId) => {
+    let issuer = made.get(serviceId);
+    if (issuer === undefined) {
+      issuer = issuerOf(settings, profile, place, tools, serviceId);
+      made.set(serviceId, issuer);
+    }
+    return issuer;
+  };
+}
+
+function issuerOf(
+  settings: Settings,
+  profile: Profile,
+  place: PluginPlace,
+  tools: PluginTools,
+  serviceId: string | undefined,
+): Issuer {
+  const { token_group: group } = settings;
+  const bound = group ? `group:${group}` : serviceId === undefined ? '' : boundToService(serviceId);
+  return {
+    id: place.pluginId,
+    profile,
+    audience: { boundTo: settings.global_credentials && !group ? boundToAll : bound, serviceId },
+    // Kong binds the codes of a plugin with global credentials to that plugin.
+    codesBoundTo: settings.global_credentials && !group ? `plugin:${place.pluginId}` : bound,
+    scopes: settings.scopes ?? undefined,
+    defaultScope: settings.token_default_scopes ?? [],
+    mandatoryScope: settings.mandatory_scope,
+    provisionKey: settings.provision_key,
+    accessTokenLifetime: settings.token_expiration * 1000,
+    refreshTokenLifetime: settings.refresh_token_ttl * 1000,
+    reusesRefreshToken: settings.reuse_refresh_token,
+    refreshTokenGrace: (settings.refresh_token_grace ?? 0) * 1000,
+    pkce: settings.pkce,
+    grantTypes: {
+      authorizationCode: settings.enable_authorization_code,
+      implicit: settings.enable_implicit_grant,
+      clientCredentials: settings.enable_client_credentials,
+      password: settings.enable_password_grant,
+    },
+    limitsFailures: settings.limit_failures ?? profile.limitsFailures,
+    identifier: tools.publicUrl,
+  };
+}
+
+/** Validated by the plugin's description before it is ever compiled. */
+function settingsOf(config: PluginConfig): Settings {
+  const settings = config as unknown as Settings;
+  // Kong lets these be null, which says no more than leaving them out.
+  return {
+    ...settings,
+    auth_header_name: settings.auth_header_name ?? 'authorization',
+    pkce: settings.pkce ?? 'lax',
+    global_credentials: settings.global_credentials ?? false,
+  };
+}
+
+const queryOf = (target: string): string => {
+  const mark = target.indexOf('?');
+  return mark < 0 ? '' : target.slice(mark + 1);
+};

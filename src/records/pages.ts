@@ -1,0 +1,41 @@
+/** The one loop over the pages of a store. It makes no promise as long as the store returns none. */
+import type { Entity, EntityKind, EntityQuery, EntityStore } from '../ports/entity-store.ts';
+import { isPending, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
+
+export type Pages = Pick<EntityStore, 'page'>;
+
+/** Calls `visit` with the rows of each page, in the order of their ids, and waits for what it returns. */
+export function eachPage(
+  store: Pages,
+  kind: EntityKind,
+  query: Omit<EntityQuery, 'after'>,
+  visit: (rows: readonly Entity[]) => MaybePromise<unknown>,
+): MaybePromise<void> {
+  // A loop, not a recursion: a synchronous store with many pages must not fill the stack.
+  const from = (start: string | undefined): MaybePromise<void> => {
+    let after = start;
+    do {
+      const page = store.page(kind, { ...query, after });
+      const visited = whenThere(page, ({ rows }) => visit(rows));
+      if (isPending(page) || isPending(visited)) {
+        return whenThere(visited, () => whenThere(page, ({ next }) => (next === undefined ? undefined : from(next))));
+      }
+      after = page.next;
+    } while (after !== undefined);
+    return undefined;
+  };
+  return from(undefined);
+}
+
+/** All rows that `query` selects, in the order of their ids. */
+export function allRows(
+  store: Pages,
+  kind: EntityKind,
+  query: Omit<EntityQuery, 'after' | 'size'> & { readonly size?: number } = {},
+): MaybePromise<readonly Entity[]> {
+  const found: Entity[] = [];
+  const read = eachPage(store, kind, { size: 1000, ...query }, (rows) => {
+    for (const row of rows) found.push(row);
+  });
+  return whenThere(read, () => found);
+}

@@ -1,0 +1,78 @@
+/**
+ * What rate limits count, in the store that all gates share. One row for each key, replaced only if it is still as it
+ * was read: so the limits are exact, however many gates count.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../ports/clock.ts';
+import { type Counters, type Counts, countsDieAt, judgeCall } from '../ports/counters.ts';
+import type { Entity, EntityKind, EntityStore, Json, Written } from '../ports/entity-store.ts';
+import { isPending, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
+import { Unavailable } from '../ports/unavailable.ts';
+import { eachPage } from './pages.ts';
+
+/** Under Kong's name for the same. No Admin API shows it. */
+export const countersKind: EntityKind = {
+  name: 'ratelimiting_metrics',
+  unique: [],
+  uniqueTogether: [],
+  foreign: [],
+  sealed: () => [],
+};
+
+export interface StoredCounters extends Counters {
+  /** Buries rows whose windows are over. To be called now and then, by one process. */
+  sweep(): MaybePromise<void>;
+}
+
+/** How often a call is counted anew because another gate was quicker. */
+const attempts = 20;
+
+export function storedCounters(
+  store: Pick<EntityStore, 'get' | 'insert' | 'replace' | 'page' | 'remove'>,
+  clock: Clock,
+): StoredCounters {
+  const attempt = (
+    id: string,
+    windows: Parameters<Counters['count']>[1],
+    left: number,
+  ): MaybePromise<readonly number[]> =>
+    whenThere(store.get(countersKind, id), (row) => {
+      const { before, counts } = judgeCall(countsOf(row), windows);
+      if (counts === undefined) return before;
+      const next: Entity = { id, counts: counts as unknown as Json };
+      const written: MaybePromise<Written> =
+        row === undefined ? store.insert(countersKind, next) : store.replace(countersKind, next, { expected: row });
+      return whenThere(written, ({ outcome }) => {
+        if (outcome === 'written') return before;
+        if (left === 0) throw new Unavailable('too many gates count the same calls at the same time');
+        return attempt(id, windows, left - 1);
+      });
+    });
+
+  const removeExpired = (rows: readonly Entity[], from: number): MaybePromise<void> => {
+    for (let i = from; i < rows.length; i++) {
+      const row = rows[i]!;
+      if (countsDieAt(countsOf(row)) > clock.now()) continue;
+      const removed = store.remove(countersKind, row.id);
+      if (isPending(removed)) return removed.then(() => removeExpired(rows, i + 1));
+    }
+    return undefined;
+  };
+
+  return {
+    count: (key, windows) => attempt(idOf(key), windows, attempts),
+
+    sweep: () => eachPage(store, countersKind, { size: 500 }, (rows) => removeExpired(rows, 0)),
+  };
+}
+
+function countsOf(row: Entity | undefined): Counts {
+  return (row?.['counts'] ?? {}) as unknown as Counts;
+}
+
+/** The same UUID (RFC 9562 §5.8) for the same key, so that no index is needed to find its row. */
+function idOf(key: string): string {
+  const hex = createHash('sha256').update(key, 'utf8').digest('hex');
+  const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,194 @@
+import { octets, textOf } from './path.ts';
+import type { LinearRegex } from './regex/linear-regex.ts';
+import { headerPattern, isRegexPath, pathRegex } from './route-pattern.ts';
+
+/**
+ * What a route asks of a request, compiled from Kong's fields. A route whose paths differ in kind or length is several
+ * routes to Kong's router, one for each length and one for its regexes, each with a rank of its own.
+ */
+export interface Criteria {
+  readonly rank: Rank;
+  readonly methods: ReadonlySet<string> | undefined;
+  readonly hosts: readonly HostPattern[] | undefined;
+  readonly headers: readonly HeaderCriterion[] | undefined;
+  readonly snis: ReadonlySet<string> | undefined;
+  /** At most one of `prefixes` (octets, all of one length) and `regexes` is not empty. */
+  readonly prefixes: readonly string[];
+  readonly regexes: readonly LinearRegex[];
+}
+
+/** The larger goes first; of equals the one of the larger route id. */
+export type Rank = bigint;
+
+export interface HostPattern {
+  /** `exact`, or the text before or after the `*`. */
+  readonly match: 'exact' | 'begins' | 'ends';
+  readonly text: string;
+  readonly port: number | undefined;
+}
+
+export interface HeaderCriterion {
+  readonly name: string;
+  /** One of them must fit one of the header's values. */
+  readonly patterns: readonly ((lowerCase: string) => boolean)[];
+}
+
+/** The fields of a route that the router looks at, as in the Admin API; null where the operator set nothing. */
+export interface RouteFields {
+  readonly methods: readonly string[] | null;
+  readonly hosts: readonly string[] | null;
+  readonly paths: readonly string[] | null;
+  readonly headers: Readonly<Record<string, readonly string[]>> | null;
+  readonly snis: readonly string[] | null;
+  readonly regexPriority: number;
+}
+
+export function criteriaOf(route: RouteFields): Criteria[] {
+  const headers = Object.entries(route.headers ?? {});
+  const shared = {
+    methods: isEmpty(route.methods) ? undefined : new Set(route.methods),
+    hosts: isEmpty(route.hosts) ? undefined : route.hosts.map(hostPattern),
+    headers:
+      headers.length === 0
+        ? undefined
+        : headers.map(([name, values]) => ({ name: name.toLowerCase(), patterns: values.map(headerPattern) })),
+    snis: isEmpty(route.snis) ? undefined : new Set(route.snis.map(withoutFinalDot)),
+  };
+  const paths = isEmpty(route.paths) ? [] : route.paths;
+  if (paths.length === 0) return [{ ...shared, rank: rankOf(route, undefined), prefixes: [], regexes: [] }];
+  const regexes = paths.filter(isRegexPath);
+  const prefixes = Map.groupBy(paths.filter((path) => !isRegexPath(path)).map(octets), (prefix) => prefix.length);
+  return [
+    ...(regexes.length === 0
+      ? []
+      : [{ ...shared, rank: rankOf(route, 'regex'), prefixes: [], regexes: regexes.map(pathRegex) }]),
+    ...[...prefixes].map(([length, same]) => ({
+      ...shared,
+      rank: rankOf(route, length),
+      prefixes: [...new Set(same)],
+      regexes: [],
+    })),
+  ];
+}
+
+/** What criteria read of a request; `ProxiedRequest` has it. */
+export interface RoutedRequest {
+  readonly method: string;
+  readonly scheme: 'http' | 'https';
+  /** The server name of the TLS handshake, if any. */
+  readonly sni: string | undefined;
+  /** The port of the listener that accepted the request. */
+  readonly localPort: number;
+  /** The value of a header field by its name in lower case. */
+  header(name: string): string | undefined;
+  headerValues(name: string): readonly string[];
+}
+
+/** What the groups of a path's regex took: by number (0 is the whole match) and, for those that have one, by name. */
+export interface PathCaptures {
+  readonly numbered: readonly (string | undefined)[];
+  readonly named: ReadonlyMap<string, string>;
+}
+
+/** A request as criteria see it. Made once for each request, and kept free of what few routes ask for. */
+export interface Subject {
+  readonly request: RoutedRequest;
+  /** Normalised, as octets. */
+  readonly path: string;
+  /** Host without port, in the letters sent. */
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+export function subjectOf(request: RoutedRequest, path: string): Subject {
+  const host = request.header('host') ?? '';
+  const colon = host.indexOf(':');
+  const port = colon === -1 ? '' : host.slice(colon + 1);
+  if (!/^\d{1,5}$/.test(port)) return { request, path, host, port: undefined };
+  return { request, path, host: host.slice(0, colon), port: Number(port) };
+}
+
+/** Whether all but the path fits. */
+export function fitsBesidesPath(criteria: Criteria, subject: Subject): boolean {
+  const { request } = subject;
+  if (criteria.methods !== undefined && !criteria.methods.has(request.method)) return false;
+  if (criteria.hosts !== undefined && !criteria.hosts.some((pattern) => fitsHost(pattern, subject))) return false;
+  // Where there is no TLS there is no server name, and it does not count (Kong #6425).
+  if (criteria.snis !== undefined && request.scheme === 'https' && !criteria.snis.has(request.sni ?? '')) return false;
+  return criteria.headers === undefined || criteria.headers.every((criterion) => fitsHeader(criterion, request));
+}
+
+/** How many octets of a path that fits its pattern takes; 0 without paths. */
+export function takenOfPath({ prefixes, regexes }: Criteria, path: string): number {
+  if (regexes.length === 1 && regexes[0]!.takesWholeText) return path.length;
+  if (regexes.length > 0) {
+    const text = textOf(path) ?? '';
+    for (const regex of regexes) {
+      const found = regex.find(text);
+      if (found !== undefined) return octets(found).length;
+    }
+  }
+  return prefixes.find((prefix) => path.startsWith(prefix))?.length ?? 0;
+}
+
+/** Whether the path fits: cheaper than to say how much of it is taken. */
+export function fitsPath({ prefixes, regexes }: Criteria, path: string): boolean {
+  if (regexes.length > 0) {
+    const text = textOf(path);
+    return text !== undefined && regexes.some((regex) => regex.test(text));
+  }
+  return prefixes.length === 0 || prefixes.some((prefix) => path.startsWith(prefix));
+}
+
+function fitsHost({ match, text, port }: HostPattern, subject: Subject): boolean {
+  const { host } = subject;
+  if (port !== undefined && port !== subject.port && port !== subject.request.localPort) return false;
+  return match === 'exact' ? host === text : match === 'begins' ? host.startsWith(text) : host.endsWith(text);
+}
+
+function fitsHeader({ name, patterns }: HeaderCriterion, request: RoutedRequest): boolean {
+  for (const value of request.headerValues(name)) {
+    const lowerCase = value.toLowerCase();
+    if (patterns.some((fits) => fits(lowerCase))) return true;
+  }
+  return false;
+}
+
+function hostPattern(written: string): HostPattern {
+  const [, name, digits] = /^([^:]*)(?::(\d+))?$/.exec(written) ?? [undefined, written, undefined];
+  const port = digits === undefined ? undefined : Number(digits);
+  if (name!.startsWith('*')) return { match: 'ends', text: name!.slice(1), port };
+  if (name!.endsWith('*')) return { match: 'begins', text: name!.slice(0, -1), port };
+  return { match: 'exact', text: name!, port };
+}
+
+function withoutFinalDot(name: string): string {
+  return name.length > 1 && name.endsWith('.') ? name.slice(0, -1) : name;
+}
+
+/**
+ * Kong's rank is a 64-bit number of which only two bits are set as such: "all hosts are plain" and "paths are regexes".
+ * The rest, number of criteria, number of headers, regex_priority and length of the path, is shifted as 32-bit numbers,
+ * overlaps, and is widened with its sign: four criteria outrank all (routing/priority, routing/match:20).
+ */
+function rankOf(route: RouteFields, path: 'regex' | number | undefined): Rank {
+  const headers = Object.keys(route.headers ?? {}).length;
+  const criteria =
+    (isEmpty(route.methods) ? 0 : 1) +
+    (isEmpty(route.hosts) ? 0 : 1) +
+    (headers === 0 ? 0 : 1) +
+    (isEmpty(route.snis) ? 0 : 1) +
+    (path === undefined ? 0 : 1);
+  const low =
+    (criteria << 29) |
+    (Math.min(headers, 255) << 20) |
+    (path === 'regex' ? route.regexPriority << 19 : 0) |
+    (typeof path === 'number' ? path & 0x7ffff : 0);
+  // An empty list of hosts counts as one without wildcards.
+  const plainHosts = route.hosts?.every((host) => !host.includes('*')) ?? false;
+  return BigInt.asUintN(64, BigInt(low)) | (plainHosts ? 1n << 60n : 0n) | (path === 'regex' ? 1n << 51n : 0n);
+}
+
+function isEmpty<T>(list: readonly T[] | null): list is null {
+  return list === null || list.length === 0;
+}

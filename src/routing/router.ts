@@ -1,0 +1,137 @@
+import { type Criteria, fitsBesidesPath, fitsPath, type Subject } from './criteria.ts';
+import { octets } from './path.ts';
+
+/**
+ * Which of many routes a request is for: the one of the highest rank whose criteria all fit.
+ *
+ * Routes are found by what their paths begin with, in a tree of common beginnings (one for each plain host, one for the
+ * routes that are not bound to plain hosts), so that a request looks only at routes whose beginning it has. A regex
+ * stands where its literal beginning ends. Nothing is allocated on the way.
+ */
+export interface Router<Target> {
+  find(subject: Subject): Found<Target> | undefined;
+}
+
+export interface Found<Target> {
+  readonly criteria: Criteria;
+  readonly target: Target;
+}
+
+export interface Routed<Target> extends Found<Target> {
+  /** Decides between equals. */
+  readonly id: string;
+}
+
+export function router<Target>(routes: readonly Routed<Target>[]): Router<Target> {
+  const byHost = new Map<string, Node<Target>>();
+  const others: Node<Target> = node('');
+  for (const [order, { criteria, target }] of inOrder(routes).entries()) {
+    const candidate: Candidate<Target> = { order, criteria, target };
+    const exact = criteria.hosts?.filter(({ match }) => match === 'exact') ?? [];
+    for (const { text } of exact) {
+      const tree = byHost.get(text) ?? node('');
+      byHost.set(text, tree);
+      insert(tree, candidate);
+    }
+    if (criteria.hosts === undefined || exact.length < criteria.hosts.length) insert(others, candidate);
+  }
+  return {
+    find(subject) {
+      const hosted = byHost.get(subject.host);
+      const best = hosted === undefined ? undefined : search(hosted, subject, undefined);
+      return search(others, subject, best);
+    },
+  };
+}
+
+/** The routes in the order they are tried. */
+export function inOrder<Target>(routes: readonly Routed<Target>[]): Routed<Target>[] {
+  return [...routes].sort((one, other) => {
+    if (one.criteria.rank !== other.criteria.rank) return one.criteria.rank > other.criteria.rank ? -1 : 1;
+    return one.id === other.id ? 0 : one.id > other.id ? -1 : 1;
+  });
+}
+
+interface Candidate<Target> extends Found<Target> {
+  /** The place in the order of all; 0 is tried first. */
+  readonly order: number;
+}
+
+interface Node<Target> {
+  /** What follows the parent's text. */
+  label: string;
+  /** By the first code unit of their labels. */
+  children: Map<number, Node<Target>>;
+  /** Whose beginning ends here, first in order first. */
+  readonly candidates: Candidate<Target>[];
+}
+
+function node<Target>(label: string): Node<Target> {
+  return { label, children: new Map(), candidates: [] };
+}
+
+function search<Target>(
+  tree: Node<Target>,
+  subject: Subject,
+  found: Candidate<Target> | undefined,
+): Candidate<Target> | undefined {
+  const { path } = subject;
+  let best = found;
+  let at = 0;
+  let here: Node<Target> | undefined = tree;
+  while (here !== undefined && path.startsWith(here.label, at)) {
+    at += here.label.length;
+    for (const candidate of here.candidates) {
+      if (best !== undefined && candidate.order >= best.order) break;
+      // A prefix fits by being here.
+      const { criteria } = candidate;
+      if (fitsBesidesPath(criteria, subject) && (criteria.regexes.length === 0 || fitsPath(criteria, path))) {
+        best = candidate;
+        break;
+      }
+    }
+    here = at < path.length ? here.children.get(path.charCodeAt(at)) : undefined;
+  }
+  return best;
+}
+
+function insert<Target>(tree: Node<Target>, candidate: Candidate<Target>): void {
+  for (const beginning of beginnings(candidate.criteria)) place(tree, beginning, candidate);
+}
+
+function beginnings({ prefixes, regexes }: Criteria): Iterable<string> {
+  if (regexes.length > 0) return new Set(regexes.map(({ literalPrefix }) => octets(literalPrefix)));
+  return prefixes.length === 0 ? [''] : prefixes;
+}
+
+function place<Target>(tree: Node<Target>, text: string, candidate: Candidate<Target>): void {
+  let here = tree;
+  let rest = text;
+  while (rest !== '') {
+    const first = rest.charCodeAt(0);
+    const next = here.children.get(first);
+    if (next === undefined) {
+      const leaf = node<Target>(rest);
+      here.children.set(first, leaf);
+      here = leaf;
+      break;
+    }
+    const shared = sharedLength(next.label, rest);
+    if (shared < next.label.length) {
+      const fork = node<Target>(next.label.slice(0, shared));
+      next.label = next.label.slice(shared);
+      fork.children.set(next.label.charCodeAt(0), next);
+      here.children.set(first, fork);
+      here = fork;
+    } else here = next;
+    rest = rest.slice(shared);
+  }
+  if (here.candidates.at(-1) !== candidate) here.candidates.push(candidate);
+}
+
+function sharedLength(one: string, other: string): number {
+  const most = Math.min(one.length, other.length);
+  let length = 0;
+  while (length < most && one.charCodeAt(length) === other.charCodeAt(length)) length++;
+  return length;
+}
