@@ -8,7 +8,7 @@ import { hostname } from 'node:os';
 import { Container, type ServiceIdentifier } from 'inversify';
 import { type AuthorizationServer, authorizationServer } from '../src/authorization-server.ts';
 import { describeEntities, type Entities } from '../src/entities/entities.ts';
-import { type Gate, gate } from '../src/gate.ts';
+import { type BearerCheck, gate } from '../src/gate.ts';
 import { compileSnapshot } from '../src/gateway/compile-snapshot.ts';
 import type { PluginTools } from '../src/gateway/plugin.ts';
 import { lastOf } from '../src/oauth/tokens.ts';
@@ -41,8 +41,8 @@ import { type SecretHashes, secretHashes } from './crypto/secret-hash.ts';
 import { derivedSuccessors } from './crypto/successors.ts';
 import { type NodeClock, steadyClock, systemClock } from './crypto/system-clock.ts';
 import { openVault, type Vault } from './crypto/vault.ts';
+import { type ActiveFile, openFile } from './declarative/active-file.ts';
 import { declarativeConfiguration } from './declarative/declarative-configuration.ts';
-import { type FileInForce, openFile } from './declarative/file-in-force.ts';
 import { everyInterval, type HealthChecks, healthChecks } from './health-checks/health-checks.ts';
 import { probe } from './health-checks/probe.ts';
 import { handedOverEndpoints } from './http/oauth-endpoints.ts';
@@ -137,12 +137,12 @@ export const tokens = {
   codes: token<AuthorizationCodes>('AuthorizationCodes'),
   clients: token<Clients>('Clients'),
   bearers: token<RememberedBearers>('Bearers'),
-  gate: token<Gate>('Gate'),
+  gate: token<BearerCheck>('BearerCheck'),
   authorizationServer: token<AuthorizationServer>('AuthorizationServer'),
   pluginRecords: token<RememberedRecords>('PluginRecords'),
   counters: token<OpenCounters>('Counters'),
   pluginTools: token<PluginTools>('PluginTools'),
-  file: token<FileInForce>('File'),
+  file: token<ActiveFile>('File'),
   healthChecks: token<HealthChecks>('HealthChecks'),
   snapshot: token<LiveSnapshot>('Snapshot'),
   certificates: token<LiveCertificates>('Certificates'),
@@ -453,7 +453,7 @@ function counters({ entities, counters: shared }: Stores, clock: Clock, log: Log
 
 function tools(
   { plainHttpTokens, publicUrl }: Configuration,
-  gate: Gate,
+  gate: BearerCheck,
   grants: Grants,
   records: RememberedRecords,
   hashes: SecretHashes,
@@ -470,7 +470,7 @@ function tools(
     gate,
     plainHttpTokens,
     publicUrl,
-    endGrant: (grant) => grants.end(grant.grantId, lastOf(grant)),
+    revokeGrant: (grant) => grants.revoke(grant.grantId, lastOf(grant)),
     findConsumer: (idOrUsername) =>
       whenThere(consumerBy('id', idOrUsername), (byId) => byId ?? consumerBy('username', idOrUsername)),
     records,
@@ -492,7 +492,7 @@ async function file(
   hashes: SecretHashes,
   pluginTools: PluginTools,
   log: Log,
-): Promise<FileInForce> {
+): Promise<ActiveFile> {
   const { entities: store, grants } = stores;
   const declarative = await declarativeConfiguration({
     store,
@@ -632,7 +632,7 @@ const admin = (
   clock: Clock,
   entropy: Entropy,
   hashes: SecretHashes,
-  file: FileInForce,
+  file: ActiveFile,
   proxy: OpenProxy,
   snapshot: LiveSnapshot,
   counted: Metrics,

@@ -6,7 +6,7 @@
  *   curl localhost:8001/services/orders/plugins -H 'Content-Type: application/json' \
  *        -d '{"name": "maintenance", "config": {"from": 1795600000, "until": 1795603600, "except": ["ops"]}}'
  */
-import { errorAnswer, type Plugin } from 'portcullis';
+import { errorResponse, type Plugin } from 'portcullis';
 
 interface Settings {
   readonly from: number;
@@ -40,7 +40,7 @@ export const plugin: Plugin = {
         if (except?.includes(exchange.identity?.consumer?.username ?? '')) return undefined;
         exchange.refusal = 'x-maintenance';
         const headers = [['Retry-After', String(until - seconds)]] as const;
-        return errorAnswer(exchange.request, 503, 'Closed for maintenance', { headers });
+        return errorResponse(exchange.request, 503, 'Closed for maintenance', { headers });
       },
     };
   },

@@ -11,15 +11,15 @@ import type { GrantOutcome } from './grants/vocabulary.ts';
 import type { Issuer } from './oauth/issuer.ts';
 import type { Clock } from './ports/clock.ts';
 import { type MaybePromise, whenThere } from './ports/maybe-promise.ts';
-import { authorizationReply, readAuthorizationCall } from './wire/authorization-endpoint.ts';
-import type { EndpointRequest, Reply } from './wire/reply.ts';
-import { type Drawn, readTokenCall, type TokenCall, tokenReply } from './wire/token-endpoint.ts';
+import { authorizationResponse, readAuthorizationCall } from './wire/authorization-endpoint.ts';
+import type { EndpointRequest, OAuthResponse } from './wire/response.ts';
+import { type Drawn, readTokenCall, type TokenCall, tokenResponse } from './wire/token-endpoint.ts';
 
 export interface AuthorizationServer {
   /** The token endpoint (RFC 6749 §3.2). */
-  token(issuer: Issuer, request: EndpointRequest): MaybePromise<Reply>;
+  token(issuer: Issuer, request: EndpointRequest): MaybePromise<OAuthResponse>;
   /** The authorization endpoint (RFC 6749 §3.1) as a login page calls it. */
-  authorize(issuer: Issuer, request: EndpointRequest): MaybePromise<Reply>;
+  authorize(issuer: Issuer, request: EndpointRequest): MaybePromise<OAuthResponse>;
 }
 
 export function authorizationServer(ports: Ports, clock: Clock): AuthorizationServer {
@@ -51,13 +51,13 @@ export function authorizationServer(ports: Ports, clock: Clock): AuthorizationSe
     token(issuer, request) {
       const read = readTokenCall(issuer, request, draw());
       if ('status' in read) return read;
-      return whenThere(run(read.call), (outcome) => tokenReply(read, outcome));
+      return whenThere(run(read.call), (outcome) => tokenResponse(read, outcome));
     },
     authorize(issuer, request) {
       const read = readAuthorizationCall(issuer, request, draw());
       if ('status' in read) return read;
       return whenThere(drive(authorizationEndpoint, read.request, authorizing), (outcome) =>
-        authorizationReply(read, outcome),
+        authorizationResponse(read, outcome),
       );
     },
   };

@@ -6,12 +6,12 @@ import type { Bearers } from './ports/bearers.ts';
 import type { Clock } from './ports/clock.ts';
 import type { MaybePromise } from './ports/maybe-promise.ts';
 
-export interface Gate {
+export interface BearerCheck {
   /** Answers at once when the token is in memory. Rejects only when the store cannot be asked: then nobody may pass. */
   check(request: Omit<AccessRequest, 'receivedAt'>): MaybePromise<AccessOutcome>;
 }
 
-export function gate(bearers: Bearers, clock: Clock): Gate {
+export function gate(bearers: Bearers, clock: Clock): BearerCheck {
   const performers = accessPerformers(bearers);
   return {
     check: ({ accessToken, audience, requiredScope }) =>

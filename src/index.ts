@@ -1,9 +1,10 @@
 /** The public names of the core: what a program sees of it, and what an adapter of its own is written against. */
 export type { AuthorizationServer } from './authorization-server.ts';
 export type { Ports } from './driver/perform.ts';
-export { errorAnswer } from './gateway/error-answer.ts';
+export { errorResponse } from './gateway/error-response.ts';
 export { identify, identifyAnonymous, say } from './gateway/identity.ts';
 export type {
+  AccessDecision,
   BodyHook,
   Exchange,
   Handover,
@@ -14,9 +15,8 @@ export type {
   PluginPlace,
   PluginTools,
   ResponseHead,
-  Verdict,
 } from './gateway/plugin.ts';
-export type { Answer, ProxiedRequest } from './gateway/proxied-request.ts';
+export type { DirectResponse, ProxiedRequest } from './gateway/proxied-request.ts';
 export type { Client, ClientAuthentication, Consumer, EpochMilliseconds } from './oauth/client.ts';
 export type { Audience, Issuer } from './oauth/issuer.ts';
 export type { Profile } from './oauth/profile.ts';
@@ -35,10 +35,10 @@ export type { Announcement, Announcements } from './ports/announcements.ts';
 export {
   type AuthorizationCodes,
   type Binding,
+  type CodeUse,
   judgeRedemption,
   type Redemption,
   type RedemptionAttempt,
-  type Spent,
 } from './ports/authorization-codes.ts';
 export type { Bearers } from './ports/bearers.ts';
 export type { ClientProof, Clients } from './ports/clients.ts';
@@ -54,12 +54,12 @@ export {
   hintOf,
   judgeRotation,
   type KeptGrant,
+  type RefreshTokenUse,
   type Rotation,
   type RotationAttempt,
-  recordDiesAt,
-  type SpentRefreshToken,
+  recordExpiry,
 } from './ports/grants.ts';
 export type { MaybePromise } from './ports/maybe-promise.ts';
 export { Unavailable } from './ports/unavailable.ts';
 export type { EntityCheck, Field, Fields } from './schema/description.ts';
-export type { EndpointRequest, Reply } from './wire/reply.ts';
+export type { EndpointRequest, OAuthResponse } from './wire/response.ts';

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { profiles } from '../src/oauth/profile.ts';
 import { type RefusalReason, refusals } from '../src/oauth/refusals.ts';
 import { deniedRead, readBearer } from '../src/wire/bearer.ts';
-import type { EndpointRequest } from '../src/wire/reply.ts';
+import type { EndpointRequest } from '../src/wire/response.ts';
 import { call, compiled, pluginWorld } from './plugins/world.ts';
 import { edgesOf } from './support/diagram.ts';
 import { errorsPage } from './support/errors-page.ts';

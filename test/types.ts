@@ -5,7 +5,7 @@ import type { Performers } from '../src/driver/drive.ts';
 import { type accessPerformers, authorizationPerformers, grantPerformers, type Ports } from '../src/driver/perform.ts';
 import type { authorizationCodeGrant } from '../src/grants/authorization-code.ts';
 import { clientCredentialsGrant } from '../src/grants/client-credentials.ts';
-import { type GrantEffect, type GrantReplies, refuse } from '../src/grants/vocabulary.ts';
+import { type GrantEffect, type GrantEvents, refuse } from '../src/grants/vocabulary.ts';
 import type { Profile } from '../src/oauth/profile.ts';
 import type { Refusal } from '../src/oauth/refusals.ts';
 
@@ -18,7 +18,7 @@ export const forgottenCell: typeof clientCredentialsGrant = {
   ...clientCredentialsGrant,
   transitions: {
     ...transitions,
-    // @ts-expect-error clientDeferred has no cell
+    // @ts-expect-error clientRateLimited has no cell
     awaitingClient: {
       clientAuthenticated: transitions.awaitingClient.clientAuthenticated,
       clientRejected: transitions.awaitingClient.clientRejected,
@@ -38,8 +38,8 @@ export const impossibleCell: typeof clientCredentialsGrant = {
     ...transitions,
     awaitingGrant: {
       ...transitions.awaitingGrant,
-      // @ts-expect-error no effect that awaitingGrant waits for is answered by grantEnded
-      grantEnded: () => refuse('code_invalid'),
+      // @ts-expect-error no effect that awaitingGrant waits for is answered by grantRevoked
+      grantRevoked: () => refuse('code_invalid'),
     },
   },
 };
@@ -75,24 +75,24 @@ export const unknownReason: Refusal = { reason: 'bad_mood' };
 // Performers --------------------------------------------------------------------------------------------------------
 
 const performers = grantPerformers(ports);
-const { endGrant: _, ...withoutEnd } = performers;
+const { revokeGrant: _, ...withoutEnd } = performers;
 
-// @ts-expect-error endGrant has no performer
-export const unmappedEffect: Performers<GrantReplies, GrantEffect> = withoutEnd;
+// @ts-expect-error revokeGrant has no performer
+export const unmappedEffect: Performers<GrantEvents, GrantEffect> = withoutEnd;
 
-export const wrongAnswer: Performers<GrantReplies, GrantEffect> = {
+export const wrongAnswer: Performers<GrantEvents, GrantEffect> = {
   ...performers,
-  // @ts-expect-error grantOpened does not answer endGrant
-  endGrant: () => ({ event: 'grantOpened', tokens: null! }),
+  // @ts-expect-error grantOpened does not answer revokeGrant
+  revokeGrant: () => ({ event: 'grantOpened', tokens: null! }),
 };
 
-export const wrongAnswerLater: Performers<GrantReplies, GrantEffect> = {
+export const wrongAnswerLater: Performers<GrantEvents, GrantEffect> = {
   ...performers,
   // @ts-expect-error nor does it later
-  endGrant: async () => ({ event: 'grantOpened', tokens: null! }),
+  revokeGrant: async () => ({ event: 'grantOpened', tokens: null! }),
 };
 
-export const halfAnAnswer: Performers<GrantReplies, GrantEffect> = {
+export const halfAnAnswer: Performers<GrantEvents, GrantEffect> = {
   ...performers,
   // @ts-expect-error codeReplayed says which grant is to be ended
   redeemAuthorizationCode: () => ({ event: 'codeReplayed' }),

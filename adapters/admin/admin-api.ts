@@ -19,13 +19,13 @@ import { withCertificateNames, withNames } from './certificate-names.ts';
 import { type ConfigurationFile, configurationFileEndpoints } from './configuration-file.ts';
 import { allowedMethods, type Endpoint, finder, type Method } from './endpoints.ts';
 import { entityEndpoints } from './entity-endpoints.ts';
+import { withExpiringRows } from './expiring-rows.ts';
 import { gatekeeper } from './gatekeeping.ts';
 import { withGrantRows } from './grant-rows.ts';
 import { type HealthOptions, healthEndpoints } from './health.ts';
 import { type Connections, informationEndpoints } from './information.ts';
 import { withKeysJudged, withServerNames } from './keys.ts';
-import { withMortalRows } from './mortal-rows.ts';
-import { methodNotAllowed, notFound, type Reply } from './reply.ts';
+import { type AdminResponse, methodNotAllowed, notFound } from './response.ts';
 import { rows } from './rows.ts';
 import { schemaEndpoints } from './schemas.ts';
 import { tagEndpoints } from './tags.ts';
@@ -64,9 +64,9 @@ export function adminApi(options: AdminApiOptions): Koa {
   const described = describeEntities(plugins);
   const certificates = withNames(described.get('certificates')!);
   const entities = new Map([...described].map(([name, it]) => [name, name === 'certificates' ? certificates : it]));
-  const isMortal = ({ name }: EntityKind) => entities.get(name)?.fields['ttl'] !== undefined;
+  const canExpire = ({ name }: EntityKind) => entities.get(name)?.fields['ttl'] !== undefined;
   const named = withCertificateNames(options.store, kindOf(entities.get('snis')!), { clock, entropy });
-  const mortal = withMortalRows(named, clock, isMortal);
+  const mortal = withExpiringRows(named, clock, canExpire);
   const store = withGrantRows(mortal, grants, clock, (name) => kindOf(entities.get(name)!));
   const { announcements, hashSecret } = options;
   const table = rows({ store, grants, announcements, entities, clock, entropy, hashSecret, file: options.file });
@@ -99,7 +99,7 @@ export function adminApi(options: AdminApiOptions): Koa {
   const find = finder([...endpoints, ...apiEndpoints(call)]);
   const turnAway = gatekeeper({ token, allowedHosts });
 
-  async function replyTo(ctx: Koa.Context): Promise<Reply> {
+  async function responseTo(ctx: Koa.Context): Promise<AdminResponse> {
     const [path, ...query] = ctx.req.url!.split('?');
     const found = find(path!);
     if (found === undefined) return notFound;
@@ -128,7 +128,7 @@ export function adminApi(options: AdminApiOptions): Koa {
     ctx.set('Access-Control-Allow-Origin', '*');
     ctx.set('Access-Control-Allow-Credentials', 'true');
     try {
-      print(ctx, await replyTo(ctx));
+      print(ctx, await responseTo(ctx));
     } catch (error) {
       // Who has gone away in the middle of a request is no failure, and hears no answer.
       if (!ctx.req.complete && ctx.req.destroyed) return;
@@ -139,14 +139,14 @@ export function adminApi(options: AdminApiOptions): Koa {
   return app;
 }
 
-const unexpected: Reply = { status: 500, body: { message: 'An unexpected error occurred' } };
-const unavailable: Reply = {
+const unexpected: AdminResponse = { status: 500, body: { message: 'An unexpected error occurred' } };
+const unavailable: AdminResponse = {
   status: 503,
   headers: { 'Retry-After': '1' },
   body: { message: 'The gate cannot reach its store; try again' },
 };
 
-function optionsOf(endpoint: Endpoint): Reply {
+function optionsOf(endpoint: Endpoint): AdminResponse {
   const allowed = allowedMethods(endpoint);
   return {
     status: 204,
@@ -158,7 +158,7 @@ function optionsOf(endpoint: Endpoint): Reply {
   };
 }
 
-function print(ctx: Koa.Context, { status, headers, body }: Reply): void {
+function print(ctx: Koa.Context, { status, headers, body }: AdminResponse): void {
   ctx.status = status;
   ctx.set({ ...headers });
   if (body === undefined) ctx.body = null;

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { type FormPair, formTree } from '../../src/schema/form.ts';
 import { isObject } from '../../src/schema/json.ts';
-import { badRequest, type Reply } from './reply.ts';
+import { type AdminResponse, badRequest } from './response.ts';
 
 export interface Body {
   readonly form: boolean;
@@ -15,7 +15,7 @@ export interface Body {
   readonly text?: string;
 }
 
-export type BodyRead = { readonly body: Body } | { readonly refusal: Reply };
+export type BodyRead = { readonly body: Body } | { readonly refusal: AdminResponse };
 
 const nothing: BodyRead = { body: { form: true, sent: {} } };
 const unparsable: BodyRead = { refusal: badRequest('Cannot parse JSON body') };

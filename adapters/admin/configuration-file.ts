@@ -5,12 +5,12 @@
  */
 
 import type { Entity } from '../../src/ports/entity-store.ts';
-import { codes, type RefusalBody } from '../../src/schema/answers.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
+import { codes, type RefusalBody } from '../../src/schema/error-bodies.ts';
 import { own } from '../../src/schema/json.ts';
 import type { Body } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
-import { badRequest, created, ok, type Reply } from './reply.ts';
+import { type AdminResponse, badRequest, created, ok } from './response.ts';
 
 /** What the endpoints need of whoever loads files. */
 export interface ConfigurationFile {
@@ -55,7 +55,7 @@ export function configurationFileEndpoints(file: ConfigurationFile): readonly En
           if (text === undefined)
             return badRequest("expected a declarative configuration, or one in the field 'config'");
           const loaded = await file.load(text, { checkHash: query.get('check_hash') === '1' });
-          return loaded.outcome === 'loaded' ? created(flattened(loaded)) : replyTo(loaded);
+          return loaded.outcome === 'loaded' ? created(flattened(loaded)) : responseTo(loaded);
         },
       },
     },
@@ -64,7 +64,7 @@ export function configurationFileEndpoints(file: ConfigurationFile): readonly En
       methods: {
         async POST() {
           const loaded = await file.reload();
-          return loaded === undefined ? notInForce : replyTo(loaded);
+          return loaded === undefined ? notInForce : responseTo(loaded);
         },
       },
     },
@@ -72,7 +72,11 @@ export function configurationFileEndpoints(file: ConfigurationFile): readonly En
 }
 
 /** The refusal of a write, where a file says what there is. */
-export function writtenByFile(file: ConfigurationFile | undefined, act: string, kind: string): Reply | undefined {
+export function writtenByFile(
+  file: ConfigurationFile | undefined,
+  act: string,
+  kind: string,
+): AdminResponse | undefined {
   if (kind === 'oauth2_tokens' || file?.inForce() === undefined) return undefined;
   const body: RefusalBody = {
     code: codes.operationUnsupported,
@@ -101,7 +105,7 @@ function flattened({ rows }: Extract<FileLoaded, { outcome: 'loaded' }>): unknow
   );
 }
 
-function replyTo(loaded: FileLoaded): Reply {
+function responseTo(loaded: FileLoaded): AdminResponse {
   switch (loaded.outcome) {
     case 'unchanged':
       return { status: 304 };

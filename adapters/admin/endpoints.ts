@@ -1,6 +1,6 @@
 /** The table of endpoints: which path has which methods. Paths are spelt as Kong's `/endpoints` spells them. */
 import type { Body } from './body.ts';
-import type { Reply } from './reply.ts';
+import type { AdminResponse } from './response.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -11,7 +11,7 @@ export interface AdminRequest {
   readonly body: Body;
 }
 
-export type Handler = (request: AdminRequest) => Reply | Promise<Reply>;
+export type Handler = (request: AdminRequest) => AdminResponse | Promise<AdminResponse>;
 
 export interface Endpoint {
   /** `/services/{services}/routes` */

@@ -10,7 +10,7 @@ import { isUuid } from '../../src/schema/validate.ts';
 import type { Body } from './body.ts';
 import type { AdminRequest, Endpoint } from './endpoints.ts';
 import { nextPage, readListQuery } from './lists.ts';
-import { created, methodNotAllowed, noContent, notFound, ok, type Reply } from './reply.ts';
+import { type AdminResponse, created, methodNotAllowed, noContent, notFound, ok } from './response.ts';
 import { type Outcome, printed, type Rows } from './rows.ts';
 
 export function entityEndpoints(rows: Rows, entities: ReadonlyMap<string, Description>): readonly Endpoint[] {
@@ -41,7 +41,7 @@ function collectionEndpoint(rows: Rows, description: Description): Endpoint {
         const page = await rows.store.page(kindOf(description), read.query);
         return ok({ data: page.rows.map((row) => printed(description, row)), ...nextPage(path, page.next, query) });
       },
-      POST: async ({ body }) => replyTo(await rows.insert(description, body), created),
+      POST: async ({ body }) => responseTo(await rows.insert(description, body), created),
     },
   };
 }
@@ -54,11 +54,11 @@ function rowEndpoint(rows: Rows, description: Description): Endpoint {
         const row = await rows.find(description, keys[0]!);
         return row === undefined ? notFound : ok(row);
       },
-      PUT: async ({ keys, body }) => replyTo(await rows.put(description, keys[0]!, body), ok),
+      PUT: async ({ keys, body }) => responseTo(await rows.put(description, keys[0]!, body), ok),
       async PATCH({ keys, body }) {
         // Kong looks for a plugin before anything else, and says so in other words.
         if (description.name === 'plugins' && (await rows.find(description, keys[0]!)) === undefined) return notFound;
-        return replyTo(await rows.change(description, keys[0]!, body), ok);
+        return responseTo(await rows.change(description, keys[0]!, body), ok);
       },
       DELETE: async ({ keys }) => (await rows.remove(description, keys[0]!)) ?? noContent,
     },
@@ -82,7 +82,7 @@ function referenceEndpoint(rows: Rows, description: Description, field: string, 
       async PUT({ keys, body }) {
         const { row, id } = await parentOf(keys[0]!);
         if (row === undefined) return notFound;
-        if (id !== undefined) return replyTo(await rows.put(parent, id, body), ok);
+        if (id !== undefined) return responseTo(await rows.put(parent, id, body), ok);
         const made = await rows.insert(parent, body);
         if (made.refusal !== undefined) return made.refusal;
         const sent = { [field]: { id: made.row.id } };
@@ -91,7 +91,7 @@ function referenceEndpoint(rows: Rows, description: Description, field: string, 
       },
       async PATCH({ keys, body }) {
         const { id } = await parentOf(keys[0]!);
-        return id === undefined ? notFound : replyTo(await rows.change(parent, id, body), ok);
+        return id === undefined ? notFound : responseTo(await rows.change(parent, id, body), ok);
       },
       DELETE: async ({ keys }) => ((await parentOf(keys[0]!)).id === undefined ? notFound : methodNotAllowed),
     },
@@ -116,7 +116,7 @@ function nestedCollectionEndpoint(rows: Rows, description: Description, field: s
       async POST({ keys, body }) {
         const above = await rows.find(parent, keys[0]!);
         if (above === undefined) return notFound;
-        return replyTo(await rows.insert(description, under(body, field, above)), created);
+        return responseTo(await rows.insert(description, under(body, field, above)), created);
       },
     },
   };
@@ -154,10 +154,10 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
         if (above === undefined) return notFound;
         const named = under(body, field, above);
         if (nestedKey === undefined || isUuid(keys[1]!))
-          return replyTo(await rows.put(description, keys[1]!, named), ok);
+          return responseTo(await rows.put(description, keys[1]!, named), ok);
         const sent = { ...named, sent: { ...named.sent, [nestedKey]: keys[1]! } };
         const before = await rowBelow(above, keys[1]!);
-        return replyTo(
+        return responseTo(
           before === undefined ? await rows.insert(description, sent) : await rows.put(description, before.id, sent),
           ok,
         );
@@ -167,7 +167,7 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
         if (found === undefined) return notFound;
         const { body } = request;
         const said = Object.hasOwn(body.sent, field) ? body : under(body, field, found.above);
-        return replyTo(await rows.change(description, found.row.id, said), ok);
+        return responseTo(await rows.change(description, found.row.id, said), ok);
       },
       async DELETE(request) {
         const found = await both(request);
@@ -186,6 +186,6 @@ function referenceIn(row: Entity, field: string): string | undefined {
   return (row[field] as { readonly id: string } | null | undefined)?.id;
 }
 
-function replyTo(outcome: Outcome, done: (row: Entity) => Reply): Reply {
+function responseTo(outcome: Outcome, done: (row: Entity) => AdminResponse): AdminResponse {
   return outcome.refusal ?? done(outcome.row);
 }

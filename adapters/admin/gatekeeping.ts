@@ -5,7 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Reply } from './reply.ts';
+import type { AdminResponse } from './response.ts';
 
 export interface Gatekeeping {
   /** `undefined`: none is asked for. */
@@ -15,7 +15,10 @@ export interface Gatekeeping {
 }
 
 /** Why a request is not read; `undefined`: it is. */
-export function gatekeeper({ token, allowedHosts }: Gatekeeping): (request: IncomingMessage) => Reply | undefined {
+export function gatekeeper({
+  token,
+  allowedHosts,
+}: Gatekeeping): (request: IncomingMessage) => AdminResponse | undefined {
   const names = new Set(allowedHosts.map((name) => nameOf(name.toLowerCase()) ?? name));
   const proof = token === undefined ? undefined : digest(token);
 

@@ -15,11 +15,11 @@ export function withGrantRows(
 ): EntityStore {
   async function kept(grantId: string): Promise<KeptGrant | undefined> {
     const found = await grants.get(grantId);
-    return found === undefined || isDead(found) ? undefined : found;
+    return found === undefined || isExpired(found) ? undefined : found;
   }
 
-  function isDead({ grant: { diesAt } }: KeptGrant): boolean {
-    return diesAt !== undefined && diesAt <= clock.now();
+  function isExpired({ grant: { refreshExpiresAt } }: KeptGrant): boolean {
+    return refreshExpiresAt !== undefined && refreshExpiresAt <= clock.now();
   }
 
   async function get(id: string): Promise<Entity | undefined> {
@@ -65,7 +65,7 @@ export function withGrantRows(
     const { grant, tokens } = grantOfRow(row, clock.now());
     const outcome = await grants.open(grant, tokens);
     // The id of a grant that was ended is not given again while its record is there.
-    if (outcome === 'ended') return { outcome: 'taken', fields: ['id'] };
+    if (outcome === 'revoked') return { outcome: 'taken', fields: ['id'] };
     return outcome === 'opened' ? { outcome: 'written' } : taken(row);
   }
 
@@ -95,7 +95,7 @@ export function withGrantRows(
       const found = await grants.page(credentialId === undefined ? query : { ...query, credentialId });
       for (const one of found.rows) {
         const elsewhere = serviceId !== undefined && one.grant.serviceId !== serviceId;
-        if (!elsewhere && !isDead(one)) rows.push(rowOfGrant(one, clock.now()));
+        if (!elsewhere && !isExpired(one)) rows.push(rowOfGrant(one, clock.now()));
       }
       next = found.next;
     } while (next !== undefined && rows.length < size);
@@ -113,15 +113,15 @@ export function withGrantRows(
       if (!isTokens(kind)) return store.remove(kind, id);
       const before = await kept(id);
       if (before === undefined) return { outcome: 'missing' };
-      await grants.end(id, lastDeath(before));
+      await grants.revoke(id, lastExpiry(before));
       return { outcome: 'removed', rows: [{ kind: kind.name, row: rowOfGrant(before, clock.now()) }] };
     },
   };
 }
 
 /** When the longest of a grant's tokens is over; `undefined`: never. */
-function lastDeath({ grant: { expiresAt, diesAt }, refreshToken }: KeptGrant): number | undefined {
+function lastExpiry({ grant: { expiresAt, refreshExpiresAt }, refreshToken }: KeptGrant): number | undefined {
   if (expiresAt === undefined) return undefined;
-  if (refreshToken === undefined && diesAt === undefined) return expiresAt;
-  return diesAt === undefined ? undefined : Math.max(expiresAt, diesAt);
+  if (refreshToken === undefined && refreshExpiresAt === undefined) return expiresAt;
+  return refreshExpiresAt === undefined ? undefined : Math.max(expiresAt, refreshExpiresAt);
 }

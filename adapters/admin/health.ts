@@ -9,7 +9,7 @@ import type { Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import type { AdminRequest, Endpoint, Handler } from './endpoints.ts';
 import { nextPage, readListQuery } from './lists.ts';
-import { noContent, notFound, ok } from './reply.ts';
+import { noContent, notFound, ok } from './response.ts';
 import { printed, type Rows } from './rows.ts';
 
 export interface HealthOptions {

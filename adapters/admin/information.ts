@@ -5,7 +5,7 @@ import type { EntityStore } from '../../src/ports/entity-store.ts';
 import { adminNameOf, type Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { type Endpoint, sortedPaths } from './endpoints.ts';
-import { ok, type Reply } from './reply.ts';
+import { type AdminResponse, ok } from './response.ts';
 
 /** The Kong whose answers these are. */
 const kongVersion = '3.9.1';
@@ -51,7 +51,7 @@ export function informationEndpoints(
     return [...names];
   }
 
-  async function root(): Promise<Reply> {
+  async function root(): Promise<AdminResponse> {
     const available = kongs(plugins).map(({ name, priority }) => [name, { version: kongVersion, priority }]);
     return ok({
       tagline: 'Welcome to kong',
@@ -67,7 +67,7 @@ export function informationEndpoints(
     });
   }
 
-  async function status(): Promise<Reply> {
+  async function status(): Promise<AdminResponse> {
     const { accepted, active, handled, reading, writing, waiting, requests } = connections();
     const digest = file?.inForce();
     return ok({
@@ -103,7 +103,7 @@ export function informationEndpoints(
 }
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats */
-function text(body: string): Reply {
+function text(body: string): AdminResponse {
   return { status: 200, headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }, body };
 }
 

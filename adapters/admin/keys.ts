@@ -4,11 +4,11 @@
  */
 
 import type { Entropy } from '../../src/ports/entropy.ts';
-import { invalidPrimaryKey, invalidUnique, type RefusalBody } from '../../src/schema/answers.ts';
 import type { Description } from '../../src/schema/description.ts';
+import { invalidPrimaryKey, invalidUnique, type RefusalBody } from '../../src/schema/error-bodies.ts';
 import { isUuid, validateField } from '../../src/schema/validate.ts';
 import type { AdminRequest, Endpoint, Handler, Method } from './endpoints.ts';
-import { notFound, type Reply, refused } from './reply.ts';
+import { type AdminResponse, notFound, refused } from './response.ts';
 import type { Rows } from './rows.ts';
 
 export function withKeysJudged(rows: Rows, entities: ReadonlyMap<string, Description>, endpoint: Endpoint): Endpoint {
@@ -70,7 +70,7 @@ function withName(request: AdminRequest, name: string): AdminRequest {
   return { ...request, body: { ...body, sent: { ...body.sent, snis: [...snis, name] } } };
 }
 
-const unknownName: Reply = { status: 404, body: { message: 'SNI not found' } };
+const unknownName: AdminResponse = { status: 404, body: { message: 'SNI not found' } };
 
 function keyNames(path: string): readonly string[] {
   return [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name!);

@@ -1,13 +1,15 @@
 /** Lists: what the query string says of them, and the page that comes of it. */
 import { Buffer } from 'node:buffer';
 import type { EntityQuery } from '../../src/ports/entity-store.ts';
-import { invalidOffset, invalidOption, invalidSize, type RefusalBody } from '../../src/schema/answers.ts';
 import type { Description } from '../../src/schema/description.ts';
+import { invalidOffset, invalidOption, invalidSize, type RefusalBody } from '../../src/schema/error-bodies.ts';
 import { luaNumber } from '../../src/schema/lua.ts';
 import { isUuid } from '../../src/schema/validate.ts';
-import { badRequest, type Reply, refused } from './reply.ts';
+import { type AdminResponse, badRequest, refused } from './response.ts';
 
-export type ListRead = { readonly query: EntityQuery; readonly refusal?: undefined } | { readonly refusal: Reply };
+export type ListRead =
+  | { readonly query: EntityQuery; readonly refusal?: undefined }
+  | { readonly refusal: AdminResponse };
 
 export function readListQuery(description: Description, parameters: URLSearchParams): ListRead {
   const size = readSize(parameters);
@@ -47,7 +49,7 @@ export function offsetOf(position: unknown): string {
 export function readOffset<T>(
   offset: string,
   isPosition: (position: unknown) => position is T,
-): { readonly position: T } | { readonly refusal: Reply } {
+): { readonly position: T } | { readonly refusal: AdminResponse } {
   const wrong = (why: string) => ({ refusal: refused(invalidOffset(offset, why)) });
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(offset) || offset.replace(/=+$/, '').length % 4 === 1) {
     return wrong('bad base64 encoding');

@@ -1,7 +1,7 @@
 /** Requests that Node's parser gives up on before there is a request: for the `clientError` event of the Admin listener. */
 import type { Duplex } from 'node:stream';
 
-export function answerMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
+export function respondMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

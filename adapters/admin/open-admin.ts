@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type AdminApiOptions, adminApi } from './admin-api.ts';
-import { answerMalformed } from './malformed.ts';
+import { respondMalformed } from './malformed.ts';
 
 export interface OpenAdmin {
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
@@ -33,7 +33,7 @@ export async function openAdmin(
   try {
     for (const { host, port } of listen) {
       const server = createServer({ requestTimeout: 60_000, headersTimeout: 15_000 }, handle);
-      server.on('clientError', answerMalformed);
+      server.on('clientError', respondMalformed);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(port, host, resolve);

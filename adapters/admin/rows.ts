@@ -8,19 +8,6 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityStore, Removed, Written } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
-import {
-  danglingReference,
-  invalidOption,
-  type NotResolved,
-  notFoundBy,
-  primaryKeyViolation,
-  type RefusalBody,
-  referencesUnresolved,
-  schemaViolation,
-  stillReferenced,
-  uniqueViolation,
-  valuesOf,
-} from '../../src/schema/answers.ts';
 import { type Auto, presented, tokensNeeded } from '../../src/schema/complete.ts';
 import type { Description, JsonObject } from '../../src/schema/description.ts';
 import {
@@ -34,6 +21,19 @@ import {
   violationsOf,
   withSubschemaKey,
 } from '../../src/schema/draft.ts';
+import {
+  danglingReference,
+  invalidOption,
+  type NotResolved,
+  notFoundBy,
+  primaryKeyViolation,
+  type RefusalBody,
+  referencesUnresolved,
+  schemaViolation,
+  stillReferenced,
+  uniqueViolation,
+  valuesOf,
+} from '../../src/schema/error-bodies.ts';
 import { coerced } from '../../src/schema/form.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { isUuid } from '../../src/schema/validate.ts';
@@ -41,7 +41,7 @@ import type { Violations } from '../../src/schema/violations.ts';
 import type { Body } from './body.ts';
 import { type ConfigurationFile, writtenByFile } from './configuration-file.ts';
 import { sharesNoProtocol } from './plugin-protocols.ts';
-import { type Reply, refused } from './reply.ts';
+import { type AdminResponse, refused } from './response.ts';
 
 export interface RowsOptions {
   /** Holds the rows of every entity, tokens included. */
@@ -55,7 +55,7 @@ export interface RowsOptions {
   readonly file: ConfigurationFile | undefined;
 }
 
-export type Outcome = { readonly row: Entity; readonly refusal?: undefined } | { readonly refusal: Reply };
+export type Outcome = { readonly row: Entity; readonly refusal?: undefined } | { readonly refusal: AdminResponse };
 
 export interface Rows {
   readonly store: EntityStore;
@@ -67,7 +67,7 @@ export interface Rows {
   /** Puts a row in the place of the one that the key names, or where there is none. */
   put(description: Description, key: string, body: Body): Promise<Outcome>;
   /** `undefined`: it is gone, or never was there. */
-  remove(description: Description, key: string): Promise<Reply | undefined>;
+  remove(description: Description, key: string): Promise<AdminResponse | undefined>;
 }
 
 /** How often a change is made anew because somebody else was quicker. */
@@ -214,7 +214,7 @@ export function rows(options: RowsOptions): Rows {
     }
   }
 
-  async function remove(description: Description, key: string): Promise<Reply | undefined> {
+  async function remove(description: Description, key: string): Promise<AdminResponse | undefined> {
     const refusal = writtenByFile(file, 'remove', description.name);
     if (refusal !== undefined) return refusal;
     const found = await stored(description, key);
@@ -231,13 +231,13 @@ export function rows(options: RowsOptions): Rows {
             : kind === 'oauth2_tokens'
               ? [row.id]
               : [];
-      await announceEnded(ended);
+      await announceRevoked(ended);
       if (kind !== 'oauth2_tokens') await announcements?.publish({ announces: 'entityChanged', kind, id: row.id });
     }
     return undefined;
   }
 
-  async function announceEnded(grantIds: readonly string[]): Promise<void> {
+  async function announceRevoked(grantIds: readonly string[]): Promise<void> {
     if (grantIds.length > namedOneByOne) await announcements?.publish({ announces: 'everythingChanged' });
     else for (const grantId of grantIds) await announcements?.publish({ announces: 'grantChanged', grantId });
   }
@@ -259,7 +259,7 @@ function refusalOf({ fields }: Description, violations: Violations): RefusalBody
     : invalidOption('ttl', 'must be an integer between 0 and 100000000');
 }
 
-const contended: Reply = {
+const contended: AdminResponse = {
   status: 409,
   body: { message: 'Others are changing this entity at the same time; nothing was written' },
 };

@@ -2,15 +2,15 @@
 import type { PluginDescriptions } from '../../src/entities/plugins.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
-import { schemaViolation } from '../../src/schema/answers.ts';
 import { tokensNeeded } from '../../src/schema/complete.ts';
 import { type Description, shapeFor } from '../../src/schema/description.ts';
 import { draftInsert, violationsOf } from '../../src/schema/draft.ts';
+import { schemaViolation } from '../../src/schema/error-bodies.ts';
 import { coerced } from '../../src/schema/form.ts';
 import { printedSchema } from '../../src/schema/printing.ts';
 import type { Body } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
-import { ok, type Reply, refused } from './reply.ts';
+import { type AdminResponse, ok, refused } from './response.ts';
 
 export function schemaEndpoints(
   entities: ReadonlyMap<string, Description>,
@@ -18,7 +18,7 @@ export function schemaEndpoints(
   clock: Clock,
   entropy: Entropy,
 ): readonly Endpoint[] {
-  function validated(name: string, { form, sent }: Body): Reply {
+  function validated(name: string, { form, sent }: Body): AdminResponse {
     const description = entities.get(name);
     if (description === undefined) return noEntity(name);
     // As with Kong, a single form value is no list here.
@@ -31,7 +31,7 @@ export function schemaEndpoints(
       : refused(schemaViolation(violations));
   }
 
-  function ofPlugin(name: string, only?: 'config'): Reply {
+  function ofPlugin(name: string, only?: 'config'): AdminResponse {
     const plugin = plugins.get(name);
     if (plugin === undefined) return { status: 404, body: { message: `No plugin named '${name}'` } };
     const config = plugin.fields['config'];
@@ -59,6 +59,6 @@ export function schemaEndpoints(
   ];
 }
 
-function noEntity(name: string): Reply {
+function noEntity(name: string): AdminResponse {
   return { status: 404, body: { message: `No entity named '${name}'` } };
 }

@@ -1,12 +1,13 @@
 /** Which entities carry which tags, over all entities: `/tags` and `/tags/{tags}`. */
-import { invalidUnique } from '../../src/schema/answers.ts';
+
 import type { Description } from '../../src/schema/description.ts';
+import { invalidUnique } from '../../src/schema/error-bodies.ts';
 import { tag } from '../../src/schema/fields.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { isUuid, validateField } from '../../src/schema/validate.ts';
 import type { Endpoint } from './endpoints.ts';
 import { nextPage, readOffset, readSize } from './lists.ts';
-import { ok, type Reply, refused } from './reply.ts';
+import { type AdminResponse, ok, refused } from './response.ts';
 import type { Rows } from './rows.ts';
 
 interface Tagged {
@@ -21,7 +22,7 @@ type Position = readonly [entity: string, id: string | null, tags: number];
 export function tagEndpoints(rows: Rows, entities: ReadonlyMap<string, Description>): readonly Endpoint[] {
   const tagged = [...entities.values()].filter(({ fields }) => fields['tags'] !== undefined);
 
-  async function list(path: string, query: URLSearchParams, wanted: string | undefined): Promise<Reply> {
+  async function list(path: string, query: URLSearchParams, wanted: string | undefined): Promise<AdminResponse> {
     const size = readSize(query);
     if (typeof size !== 'number') return refused(size);
     const offset = query.get('offset');

@@ -6,7 +6,7 @@ import { kindOf } from '../../src/schema/kind.ts';
 import { isUuid } from '../../src/schema/validate.ts';
 import type { Body } from './body.ts';
 import type { AdminRequest, Endpoint } from './endpoints.ts';
-import { noContent, notFound, ok, type Reply } from './reply.ts';
+import { type AdminResponse, noContent, notFound, ok } from './response.ts';
 import { type Outcome, printed, type Rows } from './rows.ts';
 
 export function targetEndpoints(rows: Rows, entities: ReadonlyMap<string, Description>): readonly Endpoint[] {
@@ -70,14 +70,14 @@ export function targetEndpoints(rows: Rows, entities: ReadonlyMap<string, Descri
           const { upstream, target: there } = found;
           const [, key] = request.keys as [string, string];
           const body = under(request.body, upstream);
-          if (there !== undefined) return replyTo(await rows.put(targets, there.id, named(body, there, key)), ok);
-          if (isUuid(key)) return replyTo(await rows.put(targets, key, body), ok);
-          return replyTo(await rows.insert(targets, { ...body, sent: { ...body.sent, target: key } }), ok);
+          if (there !== undefined) return responseTo(await rows.put(targets, there.id, named(body, there, key)), ok);
+          if (isUuid(key)) return responseTo(await rows.put(targets, key, body), ok);
+          return responseTo(await rows.insert(targets, { ...body, sent: { ...body.sent, target: key } }), ok);
         },
         async PATCH(request) {
           const found = await both(request);
           if (found?.target === undefined) return notFound;
-          return replyTo(await rows.change(targets, found.target.id, request.body), ok);
+          return responseTo(await rows.change(targets, found.target.id, request.body), ok);
         },
         async DELETE(request) {
           const found = await both(request);
@@ -94,6 +94,6 @@ function named(body: Body, target: Entity, key: string): Body {
   return isUuid(key) ? body : { ...body, sent: { ...body.sent, target: target['target']! } };
 }
 
-function replyTo(outcome: Outcome, done: (row: Entity) => Reply): Reply {
+function responseTo(outcome: Outcome, done: (row: Entity) => AdminResponse): AdminResponse {
   return outcome.refusal ?? done(outcome.row);
 }

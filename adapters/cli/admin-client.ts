@@ -1,15 +1,15 @@
 /** Speaks to the Admin API of the gate that a command has just opened. */
 export interface AdminClient {
-  get(path: string): Promise<Row | undefined>;
-  post(path: string, row: object): Promise<Row>;
+  get(path: string): Promise<EntityJson | undefined>;
+  post(path: string, row: object): Promise<EntityJson>;
   /** Makes it, or makes it so. */
-  put(path: string, row: object): Promise<Row>;
+  put(path: string, row: object): Promise<EntityJson>;
 }
 
-export type Row = Readonly<Record<string, unknown>>;
+export type EntityJson = Readonly<Record<string, unknown>>;
 
 export function adminClient(base: string, token: string | undefined): AdminClient {
-  const call = async (method: string, path: string, row?: object): Promise<Row | undefined> => {
+  const call = async (method: string, path: string, row?: object): Promise<EntityJson | undefined> => {
     const response = await fetch(`${base}${path}`, {
       method,
       headers: {
@@ -18,7 +18,7 @@ export function adminClient(base: string, token: string | undefined): AdminClien
       },
       ...(row === undefined ? {} : { body: JSON.stringify(row) }),
     });
-    const answer = (await response.json()) as Row;
+    const answer = (await response.json()) as EntityJson;
     if (response.status === 404 && method === 'GET') return undefined;
     if (!response.ok) throw new Error(`${method} ${path} was answered ${response.status}: ${answer['message']}`);
     return answer;

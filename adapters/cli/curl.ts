@@ -10,14 +10,14 @@ export interface Call {
   readonly form?: Readonly<Record<string, string>>;
 }
 
-export interface CallAnswer {
+export interface CallResponse {
   readonly status: number;
   readonly statusText: string;
   readonly headers: Headers;
   readonly body: string;
 }
 
-export async function make({ url, headers = {}, user, form }: Call): Promise<CallAnswer> {
+export async function make({ url, headers = {}, user, form }: Call): Promise<CallResponse> {
   const basic = user && `Basic ${Buffer.from(`${user.name}:${user.password}`).toString('base64')}`;
   const response = await fetch(url, {
     method: form === undefined ? 'GET' : 'POST',
@@ -42,7 +42,7 @@ export function curlLine({ url, headers = {}, user, form = {} }: Call): string {
 }
 
 /** The status line, the headers of interest, and the body, JSON laid out. */
-export function answerText(answer: CallAnswer, shown: readonly string[], paint: Paint): string {
+export function responseText(answer: CallResponse, shown: readonly string[], paint: Paint): string {
   const status = `HTTP/1.1 ${answer.status} ${answer.statusText}`.trimEnd();
   const headers = shown.flatMap((name) => {
     const value = answer.headers.get(name);

@@ -10,7 +10,7 @@ import { readConfiguration } from '../configuration.ts';
 import { openLog } from '../logging.ts';
 import { adminClient } from './admin-client.ts';
 import type { CommandLine } from './command-line.ts';
-import { answerText, type Call, type CallAnswer, curlLine, make } from './curl.ts';
+import { type Call, type CallResponse, curlLine, make, responseText } from './curl.ts';
 import { guard, registerClient } from './guarding.ts';
 import { invocation } from './invocation.ts';
 import { type SampleService, sampleService } from './sample-service.ts';
@@ -55,7 +55,7 @@ interface Step {
   readonly title: string;
   readonly call: Call;
   readonly shown: readonly string[];
-  readonly wrong: (answer: CallAnswer) => string | undefined;
+  readonly wrong: (answer: CallResponse) => string | undefined;
 }
 
 async function show(gate: OpenGate, service: SampleService, { out, env }: Terminal): Promise<boolean> {
@@ -119,12 +119,12 @@ async function step(
   out: Terminal['out'],
   paint: Paint,
   { title, call, shown, wrong }: Step,
-): Promise<{ readonly answer: CallAnswer; readonly right: boolean }> {
+): Promise<{ readonly answer: CallResponse; readonly right: boolean }> {
   const answer = await make(call);
   const problem = wrong(answer);
-  const verdict = problem === undefined ? '' : `${paint.red(`✗ not as it must be: ${problem}`)}\n`;
-  const text = `${paint.dim('$')} ${paint.cyan(curlLine(call))}\n${answerText(answer, shown, paint)}`;
-  out.write(`${paint.bold(title)}\n\n${indented(text)}\n${verdict}\n`);
+  const decision = problem === undefined ? '' : `${paint.red(`✗ not as it must be: ${problem}`)}\n`;
+  const text = `${paint.dim('$')} ${paint.cyan(curlLine(call))}\n${responseText(answer, shown, paint)}`;
+  out.write(`${paint.bold(title)}\n\n${indented(text)}\n${decision}\n`);
   return { answer, right: problem === undefined };
 }
 

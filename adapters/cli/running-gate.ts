@@ -6,7 +6,7 @@ import type { CommandLine } from './command-line.ts';
 import { settingsFrom } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface GateAnswer {
+export interface AdminApiResponse {
   readonly status: number;
   // biome-ignore lint/suspicious/noExplicitAny: JSON of the gate's
   readonly body: any;
@@ -18,7 +18,7 @@ export async function askRunningGate(
   terminal: Terminal,
   method: 'GET' | 'POST',
   path: string,
-): Promise<GateAnswer | number> {
+): Promise<AdminApiResponse | number> {
   const { err } = terminal;
   const read = settingsFrom(flags, terminal);
   if (read === undefined) return 2;

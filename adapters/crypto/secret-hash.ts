@@ -20,7 +20,7 @@ export interface SecretHashes {
     clientRecordId: string,
     phc: string | undefined,
     secret: string,
-  ): MaybePromise<'proven' | 'failed' | 'deferred'>;
+  ): MaybePromise<'proven' | 'failed' | 'rateLimited'>;
   /** A client was changed or removed: what was proven for it is proven no more. */
   forget(clientRecordId: string): void;
   forgetAll(): void;
@@ -77,7 +77,7 @@ export function secretHashes(limits: Partial<HashLimits> = {}, slow: SlowHash = 
     verify(clientRecordId, phc, secret) {
       const print = imprint(phc ?? '', secret);
       if (isRemembered(clientRecordId, print)) return 'proven';
-      if (turns.waiting >= waiting || turns.waitingFor(clientRecordId) >= waitingForOne) return 'deferred';
+      if (turns.waiting >= waiting || turns.waitingFor(clientRecordId) >= waitingForOne) return 'rateLimited';
       const stored = phc === undefined ? undefined : readPhc(phc);
       return turns.take(clientRecordId, async () => {
         // Somebody before in the queue may have proven it.

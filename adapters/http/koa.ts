@@ -48,7 +48,7 @@ export function bearer(gate: Gate, requirement: Requirement = {}): Middleware<Be
       ctx.app.emit('error', error, ctx);
       return print(ctx, unavailable);
     }
-    if (outcome.state === 'denied') return print(ctx, outcome.reply);
+    if (outcome.state === 'denied') return print(ctx, outcome.response);
     ctx.state.bearer = outcome.bearer;
     bearers.set(ctx.request, outcome.bearer);
     // "Resource servers SHOULD include a "Cache-Control" header with the "private" option" (RFC 6750 §2.3)

@@ -1,6 +1,6 @@
 /**
  * The token endpoint and the authorization endpoint for Koa: reads the request, asks the authorization server, prints
- * the reply. Which issuer is meant is for whoever mounts it to say.
+ * the response. Which issuer is meant is for whoever mounts it to say.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Koa, { type Context, type Middleware } from 'koa';
@@ -8,7 +8,7 @@ import type { AuthorizationServer } from '../../src/authorization-server.ts';
 import type { Exchange, Handover } from '../../src/gateway/plugin.ts';
 import type { Issuer } from '../../src/oauth/issuer.ts';
 import type { EndpointHandover } from '../../src/plugins/oauth2.ts';
-import type { EndpointRequest, Reply } from '../../src/wire/reply.ts';
+import type { EndpointRequest, OAuthResponse } from '../../src/wire/response.ts';
 import { largestBody } from '../library/calls.ts';
 import { readBody, unavailable } from '../library/incoming.ts';
 
@@ -19,16 +19,16 @@ export interface MountedEndpoint {
   /** The body, where somebody before had to read it. */
   readonly body?: Uint8Array | undefined;
   /** Told what was answered, for the log. */
-  readonly answered?: (reply: Reply) => void;
+  readonly answered?: (response: OAuthResponse) => void;
 }
 
 export function oauthEndpoint(server: AuthorizationServer, mounted: (ctx: Context) => MountedEndpoint): Middleware {
   return async (ctx) => {
     const { endpoint, issuer, request, answered, ...read } = mounted(ctx);
     const body = read.body ?? (await readBody(ctx.req, largestBody));
-    const reply = await server[endpoint](issuer, { ...request, body });
-    answered?.(reply);
-    print(ctx, reply);
+    const response = await server[endpoint](issuer, { ...request, body });
+    answered?.(response);
+    print(ctx, response);
   };
 }
 
@@ -73,7 +73,7 @@ export function handedOverEndpoints(
   };
 }
 
-export function print(ctx: Context, { status, headers, body }: Reply): void {
+export function print(ctx: Context, { status, headers, body }: OAuthResponse): void {
   ctx.status = status;
   for (const [name, value] of headers) ctx.append(name, value);
   ctx.type = 'application/json; charset=utf-8';

@@ -1,7 +1,7 @@
 /** The ways in which a program hands a request of its own transport to the gate, turned into what the core reads. */
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import type { EndpointRequest } from '../../src/wire/reply.ts';
+import type { EndpointRequest } from '../../src/wire/response.ts';
 import { authorizationOf, targetOf } from './incoming.ts';
 import { InvalidOption, knownOptions } from './options.ts';
 

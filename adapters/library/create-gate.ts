@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { type AuthorizationServer, authorizationServer } from '../../src/authorization-server.ts';
 import type { Ports } from '../../src/driver/perform.ts';
 import { gate } from '../../src/gate.ts';
-import { longestLife } from '../../src/grants/new-grant.ts';
+import { longestExpiry } from '../../src/grants/new-grant.ts';
 import { boundToService, type Issuer } from '../../src/oauth/issuer.ts';
 import type { Grant } from '../../src/oauth/tokens.ts';
 import type { Bearers } from '../../src/ports/bearers.ts';
@@ -195,7 +195,7 @@ export function createGate(options: GateOptions = {}): Gate {
     async revoke(what) {
       const grant = await grantOf(grants, what);
       if (grant === undefined) return { state: 'unknown' };
-      await grants.end(grant.grantId, outliving(grant, issuer, clock));
+      await grants.revoke(grant.grantId, outliving(grant, issuer, clock));
       return { state: 'revoked', grantId: grant.grantId };
     },
 
@@ -219,11 +219,11 @@ async function grantOf(grants: Grants, what: string | { readonly grantId: string
 }
 
 /** When even a token issued this very moment will be dead. */
-function outliving({ expiresAt, diesAt }: Grant, issuer: Issuer, clock: Clock): number | undefined {
-  const newest = longestLife(issuer, clock.now());
-  return expiresAt === undefined || diesAt === undefined || newest === undefined
+function outliving({ expiresAt, refreshExpiresAt }: Grant, issuer: Issuer, clock: Clock): number | undefined {
+  const newest = longestExpiry(issuer, clock.now());
+  return expiresAt === undefined || refreshExpiresAt === undefined || newest === undefined
     ? undefined
-    : Math.max(expiresAt, diesAt, newest);
+    : Math.max(expiresAt, refreshExpiresAt, newest);
 }
 
 // Options -------------------------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ function clockOption(clock: Clock | undefined): Clock {
 function storeOption(store: Store): Store {
   if (typeof store !== 'object' || store === null) throw new InvalidOption('store', 'must be an object');
   const acts = {
-    grants: ['open', 'byAccessToken', 'byRefreshToken', 'rotate', 'end', 'get', 'replace', 'page', 'removeOf'],
+    grants: ['open', 'byAccessToken', 'byRefreshToken', 'rotate', 'revoke', 'get', 'replace', 'page', 'removeOf'],
     codes: ['save', 'redeem'],
     entities: ['get', 'getBy'],
     announcements: ['publish', 'subscribe'],

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { isLoopbackCall } from '../../src/wire/loopback.ts';
-import { notStored, type Reply } from '../../src/wire/reply.ts';
+import { notStored, type OAuthResponse } from '../../src/wire/response.ts';
 import { booleanOption } from './options.ts';
 
 /** How an endpoint that takes secrets may be reached. */
@@ -73,7 +73,7 @@ function hasNoBody({ readableEnded, httpVersionMajor, headers }: IncomingMessage
 
 // "temporarily_unavailable: The authorization server is currently unable to handle the request" (RFC 6749 §4.1.2.1)
 /** What is told when the store cannot be asked: nothing is known then, so nobody may pass and nothing is issued. */
-export const unavailable: Reply = {
+export const unavailable: OAuthResponse = {
   status: 503,
   headers: [['Retry-After', '1'], ...notStored],
   body: { error: 'temporarily_unavailable', error_description: 'The request could not be handled now; try again' },

@@ -31,7 +31,7 @@ export interface IssuerOptions {
   readonly accessTokenLifetime?: number | undefined;
   /** Seconds a refresh token is good for, or `Infinity`. 1209600, two weeks, by default. */
   readonly refreshTokenLifetime?: number | undefined;
-  /** Seconds, 60 at most, for which a refresh token just spent is answered with its same successor. 0, never, by default. */
+  /** Seconds, 60 at most, for which a refresh token just used is answered with its same successor. 0, never, by default. */
   readonly refreshTokenGrace?: number | undefined;
   /** Keep the same refresh token at each refresh (Kong's `reuse_refresh_token`); in profile `rfc9700` for confidential clients alone. `false` by default. */
   readonly reuseRefreshToken?: boolean | undefined;

@@ -3,8 +3,8 @@ import type { AccessOutcome } from '../../src/access/bearer-token.ts';
 import type { Profile } from '../../src/oauth/profile.ts';
 import { type Refusal, type RefusalReason, refusals, wordsOf } from '../../src/oauth/refusals.ts';
 import type { Bearer } from '../../src/oauth/tokens.ts';
-import { type BearerRead, deniedRead, deniedReply } from '../../src/wire/bearer.ts';
-import type { Reply } from '../../src/wire/reply.ts';
+import { type BearerRead, deniedRead, deniedResponse } from '../../src/wire/bearer.ts';
+import type { OAuthResponse } from '../../src/wire/response.ts';
 
 /** Why something was refused, for the one who asked, for the program, and for people. */
 export interface Refused {
@@ -20,7 +20,7 @@ export interface Refused {
   /** HTTP's status code for it. */
   readonly status: number;
   /** The whole answer, ready to be printed. */
-  readonly reply: Reply;
+  readonly response: OAuthResponse;
 }
 
 /** The token is good here, for what is asked. */
@@ -49,7 +49,7 @@ export interface Issued {
   /** The scope granted; `undefined`: just as it was asked for. */
   readonly scope: readonly string[] | undefined;
   /** The whole answer, ready to be printed. */
-  readonly reply: Reply;
+  readonly response: OAuthResponse;
 }
 export type ExchangeOutcome = Issued | Refused;
 
@@ -58,7 +58,7 @@ export interface Authorized {
   readonly state: 'authorized';
   /** Where to send the browser. Holds a secret: it does not belong into a log. */
   readonly redirectTo: string;
-  readonly reply: Reply;
+  readonly response: OAuthResponse;
 }
 /** With `redirectTo` the client is told by way of the browser; without it the owner alone may be told (RFC 6749 §4.1.2.1). */
 export interface AuthorizationRefused extends Refused {
@@ -76,9 +76,9 @@ export function admittedOrDenied(
   foundIn: Admitted['foundIn'],
 ): CheckOutcome {
   if (outcome.state === 'admitted') return { state: 'admitted', bearer: outcome.bearer, foundIn };
-  const reply = deniedReply(profile, realm, outcome);
-  const challenge = reply.headers.find(([name]) => name === 'WWW-Authenticate')?.[1] ?? 'Bearer';
-  return { ...refused(profile, outcome, reply), state: 'denied', challenge };
+  const response = deniedResponse(profile, realm, outcome);
+  const challenge = response.headers.find(([name]) => name === 'WWW-Authenticate')?.[1] ?? 'Bearer';
+  return { ...refused(profile, outcome, response), state: 'denied', challenge };
 }
 
 export function deniedUnread(
@@ -90,9 +90,9 @@ export function deniedUnread(
   return admittedOrDenied(profile, realm, deniedRead(read, requiredScope), 'header');
 }
 
-export function issuedOrRefused(profile: Profile, reply: Reply): ExchangeOutcome {
-  const { body } = reply;
-  if (reply.refusal !== undefined) return refused(profile, reply.refusal, reply);
+export function issuedOrRefused(profile: Profile, response: OAuthResponse): ExchangeOutcome {
+  const { body } = response;
+  if (response.refusal !== undefined) return refused(profile, response.refusal, response);
   const { access_token, expires_in, refresh_token, scope } = body;
   return {
     state: 'issued',
@@ -100,22 +100,22 @@ export function issuedOrRefused(profile: Profile, reply: Reply): ExchangeOutcome
     expiresIn: typeof expires_in === 'number' ? expires_in : undefined,
     refreshToken: typeof refresh_token === 'string' ? refresh_token : undefined,
     scope: typeof scope === 'string' ? scope.split(' ').filter((token) => token !== '') : undefined,
-    reply,
+    response,
   };
 }
 
-export function authorizedOrRefused(profile: Profile, reply: Reply): AuthorizeOutcome {
-  const redirectTo = reply.body['redirect_uri'];
-  if (reply.refusal !== undefined) {
+export function authorizedOrRefused(profile: Profile, response: OAuthResponse): AuthorizeOutcome {
+  const redirectTo = response.body['redirect_uri'];
+  if (response.refusal !== undefined) {
     return {
-      ...refused(profile, reply.refusal, reply),
+      ...refused(profile, response.refusal, response),
       redirectTo: typeof redirectTo === 'string' ? redirectTo : undefined,
     };
   }
-  return { state: 'authorized', redirectTo: String(redirectTo), reply };
+  return { state: 'authorized', redirectTo: String(redirectTo), response };
 }
 
-function refused(profile: Profile, refusal: Refusal, reply: Reply): Refused {
+function refused(profile: Profile, refusal: Refusal, response: OAuthResponse): Refused {
   const { error, description } = wordsOf(refusal, profile.name);
   return {
     state: 'refused',
@@ -123,7 +123,7 @@ function refused(profile: Profile, refusal: Refusal, reply: Reply): Refused {
     error: error === '' || refusal.reason === 'token_missing' ? undefined : error,
     description,
     remedy: refusals[refusal.reason].remedy,
-    status: reply.status,
-    reply,
+    status: response.status,
+    response,
   };
 }

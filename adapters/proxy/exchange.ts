@@ -5,11 +5,11 @@
  *   match ──▶ access, access … ──▶ answer | hand over | forward ──▶ respond, respond … ──▶ log
  */
 
-import { errorAnswer } from '../../src/gateway/error-answer.ts';
+import { errorResponse } from '../../src/gateway/error-response.ts';
 import { clientAddress } from '../../src/gateway/forwarded.ts';
 import { wireValue } from '../../src/gateway/header-hygiene.ts';
-import type { Handover, Identity, ResponseHead, Verdict } from '../../src/gateway/plugin.ts';
-import type { Answer } from '../../src/gateway/proxied-request.ts';
+import type { AccessDecision, Handover, Identity, ResponseHead } from '../../src/gateway/plugin.ts';
+import type { DirectResponse } from '../../src/gateway/proxied-request.ts';
 import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
 import type { Match } from '../../src/gateway/snapshot.ts';
 import { isPending } from '../../src/ports/maybe-promise.ts';
@@ -80,8 +80,8 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
   }
 
   /** Answers in the gate's own name. Does nothing once an answer is under way. */
-  answer(answer: Answer): void {
-    if (this.request.isAnswered || this.request.isOver) return;
+  answer(answer: DirectResponse): void {
+    if (this.request.hasResponded || this.request.isOver) return;
     const fields: string[] = [];
     for (const [name, value] of answer.headers) {
       // How the answer is framed is the listener's to say.
@@ -155,25 +155,25 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     this.refusal = 'internal_error';
     this.environment.failed(error, { requestId: this.requestId, routeId: this.routeId });
     this.#forwarding?.cancel();
-    if (this.request.isAnswered) this.request.abort();
-    else this.answer(errorAnswer(this.request, 500, 'An unexpected error occurred'));
+    if (this.request.hasResponded) this.request.abort();
+    else this.answer(errorResponse(this.request, 500, 'An unexpected error occurred'));
   }
 
   /** The store cannot be asked: nothing is known of the caller, who may try again. Nobody passes (RS-22). */
   #unavailable(error: Unavailable): void {
     this.refusal = 'store_unavailable';
     this.environment.failed(error, { requestId: this.requestId, routeId: this.routeId });
-    if (this.request.isAnswered) {
+    if (this.request.hasResponded) {
       this.request.abort();
       return;
     }
-    const answer = errorAnswer(this.request, 503, 'The gate cannot reach its store; try again');
+    const answer = errorResponse(this.request, 503, 'The gate cannot reach its store; try again');
     this.answer({ ...answer, headers: [...answer.headers, ['Retry-After', '1']] });
   }
 
   refuse(status: number, message: string, refusal: RefusalCode, otherwise: 'json' | 'text' = 'json'): void {
     this.refusal = refusal;
-    this.answer(errorAnswer(this.request, status, message, { otherwise }));
+    this.answer(errorResponse(this.request, status, message, { otherwise }));
   }
 
   drained(): void {
@@ -182,7 +182,7 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
 
   broken({ status, message, refusal }: RequestProblem): void {
     this.#forwarding?.cancel();
-    if (this.request.isAnswered) this.request.abort();
+    if (this.request.hasResponded) this.request.abort();
     // Where Kong's nginx answers before Kong does.
     else this.refuse(status, message, refusal, 'text');
   }
@@ -223,22 +223,22 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     for (let i = from; i < hooks.length; i++) {
       const plugin = hooks[i]!;
       if (plugin.access === undefined) continue;
-      const verdict = plugin.access(this);
-      if (verdict === undefined) continue;
-      if (isPending(verdict)) {
-        this.#wait(verdict, (later) => this.#decided(match, later, i + 1));
+      const decision = plugin.access(this);
+      if (decision === undefined) continue;
+      if (isPending(decision)) {
+        this.#wait(decision, (later) => this.#decided(match, later, i + 1));
         return;
       }
-      this.#decided(match, verdict, i + 1);
+      this.#decided(match, decision, i + 1);
       return;
     }
     this.#forward(match);
   }
 
-  #decided(match: Match, verdict: Verdict, next: number): void {
-    if (verdict === undefined) this.#access(match, next);
-    else if ('status' in verdict) this.#refuse(verdict);
-    else this.#handOver(match, verdict, next);
+  #decided(match: Match, decision: AccessDecision, next: number): void {
+    if (decision === undefined) this.#access(match, next);
+    else if ('status' in decision) this.#refuse(decision);
+    else this.#handOver(match, decision, next);
   }
 
   /** The plugins that have not had their turn see what becomes of the request, and may stop it. */
@@ -264,7 +264,7 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     });
   }
 
-  #refuse(answer: Answer): void {
+  #refuse(answer: DirectResponse): void {
     this.refusal ??= 'plugin';
     this.answer(answer);
   }

@@ -15,11 +15,11 @@ import { passesIdentity, upstreamHead } from '../../src/gateway/header-hygiene.t
 import type { Exchange, ResponseHead } from '../../src/gateway/plugin.ts';
 import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
 import type { Balancing, Match, UpstreamService } from '../../src/gateway/snapshot.ts';
-import type { AnswerHead } from './answer-head.ts';
 import type { ExchangeEnvironment } from './environment.ts';
 import type { BodyReceiver, Incoming } from './incoming.ts';
 import { FieldList } from './response-head.ts';
-import type { AnswerReceiver, Origin, UpstreamConnection, UpstreamFailure } from './upstream-pool.ts';
+import type { UpstreamHead } from './upstream-head.ts';
+import type { Origin, ResponseReceiver, UpstreamConnection, UpstreamFailure } from './upstream-pool.ts';
 
 /** The exchange that a request is forwarded for, as this file uses it. */
 export interface ForwardedExchange extends Exchange {
@@ -39,7 +39,7 @@ export interface ForwardedExchange extends Exchange {
   refuse(status: number, message: string, refusal: RefusalCode, otherwise?: 'json' | 'text'): void;
 }
 
-export class Forwarding implements AnswerReceiver, BodyReceiver {
+export class Forwarding implements ResponseReceiver, BodyReceiver {
   readonly toHead: boolean;
   requestSent = false;
   readonly #exchange: ForwardedExchange;
@@ -57,7 +57,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   #bodyStarted = false;
   #upstreamFull = false;
   #clientFull = false;
-  #held: HeldAnswer | undefined;
+  #held: HeldResponse | undefined;
 
   constructor(exchange: ForwardedExchange, match: Match, service: UpstreamService) {
     const { request } = exchange;
@@ -212,14 +212,14 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
 
   // The answer, on its way to the client -----------------------------------------------------------------------
 
-  informed(head: AnswerHead): void {
+  informed(head: UpstreamHead): void {
     // "A proxy MUST forward 1xx responses unless the proxy itself requested the generation of the 1xx response."
     // (RFC 9110 §15.2) 100 is our own affair: the client's wish for it ends here. 102 says nothing that is of use.
-    if (head.status === 103 && !this.#request.isAnswered) this.#request.inform(103, head.fields);
+    if (head.status === 103 && !this.#request.hasResponded) this.#request.inform(103, head.fields);
     this.#waitOn();
   }
 
-  answered(head: AnswerHead, whole: string | undefined): void {
+  answered(head: UpstreamHead, whole: string | undefined): void {
     if (whole !== undefined) this.#connection = undefined;
     const exchange = this.#exchange;
     const request = this.#request;
@@ -246,7 +246,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
     if (head.framing === 'none') {
       // The length of a body that would have been changed is not known, and what the client did not ask a HEAD for is empty.
       const isEmpty = this.toHead && request.method !== 'HEAD' && status !== 304;
-      request.answerBodiless(status, reason, fields, isHeld ? -1 : isEmpty ? 0 : head.length);
+      request.respondBodiless(status, reason, fields, isHeld ? -1 : isEmpty ? 0 : head.length);
     } else if (isHeld) {
       this.#held = { head: list, reason, fields, pieces: [], length: 0 };
       if (whole !== undefined) {
@@ -256,7 +256,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
       else this.#waitOn();
     } else if (whole !== undefined) request.answer(status, reason, fields, whole, 'latin1');
     else {
-      request.beginAnswer(status, reason, fields, head.framing === 'length' ? head.length : -1);
+      request.beginResponse(status, reason, fields, head.framing === 'length' ? head.length : -1);
       this.#waitOn();
     }
   }
@@ -290,7 +290,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
     if (body === undefined) return;
     if (trailers.length === 0) this.#request.answer(head.status, reason, fields, body.toString('latin1'), 'latin1');
     else {
-      this.#request.beginAnswer(head.status, reason, fields, -1);
+      this.#request.beginResponse(head.status, reason, fields, -1);
       this.#request.write(body);
       this.#request.end(trailers);
     }
@@ -321,7 +321,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
     this.#connection = undefined;
     const wasStale = reused && kind === 'closed' && !answered;
     if (!wasStale) this.#report({ outcome: kind === 'malformed' ? 'malformed' : 'tcpFailure' });
-    if (this.#request.isAnswered) {
+    if (this.#request.hasResponded) {
       // A part of an answer must never look like a whole one.
       this.#exchange.refusal = `upstream_${kind}`;
       this.#request.abort();
@@ -343,7 +343,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
       this.#request.abort();
     } else if (!this.requestSent && !this.#upstreamFull) {
       this.cancel();
-      if (this.#request.isAnswered) this.#request.abort();
+      if (this.#request.hasResponded) this.#request.abort();
       else this.#exchange.refuse(408, 'Request timeout', 'body_timeout', 'text');
     } else this.#timedOut(true);
   }
@@ -351,7 +351,7 @@ export class Forwarding implements AnswerReceiver, BodyReceiver {
   #timedOut(sent: boolean): void {
     this.#report({ outcome: 'timeout' });
     this.cancel();
-    if (this.#request.isAnswered) {
+    if (this.#request.hasResponded) {
       this.#exchange.refusal = 'upstream_timeout';
       this.#request.abort();
     } else if (this.#exchange.tries <= this.#service.retries && (!sent || this.#mayRepeat(false))) this.#try(true);
@@ -418,7 +418,7 @@ interface BalancedCall {
 }
 
 /** An answer whose body plugins are to change, as far as it has come. */
-interface HeldAnswer {
+interface HeldResponse {
   readonly head: FieldList;
   readonly reason: string;
   readonly fields: string[];

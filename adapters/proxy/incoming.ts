@@ -25,7 +25,7 @@ export interface Incoming extends ProxiedRequest {
   readonly bytesReceived: number;
   readonly bytesSent: number;
   /** The head of an answer was written. */
-  readonly isAnswered: boolean;
+  readonly hasResponded: boolean;
   /** Why this request cannot be served at all; `undefined` when it can. The connection is closed with the answer. */
   readonly problem: RequestProblem | undefined;
 
@@ -41,9 +41,9 @@ export interface Incoming extends ProxiedRequest {
   /** A whole answer. `fields`: names and values in turn, without lengths and what concerns the connection. */
   answer(status: number, reason: string, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void;
   /** The answer to a HEAD, or one that has no body by its status, with the length it would have; -1: not known. */
-  answerBodiless(status: number, reason: string, fields: string[], length: number): void;
+  respondBodiless(status: number, reason: string, fields: string[], length: number): void;
   /** The head of an answer whose body follows. `length` -1: not known. */
-  beginAnswer(status: number, reason: string, fields: string[], length: number): void;
+  beginResponse(status: number, reason: string, fields: string[], length: number): void;
   /** False: the client is slower than us. `drained` is told when there is room. */
   write(bytes: Uint8Array): boolean;
   end(trailers: readonly string[]): void;

@@ -10,9 +10,9 @@ import { connect as connectPlain, type LookupFunction, type Socket } from 'node:
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { UpstreamService } from '../../src/gateway/snapshot.ts';
 import { parseAddress } from '../../src/gateway/trusted-ips.ts';
-import { type AnswerHead, type Framing, readAnswerHead, readTrailers } from './answer-head.ts';
 import { ChunkedReader, type ChunkReceiver } from './chunked.ts';
 import type { Deadlines, Limited } from './deadlines.ts';
+import { type Framing, readTrailers, readUpstreamHead, type UpstreamHead } from './upstream-head.ts';
 
 export interface UpstreamSettings {
   /** What stands for a service whose `tls_verify` is not set. */
@@ -38,7 +38,7 @@ export interface UpstreamCertificates {
 }
 
 /** Who waits for an answer on a connection. */
-export interface AnswerReceiver {
+export interface ResponseReceiver {
   /** An answer to HEAD has no body. */
   readonly toHead: boolean;
   /** The whole request is written, so the connection can take another one after the answer. */
@@ -47,9 +47,9 @@ export interface AnswerReceiver {
   /** What was written has been taken: there is room again. */
   drained(): void;
   /** An interim answer (1xx). */
-  informed(head: AnswerHead): void;
+  informed(head: UpstreamHead): void;
   /** The head; with `whole` (latin1) the body too, and then the connection is given back already. */
-  answered(head: AnswerHead, whole: string | undefined): void;
+  answered(head: UpstreamHead, whole: string | undefined): void;
   received(bytes: Buffer): void;
   /** The end of the body. The connection is given back already. */
   finished(trailers: string[]): void;
@@ -138,7 +138,7 @@ export class UpstreamPool {
   }
 
   /** A connection for one request. `fresh`: not an idle one, of which one has just turned out to be dead. */
-  take(origin: Origin, receiver: AnswerReceiver, fresh: boolean): UpstreamConnection {
+  take(origin: Origin, receiver: ResponseReceiver, fresh: boolean): UpstreamConnection {
     const idle = fresh ? undefined : origin.idle.pop();
     if (idle !== undefined) {
       idle.use(receiver);
@@ -188,7 +188,7 @@ const buffer = Buffer.allocUnsafeSlow(65_536);
 const longestHead = 65_536;
 /** Up to this length head and body are read as one text. */
 const oneText = 16_384;
-const mostInterimAnswers = 32;
+const mostInterimResponses = 32;
 
 export class UpstreamConnection implements Limited, ChunkReceiver {
   deadline = Number.POSITIVE_INFINITY;
@@ -197,7 +197,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   isConnected = false;
   readonly #pool: UpstreamPool;
   readonly #socket: Socket | TLSSocket;
-  #receiver: AnswerReceiver | undefined;
+  #receiver: ResponseReceiver | undefined;
   #requests = 0;
   #error: NodeJS.ErrnoException | undefined;
   #unresolved = false;
@@ -212,7 +212,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   #interim = 0;
   #paused = false;
 
-  constructor(pool: UpstreamPool, origin: Origin, receiver: AnswerReceiver) {
+  constructor(pool: UpstreamPool, origin: Origin, receiver: ResponseReceiver) {
     this.#pool = pool;
     this.origin = origin;
     this.#receiver = receiver;
@@ -268,7 +268,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     return this.#receiver === undefined;
   }
 
-  use(receiver: AnswerReceiver): void {
+  use(receiver: ResponseReceiver): void {
     this.#receiver = receiver;
     this.#requests++;
     this.#framing = undefined;
@@ -339,7 +339,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     else this.#readBody(receiver, bytes, 0, length);
   }
 
-  #readHead(receiver: AnswerReceiver, arrived: Buffer, length: number): void {
+  #readHead(receiver: ResponseReceiver, arrived: Buffer, length: number): void {
     let bytes = arrived;
     let to = length;
     if (this.#partial !== undefined) {
@@ -359,7 +359,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
         else this.#partial = Buffer.from(bytes.subarray(from, to));
         return;
       }
-      const head = readAnswerHead(text, end + 2, receiver.toHead);
+      const head = readUpstreamHead(text, end + 2, receiver.toHead);
       if (head === undefined) {
         this.#fail('malformed', 'its head is malformed');
         return;
@@ -369,7 +369,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
         this.#begin(receiver, head, text, end + 4, bytes, from, to);
         return;
       }
-      if (head.status === 101 || ++this.#interim > mostInterimAnswers) {
+      if (head.status === 101 || ++this.#interim > mostInterimResponses) {
         this.#fail('malformed', 'an interim answer that was not asked for');
         return;
       }
@@ -379,8 +379,8 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   }
 
   #begin(
-    receiver: AnswerReceiver,
-    head: AnswerHead,
+    receiver: ResponseReceiver,
+    head: UpstreamHead,
     text: string,
     textFrom: number,
     bytes: Buffer,
@@ -403,7 +403,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     if (from < to && this.#receiver === receiver) this.#readBody(receiver, bytes, from, to);
   }
 
-  #readBody(receiver: AnswerReceiver, bytes: Buffer, from: number, to: number): void {
+  #readBody(receiver: ResponseReceiver, bytes: Buffer, from: number, to: number): void {
     if (this.#framing === 'length') {
       const end = Math.min(to, from + this.#left);
       this.#left -= end - from;
@@ -434,11 +434,11 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   }
 
   /** The answer is over. `more`: something came after it, which no request has asked for. */
-  #giveBack(receiver: AnswerReceiver, more: boolean): void {
+  #giveBack(receiver: ResponseReceiver, more: boolean): void {
     this.#receiver = undefined;
     const { requestLimit, idleTimeout } = this.#pool.settings;
-    const spent = requestLimit > 0 && this.#requests + 1 >= requestLimit;
-    if (more || spent || !this.#persistent || !receiver.requestSent) {
+    const used = requestLimit > 0 && this.#requests + 1 >= requestLimit;
+    if (more || used || !this.#persistent || !receiver.requestSent) {
       this.destroy();
       return;
     }

@@ -1,11 +1,11 @@
 /** Authorization codes in lmdb: found by their digest, judged and marked in one act. */
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
-import { type AuthorizationCodes, judgeRedemption, type Spent } from '../../src/ports/authorization-codes.ts';
+import { type AuthorizationCodes, type CodeUse, judgeRedemption } from '../../src/ports/authorization-codes.ts';
 import type { Environment } from './environment.ts';
 
-interface Row {
+interface CodeRow {
   readonly record: AuthorizationCode;
-  readonly spent?: Spent;
+  readonly used?: CodeUse;
 }
 
 /** What JSON leaves out. */
@@ -18,10 +18,10 @@ export interface LmdbAuthorizationCodes extends AuthorizationCodes {
 
 export function lmdbAuthorizationCodes(environment: Environment): LmdbAuthorizationCodes {
   const { vault, act, read, expect, unexpect } = environment;
-  const codes = environment.collection<Row>('codes');
+  const codes = environment.collection<CodeRow>('codes');
   environment.whenDue('code', (digest) => void codes.removeSync(digest));
 
-  function find(code: string): { readonly digest: string; readonly row: Row } | undefined {
+  function find(code: string): { readonly digest: string; readonly row: CodeRow } | undefined {
     for (const digest of vault.candidates('authorization code', code)) {
       const row = codes.get(digest);
       if (row !== undefined) return { digest, row: { ...row, record: { ...absent, ...row.record } } };
@@ -42,9 +42,9 @@ export function lmdbAuthorizationCodes(environment: Environment): LmdbAuthorizat
     redeem: (code, by) =>
       act(() => {
         const { digest, row } = find(code) ?? {};
-        const { redemption, spend } = judgeRedemption(row?.record, row?.spent, by);
+        const { redemption, spend } = judgeRedemption(row?.record, row?.used, by);
         if (digest === undefined || row === undefined) return redemption;
-        if (spend !== undefined) codes.putSync(digest, { record: row.record, spent: spend });
+        if (spend !== undefined) codes.putSync(digest, { record: row.record, used: spend });
         if (redemption.outcome === 'unknown') {
           // Seen to be expired: no clock that is set back may bring it to life again.
           codes.removeSync(digest);

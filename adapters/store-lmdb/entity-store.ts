@@ -28,7 +28,7 @@ import {
 } from '../../src/ports/entity-store.ts';
 import { type Environment, isId, mustBeId, under } from './environment.ts';
 
-interface Row {
+interface EntityRow {
   /** With null in the place of each secret. */
   readonly row: Entity;
   /** Each secret with its place, sealed. */
@@ -62,7 +62,7 @@ const resealedAtOnce = 50;
 
 export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
   const { vault, act, read, collection } = environment;
-  const entities = collection<Row, [kind: string, id: string]>('entities');
+  const entities = collection<EntityRow, [kind: string, id: string]>('entities');
   const unique = collection<string>('unique');
   const references = collection<ForeignKey['onDelete'], ReferenceKey>('references');
   const tagged = collection<0, [kind: string, tag: string, id: string]>('tags');
@@ -72,7 +72,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
     return found === undefined ? undefined : opened(kind, found);
   }
 
-  function opened(kind: string, { row, sealed }: Row): Entity {
+  function opened(kind: string, { row, sealed }: EntityRow): Entity {
     return sealed.reduce((whole, [place, text]) => {
       const value = JSON.parse(vault.unseal(sealPurpose(kind, row.id, place), text)) as Json;
       return withValue(whole, place, value);
@@ -128,7 +128,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
     digest: vault.digest(uniquePurpose(kind), key),
   });
 
-  function link(kind: string, stored: Row): void {
+  function link(kind: string, stored: EntityRow): void {
     const { row, unique: keys, references: pointed, tags } = stored;
     entities.putSync([kind, row.id], stored);
     for (const { digest } of keys) unique.putSync(digest, row.id);
@@ -138,7 +138,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
     for (const tag of tags) tagged.putSync([kind, tag, row.id], 0);
   }
 
-  function unlink(kind: string, { row, unique: keys, references: pointed, tags }: Row): void {
+  function unlink(kind: string, { row, unique: keys, references: pointed, tags }: EntityRow): void {
     for (const { digest } of keys) unique.removeSync(digest);
     for (const { kind: target, id, field } of pointed) references.removeSync([target, id, kind, row.id, field]);
     for (const tag of tags) tagged.removeSync([kind, tag, row.id]);
@@ -167,9 +167,9 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
   }
 
   /** A stored row whose reference is null now; `undefined` if it would then be the same as another row. */
-  function emptied(kind: string, stored: Row, field: string): Row | undefined {
+  function emptied(kind: string, stored: EntityRow, field: string): EntityRow | undefined {
     const whole = withValue(opened(kind, stored), field, null);
-    const keys: Row['unique'][number][] = [];
+    const keys: EntityRow['unique'][number][] = [];
     for (const one of stored.unique) {
       if (!one.fields.includes(field)) keys.push(one);
       else {
@@ -273,7 +273,10 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
         const restricting = staying.find(({ restricts }) => restricts);
         if (restricting !== undefined) return { outcome: 'restricted', by: restricting.kind };
 
-        const changed = new Map<string, { readonly kind: string; readonly before: Row; readonly after: Row }>();
+        const changed = new Map<
+          string,
+          { readonly kind: string; readonly before: EntityRow; readonly after: EntityRow }
+        >();
         for (const { kind, id, field } of staying) {
           const name = JSON.stringify([kind, id]);
           const before = changed.get(name)?.before ?? entities.get([kind, id])!;

@@ -33,10 +33,10 @@ export interface Environment {
   /** Reads what is committed now. Both throw `Unavailable`, if the store cannot be asked. */
   read<T>(work: () => T): T;
   /** Notes that something dies, and takes the note back. To be called within an act. */
-  expect(mortal: Mortal, at: EpochMilliseconds | undefined): void;
-  unexpect(mortal: Mortal, at: EpochMilliseconds | undefined): void;
+  expect(mortal: Expiring, at: EpochMilliseconds | undefined): void;
+  unexpect(mortal: Expiring, at: EpochMilliseconds | undefined): void;
   /** What to do when the time of such a thing has come, within the act of somebody else. */
-  whenDue(kind: Mortal['kind'], bury: (id: string) => void): void;
+  whenDue(kind: Expiring['kind'], bury: (id: string) => void): void;
   /** Buries all that is due, a batch at a time. */
   sweep(): Promise<void>;
   /** How late it was when somebody last looked for what is due; `undefined`: nobody has. */
@@ -48,8 +48,8 @@ export interface Environment {
   close(): Promise<void>;
 }
 
-export interface Mortal {
-  readonly kind: 'code' | 'grant' | 'ended';
+export interface Expiring {
+  readonly kind: 'code' | 'grant' | 'revoked';
   readonly id: string;
 }
 
@@ -61,8 +61,8 @@ export class StoreUnusable extends Error {
 /** What this version writes. A store with a higher number is left alone. */
 const schema = 1;
 /** How many of the dead one write buries: more than it ever adds. */
-const fewDead = 16;
-const manyDead = 500;
+const fewExpired = 16;
+const manyExpired = 500;
 /** Once nothing was due, how long before the next write looks again. In milliseconds. */
 const lookAgain = 250;
 
@@ -71,8 +71,8 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
   const collection = <V, K extends Key = string>(name: string): Database<V, K> =>
     root.openDB<V, K>({ name, encoding: 'json' });
   const meta = collection<Json>('meta');
-  const deaths = collection<0, [at: number, kind: string, id: string]>('deaths');
-  const burials = new Map<string, (id: string) => void>();
+  const expiries = collection<0, [at: number, kind: string, id: string]>('expiries');
+  const deleters = new Map<string, (id: string) => void>();
   let nextLook = Number.NEGATIVE_INFINITY;
   let isClosed = false;
 
@@ -108,16 +108,16 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
   }
 
   /** Answers whether there may be more. */
-  function buryDue(most: number): boolean {
+  function sweepExpired(most: number): boolean {
     const now = clock.now();
     const before = lastLook() ?? 0;
     // A time that a wrong clock has told, once, must not stand for ever: nothing would be held against it any more.
     if (now > before || before - now > farthestSetBack) meta.putSync('time', now);
-    const due = [...deaths.getKeys({ end: [now, '\uffff'], limit: most })];
+    const due = [...expiries.getKeys({ end: [now, '\uffff'], limit: most })];
     for (const key of due) {
       const [, kind, id] = key;
-      burials.get(kind)?.(id);
-      deaths.removeSync(key);
+      deleters.get(kind)?.(id);
+      expiries.removeSync(key);
     }
     return due.length === most;
   }
@@ -128,7 +128,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
       return await root.childTransaction(() => {
         const now = clock.now();
         // A clock that was set back is looked at again at once.
-        if (now >= nextLook || now < nextLook - lookAgain) nextLook = buryDue(fewDead) ? now : now + lookAgain;
+        if (now >= nextLook || now < nextLook - lookAgain) nextLook = sweepExpired(fewExpired) ? now : now + lookAgain;
         return work();
       });
     } catch (error) {
@@ -172,14 +172,14 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
     act,
     read,
     expect(mortal, at) {
-      if (at !== undefined) deaths.putSync([at, mortal.kind, mortal.id], 0);
+      if (at !== undefined) expiries.putSync([at, mortal.kind, mortal.id], 0);
     },
     unexpect(mortal, at) {
-      if (at !== undefined) deaths.removeSync([at, mortal.kind, mortal.id]);
+      if (at !== undefined) expiries.removeSync([at, mortal.kind, mortal.id]);
     },
-    whenDue: (kind, bury) => void burials.set(kind, bury),
+    whenDue: (kind, bury) => void deleters.set(kind, bury),
     async sweep() {
-      while (await act(() => buryDue(manyDead)));
+      while (await act(() => sweepExpired(manyExpired)));
     },
     lastLook: () => read(lastLook),
     forgetKey: (keyId) =>

@@ -3,10 +3,10 @@
  *
  *     grants     grant id → the grant, the digests of its pair, the sealed pair or a hint
  *     access     digest of the access token → grant id
- *     refresh    digest of a refresh token, current or spent → grant id, and how it was spent
- *     spent      grant id, number → digest of a spent refresh token: the last hundred
+ *     refresh    digest of a refresh token, current or used → grant id, and how it was used
+ *     used      grant id, number → digest of a used refresh token: the last hundred
  *     owners     client or service, grant id
- *     ended      grant id → until when its end is remembered
+ *     revoked      grant id → until when its end is remembered
  */
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
@@ -16,29 +16,29 @@ import {
   hintOf,
   judgeRotation,
   type KeptGrant,
-  recordDiesAt,
-  type SpentRefreshToken,
+  type RefreshTokenUse,
+  recordExpiry,
 } from '../../src/ports/grants.ts';
 import { type Environment, isId, mustBeId, under } from './environment.ts';
 
-interface Row {
+interface GrantRow {
   readonly grant: Grant;
   readonly access: string;
   readonly refresh?: string;
   /** The pair, sealed. */
   readonly sealed?: string;
   readonly hint?: string;
-  /** When the record dies, as it stands among the deaths. */
-  readonly diesAt?: EpochMilliseconds;
+  /** When the record dies, as it stands among the expiries. */
+  readonly deleteAt?: EpochMilliseconds;
   /** The attempt that made the current pair, where it kept the refresh token. */
   readonly keptBy?: string;
-  /** How many refresh tokens of this grant were spent. */
-  readonly spent: number;
+  /** How many refresh tokens of this grant were used. */
+  readonly used: number;
 }
 
 interface RefreshRow {
   readonly grantId: string;
-  readonly by?: SpentRefreshToken & { readonly number: number };
+  readonly by?: RefreshTokenUse & { readonly number: number };
 }
 
 export interface LmdbGrants extends Grants {
@@ -48,7 +48,7 @@ export interface LmdbGrants extends Grants {
   uses(keyId: string): boolean;
 }
 
-/** How many spent refresh tokens of one grant are remembered, to notice their reuse. */
+/** How many used refresh tokens of one grant are remembered, to notice their reuse. */
 const remembered = 100;
 /** How many grants one act removes, when all of a client or a service go. */
 const removedAtOnce = 200;
@@ -56,32 +56,32 @@ const resealedAtOnce = 100;
 
 export function lmdbGrants(environment: Environment): LmdbGrants {
   const { vault, clock, act, read, expect, unexpect, collection } = environment;
-  const grants = collection<Row>('grants');
+  const grants = collection<GrantRow>('grants');
   const access = collection<string>('access');
   const refresh = collection<RefreshRow>('refresh');
-  const spent = collection<string, [grantId: string, number: number]>('spent');
+  const used = collection<string, [grantId: string, number: number]>('used');
   const owners = collection<0, [owner: 'client' | 'service', id: string, grantId: string]>('owners');
-  const ended = collection<EpochMilliseconds | null>('ended');
+  const revoked = collection<EpochMilliseconds | null>('revoked');
 
   environment.whenDue('grant', (grantId) => {
     const row = grants.get(grantId);
     if (row !== undefined) remove(row);
   });
-  environment.whenDue('ended', (grantId) => void ended.removeSync(grantId));
+  environment.whenDue('revoked', (grantId) => void revoked.removeSync(grantId));
 
   const accessCandidates = (token: string) => vault.candidates('access token', token);
   const refreshCandidates = (token: string) => vault.candidates('refresh token', token);
 
-  function livingRow(grantId: string | undefined): Row | undefined {
+  function livingRow(grantId: string | undefined): GrantRow | undefined {
     const row = grantId === undefined || !isId(grantId) ? undefined : grants.get(grantId);
-    return row === undefined || isOver(row.diesAt) ? undefined : { ...row, grant: { ...absent, ...row.grant } };
+    return row === undefined || isOver(row.deleteAt) ? undefined : { ...row, grant: { ...absent, ...row.grant } };
   }
 
   function isOver(at: EpochMilliseconds | null | undefined): boolean {
     return typeof at === 'number' && at <= clock.now();
   }
 
-  function rowOfAccess(accessToken: string): Row | undefined {
+  function rowOfAccess(accessToken: string): GrantRow | undefined {
     return livingRow(first(accessCandidates(accessToken), (digest) => access.get(digest))?.found);
   }
 
@@ -91,7 +91,7 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
     return hit === undefined || row === undefined ? undefined : { row, digest: hit.digest, by: hit.found.by };
   }
 
-  function isInForce(row: Row, { accessToken, refreshToken }: TokenPair): boolean {
+  function isInForce(row: GrantRow, { accessToken, refreshToken }: TokenPair): boolean {
     return (
       accessCandidates(accessToken).includes(row.access) &&
       (refreshToken === undefined
@@ -110,30 +110,27 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
 
   /** Puts a grant with its pair in the place of `before`. The refresh token of `before` is left for the caller. */
   function write(
-    before: Row | undefined,
+    before: GrantRow | undefined,
     grant: Grant,
     tokens: TokenPair,
-    {
-      keptBy,
-      spent: count = before?.spent ?? 0,
-    }: { readonly keptBy?: string | undefined; readonly spent?: number } = {},
+    { keptBy, used: count = before?.used ?? 0 }: { readonly keptBy?: string | undefined; readonly used?: number } = {},
   ): void {
     const { grantId } = grant;
     const digest = vault.digest('access token', tokens.accessToken);
     const refreshDigest =
       tokens.refreshToken === undefined ? undefined : vault.digest('refresh token', tokens.refreshToken);
-    const diesAt = recordDiesAt(grant, tokens);
+    const deleteAt = recordExpiry(grant, tokens);
 
     if (before !== undefined) unlink(before);
     access.putSync(digest, grantId);
     if (refreshDigest !== undefined) {
       const known = refresh.get(refreshDigest)?.by;
-      if (known !== undefined) spent.removeSync([grantId, known.number]);
+      if (known !== undefined) used.removeSync([grantId, known.number]);
       refresh.putSync(refreshDigest, { grantId });
     }
     owners.putSync(['client', grant.credentialId, grantId], 0);
     if (grant.serviceId !== undefined) owners.putSync(['service', grant.serviceId, grantId], 0);
-    expect({ kind: 'grant', id: grantId }, diesAt);
+    expect({ kind: 'grant', id: grantId }, deleteAt);
     grants.putSync(grantId, {
       grant,
       access: digest,
@@ -141,28 +138,28 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
       ...(grant.retains === 'sealed'
         ? { sealed: vault.seal(`tokens of ${grantId}`, JSON.stringify(tokens)) }
         : { hint: hintOf(tokens) }),
-      ...(diesAt !== undefined && { diesAt }),
+      ...(deleteAt !== undefined && { deleteAt }),
       ...(keptBy !== undefined && { keptBy }),
-      spent: count,
+      used: count,
     });
   }
 
   /** Takes a row out of all that leads to it, but for its refresh tokens. */
-  function unlink({ grant, access: digest, diesAt }: Row): void {
+  function unlink({ grant, access: digest, deleteAt }: GrantRow): void {
     // The token may have gone to another grant since this one died.
     if (access.get(digest) === grant.grantId) access.removeSync(digest);
     owners.removeSync(['client', grant.credentialId, grant.grantId]);
     if (grant.serviceId !== undefined) owners.removeSync(['service', grant.serviceId, grant.grantId]);
-    unexpect({ kind: 'grant', id: grant.grantId }, diesAt);
+    unexpect({ kind: 'grant', id: grant.grantId }, deleteAt);
   }
 
-  function remove(row: Row): void {
+  function remove(row: GrantRow): void {
     const { grantId } = row.grant;
     unlink(row);
     grants.removeSync(grantId);
     if (row.refresh !== undefined) forget(row.refresh, grantId);
-    for (const { key, value } of [...spent.getRange({ start: [grantId, 0], end: [grantId, Number.MAX_VALUE] })]) {
-      spent.removeSync(key);
+    for (const { key, value } of [...used.getRange({ start: [grantId, 0], end: [grantId, Number.MAX_VALUE] })]) {
+      used.removeSync(key);
       forget(value, grantId);
     }
   }
@@ -171,17 +168,17 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
     if (refresh.get(refreshDigest)?.grantId === grantId) refresh.removeSync(refreshDigest);
   }
 
-  function spend(grantId: string, number: number, digest: string, { attempt, at }: SpentRefreshToken): void {
+  function spend(grantId: string, number: number, digest: string, { attempt, at }: RefreshTokenUse): void {
     refresh.putSync(digest, { grantId, by: { attempt, at, number } });
-    spent.putSync([grantId, number], digest);
-    const forgotten = spent.get([grantId, number - remembered]);
+    used.putSync([grantId, number], digest);
+    const forgotten = used.get([grantId, number - remembered]);
     if (forgotten !== undefined) {
-      spent.removeSync([grantId, number - remembered]);
+      used.removeSync([grantId, number - remembered]);
       forget(forgotten, grantId);
     }
   }
 
-  function kept(row: Row): KeptGrant {
+  function kept(row: GrantRow): KeptGrant {
     const { grant, sealed, hint } = row;
     const { accessToken, refreshToken } = sealed === undefined ? nothing : pairOf(grant.grantId, sealed);
     return { grant, accessToken, refreshToken, hint };
@@ -216,8 +213,8 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
       const { grantId } = grant;
       mustBeIds(grant);
       return act(() => {
-        const end = ended.get(grantId);
-        if (end !== undefined && !isOver(end)) return 'ended';
+        const end = revoked.get(grantId);
+        if (end !== undefined && !isOver(end)) return 'revoked';
         const present = livingRow(grantId);
         if (present !== undefined) return isInForce(present, tokens) ? 'opened' : 'taken';
         if (holdsAnother(tokens, grantId)) return 'taken';
@@ -234,7 +231,7 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
       read(() => {
         const hit = rowOfRefresh(refreshToken);
         if (hit === undefined) return undefined;
-        return { found: hit.row.refresh === hit.digest ? 'current' : 'spent', grant: hit.row.grant };
+        return { found: hit.row.refresh === hit.digest ? 'current' : 'used', grant: hit.row.grant };
       }),
 
     rotate: (refreshToken, by) =>
@@ -244,7 +241,7 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
         const { row, digest } = hit;
         const { grant, keptBy } = row;
         const inForce = by.grace > 0 && isInForce(row, by.tokens);
-        const judgement = judgeRotation({ grant, spent: hit.by, keptBy, inForce }, by);
+        const judgement = judgeRotation({ grant, used: hit.by, keptBy, inForce }, by);
         if (judgement !== 'rotate') return judgement;
         const next = afterRotation(grant, by);
         if (by.tokens.refreshToken === refreshToken) {
@@ -252,22 +249,22 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
           forget(digest, grant.grantId);
           write(row, next, by.tokens, { keptBy: by.attempt });
         } else {
-          write(row, next, by.tokens, { spent: row.spent + 1 });
-          spend(grant.grantId, row.spent + 1, digest, by);
+          write(row, next, by.tokens, { used: row.used + 1 });
+          spend(grant.grantId, row.used + 1, digest, by);
         }
         return { outcome: 'rotated', grant: next };
       }),
 
-    end(grantId, until) {
+    revoke(grantId, until) {
       mustBeId(grantId, 'the id of the grant');
       return act(() => {
         const row = grants.get(grantId);
         if (row !== undefined) remove(row);
-        const before = ended.get(grantId);
+        const before = revoked.get(grantId);
         const last = before === undefined ? until : later(before ?? undefined, until);
-        if (before !== undefined) unexpect({ kind: 'ended', id: grantId }, before ?? undefined);
-        ended.putSync(grantId, last ?? null);
-        expect({ kind: 'ended', id: grantId }, last);
+        if (before !== undefined) unexpect({ kind: 'revoked', id: grantId }, before ?? undefined);
+        revoked.putSync(grantId, last ?? null);
+        expect({ kind: 'revoked', id: grantId }, last);
       });
     },
 
@@ -283,7 +280,7 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
         const row = livingRow(grant.grantId);
         if (row === undefined) return 'missing';
         if (holdsAnother(tokens, grant.grantId)) return 'taken';
-        // A token that an operator took away was not spent by anybody.
+        // A token that an operator took away was not used by anybody.
         if (row.refresh !== undefined) forget(row.refresh, grant.grantId);
         write(row, grant, tokens);
         return 'replaced';
@@ -343,7 +340,7 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
 }
 
 /** What JSON leaves out. */
-const absent = { subject: undefined, serviceId: undefined, expiresAt: undefined, diesAt: undefined };
+const absent = { subject: undefined, serviceId: undefined, expiresAt: undefined, refreshExpiresAt: undefined };
 const nothing = { accessToken: undefined, refreshToken: undefined };
 
 function first<T>(digests: readonly string[], look: (digest: string) => T | undefined) {

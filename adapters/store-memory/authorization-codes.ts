@@ -1,34 +1,34 @@
 /** Authorization codes in memory. Every act is synchronous, hence indivisible. */
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
-import { type AuthorizationCodes, judgeRedemption, type Spent } from '../../src/ports/authorization-codes.ts';
+import { type AuthorizationCodes, type CodeUse, judgeRedemption } from '../../src/ports/authorization-codes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import { deaths, type Mortal } from './deaths.ts';
+import { type Expiring, expiries } from './expiries.ts';
 
-interface Row extends Mortal {
+interface CodeRow extends Expiring {
   readonly code: string;
   readonly record: AuthorizationCode;
-  spent: Spent | undefined;
+  used: CodeUse | undefined;
 }
 
 export function memoryAuthorizationCodes(clock: Clock): AuthorizationCodes {
-  const rows = new Map<string, Row>();
-  const dying = deaths<Row>(clock, ({ code }) => rows.delete(code));
+  const rows = new Map<string, CodeRow>();
+  const dying = expiries<CodeRow>(clock, ({ code }) => rows.delete(code));
 
   return {
     save(code, record) {
-      dying.buryDue();
+      dying.sweepExpired();
       // A repeated save must not bring back a code that was redeemed in between.
       if (rows.has(code)) return;
-      const row: Row = { code, record, spent: undefined, diesAt: record.expiresAt };
+      const row: CodeRow = { code, record, used: undefined, deleteAt: record.expiresAt };
       rows.set(code, row);
       dying.expect(row);
     },
 
     redeem(code, by) {
-      dying.buryDue();
+      dying.sweepExpired();
       const row = rows.get(code);
-      const { redemption, spend } = judgeRedemption(row?.record, row?.spent, by);
-      if (row !== undefined && spend !== undefined) row.spent = spend;
+      const { redemption, spend } = judgeRedemption(row?.record, row?.used, by);
+      if (row !== undefined && spend !== undefined) row.used = spend;
       // Seen to be expired: no clock that is set back may bring it to life again.
       if (redemption.outcome === 'unknown') rows.delete(code);
       return redemption;

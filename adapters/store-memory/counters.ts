@@ -5,21 +5,21 @@
  * call looks at a few of the oldest, buries the dead, and gives the others a second round.
  */
 import type { Clock } from '../../src/ports/clock.ts';
-import { type Counters, type Counts, countsDieAt, judgeCall } from '../../src/ports/counters.ts';
+import { type Counters, type Counts, countsExpiry, judgeCall } from '../../src/ports/counters.ts';
 
 export interface MemoryCounters extends Counters {
   readonly remembered: number;
 }
 
-interface Row {
+interface CounterRow {
   counts: Counts;
-  diesAt: number;
+  deleteAt: number;
   /** Counted since the last look. */
   inUse: boolean;
 }
 
 export function memoryCounters(clock: Clock, most = 200_000): MemoryCounters {
-  const rows = new Map<string, Row>();
+  const rows = new Map<string, CounterRow>();
 
   function makeRoom(): void {
     const now = clock.now();
@@ -28,7 +28,7 @@ export function memoryCounters(clock: Clock, most = 200_000): MemoryCounters {
       const isFull = rows.size >= most;
       if (!isFull && looks >= 2) return;
       // Where everybody calls all the time, somebody has to go in the end.
-      const goes = row.diesAt <= now || (isFull && (!row.inUse || looks >= 32));
+      const goes = row.deleteAt <= now || (isFull && (!row.inUse || looks >= 32));
       rows.delete(key);
       if (!goes) {
         row.inUse = false;
@@ -44,13 +44,13 @@ export function memoryCounters(clock: Clock, most = 200_000): MemoryCounters {
       const { before, counts } = judgeCall(row?.counts ?? {}, windows);
       if (row !== undefined) row.inUse = true;
       if (counts === undefined) return before;
-      const diesAt = countsDieAt(counts);
+      const deleteAt = countsExpiry(counts);
       if (row !== undefined) {
         row.counts = counts;
-        row.diesAt = diesAt;
+        row.deleteAt = deleteAt;
       } else {
         makeRoom();
-        rows.set(key, { counts, diesAt, inUse: false });
+        rows.set(key, { counts, deleteAt, inUse: false });
       }
       return before;
     },

@@ -11,7 +11,7 @@ import type {
 import { matches, referenceIn, sameRow, uniqueKey, uniqueKeys } from '../../src/ports/entity-store.ts';
 import { type OrderedIds, orderedIds } from './ordered-ids.ts';
 
-interface Row {
+interface EntityRow {
   readonly kind: EntityKind;
   readonly entity: Entity;
   /** Where it stands among the references to other rows. */
@@ -19,14 +19,14 @@ interface Row {
 }
 
 interface Collection {
-  readonly rows: Map<string, Row>;
+  readonly rows: Map<string, EntityRow>;
   readonly ids: OrderedIds;
   /** The unique values, named with their fields, to the id of the row that has them. */
   readonly unique: Map<string, string>;
 }
 
 interface Reference {
-  readonly from: Row;
+  readonly from: EntityRow;
   readonly by: ForeignKey;
   /** The kind and id it points to. */
   readonly place: string;
@@ -40,7 +40,7 @@ export function memoryEntityStore(): EntityStore {
   function collection({ name }: { readonly name: string }): Collection {
     const known = collections.get(name);
     if (known !== undefined) return known;
-    const rows = new Map<string, Row>();
+    const rows = new Map<string, EntityRow>();
     const made = { rows, ids: orderedIds(rows), unique: new Map<string, string>() };
     collections.set(name, made);
     return made;
@@ -67,7 +67,7 @@ export function memoryEntityStore(): EntityStore {
     const before = rows.get(entity.id);
     if (before === undefined) ids.add(entity.id);
     else unlink(before);
-    const row: Row = { kind, entity, references: [] };
+    const row: EntityRow = { kind, entity, references: [] };
     rows.set(entity.id, row);
     for (const { key } of uniqueKeys(kind, entity)) unique.set(key, entity.id);
     for (const by of kind.foreign) {
@@ -80,7 +80,7 @@ export function memoryEntityStore(): EntityStore {
     }
   }
 
-  function unlink(row: Row): void {
+  function unlink(row: EntityRow): void {
     const { unique } = collection(row.kind);
     for (const { key } of uniqueKeys(row.kind, row.entity)) unique.delete(key);
     for (const reference of row.references) {
@@ -91,7 +91,7 @@ export function memoryEntityStore(): EntityStore {
   }
 
   /** The row and all that cascades from it, and what else points to any of them. */
-  function reach(first: Row): { readonly going: Set<Row>; readonly staying: readonly Reference[] } {
+  function reach(first: EntityRow): { readonly going: Set<EntityRow>; readonly staying: readonly Reference[] } {
     const going = new Set([first]);
     const others: Reference[] = [];
     for (const row of going) {
@@ -120,7 +120,7 @@ export function memoryEntityStore(): EntityStore {
       .sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
-  function bySingleField(kind: EntityKind, field: string, value: string): Row | undefined {
+  function bySingleField(kind: EntityKind, field: string, value: string): EntityRow | undefined {
     const { rows, unique } = collection(kind);
     const id = unique.get(uniqueKey(field, value));
     return id === undefined ? undefined : rows.get(id);
@@ -160,7 +160,7 @@ export function memoryEntityStore(): EntityStore {
       const first = collection(kind).rows.get(id);
       if (first === undefined) return { outcome: 'missing' };
       const { going, staying } = reach(first);
-      const emptied = new Map<Row, Entity>();
+      const emptied = new Map<EntityRow, Entity>();
       for (const { from, by } of staying) {
         if (by.onDelete === 'restrict') return { outcome: 'restricted', by: from.kind.name };
         emptied.set(from, { ...(emptied.get(from) ?? from.entity), [by.field]: null });

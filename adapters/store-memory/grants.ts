@@ -8,46 +8,46 @@ import {
   hintOf,
   judgeRotation,
   type KeptGrant,
-  recordDiesAt,
-  type SpentRefreshToken,
+  type RefreshTokenUse,
+  recordExpiry,
 } from '../../src/ports/grants.ts';
-import { deaths, isDead, type Mortal } from './deaths.ts';
+import { type Expiring, expiries, isExpired } from './expiries.ts';
 import { orderedIds } from './ordered-ids.ts';
 
-/** How many spent refresh tokens of one grant are remembered, to notice their reuse. */
+/** How many used refresh tokens of one grant are remembered, to notice their reuse. */
 const remembered = 100;
 
-interface Row extends Mortal {
+interface GrantRow extends Expiring {
   readonly grantId: string;
   grant: Grant;
   tokens: TokenPair;
-  /** In the order they were spent. */
-  readonly spent: Map<string, SpentRefreshToken>;
+  /** In the order they were used. */
+  readonly used: Map<string, RefreshTokenUse>;
   /** The attempt that made the current pair, where it kept the refresh token. */
   keptBy: string | undefined;
 }
 
-interface EndedGrant extends Mortal {
+interface RevokedGrant extends Expiring {
   readonly grantId: string;
 }
 
 export function memoryGrants(clock: Clock): Grants {
-  const rows = new Map<string, Row>();
-  const byAccessToken = new Map<string, Row>();
-  /** Current and spent ones. */
-  const byRefreshToken = new Map<string, Row>();
-  const ended = new Map<string, EndedGrant>();
+  const rows = new Map<string, GrantRow>();
+  const byAccessToken = new Map<string, GrantRow>();
+  /** Current and used ones. */
+  const byRefreshToken = new Map<string, GrantRow>();
+  const revoked = new Map<string, RevokedGrant>();
   const ids = orderedIds(rows);
-  const dying = deaths<Row>(clock, remove);
-  const fading = deaths<EndedGrant>(clock, ({ grantId }) => ended.delete(grantId));
+  const dying = expiries<GrantRow>(clock, remove);
+  const fading = expiries<RevokedGrant>(clock, ({ grantId }) => revoked.delete(grantId));
 
   function bury(): void {
-    dying.buryDue();
-    fading.buryDue();
+    dying.sweepExpired();
+    fading.sweepExpired();
   }
 
-  function living(row: Row | undefined): Row | undefined {
-    return row === undefined || isDead(row, clock.now()) ? undefined : row;
+  function living(row: GrantRow | undefined): GrantRow | undefined {
+    return row === undefined || isExpired(row, clock.now()) ? undefined : row;
   }
 
   function holdsAnother(tokens: TokenPair, grantId: string): boolean {
@@ -56,31 +56,31 @@ export function memoryGrants(clock: Clock): Grants {
     return [access, refresh].some((row) => row !== undefined && row.grantId !== grantId);
   }
 
-  function write(row: Row, grant: Grant, tokens: TokenPair): void {
+  function write(row: GrantRow, grant: Grant, tokens: TokenPair): void {
     forget(byAccessToken, row.tokens.accessToken, row);
     row.grant = grant;
     row.tokens = tokens;
-    row.diesAt = recordDiesAt(grant, tokens);
+    row.deleteAt = recordExpiry(grant, tokens);
     byAccessToken.set(tokens.accessToken, row);
     if (tokens.refreshToken !== undefined) {
       byRefreshToken.set(tokens.refreshToken, row);
-      row.spent.delete(tokens.refreshToken);
+      row.used.delete(tokens.refreshToken);
     }
     dying.expect(row);
   }
 
-  function remove(row: Row): void {
+  function remove(row: GrantRow): void {
     forget(rows, row.grantId, row);
     forget(byAccessToken, row.tokens.accessToken, row);
     if (row.tokens.refreshToken !== undefined) forget(byRefreshToken, row.tokens.refreshToken, row);
-    for (const token of row.spent.keys()) forget(byRefreshToken, token, row);
+    for (const token of row.used.keys()) forget(byRefreshToken, token, row);
   }
 
-  function spend(row: Row, refreshToken: string, { attempt, at }: SpentRefreshToken): void {
-    row.spent.set(refreshToken, { attempt, at });
-    if (row.spent.size <= remembered) return;
-    const oldest = row.spent.keys().next().value!;
-    row.spent.delete(oldest);
+  function spend(row: GrantRow, refreshToken: string, { attempt, at }: RefreshTokenUse): void {
+    row.used.set(refreshToken, { attempt, at });
+    if (row.used.size <= remembered) return;
+    const oldest = row.used.keys().next().value!;
+    row.used.delete(oldest);
     byRefreshToken.delete(oldest);
   }
 
@@ -88,14 +88,14 @@ export function memoryGrants(clock: Clock): Grants {
     open(grant, tokens) {
       bury();
       const { grantId } = grant;
-      const end = ended.get(grantId);
-      if (end !== undefined && !isDead(end, clock.now())) return 'ended';
+      const end = revoked.get(grantId);
+      if (end !== undefined && !isExpired(end, clock.now())) return 'revoked';
       const present = living(rows.get(grantId));
       if (present !== undefined) return isSamePair(present.tokens, tokens) ? 'opened' : 'taken';
       if (holdsAnother(tokens, grantId)) return 'taken';
       const dead = rows.get(grantId);
       if (dead !== undefined) remove(dead);
-      const row: Row = { grantId, grant, tokens, spent: new Map(), keptBy: undefined, diesAt: undefined };
+      const row: GrantRow = { grantId, grant, tokens, used: new Map(), keptBy: undefined, deleteAt: undefined };
       rows.set(grantId, row);
       ids.add(grantId);
       write(row, grant, tokens);
@@ -107,7 +107,7 @@ export function memoryGrants(clock: Clock): Grants {
     byRefreshToken(refreshToken) {
       const row = living(byRefreshToken.get(refreshToken));
       if (row === undefined) return undefined;
-      return { found: row.tokens.refreshToken === refreshToken ? 'current' : 'spent', grant: row.grant };
+      return { found: row.tokens.refreshToken === refreshToken ? 'current' : 'used', grant: row.grant };
     },
 
     rotate(refreshToken, by) {
@@ -116,8 +116,8 @@ export function memoryGrants(clock: Clock): Grants {
       if (row === undefined) return { outcome: 'unknown' };
       const { grant, tokens, keptBy } = row;
       const isCurrent = tokens.refreshToken === refreshToken;
-      const spent = isCurrent ? undefined : row.spent.get(refreshToken);
-      const judgement = judgeRotation({ grant, spent, keptBy, inForce: isSamePair(tokens, by.tokens) }, by);
+      const used = isCurrent ? undefined : row.used.get(refreshToken);
+      const judgement = judgeRotation({ grant, used, keptBy, inForce: isSamePair(tokens, by.tokens) }, by);
       if (judgement !== 'rotate') return judgement;
       const keeps = by.tokens.refreshToken === refreshToken;
       row.keptBy = keeps ? by.attempt : undefined;
@@ -126,14 +126,14 @@ export function memoryGrants(clock: Clock): Grants {
       return { outcome: 'rotated', grant: row.grant };
     },
 
-    end(grantId, until) {
+    revoke(grantId, until) {
       bury();
       const row = rows.get(grantId);
       if (row !== undefined) remove(row);
-      const before = ended.get(grantId);
-      const end: EndedGrant = before ?? { grantId, diesAt: until };
-      if (before !== undefined) before.diesAt = later(before.diesAt, until);
-      else ended.set(grantId, end);
+      const before = revoked.get(grantId);
+      const end: RevokedGrant = before ?? { grantId, deleteAt: until };
+      if (before !== undefined) before.deleteAt = later(before.deleteAt, until);
+      else revoked.set(grantId, end);
       fading.expect(end);
     },
 
@@ -147,7 +147,7 @@ export function memoryGrants(clock: Clock): Grants {
       const row = living(rows.get(grant.grantId));
       if (row === undefined) return 'missing';
       if (holdsAnother(tokens, grant.grantId)) return 'taken';
-      // A token that an operator took away was not spent by anybody.
+      // A token that an operator took away was not used by anybody.
       if (row.tokens.refreshToken !== undefined) byRefreshToken.delete(row.tokens.refreshToken);
       row.keptBy = undefined;
       write(row, grant, tokens);
@@ -171,8 +171,8 @@ export function memoryGrants(clock: Clock): Grants {
       bury();
       const isTheirs =
         'credentialId' in owner
-          ? ({ grant }: Row) => grant.credentialId === owner.credentialId
-          : ({ grant }: Row) => grant.serviceId === owner.serviceId;
+          ? ({ grant }: GrantRow) => grant.credentialId === owner.credentialId
+          : ({ grant }: GrantRow) => grant.serviceId === owner.serviceId;
       const theirs = [...rows.values()].filter(isTheirs);
       for (const row of theirs) remove(row);
       return theirs.map(({ grantId }) => grantId);
@@ -180,14 +180,14 @@ export function memoryGrants(clock: Clock): Grants {
   };
 }
 
-function kept({ grant, tokens }: Row): KeptGrant {
+function kept({ grant, tokens }: GrantRow): KeptGrant {
   return grant.retains === 'sealed'
     ? { grant, ...tokens, hint: undefined }
     : { grant, accessToken: undefined, refreshToken: undefined, hint: hintOf(tokens) };
 }
 
 /** The key may have gone to another row since. */
-function forget(index: Map<string, Row>, key: string, row: Row): void {
+function forget(index: Map<string, GrantRow>, key: string, row: GrantRow): void {
   if (index.get(key) === row) index.delete(key);
 }
 

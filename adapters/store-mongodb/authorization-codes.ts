@@ -7,10 +7,10 @@ import type { Filter } from 'mongodb';
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
 import {
   type AuthorizationCodes,
+  type CodeUse,
   judgeRedemption,
   type Redemption,
   type RedemptionAttempt,
-  type Spent,
 } from '../../src/ports/authorization-codes.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { type Database, dateOf, isTaken, text } from './database.ts';
@@ -25,10 +25,10 @@ export interface CodeRow {
   readonly redirectUriSent: boolean;
   readonly codeChallenge: string | null;
   readonly expiresAt: number;
-  readonly diesAt: Date | undefined;
-  readonly spentBy: string | null;
-  /** For what it was spent without being redeemed. */
-  readonly spentFor: Spent['mismatch'] | null;
+  readonly deleteAt: Date | undefined;
+  readonly usedBy: string | null;
+  /** For what it was used without being redeemed. */
+  readonly refusedFor: CodeUse['mismatch'] | null;
 }
 
 export interface MongoAuthorizationCodes extends AuthorizationCodes {
@@ -39,7 +39,7 @@ export interface MongoAuthorizationCodes extends AuthorizationCodes {
 /** What JSON leaves out. */
 const absent = { serviceId: undefined, subject: undefined, codeChallenge: undefined };
 
-/** A code is spent once: whoever loses sees by whom on the next look. */
+/** A code is used once: whoever loses sees by whom on the next look. */
 const looks = 4;
 
 export function mongoAuthorizationCodes({ vault, ask, collection }: Database): MongoAuthorizationCodes {
@@ -50,7 +50,7 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
     const redeemed = await ask(() =>
       codes().findOneAndUpdate(
         redeemable(ids, by),
-        { $set: { spentBy: text(by.attempt), spentFor: null } },
+        { $set: { usedBy: text(by.attempt), refusedFor: null } },
         { returnDocument: 'after' },
       ),
     );
@@ -58,7 +58,7 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
 
     const row = await ask(() => codes().findOne({ _id: { $in: ids } }));
     if (row === null) return { outcome: 'unknown' };
-    const { redemption, spend } = judgeRedemption(recordOf(row), spentOf(row, by), by);
+    const { redemption, spend } = judgeRedemption(recordOf(row), useOf(row, by), by);
     if (redemption.outcome === 'unknown') {
       // Seen to be expired: no clock that is set back may bring it to life again.
       await ask(() => codes().updateOne({ _id: row._id }, { $min: { expiresAt: 0 } }));
@@ -66,12 +66,12 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
     }
     if (spend === undefined) return redemption;
     if (spend.mismatch !== undefined) {
-      const spent = { spentBy: text(by.attempt), spentFor: spend.mismatch };
-      const mine: Filter<CodeRow> = { _id: row._id, spentBy: { $in: [null, spent.spentBy] } };
-      const { matchedCount } = await ask(() => codes().updateOne(mine, { $set: spent }));
+      const used = { usedBy: text(by.attempt), refusedFor: spend.mismatch };
+      const mine: Filter<CodeRow> = { _id: row._id, usedBy: { $in: [null, used.usedBy] } };
+      const { matchedCount } = await ask(() => codes().updateOne(mine, { $set: used }));
       if (matchedCount === 1) return redemption;
     }
-    // It was saved, or spent by somebody else, between the two looks.
+    // It was saved, or used by somebody else, between the two looks.
     if (left === 0) throw new Unavailable('an authorization code did not stay as it was seen');
     return look(ids, by, left - 1);
   }
@@ -87,9 +87,9 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
         redirectUriSent: record.redirectUriSent === true,
         codeChallenge: record.codeChallenge === undefined ? null : text(record.codeChallenge),
         expiresAt: Number(record.expiresAt),
-        diesAt: dateOf(record.expiresAt),
-        spentBy: null,
-        spentFor: null,
+        deleteAt: dateOf(record.expiresAt),
+        usedBy: null,
+        refusedFor: null,
       };
       try {
         await ask(() => codes().insertOne(row));
@@ -107,7 +107,7 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
 
 /** A code that this attempt redeems, or has redeemed. */
 function redeemable(ids: string[], by: RedemptionAttempt): Filter<CodeRow> {
-  const conditions: Filter<CodeRow>[] = [{ spentBy: null }, { spentBy: text(by.attempt), spentFor: null }];
+  const conditions: Filter<CodeRow>[] = [{ usedBy: null }, { usedBy: text(by.attempt), refusedFor: null }];
   const redirect: Filter<CodeRow> =
     by.redirectUri !== undefined
       ? { redirectUri: text(by.redirectUri) }
@@ -133,10 +133,10 @@ function recordOf({ record, expiresAt }: CodeRow): AuthorizationCode {
   return { ...absent, ...(JSON.parse(record) as AuthorizationCode), expiresAt };
 }
 
-function spentOf({ spentBy, spentFor }: CodeRow, by: RedemptionAttempt): Spent | undefined {
-  if (spentBy === null) return undefined;
-  const attempt = spentBy === text(by.attempt) ? by.attempt : `not ${by.attempt}`;
-  return { attempt, mismatch: spentFor ?? undefined };
+function useOf({ usedBy, refusedFor }: CodeRow, by: RedemptionAttempt): CodeUse | undefined {
+  if (usedBy === null) return undefined;
+  const attempt = usedBy === text(by.attempt) ? by.attempt : `not ${by.attempt}`;
+  return { attempt, mismatch: refusedFor ?? undefined };
 }
 
 /** Digests that were made with this key. */

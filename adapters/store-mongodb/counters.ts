@@ -8,16 +8,16 @@ import { type CountedWindow, type Counters, type Counts, judgeCall } from '../..
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { type Database, dateOf, isTaken } from './database.ts';
 
-interface Row {
+interface CounterRow {
   readonly _id: string;
   readonly windows: {
     readonly [name: string]: { readonly from: number; readonly until: number; readonly calls: number };
   };
-  readonly diesAt: Date;
+  readonly deleteAt: Date;
 }
 
 export function mongoCounters({ ask, askOnce, collection }: Database): Counters {
-  const rows = collection<Row>('counters');
+  const rows = collection<CounterRow>('counters');
 
   async function countOnce(_id: string, windows: readonly CountedWindow[]) {
     // A repetition would count a call twice: better an error than a guess.
@@ -30,7 +30,7 @@ export function mongoCounters({ ask, askOnce, collection }: Database): Counters 
   /** On its own: of two upserts at the same moment, some servers tell both that there was nothing before. */
   async function make(_id: string, windows: readonly CountedWindow[]): Promise<void> {
     try {
-      await ask(() => rows().insertOne({ _id, windows: {}, diesAt: lastOf(windows)! }));
+      await ask(() => rows().insertOne({ _id, windows: {}, deleteAt: lastOf(windows)! }));
     } catch (error) {
       if (!isTaken(error)) throw error;
     }
@@ -71,10 +71,10 @@ function counting(windows: readonly CountedWindow[]): Document[] {
     },
   ]);
   const last = lastOf(windows);
-  return [{ $set: { ...Object.fromEntries(next), diesAt: { $max: [{ $ifNull: ['$diesAt', last] }, last] } } }];
+  return [{ $set: { ...Object.fromEntries(next), deleteAt: { $max: [{ $ifNull: ['$deleteAt', last] }, last] } } }];
 }
 
-function countsOf(row: Row, windows: readonly CountedWindow[]): Counts {
+function countsOf(row: CounterRow, windows: readonly CountedWindow[]): Counts {
   const counts = windows.flatMap(({ name }) => {
     const count = row.windows[fieldOf(name)] ?? undefined;
     return count === undefined ? [] : [[name, count] as const];

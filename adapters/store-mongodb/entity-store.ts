@@ -41,7 +41,7 @@ import { ofKey } from './authorization-codes.ts';
 import { type Database, isTaken, text } from './database.ts';
 import { turns } from './turns.ts';
 
-interface Row {
+interface EntityRow {
   readonly _id: string;
   readonly kind: string;
   /** With null in the place of each secret. */
@@ -86,11 +86,11 @@ const readAtOnce = 200;
 const resealedAtOnce = 50;
 
 export function mongoEntityStore({ vault, clock, ask, collection }: Database): MongoEntityStore {
-  const rows = collection<Row>('entities');
+  const rows = collection<EntityRow>('entities');
   const inTurn = turns();
   const find = (_id: string) => ask(() => rows().findOne({ _id }));
 
-  function opened({ kind, row, sealed }: Row): Entity {
+  function opened({ kind, row, sealed }: EntityRow): Entity {
     const bare = JSON.parse(row) as Entity;
     return sealed.reduce((whole, { place, text: secret }) => {
       const value = JSON.parse(vault.unseal(sealPurpose(kind, bare.id, place), secret)) as Json;
@@ -98,7 +98,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
     }, bare);
   }
 
-  function stored(kind: EntityKind, row: Entity): Row {
+  function stored(kind: EntityKind, row: Entity): EntityRow {
     const places = kind.sealed(row).filter((place) => (valueAt(row, place) ?? null) !== null);
     const pointers = kind.foreign.flatMap(({ field, kind: target, onDelete }) => {
       const id = referenceIn(row, field);
@@ -115,7 +115,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
     });
   }
 
-  function complete(row: Omit<Row, 'unique' | 'references' | 'sealedWith' | 'version'>): Row {
+  function complete(row: Omit<EntityRow, 'unique' | 'references' | 'sealedWith' | 'version'>): EntityRow {
     return {
       ...row,
       sealedWith: vault.keyId,
@@ -163,19 +163,23 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
 
   const isVoid = ({ at }: Going): boolean => Math.abs(clock.now() - at) > markIsVoid;
 
-  async function dangling(pointers: Row['pointers']): Promise<Written | undefined> {
+  async function dangling(pointers: EntityRow['pointers']): Promise<Written | undefined> {
     for (const { field, to } of pointers) if (!(await isThere(to))) return { outcome: 'dangling', field };
     return undefined;
   }
 
   /** Why `row` cannot be written; its own earlier self is no obstacle. */
-  async function obstacle(kind: EntityKind, row: Entity, pointers: Row['pointers']): Promise<Written | undefined> {
+  async function obstacle(
+    kind: EntityKind,
+    row: Entity,
+    pointers: EntityRow['pointers'],
+  ): Promise<Written | undefined> {
     const key = await clash(kind.name, row.id, uniqueKeys(kind, row));
     return key === undefined ? dangling(pointers) : { outcome: 'taken', fields: key.fields };
   }
 
   /** `undefined`: somebody came between; to be looked at again. */
-  async function insertOnce(kind: EntityKind, row: Entity, next: Row): Promise<Written | undefined> {
+  async function insertOnce(kind: EntityKind, row: Entity, next: EntityRow): Promise<Written | undefined> {
     try {
       await ask(() => rows().insertOne(sparse(next)));
     } catch (error) {
@@ -207,11 +211,11 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   }
 
   /** Whether `next` was written over the row as it was read. Throws if a unique value is taken. */
-  async function writeOver(before: Pick<Row, '_id' | 'version'>, next: Row): Promise<boolean> {
+  async function writeOver(before: Pick<EntityRow, '_id' | 'version'>, next: EntityRow): Promise<boolean> {
     const { _id, ...set } = sparse(next);
     const $unset = Object.fromEntries(lists.filter((name) => !(name in set)).map((name) => [name, '']));
     const { matchedCount } = await ask(() =>
-      rows().updateOne({ _id, version: before.version }, { $set: set, $unset } as UpdateFilter<Row>),
+      rows().updateOne({ _id, version: before.version }, { $set: set, $unset } as UpdateFilter<EntityRow>),
     );
     // Our own, if the answer was lost.
     return matchedCount === 1 || (await find(_id))?.version === next.version;
@@ -220,7 +224,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   async function replaceOnce(
     kind: EntityKind,
     row: Entity,
-    next: Row,
+    next: EntityRow,
     { expected, orInsert = false }: { readonly expected?: Entity; readonly orInsert?: boolean },
   ): Promise<Written | undefined> {
     const before = await find(next._id);
@@ -245,7 +249,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   }
 
   /** Puts a row back as it was before, unless somebody has written it since. */
-  async function takeBack(written: Row, before: Row): Promise<void> {
+  async function takeBack(written: EntityRow, before: EntityRow): Promise<void> {
     try {
       await writeOver(written, { ...before, version: randomUUID() });
     } catch (error) {
@@ -258,7 +262,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   }
 
   /** A row whose reference is null, and what is unique about it then. */
-  function emptied(before: Row, field: string): { readonly row: Row; readonly keys: readonly UniqueKey[] } {
+  function emptied(before: EntityRow, field: string): { readonly row: EntityRow; readonly keys: readonly UniqueKey[] } {
     const whole = withValue(opened(before), field, null);
     const again = before.keys
       .filter(({ fields }) => fields.includes(field))
@@ -277,8 +281,8 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   }
 
   /** All rows that point to one of these. */
-  async function pointingTo(names: readonly string[]): Promise<Row[]> {
-    const found: Row[] = [];
+  async function pointingTo(names: readonly string[]): Promise<EntityRow[]> {
+    const found: EntityRow[] = [];
     for (let at = 0; at < names.length; at += readAtOnce) {
       const some = names.slice(at, at + readAtOnce);
       found.push(
@@ -294,7 +298,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
 
   /** The row and all that cascades from it, marked by us, and what else points to any of them. */
   async function markReach(first: string, by: string) {
-    const going = new Map<string, Row>();
+    const going = new Map<string, EntityRow>();
     let names = [first];
     while (names.length > 0) {
       for (const name of names) {
@@ -309,10 +313,10 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
     return { busy: false, going, staying } as const;
   }
 
-  const cascades = ({ pointers }: Row, going: ReadonlyMap<string, Row>): boolean =>
+  const cascades = ({ pointers }: EntityRow, going: ReadonlyMap<string, EntityRow>): boolean =>
     pointers.some(({ to, onDelete }) => onDelete === 'cascade' && going.has(to));
 
-  async function mark(name: string, by: string): Promise<Row | 'busy' | undefined> {
+  async function mark(name: string, by: string): Promise<EntityRow | 'busy' | undefined> {
     const now = clock.now();
     const free = [
       { going: { $exists: false } },
@@ -353,7 +357,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
       return emptying === 'again' ? undefined : { outcome: 'restricted', by: emptying.restrictedBy };
     }
     // The furthest first: a process that dies here leaves nothing that points to nothing.
-    const gone: Row[] = [];
+    const gone: EntityRow[] = [];
     for (const row of [...going.values()].reverse()) {
       if (await removeAsItIs(row, going, by)) gone.push(row);
     }
@@ -366,7 +370,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   }
 
   /** Whether a marked row went. One that was written since stays if it points elsewhere now. */
-  async function removeAsItIs(row: Row, going: Map<string, Row>, by: string): Promise<boolean> {
+  async function removeAsItIs(row: EntityRow, going: Map<string, EntityRow>, by: string): Promise<boolean> {
     const { deletedCount } = await ask(() => rows().deleteOne({ _id: row._id, version: row.version, 'going.by': by }));
     if (deletedCount === 1) return true;
     const now = await find(row._id);
@@ -380,14 +384,14 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
 
   /** Empties the references of rows that stay, or of none, if one of them does not allow it. */
   async function empty(
-    going: ReadonlyMap<string, Row>,
-    staying: readonly Row[],
+    going: ReadonlyMap<string, EntityRow>,
+    staying: readonly EntityRow[],
   ): Promise<'emptied' | 'again' | { readonly restrictedBy: string }> {
     const restricting = staying.find(({ pointers }) =>
       pointers.some(({ to, onDelete }) => onDelete === 'restrict' && going.has(to)),
     );
     if (restricting !== undefined) return { restrictedBy: restricting.kind };
-    const changes: { readonly before: Row; readonly after: Row }[] = [];
+    const changes: { readonly before: EntityRow; readonly after: EntityRow }[] = [];
     for (const before of staying) {
       let after = before;
       for (const { field, to } of before.pointers) {
@@ -420,7 +424,11 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   }
 
   /** Rows that may match, in their order, from `after` on. */
-  async function candidates(kind: EntityKind, { after, where, tags }: EntityQuery, limit: number): Promise<Row[]> {
+  async function candidates(
+    kind: EntityKind,
+    { after, where, tags }: EntityQuery,
+    limit: number,
+  ): Promise<EntityRow[]> {
     const from = after === undefined ? { $gte: nameOf(kind.name, '') } : { $gt: nameOf(kind.name, after) };
     const _id = { ...from, $lt: `${text(kind.name)}0` };
     const narrower: object[] = [];
@@ -534,9 +542,9 @@ const nameOf = (kind: string, id: string): string => `${text(kind)}/${text(id)}`
 /** What an index must not see when it is empty: for a unique index, two empty lists are the same. */
 const lists = ['unique', 'references', 'tags'] as const;
 
-function sparse({ going: _, ...row }: Row): Row {
+function sparse({ going: _, ...row }: EntityRow): EntityRow {
   const empty = lists.filter((name) => row[name] === undefined || row[name]?.length === 0) as readonly string[];
-  return Object.fromEntries(Object.entries(row).filter(([name]) => !empty.includes(name))) as unknown as Row;
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !empty.includes(name))) as unknown as EntityRow;
 }
 
 function asJson(row: Entity): Entity {

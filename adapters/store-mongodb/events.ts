@@ -18,7 +18,7 @@ export interface Event {
   readonly announcements: readonly Announcement[];
 }
 
-interface Row {
+interface EventRow {
   readonly _id: string;
   readonly at: Date;
   /** As JSON. */
@@ -26,9 +26,9 @@ interface Row {
 }
 
 export function mongoEvents({ ask, collection }: Database): EventLog {
-  const events = collection<Row>('events');
+  const events = collection<EventRow>('events');
 
-  async function write(id: string, announcements: readonly Announcement[]): Promise<Row | null> {
+  async function write(id: string, announcements: readonly Announcement[]): Promise<EventRow | null> {
     return ask(() =>
       events().findOneAndUpdate(
         { _id: text(id) },

@@ -1,11 +1,11 @@
 /**
- * Grants in MongoDB: one document each, which also remembers that the grant was ended. Tokens stand in it as digests;
+ * Grants in MongoDB: one document each, which also remembers that the grant was revoked. Tokens stand in it as digests;
  * where the Admin API prints them again, as a sealed copy too.
  *
  *     access       digest of the access token
  *     refresh      digest of the current refresh token
- *     refreshes    that, and those of the last hundred that were spent: what the unique index and the look-up go by
- *     spent        how each of them was spent
+ *     refreshes    that, and those of the last hundred that were used: what the unique index and the look-up go by
+ *     used        how each of them was used
  *     fixed        what never changes, as JSON; `current`: what a rotation changes; `generation` counts those
  *     version      new with each write
  */
@@ -19,7 +19,7 @@ import {
   judgeRotation,
   type KeptGrant,
   type RotationAttempt,
-  recordDiesAt,
+  recordExpiry,
 } from '../../src/ports/grants.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { ofKey } from './authorization-codes.ts';
@@ -32,7 +32,7 @@ interface LiveRow {
   readonly access: string;
   readonly refresh?: string;
   readonly refreshes?: readonly string[];
-  readonly spent: readonly SpentRow[];
+  readonly used: readonly UsedTokenRow[];
   readonly keptBy?: string;
   readonly sealed?: string;
   readonly sealedWith?: string;
@@ -40,29 +40,29 @@ interface LiveRow {
   readonly client: string;
   readonly service?: string;
   readonly boundTo: string;
-  readonly refreshDiesAt?: number;
+  readonly refreshExpiresAt?: number;
   readonly fixed: string;
   readonly current: string;
   readonly generation: number;
-  readonly diesAt?: Date;
+  readonly deleteAt?: Date;
 }
 
-interface SpentRow {
+interface UsedTokenRow {
   readonly digest: string;
   readonly attempt: string;
   readonly at: number;
 }
 
-interface EndedRow {
+interface RevokedRow {
   readonly _id: string;
-  readonly state: 'ended';
-  readonly endedUntil: Date;
+  readonly state: 'revoked';
+  readonly revokedUntil: Date;
 }
 
-type Row = LiveRow | EndedRow;
+type GrantRow = LiveRow | RevokedRow;
 type AnyRow = Partial<Omit<LiveRow, 'state' | '_id'>> &
-  Partial<Omit<EndedRow, 'state' | '_id'>> &
-  Pick<Row, '_id' | 'state'>;
+  Partial<Omit<RevokedRow, 'state' | '_id'>> &
+  Pick<GrantRow, '_id' | 'state'>;
 
 export interface MongoGrants extends Grants {
   /** Writes anew, with the current key, what was sealed with an older one. */
@@ -71,23 +71,23 @@ export interface MongoGrants extends Grants {
   uses(keyId: string): Promise<boolean>;
 }
 
-/** How many spent refresh tokens of one grant are remembered, to notice their reuse. */
+/** How many used refresh tokens of one grant are remembered, to notice their reuse. */
 const remembered = 100;
 /** How many grants are removed at once, when all of a client or a service go. */
 const removedAtOnce = 200;
 const resealedAtOnce = 100;
 /** How many of the dead a write buries that comes when nothing was looked at for a while. In milliseconds. */
-const fewDead = 100;
+const fewExpired = 100;
 const lookAgain = 250;
 /** How often somebody else may come between a look and a write. Every time somebody got on. */
 const looks = 200;
 
-/** Everything of a living row that an ended one has not. */
+/** Everything of a living row that an revoked one has not. */
 const nothingLeft = {
   access: '',
   refresh: '',
   refreshes: '',
-  spent: '',
+  used: '',
   keptBy: '',
   sealed: '',
   sealedWith: '',
@@ -95,11 +95,11 @@ const nothingLeft = {
   client: '',
   service: '',
   boundTo: '',
-  refreshDiesAt: '',
+  refreshExpiresAt: '',
   fixed: '',
   current: '',
   generation: '',
-  diesAt: '',
+  deleteAt: '',
 } as const;
 
 export function mongoGrants({ vault, clock, ask, collection }: Database): MongoGrants {
@@ -109,10 +109,10 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
   const accessCandidates = (token: string) => [...vault.candidates('access token', token)];
   const refreshCandidates = (token: string) => [...vault.candidates('refresh token', token)];
 
-  const find = async (filter: Filter<AnyRow>) => (await ask(() => rows().findOne(filter))) as Row | null;
+  const find = async (filter: Filter<AnyRow>) => (await ask(() => rows().findOne(filter))) as GrantRow | null;
 
-  function living(row: Row | null): LiveRow | undefined {
-    return row?.state === 'live' && !isOver(row.diesAt) ? row : undefined;
+  function living(row: GrantRow | null): LiveRow | undefined {
+    return row?.state === 'live' && !isOver(row.deleteAt) ? row : undefined;
   }
 
   function isOver(at: Date | undefined): boolean {
@@ -124,8 +124,8 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     const row = living(await find({ refreshes: { $in: digests } }));
     if (row === undefined) return undefined;
     const isCurrent = row.refresh !== undefined && digests.includes(row.refresh);
-    const spent = isCurrent ? undefined : row.spent.find(({ digest }) => digests.includes(digest));
-    return isCurrent || spent !== undefined ? { row, isCurrent, spent } : undefined;
+    const used = isCurrent ? undefined : row.used.find(({ digest }) => digests.includes(digest));
+    return isCurrent || used !== undefined ? { row, isCurrent, used } : undefined;
   }
 
   function isInForce(row: LiveRow, { accessToken, refreshToken }: TokenPair): boolean {
@@ -158,14 +158,14 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
   const bury = ({ _id, version }: LiveRow) => ask(() => rows().deleteOne({ _id, version }));
 
   /** The TTL index buries by the database's clock, within a minute; writes bury some by ours, at once. */
-  async function buryDue(): Promise<void> {
+  async function sweepExpired(): Promise<void> {
     const now = clock.now();
     // A clock that was set back is looked at again at once.
     if (now < nextLook && now >= nextLook - lookAgain) return;
     nextLook = now + lookAgain;
-    const isDue = { diesAt: { $lte: new Date(now) } };
-    const due = await ask(() => rows().find(isDue).project<{ _id: string }>({ _id: 1 }).limit(fewDead).toArray());
-    if (due.length === fewDead) nextLook = now;
+    const isDue = { deleteAt: { $lte: new Date(now) } };
+    const due = await ask(() => rows().find(isDue).project<{ _id: string }>({ _id: 1 }).limit(fewExpired).toArray());
+    if (due.length === fewExpired) nextLook = now;
     if (due.length > 0) {
       await ask(() => rows().deleteMany({ _id: { $in: due.map(({ _id }) => _id) }, ...isDue }));
     }
@@ -185,10 +185,10 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
       client: text(grant.credentialId),
       service: grant.serviceId === undefined ? undefined : text(grant.serviceId),
       boundTo: text(grant.boundTo),
-      refreshDiesAt: grant.diesAt === undefined ? undefined : Number(grant.diesAt),
+      refreshExpiresAt: grant.refreshExpiresAt === undefined ? undefined : Number(grant.refreshExpiresAt),
       fixed: fixedOf(grant),
       current: currentOf(grant),
-      diesAt: dateOf(recordDiesAt(grant, tokens)),
+      deleteAt: dateOf(recordExpiry(grant, tokens)),
     };
     return set;
   }
@@ -205,15 +205,15 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
   async function rotateOnce(refreshToken: string, by: RotationAttempt) {
     const hit = await rowOfRefresh(refreshToken);
     if (hit === undefined) return { outcome: 'unknown' } as const;
-    const { row, spent } = hit;
+    const { row, used } = hit;
     const grant = grantOf(row);
     const judgement = judgeRotation(
       {
         grant,
-        spent:
-          spent === undefined
+        used:
+          used === undefined
             ? undefined
-            : { at: spent.at, attempt: spent.attempt === text(by.attempt) ? by.attempt : `not ${by.attempt}` },
+            : { at: used.at, attempt: used.attempt === text(by.attempt) ? by.attempt : `not ${by.attempt}` },
         keptBy: row.keptBy === text(by.attempt) ? by.attempt : undefined,
         inForce: by.grace > 0 && isInForce(row, by.tokens),
       },
@@ -234,7 +234,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
           boundTo: row.boundTo,
           fixed: row.fixed,
           keptBy: { $ne: text(by.attempt) },
-          $or: [{ refreshDiesAt: { $exists: false } }, { refreshDiesAt: { $gt: Number(by.at) } }],
+          $or: [{ refreshExpiresAt: { $exists: false } }, { refreshExpiresAt: { $gt: Number(by.at) } }],
         },
         {
           $set,
@@ -242,7 +242,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
           $inc: { generation: 1 },
           $push: {
             ...(!keeps && {
-              spent: {
+              used: {
                 $each: [{ digest: row.refresh!, attempt: text(by.attempt), at: Number(by.at) }],
                 $slice: -remembered,
               },
@@ -273,11 +273,11 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
 
   async function writeOver(row: LiveRow, grant: Grant, tokens: TokenPair, keptBy?: string): Promise<boolean> {
     const digests = tokens.refreshToken === undefined ? [] : refreshCandidates(tokens.refreshToken);
-    // A token that is current again was not spent, and one that an operator took away neither.
-    const spent = row.spent.filter(({ digest }) => !digests.includes(digest));
-    const refreshes = [...spent.map(({ digest }) => digest), ...digests.slice(0, 1)];
+    // A token that is current again was not used, and one that an operator took away neither.
+    const used = row.used.filter(({ digest }) => !digests.includes(digest));
+    const refreshes = [...used.map(({ digest }) => digest), ...digests.slice(0, 1)];
     const update = writing(grant, tokens, {
-      spent,
+      used,
       generation: grant.generation,
       ...(refreshes.length > 0 && { refreshes }),
       ...(keptBy !== undefined && { keptBy }),
@@ -297,9 +297,9 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     async open(grant, tokens) {
       const _id = text(grant.grantId);
       const { refresh, ...set } = written(grant, tokens);
-      const row = { ...set, _id, state: 'live', spent: [], generation: grant.generation } as const;
+      const row = { ...set, _id, state: 'live', used: [], generation: grant.generation } as const;
       const whole = refresh === undefined ? row : { ...row, refresh, refreshes: [refresh] };
-      await buryDue();
+      await sweepExpired();
       if (vault.keyIds.length > 1 && (await holdsAnother(tokens, grant.grantId))) return 'taken';
       for (let left = looks; left > 0; left--) {
         try {
@@ -309,9 +309,9 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
           if (!isTaken(error)) throw error;
         }
         const there = await find({ _id });
-        if (there?.state === 'ended') {
-          if (!isOver(there.endedUntil)) return 'ended';
-          await ask(() => rows().deleteOne({ _id, state: 'ended', endedUntil: there.endedUntil }));
+        if (there?.state === 'revoked') {
+          if (!isOver(there.revokedUntil)) return 'revoked';
+          await ask(() => rows().deleteOne({ _id, state: 'revoked', revokedUntil: there.revokedUntil }));
         } else if (there !== null) {
           if (living(there) !== undefined) return isInForce(there, tokens) ? 'opened' : 'taken';
           await bury(there);
@@ -328,7 +328,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     async byRefreshToken(refreshToken) {
       const hit = await rowOfRefresh(refreshToken);
       if (hit === undefined) return undefined;
-      return { found: hit.isCurrent ? 'current' : 'spent', grant: grantOf(hit.row) };
+      return { found: hit.isCurrent ? 'current' : 'used', grant: grantOf(hit.row) };
     },
 
     async rotate(refreshToken, by) {
@@ -339,14 +339,14 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
       throw new Unavailable('a grant could not be rotated: others rotate it again and again');
     },
 
-    async end(grantId, until) {
+    async revoke(grantId, until) {
       const end = () =>
         rows().updateOne(
           { _id: text(grantId) },
           {
-            $set: { state: 'ended', version: randomUUID() },
+            $set: { state: 'revoked', version: randomUUID() },
             // A second end never shortens the first.
-            $max: { endedUntil: dateOf(until) ?? never },
+            $max: { revokedUntil: dateOf(until) ?? never },
             $unset: nothingLeft,
           } as UpdateFilter<AnyRow>,
           { upsert: true },
@@ -354,7 +354,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
       try {
         await ask(end);
       } catch (error) {
-        // Opened or ended by somebody else at this very moment: then it is there now.
+        // Opened or revoked by somebody else at this very moment: then it is there now.
         if (!isTaken(error)) throw error;
         await ask(end);
       }
@@ -386,7 +386,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
             state: 'live',
             ...(credentialId !== undefined && { client: text(credentialId) }),
             ...(after !== undefined && { _id: { $gt: text(after) } }),
-            $or: [{ diesAt: { $exists: false } }, { diesAt: { $gt: new Date(clock.now()) } }],
+            $or: [{ deleteAt: { $exists: false } }, { deleteAt: { $gt: new Date(clock.now()) } }],
           })
           .sort({ _id: 1 })
           .limit(size + 1)
@@ -437,15 +437,15 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
 const sealPurpose = (grantId: string): string => `tokens of ${grantId}`;
 
 /** What JSON leaves out. */
-const absent = { subject: undefined, serviceId: undefined, expiresAt: undefined, diesAt: undefined };
+const absent = { subject: undefined, serviceId: undefined, expiresAt: undefined, refreshExpiresAt: undefined };
 const nothing = { accessToken: undefined, refreshToken: undefined };
 
 function fixedOf({ grantId, credentialId, subject, scope, retains, grantedAt }: Grant): string {
   return JSON.stringify({ grantId, credentialId, subject, scope, retains, grantedAt });
 }
 
-function currentOf({ boundTo, serviceId, accessScope, issuedAt, expiresAt, diesAt }: Grant): string {
-  return JSON.stringify({ boundTo, serviceId, accessScope, issuedAt, expiresAt, diesAt });
+function currentOf({ boundTo, serviceId, accessScope, issuedAt, expiresAt, refreshExpiresAt }: Grant): string {
+  return JSON.stringify({ boundTo, serviceId, accessScope, issuedAt, expiresAt, refreshExpiresAt });
 }
 
 function grantOf({ fixed, current, generation }: LiveRow): Grant {

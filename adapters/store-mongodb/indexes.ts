@@ -9,15 +9,15 @@ import { type Database, messageOf, StoreUnusable } from './database.ts';
 const eventsStay = 600;
 
 export const indexes: { readonly [collection: string]: readonly (IndexDescription & { readonly name: string })[] } = {
-  codes: [{ name: 'dies', key: { diesAt: 1 }, expireAfterSeconds: 0 }],
+  codes: [{ name: 'expired', key: { deleteAt: 1 }, expireAfterSeconds: 0 }],
   grants: [
     { name: 'access', key: { access: 1 }, unique: true, sparse: true },
     { name: 'refreshes', key: { refreshes: 1 }, unique: true, sparse: true },
     { name: 'client', key: { client: 1, _id: 1 }, sparse: true },
     { name: 'service', key: { service: 1, _id: 1 }, sparse: true },
     { name: 'sealed_with', key: { sealedWith: 1 }, sparse: true },
-    { name: 'dies', key: { diesAt: 1 }, expireAfterSeconds: 0 },
-    { name: 'ended', key: { endedUntil: 1 }, expireAfterSeconds: 0 },
+    { name: 'expired', key: { deleteAt: 1 }, expireAfterSeconds: 0 },
+    { name: 'revoked', key: { revokedUntil: 1 }, expireAfterSeconds: 0 },
   ],
   entities: [
     { name: 'unique', key: { unique: 1 }, unique: true, sparse: true },
@@ -25,8 +25,8 @@ export const indexes: { readonly [collection: string]: readonly (IndexDescriptio
     { name: 'tags', key: { tags: 1, _id: 1 }, sparse: true },
     { name: 'sealed_with', key: { sealedWith: 1 }, sparse: true },
   ],
-  counters: [{ name: 'dies', key: { diesAt: 1 }, expireAfterSeconds: 0 }],
-  events: [{ name: 'dies', key: { at: 1 }, expireAfterSeconds: eventsStay }],
+  counters: [{ name: 'expired', key: { deleteAt: 1 }, expireAfterSeconds: 0 }],
+  events: [{ name: 'expired', key: { at: 1 }, expireAfterSeconds: eventsStay }],
 };
 
 export async function ensureIndexes(database: Database): Promise<void> {

@@ -84,6 +84,6 @@ export async function tokenFor(gate: Gate, made: TokenMade = {}): Promise<string
   });
   const end = made.expiresIn === undefined ? grant.expiresAt : at + secondsOption('expiresIn', made.expiresIn, 0, 1e9);
   const accessToken = entropy.token();
-  await grants.open({ ...grant, expiresAt: end, diesAt: end }, { accessToken, refreshToken: undefined });
+  await grants.open({ ...grant, expiresAt: end, refreshExpiresAt: end }, { accessToken, refreshToken: undefined });
   return accessToken;
 }

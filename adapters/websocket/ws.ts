@@ -6,7 +6,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Bearer } from '../../src/oauth/tokens.ts';
-import type { Reply } from '../../src/wire/reply.ts';
+import type { OAuthResponse } from '../../src/wire/response.ts';
 import { largestBody } from '../library/calls.ts';
 import type { Gate } from '../library/create-gate.ts';
 import {
@@ -92,7 +92,7 @@ export function guardUpgrade(gate: Gate, options: GuardUpgradeOptions): UpgradeL
 
     check().then(
       (outcome) => {
-        if (outcome.state === 'denied') return answer(socket, outcome.reply);
+        if (outcome.state === 'denied') return answer(socket, outcome.response);
         bearers.set(request, outcome.bearer);
         socket.off('error', gone);
         sockets.handleUpgrade(request, socket, head, (webSocket) =>
@@ -187,7 +187,7 @@ export function tokenRoute(
     options.audience === undefined ? undefined : audienceOption('audience', options.audience),
   );
 
-  async function reply(request: IncomingMessage): Promise<Reply> {
+  async function tokenResponseTo(request: IncomingMessage): Promise<OAuthResponse> {
     if (request.readableDidRead) throw new Error('tokenRoute must come before what reads the bodies of requests');
     return gate.server.token(issuer, {
       method: request.method ?? '',
@@ -203,7 +203,7 @@ export function tokenRoute(
 
   return (request, response) => {
     if (targetOf(request).path !== path) return false;
-    reply(request)
+    tokenResponseTo(request)
       .catch((error: unknown) => {
         onError(error);
         return unavailable;
@@ -220,21 +220,21 @@ export function tokenRoute(
 
 const json = 'application/json; charset=utf-8';
 
-const methodRefused: Reply = {
+const methodRefused: OAuthResponse = {
   status: 405,
   headers: [['Allow', 'GET']],
   body: { error: 'invalid_request', error_description: 'A WebSocket is opened with GET' },
 };
 
-// "If the origin indicated is unacceptable to the server, then it SHOULD respond to the WebSocket handshake with a reply
+// "If the origin indicated is unacceptable to the server, then it SHOULD respond to the WebSocket handshake with a response
 // containing HTTP 403 Forbidden status code." (RFC 6455 §10.2)
-const originRefused: Reply = {
+const originRefused: OAuthResponse = {
   status: 403,
   headers: [],
   body: { error: 'access_denied', error_description: 'Pages of this origin may not open a WebSocket here' },
 };
 
-function answer(socket: Duplex, { status, headers, body }: Reply): void {
+function answer(socket: Duplex, { status, headers, body }: OAuthResponse): void {
   const text = JSON.stringify(body);
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -19,7 +19,7 @@ export interface AccessTokenFound extends Event<'accessTokenFound'> {
 }
 export interface AccessTokenUnknown extends Event<'accessTokenUnknown'> {}
 
-export interface AccessReplies {
+export interface AccessEvents {
   readonly findAccessToken: AccessTokenFound | AccessTokenUnknown;
 }
 
@@ -36,16 +36,16 @@ interface AwaitingBearer extends Waiting<'awaitingBearer', FindAccessToken> {
   readonly request: AccessRequest;
 }
 
-export interface Admitted extends Final<'admitted'> {
+export interface BearerAdmitted extends Final<'admitted'> {
   readonly bearer: Bearer;
 }
-export interface Denied extends Final<'denied'>, Refusal {
+export interface BearerDenied extends Final<'denied'>, Refusal {
   /** What the resource asks for (RFC 6750 §3, `scope`). */
   readonly requiredScope: Scope;
 }
-export type AccessOutcome = Admitted | Denied;
+export type AccessOutcome = BearerAdmitted | BearerDenied;
 
-export const bearerToken: Machine<AccessRequest, AccessReplies, AwaitingBearer, AccessOutcome> = {
+export const bearerToken: Machine<AccessRequest, AccessEvents, AwaitingBearer, AccessOutcome> = {
   name: 'bearer_token',
 
   start: (request) =>
@@ -79,7 +79,7 @@ export const bearerToken: Machine<AccessRequest, AccessReplies, AwaitingBearer, 
   },
 };
 
-function deny({ reason, detail }: Refusal, requiredScope: Scope): Denied {
+function deny({ reason, detail }: Refusal, requiredScope: Scope): BearerDenied {
   return detail === undefined
     ? { state: 'denied', reason, requiredScope }
     : { state: 'denied', reason, detail, requiredScope };

@@ -14,13 +14,13 @@ import type { Machine, Waiting } from '../machine/machine.ts';
 import type { Client, EpochMilliseconds } from '../oauth/client.ts';
 import { type Issuer, needsChallenge, scopeGranted } from '../oauth/issuer.ts';
 import { isCodeChallenge, normalizedChallenge } from '../oauth/pkce.ts';
-import { redirectUriInForce } from '../oauth/redirect-uri.ts';
+import { effectiveRedirectUri } from '../oauth/redirect-uri.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 import type { Scope } from '../oauth/scope.ts';
 import type {
+  AuthorizationEvents,
   AuthorizationOutcome,
   AuthorizationRefused,
-  AuthorizationReplies,
   FindClient,
   SaveAuthorizationCode,
 } from './vocabulary.ts';
@@ -54,7 +54,7 @@ export type AuthorizationState = AwaitingClient | AwaitingCode | AwaitingGrant;
 
 export const authorizationEndpoint: Machine<
   AuthorizationRequest,
-  AuthorizationReplies,
+  AuthorizationEvents,
   AuthorizationState,
   AuthorizationOutcome
 > = {
@@ -91,7 +91,7 @@ export const authorizationEndpoint: Machine<
           ? { state: 'tokenGranted', redirectUri, grant: outcome.grant, tokens: outcome.tokens }
           : refused({ reason: 'response_type_unsupported' }, redirectUri);
       },
-      grantEndedBefore: ({ redirectUri }) => refused({ reason: 'response_type_unsupported' }, redirectUri),
+      grantAlreadyRevoked: ({ redirectUri }) => refused({ reason: 'response_type_unsupported' }, redirectUri),
     },
   },
 };
@@ -120,7 +120,7 @@ function decide(
   if (client?.redirectUris === undefined) {
     note({ reason: 'client_authentication_failed' });
   } else {
-    const inForce = redirectUriInForce(client.redirectUris, request.redirectUri, profile);
+    const inForce = effectiveRedirectUri(client.redirectUris, request.redirectUri, profile);
     if ('uri' in inForce) {
       redirectUri = inForce.uri;
       tellAt = inForce.uri;

@@ -1,5 +1,5 @@
 /** The effects that the authorization endpoint asks for beside those of the grants, and how a request can end. */
-import type { GrantReplies, OpenGrant } from '../grants/vocabulary.ts';
+import type { GrantEvents, OpenGrant } from '../grants/vocabulary.ts';
 import type { Effect, Event, Final } from '../machine/machine.ts';
 import type { Client } from '../oauth/client.ts';
 import type { Refusal } from '../oauth/refusals.ts';
@@ -21,10 +21,10 @@ export interface AuthorizationCodeSaved extends Event<'authorizationCodeSaved'> 
   readonly code: string;
 }
 
-export interface AuthorizationReplies {
+export interface AuthorizationEvents {
   readonly findClient: ClientFound | ClientUnknown;
   readonly saveAuthorizationCode: AuthorizationCodeSaved;
-  readonly openGrant: GrantReplies['openGrant'];
+  readonly openGrant: GrantEvents['openGrant'];
 }
 
 /** An authorization response (RFC 6749 §4.1.2, §4.2.2), before it is put on any wire. */

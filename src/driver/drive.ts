@@ -30,12 +30,12 @@ function run<I, R, W extends Waiting, O extends Final>(
 ): MaybePromise<O> {
   let state = from;
   while (isWaiting(state)) {
-    const reply = perform(performers, state.awaits);
-    if (isPending(reply)) {
+    const event = perform(performers, state.awaits);
+    if (isPending(event)) {
       const waiting: W = state;
-      return reply.then((event) => run(machine, transition(machine, waiting, event), performers));
+      return event.then((event) => run(machine, transition(machine, waiting, event), performers));
     }
-    state = transition(machine, state, reply);
+    state = transition(machine, state, event);
   }
   return state;
 }

@@ -1,7 +1,7 @@
 /** The effects of the core, each performed against one port. A performer asks and names what came of it; it decides nothing. */
-import type { AccessReplies, FindAccessToken } from '../access/bearer-token.ts';
-import type { AuthorizationEffect, AuthorizationReplies } from '../authorization/vocabulary.ts';
-import type { GrantEffect, GrantReplies, RotateRefreshToken } from '../grants/vocabulary.ts';
+import type { AccessEvents, FindAccessToken } from '../access/bearer-token.ts';
+import type { AuthorizationEffect, AuthorizationEvents } from '../authorization/vocabulary.ts';
+import type { GrantEffect, GrantEvents, RotateRefreshToken } from '../grants/vocabulary.ts';
 import type { TokenPair } from '../oauth/tokens.ts';
 import type { AuthorizationCodes } from '../ports/authorization-codes.ts';
 import type { Bearers } from '../ports/bearers.ts';
@@ -19,12 +19,12 @@ export interface Ports {
   readonly successors: Successors;
 }
 
-export function grantPerformers(ports: Ports): Performers<GrantReplies, GrantEffect> {
+export function grantPerformers(ports: Ports): Performers<GrantEvents, GrantEffect> {
   const { clients, codes, grants } = ports;
   return {
     authenticateClient: ({ authentication }) =>
       whenThere(clients.authenticate(authentication), ({ client, proof, retryAfter }) => {
-        if (proof === 'deferred') return { event: 'clientDeferred', retryAfter: retryAfter ?? 1 };
+        if (proof === 'rateLimited') return { event: 'clientRateLimited', retryAfter: retryAfter ?? 1 };
         return proof === 'proven' && client !== undefined
           ? { event: 'clientAuthenticated', client }
           : { event: 'clientRejected', client };
@@ -62,11 +62,11 @@ export function grantPerformers(ports: Ports): Performers<GrantReplies, GrantEff
         }
       });
     },
-    endGrant: ({ grantId, until }) => whenThere(grants.end(grantId, until), () => ({ event: 'grantEnded' })),
+    revokeGrant: ({ grantId, until }) => whenThere(grants.revoke(grantId, until), () => ({ event: 'grantRevoked' })),
   };
 }
 
-export function authorizationPerformers(ports: Ports): Performers<AuthorizationReplies, AuthorizationEffect> {
+export function authorizationPerformers(ports: Ports): Performers<AuthorizationEvents, AuthorizationEffect> {
   const { clients, codes, entropy } = ports;
   return {
     findClient: ({ clientId }) =>
@@ -81,7 +81,7 @@ export function authorizationPerformers(ports: Ports): Performers<AuthorizationR
   };
 }
 
-export function accessPerformers(bearers: Bearers): Performers<AccessReplies, FindAccessToken> {
+export function accessPerformers(bearers: Bearers): Performers<AccessEvents, FindAccessToken> {
   const unknown = { event: 'accessTokenUnknown' } as const;
   return {
     findAccessToken: ({ accessToken }) =>
@@ -91,7 +91,7 @@ export function accessPerformers(bearers: Bearers): Performers<AccessReplies, Fi
   };
 }
 
-function openGrant({ grants, entropy }: Ports): Performers<GrantReplies, GrantEffect>['openGrant'] {
+function openGrant({ grants, entropy }: Ports): Performers<GrantEvents, GrantEffect>['openGrant'] {
   return ({ grant, withRefreshToken }) => {
     const tokens: TokenPair = {
       accessToken: entropy.token(),
@@ -100,7 +100,7 @@ function openGrant({ grants, entropy }: Ports): Performers<GrantReplies, GrantEf
     return whenThere(grants.open(grant, tokens), (opened) => {
       // Two random strings of 190 bits cannot meet; if they do, the source of chance is broken and nothing may go on.
       if (opened === 'taken') throw new Error('a newly drawn token was in use already');
-      return opened === 'opened' ? { event: 'grantOpened', tokens } : { event: 'grantEndedBefore' };
+      return opened === 'opened' ? { event: 'grantOpened', tokens } : { event: 'grantAlreadyRevoked' };
     });
   };
 }

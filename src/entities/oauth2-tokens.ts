@@ -53,7 +53,7 @@ export function rowOfGrant(kept: KeptGrant, now: EpochMilliseconds): Entity {
     refresh_token: refreshToken ?? null,
     authenticated_userid: grant.subject ?? null,
     scope: grant.accessScope.length === 0 ? null : grant.accessScope.join(' '),
-    ttl: grant.diesAt === undefined ? null : Math.max(0, Math.ceil((grant.diesAt - now) / 1000)),
+    ttl: grant.refreshExpiresAt === undefined ? null : Math.max(0, Math.ceil((grant.refreshExpiresAt - now) / 1000)),
   };
 }
 
@@ -92,7 +92,11 @@ export function grantOfRow(
       issuedAt,
       expiresAt: lifetime === 0 ? undefined : issuedAt + lifetime * 1000,
       // 0 is Kong's word for "never".
-      diesAt: kept('ttl', before?.grant.diesAt, ttl === null || ttl === 0 ? undefined : now + ttl * 1000),
+      refreshExpiresAt: kept(
+        'ttl',
+        before?.grant.refreshExpiresAt,
+        ttl === null || ttl === 0 ? undefined : now + ttl * 1000,
+      ),
     },
     tokens: {
       accessToken: row['access_token'] as string,

@@ -12,13 +12,13 @@ import {
   text,
   textOrNull,
 } from '../records/rows.ts';
-import { type Criteria, criteriaOf, subjectOf } from '../routing/criteria.ts';
+import { type Criteria, criteriaOf, routingInput } from '../routing/criteria.ts';
 import { encodePath, isMalformed, isPlain, normalizePath, octets, pathOf } from '../routing/path.ts';
 import { type Routed, router } from '../routing/router.ts';
-import { errorAnswer } from './error-answer.ts';
+import { errorResponse } from './error-response.ts';
 import type { PluginDefinition, PluginHooks, PluginTools } from './plugin.ts';
 import { type CompiledPlugin, type PluginSelection, selectPlugins } from './plugin-selection.ts';
-import type { Answer, ProxiedRequest } from './proxied-request.ts';
+import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 import { matched, type RouteTarget } from './route-target.ts';
 import type { Match, Snapshot, UpstreamService } from './snapshot.ts';
 
@@ -133,11 +133,11 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
     match(request) {
       const sent = pathOf(request.target);
       const plain = isPlain(sent);
-      if (!plain && isMalformed(sent)) return errorAnswer(request, 400, 'Bad request', { otherwise: 'text' });
+      if (!plain && isMalformed(sent)) return errorResponse(request, 400, 'Bad request', { otherwise: 'text' });
       const path = plain ? sent : normalizePath(sent);
-      const found = find(subjectOf(request, path));
+      const found = find(routingInput(request, path));
       if (found === undefined) {
-        return atRoot(request, path) ?? errorAnswer(request, 404, 'no Route matched with those values');
+        return atRoot(request, path) ?? errorResponse(request, 404, 'no Route matched with those values');
       }
       return matched(found.target, found.criteria, request, path, plain);
     },
@@ -167,7 +167,7 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
 function rootEndpoints(
   targets: readonly RouteTarget[],
   routes: ReadonlyMap<string, Compiled<CompiledRoute>>,
-): (request: ProxiedRequest, path: string) => Match | Answer | undefined {
+): (request: ProxiedRequest, path: string) => Match | DirectResponse | undefined {
   const servers = new Map<string, RouteTarget[]>();
   for (const target of targets) {
     for (const { issues } of target.plugins.hooks) {
@@ -338,7 +338,7 @@ function compiledPlugin(
 function closedPlugin(row: Entity, definitions: ReadonlyMap<string, PluginDefinition>): PluginRow {
   const name = String(row['name']);
   const hooks: PluginHooks = {
-    access: ({ request }) => errorAnswer(request, 503, 'a plugin of this route cannot be used'),
+    access: ({ request }) => errorResponse(request, 503, 'a plugin of this route cannot be used'),
   };
   const unknown = { name, priority: Number.NEGATIVE_INFINITY, authenticates: true, compile: () => hooks };
   return { plugin: { definition: definitions.get(name) ?? unknown, place: placeOf(row), hooks } };

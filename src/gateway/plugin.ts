@@ -1,5 +1,5 @@
 import type { PluginDescription } from '../entities/plugins.ts';
-import type { Gate } from '../gate.ts';
+import type { BearerCheck } from '../gate.ts';
 import type { Consumer } from '../oauth/client.ts';
 import type { Grant } from '../oauth/tokens.ts';
 import type { Counters } from '../ports/counters.ts';
@@ -9,7 +9,7 @@ import type { MaybePromise } from '../ports/maybe-promise.ts';
 import type { Passwords } from '../ports/passwords.ts';
 import type { PluginRecords } from '../ports/plugin-records.ts';
 import type { PathCaptures } from '../routing/criteria.ts';
-import type { Answer, ProxiedRequest } from './proxied-request.ts';
+import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 import type { RefusalCode } from './refusal-codes.ts';
 
 /**
@@ -46,9 +46,9 @@ export interface PluginTools {
   /** What the clock of this machine says, which may go back: for times that others tell (`exp` of a JWT, `Date`). */
   readonly wallClock: () => number;
   /** The bearer check over the store. */
-  readonly gate: Gate;
+  readonly gate: BearerCheck;
   /** Revokes every token of a grant. */
-  readonly endGrant: (grant: Grant) => MaybePromise<void>;
+  readonly revokeGrant: (grant: Grant) => MaybePromise<void>;
   /** A consumer by its id or its username. */
   readonly findConsumer: (idOrUsername: string) => MaybePromise<Consumer | undefined>;
   /** `loopback`: token requests over plain HTTP are let pass on loopback alone. */
@@ -71,12 +71,12 @@ export interface PluginHooks {
    */
   readonly issues?: string;
   /** Before the request goes upstream. `undefined`: go on. Answers at once whenever it can. */
-  access?(exchange: Exchange): MaybePromise<Verdict>;
+  access?(exchange: Exchange): MaybePromise<AccessDecision>;
   /**
    * In the place of `access`, where a plugin that ran before hands the request to one of our endpoints. Whoever answers
    * keeps it from there.
    */
-  handover?(exchange: Exchange, handover: Handover): MaybePromise<Answer | undefined>;
+  handover?(exchange: Exchange, handover: Handover): MaybePromise<DirectResponse | undefined>;
   /** When the head of the answer is known, whoever made it: adds, sets and removes its headers. */
   respond?(exchange: Exchange, head: ResponseHead): void;
   /** Changes the bodies of answers, after `respond`; not of those that our own endpoints give. */
@@ -90,7 +90,7 @@ export interface BodyHook {
   change(exchange: Exchange, head: ResponseHead, body: Uint8Array): Uint8Array;
 }
 
-export type Verdict = undefined | Answer | Handover;
+export type AccessDecision = undefined | DirectResponse | Handover;
 
 /** The request is for one of our own endpoints, which is served by the listener's Koa application. */
 export interface Handover {

@@ -56,7 +56,7 @@ export interface ProxiedRequest {
 }
 
 /** An answer made by the gate itself. */
-export interface Answer {
+export interface DirectResponse {
   readonly status: number;
   /** Names and values; a name may come twice. */
   readonly headers: readonly (readonly [name: string, value: string])[];

@@ -1,9 +1,9 @@
 import { type Criteria, type PathCaptures, takenOfPath } from '../routing/criteria.ts';
 import { encodePath, textOf, upstreamPath } from '../routing/path.ts';
-import { errorAnswer } from './error-answer.ts';
+import { errorResponse } from './error-response.ts';
 import { forwardedHost, forwardedScheme } from './forwarded.ts';
 import type { SelectedPlugins } from './plugin-selection.ts';
-import type { Answer, ProxiedRequest } from './proxied-request.ts';
+import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 import type { Match, UpstreamService } from './snapshot.ts';
 
 /** What happens to a request once its route is known (Kong, routing/protocols and routing/strip-and-handling). */
@@ -27,7 +27,7 @@ export function matched(
   request: ProxiedRequest,
   path: string,
   plain: boolean,
-): Match | Answer {
+): Match | DirectResponse {
   const refused = refusedProtocol(target, request);
   if (refused !== undefined) return refused;
 
@@ -78,7 +78,7 @@ function capturesOf({ regexes }: Criteria, path: string): (() => PathCaptures) |
 }
 
 /** The answer to a request in a protocol that its route does not speak. It comes before any plugin. */
-function refusedProtocol(target: RouteTarget, request: ProxiedRequest): Answer | undefined {
+function refusedProtocol(target: RouteTarget, request: ProxiedRequest): DirectResponse | undefined {
   const { protocols } = target;
   if (protocols.has('ws') || protocols.has('wss')) {
     // A route for WebSockets issues no tokens either: what is not a handshake is no request for it.
@@ -91,7 +91,7 @@ function refusedProtocol(target: RouteTarget, request: ProxiedRequest): Answer |
   }
   if (!protocols.has('grpc') && !protocols.has('grpcs')) return undefined;
   if (!request.header('content-type')?.startsWith('application/grpc')) {
-    return errorAnswer(request, 415, 'Non-gRPC request matched gRPC route');
+    return errorResponse(request, 415, 'Non-gRPC request matched gRPC route');
   }
   if (request.httpVersion !== '2') return upgradeRequired(request, 'Please use HTTP2 protocol', 'HTTP/2');
   if (!protocols.has('grpc') && forwardedScheme(request) !== 'https') {
@@ -108,7 +108,7 @@ function refusedProtocol(target: RouteTarget, request: ProxiedRequest): Answer |
   return undefined;
 }
 
-function httpsOnly({ httpsRedirect: status }: RouteTarget, request: ProxiedRequest): Answer {
+function httpsOnly({ httpsRedirect: status }: RouteTarget, request: ProxiedRequest): DirectResponse {
   const reason = redirections.get(status);
   const host = forwardedHost(request);
   if (reason === undefined || host === '') {
@@ -141,13 +141,13 @@ const redirections = new Map([
 ]);
 
 /** "The server MUST send an Upgrade header field in a 426 response" (RFC 9110 §15.5.22); HTTP/2 has no such field. */
-function upgradeRequired(request: ProxiedRequest, message: string, protocols: string): Answer {
-  const headers: Answer['headers'] =
+function upgradeRequired(request: ProxiedRequest, message: string, protocols: string): DirectResponse {
+  const headers: DirectResponse['headers'] =
     request.httpVersion === '2'
       ? []
       : [
           ['Connection', 'Upgrade'],
           ['Upgrade', protocols],
         ];
-  return errorAnswer(request, 426, message, { headers });
+  return errorResponse(request, 426, message, { headers });
 }

@@ -1,7 +1,7 @@
 import type { BalancedTarget, Balancer } from '../balancer/balancer.ts';
 import type { PathCaptures } from '../routing/criteria.ts';
 import type { PluginHooks } from './plugin.ts';
-import type { Answer, ProxiedRequest } from './proxied-request.ts';
+import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 
 /**
  * What an operator wrote, compiled: immutable, complete, and all that a request ever looks at. A change makes a new one;
@@ -9,7 +9,7 @@ import type { Answer, ProxiedRequest } from './proxied-request.ts';
  */
 export interface Snapshot {
   /** The route of a request with everything that is to happen to it, or the answer that says why there is none. */
-  match(request: ProxiedRequest): Match | Answer;
+  match(request: ProxiedRequest): Match | DirectResponse;
   /** Who chooses among the targets of an upstream, by the upstream's id. */
   readonly balancers?: ReadonlyMap<string, Balancer> | undefined;
 }

@@ -2,8 +2,8 @@
  * Authorization Code Grant, the token request (RFC 6749 §4.1.3), with PKCE (RFC 7636 §4.6).
  *
  *     awaitingClient ─▶ awaitingCode ──codeRedeemed──▶ awaitingGrant ──grantOpened──▶ granted
- *           │                │                              └──grantEndedBefore──▶ refused
- *           │                ├──codeReplayed──▶ awaitingEnd ──grantEnded──▶ refused
+ *           │                │                              └──grantAlreadyRevoked──▶ refused
+ *           │                ├──codeReplayed──▶ awaitingRevocation ──grantRevoked──▶ refused
  *           │                └──codeMismatched, codeUnknown──▶ refused
  *           └── any answer ──▶ refused
  */
@@ -14,19 +14,19 @@ import { codeChallengeOf, hasLengthOfVerifier, isCodeVerifier } from '../oauth/p
 import type { Profile } from '../oauth/profile.ts';
 import type { RefusalReason } from '../oauth/refusals.ts';
 import { admitClient } from './client-admission.ts';
-import { longestLife, openGrant } from './new-grant.ts';
+import { longestExpiry, openGrant } from './new-grant.ts';
 import {
   type AuthenticateClient,
   type ClientAuthenticated,
-  type ClientDeferred,
+  type ClientRateLimited,
   type ClientRejected,
-  type EndGrant,
+  type GrantEvents,
   type GrantOutcome,
-  type GrantReplies,
+  type GrantRefused,
   type OpenGrant,
   type Parameter,
   type RedeemAuthorizationCode,
-  type Refused,
+  type RevokeGrant,
   refuse,
   type TokenRequest,
 } from './vocabulary.ts';
@@ -43,16 +43,16 @@ interface AwaitingCode extends Waiting<'awaitingCode', RedeemAuthorizationCode> 
   readonly request: AuthorizationCodeRequest;
   readonly client: Client;
 }
-interface AwaitingEnd extends Waiting<'awaitingEnd', EndGrant> {
-  readonly refusal: Refused;
+interface AwaitingRevocation extends Waiting<'awaitingRevocation', RevokeGrant> {
+  readonly refusal: GrantRefused;
 }
 interface AwaitingGrant extends Waiting<'awaitingGrant', OpenGrant> {}
 
-export type AuthorizationCodeState = AwaitingClient | AwaitingCode | AwaitingEnd | AwaitingGrant;
+export type AuthorizationCodeState = AwaitingClient | AwaitingCode | AwaitingRevocation | AwaitingGrant;
 
 export const authorizationCodeGrant: Machine<
   AuthorizationCodeRequest,
-  GrantReplies,
+  GrantEvents,
   AuthorizationCodeState,
   GrantOutcome
 > = {
@@ -68,7 +68,7 @@ export const authorizationCodeGrant: Machine<
     awaitingClient: {
       clientAuthenticated: redeem,
       clientRejected: redeem,
-      clientDeferred: redeem,
+      clientRateLimited: redeem,
     },
     awaitingCode: {
       codeRedeemed: ({ request, client }, { record }) => ({
@@ -85,12 +85,12 @@ export const authorizationCodeGrant: Machine<
       // "If an authorization code is used more than once, the authorization server MUST deny the request and SHOULD
       // revoke (when possible) all tokens previously issued based on that authorization code." (RFC 6749 §4.1.2)
       codeReplayed: ({ request: { issuer } }, { grantId, expiresAt }) =>
-        issuer.profile.reuseEndsGrant
+        issuer.profile.reuseRevokesGrant
           ? {
-              state: 'awaitingEnd',
+              state: 'awaitingRevocation',
               refusal: refuse('code_invalid'),
               // No token of the one that won the race was issued later than this, however slow it is to save them.
-              awaits: { effect: 'endGrant', grantId, until: longestLife(issuer, expiresAt) },
+              awaits: { effect: 'revokeGrant', grantId, until: longestExpiry(issuer, expiresAt) },
             }
           : refuse('code_invalid'),
       codeMismatched: ({ request }, { binding }) => {
@@ -99,19 +99,19 @@ export const authorizationCodeGrant: Machine<
       },
       codeUnknown: () => refuse('code_invalid'),
     },
-    awaitingEnd: {
-      grantEnded: ({ refusal }) => refusal,
+    awaitingRevocation: {
+      grantRevoked: ({ refusal }) => refusal,
     },
     awaitingGrant: {
       grantOpened: ({ awaits: { grant } }, { tokens }) => ({ state: 'granted', grant, tokens }),
-      grantEndedBefore: () => refuse('code_invalid'),
+      grantAlreadyRevoked: () => refuse('code_invalid'),
     },
   },
 };
 
 function redeem(
   { request }: AwaitingClient,
-  event: ClientAuthenticated | ClientRejected | ClientDeferred,
+  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
 ): AwaitingCode | GrantOutcome {
   const { issuer, codeVerifier, redirectUri } = request;
   const { profile } = issuer;

@@ -3,9 +3,9 @@ import type { Client } from '../oauth/client.ts';
 import { isRegistered } from '../oauth/redirect-uri.ts';
 import {
   type ClientAuthenticated,
-  type ClientDeferred,
+  type ClientRateLimited,
   type ClientRejected,
-  type Refused,
+  type GrantRefused,
   refuse,
   type TokenRequest,
 } from './vocabulary.ts';
@@ -18,13 +18,13 @@ import {
  */
 export function admitClient(
   request: TokenRequest,
-  event: ClientAuthenticated | ClientRejected | ClientDeferred,
+  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
   redirectUris: 'checked' | 'ignored',
-): { readonly client: Client } | Refused {
+): { readonly client: Client } | GrantRefused {
   const { profile } = request.issuer;
   switch (event.event) {
-    case 'clientDeferred':
-      return { ...refuse('client_authentication_deferred'), retryAfter: event.retryAfter };
+    case 'clientRateLimited':
+      return { ...refuse('client_rate_limited'), retryAfter: event.retryAfter };
     case 'clientRejected':
       return event.client === undefined && redirectUris === 'ignored' && !profile.challengesUnknownClients
         ? refuse('client_authentication_failed')
@@ -36,7 +36,7 @@ export function admitClient(
   }
 }
 
-function redirectUriRefused(request: TokenRequest, { redirectUris }: Client): Refused | undefined {
+function redirectUriRefused(request: TokenRequest, { redirectUris }: Client): GrantRefused | undefined {
   const { redirectUri: named, issuer } = request;
   if (issuer.profile.tokenRedirectUri === 'as for the code') return undefined;
   if (redirectUris === undefined) return rejected(request, undefined);
@@ -45,7 +45,7 @@ function redirectUriRefused(request: TokenRequest, { redirectUris }: Client): Re
   return registered ? undefined : refuse('redirect_uri_unregistered');
 }
 
-function rejected({ authentication }: TokenRequest, client: Client | undefined): Refused {
+function rejected({ authentication }: TokenRequest, client: Client | undefined): GrantRefused {
   // "The client MUST NOT use more than one authentication method" and a public one has none (RFC 6749 §2.3).
   const disallowed = client?.type === 'public' && authentication.clientSecret;
   return {

@@ -12,10 +12,10 @@ import { isProvisionKey } from './resource-owner.ts';
 import {
   type AuthenticateClient,
   type ClientAuthenticated,
-  type ClientDeferred,
+  type ClientRateLimited,
   type ClientRejected,
+  type GrantEvents,
   type GrantOutcome,
-  type GrantReplies,
   type OpenGrant,
   type Parameter,
   refuse,
@@ -38,7 +38,7 @@ export type ClientCredentialsState = AwaitingClient | AwaitingGrant;
 
 export const clientCredentialsGrant: Machine<
   ClientCredentialsRequest,
-  GrantReplies,
+  GrantEvents,
   ClientCredentialsState,
   GrantOutcome
 > = {
@@ -54,18 +54,18 @@ export const clientCredentialsGrant: Machine<
     awaitingClient: {
       clientAuthenticated: decide,
       clientRejected: decide,
-      clientDeferred: decide,
+      clientRateLimited: decide,
     },
     awaitingGrant: {
       grantOpened: ({ awaits: { grant } }, { tokens }) => ({ state: 'granted', grant, tokens }),
-      grantEndedBefore: () => refuse('client_authentication_failed'),
+      grantAlreadyRevoked: () => refuse('client_authentication_failed'),
     },
   },
 };
 
 function decide(
   { request }: AwaitingClient,
-  event: ClientAuthenticated | ClientRejected | ClientDeferred,
+  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
 ): AwaitingGrant | GrantOutcome {
   const { issuer, authenticatedUserid } = request;
   const { clientCredentials: enabled } = issuer.grantTypes;

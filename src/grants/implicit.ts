@@ -3,14 +3,14 @@
  * authorization endpoint's machine has admitted the request. Profile rfc9700 does not have it (RFC 9700 §2.1.2).
  *
  *     awaitingGrant ──grantOpened──▶ granted
- *           └──grantEndedBefore──▶ refused
+ *           └──grantAlreadyRevoked──▶ refused
  */
 import type { Machine, Waiting } from '../machine/machine.ts';
 import type { EpochMilliseconds } from '../oauth/client.ts';
 import type { Issuer } from '../oauth/issuer.ts';
 import type { Scope } from '../oauth/scope.ts';
 import { openGrant } from './new-grant.ts';
-import { type GrantOutcome, type GrantReplies, type OpenGrant, refuse } from './vocabulary.ts';
+import { type GrantEvents, type GrantOutcome, type OpenGrant, refuse } from './vocabulary.ts';
 
 export interface ImplicitRequest {
   readonly issuer: Issuer;
@@ -25,7 +25,7 @@ interface AwaitingGrant extends Waiting<'awaitingGrant', OpenGrant> {}
 
 export type ImplicitState = AwaitingGrant;
 
-export const implicitGrant: Machine<ImplicitRequest, GrantReplies, ImplicitState, GrantOutcome> = {
+export const implicitGrant: Machine<ImplicitRequest, GrantEvents, ImplicitState, GrantOutcome> = {
   name: 'implicit',
 
   start({ issuer, credentialId, subject, scope, grantId, receivedAt }) {
@@ -41,7 +41,7 @@ export const implicitGrant: Machine<ImplicitRequest, GrantReplies, ImplicitState
   transitions: {
     awaitingGrant: {
       grantOpened: ({ awaits: { grant } }, { tokens }) => ({ state: 'granted', grant, tokens }),
-      grantEndedBefore: () => refuse('response_type_unsupported'),
+      grantAlreadyRevoked: () => refuse('response_type_unsupported'),
     },
   },
 };

@@ -31,7 +31,7 @@ export function openGrant(
     accessScope: about.scope,
     issuedAt: about.at,
     expiresAt: accessTokenExpiry(issuer, about.at),
-    diesAt: withRefreshToken ? refreshTokenExpiry(issuer, about.at) : accessTokenExpiry(issuer, about.at),
+    refreshExpiresAt: withRefreshToken ? refreshTokenExpiry(issuer, about.at) : accessTokenExpiry(issuer, about.at),
   };
   return { effect: 'openGrant', grant, withRefreshToken };
 }
@@ -50,7 +50,7 @@ export function refreshTokenExpiry(issuer: Issuer, at: EpochMilliseconds): Epoch
 }
 
 /** The last instant at which any token of a grant opened at `at` could live: how long its end must be remembered. */
-export function longestLife(issuer: Issuer, at: EpochMilliseconds): EpochMilliseconds | undefined {
+export function longestExpiry(issuer: Issuer, at: EpochMilliseconds): EpochMilliseconds | undefined {
   const access = accessTokenExpiry(issuer, at);
   const refresh = refreshTokenExpiry(issuer, at);
   return access === undefined || refresh === undefined ? undefined : Math.max(access, refresh);

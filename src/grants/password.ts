@@ -13,10 +13,10 @@ import { vouchedFor } from './resource-owner.ts';
 import {
   type AuthenticateClient,
   type ClientAuthenticated,
-  type ClientDeferred,
+  type ClientRateLimited,
   type ClientRejected,
+  type GrantEvents,
   type GrantOutcome,
-  type GrantReplies,
   type OpenGrant,
   type Parameter,
   refuse,
@@ -36,7 +36,7 @@ interface AwaitingGrant extends Waiting<'awaitingGrant', OpenGrant> {}
 
 export type PasswordState = AwaitingClient | AwaitingGrant;
 
-export const passwordGrant: Machine<PasswordRequest, GrantReplies, PasswordState, GrantOutcome> = {
+export const passwordGrant: Machine<PasswordRequest, GrantEvents, PasswordState, GrantOutcome> = {
   name: 'password',
 
   start: (request) => ({
@@ -49,18 +49,18 @@ export const passwordGrant: Machine<PasswordRequest, GrantReplies, PasswordState
     awaitingClient: {
       clientAuthenticated: decide,
       clientRejected: decide,
-      clientDeferred: decide,
+      clientRateLimited: decide,
     },
     awaitingGrant: {
       grantOpened: ({ awaits: { grant } }, { tokens }) => ({ state: 'granted', grant, tokens }),
-      grantEndedBefore: () => refuse('client_authentication_failed'),
+      grantAlreadyRevoked: () => refuse('client_authentication_failed'),
     },
   },
 };
 
 function decide(
   { request }: AwaitingClient,
-  event: ClientAuthenticated | ClientRejected | ClientDeferred,
+  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
 ): AwaitingGrant | GrantOutcome {
   const { issuer } = request;
   const admitted = admitClient(request, event, 'checked');

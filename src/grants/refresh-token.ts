@@ -2,7 +2,7 @@
  * Refreshing an Access Token (RFC 6749 §6), with rotation (RFC 9700 §4.14.2).
  *
  *     awaitingClient ─▶ awaitingGrant ──refreshTokenFound──▶ awaitingRotation ──refreshTokenRotated──▶ granted
- *           │                │                                     ├──refreshTokenReused──▶ awaitingEnd ─▶ refused
+ *           │                │                                     ├──refreshTokenReused──▶ awaitingRevocation ─▶ refused
  *           │                └──refreshTokenUnknown──▶ refused     └──refreshTokenUnknown──▶ refused
  *           └── any answer ──▶ refused
  *
@@ -16,19 +16,19 @@ import type { Refusal } from '../oauth/refusals.ts';
 import { isWithin, type Scope, splitScope } from '../oauth/scope.ts';
 import type { Grant } from '../oauth/tokens.ts';
 import { admitClient } from './client-admission.ts';
-import { accessTokenExpiry, boundService, longestLife, refreshTokenExpiry } from './new-grant.ts';
+import { accessTokenExpiry, boundService, longestExpiry, refreshTokenExpiry } from './new-grant.ts';
 import {
   type AuthenticateClient,
   type ClientAuthenticated,
-  type ClientDeferred,
+  type ClientRateLimited,
   type ClientRejected,
-  type EndGrant,
   type FindRefreshToken,
+  type GrantEvents,
   type GrantOutcome,
-  type GrantReplies,
+  type GrantRefused,
   type Parameter,
   type RefreshTokenFound,
-  type Refused,
+  type RevokeGrant,
   type RotateRefreshToken,
   refuse,
   refuseWith,
@@ -49,13 +49,13 @@ interface AwaitingGrant extends Waiting<'awaitingGrant', FindRefreshToken> {
 interface AwaitingRotation extends Waiting<'awaitingRotation', RotateRefreshToken> {
   readonly request: RefreshTokenRequest;
 }
-interface AwaitingEnd extends Waiting<'awaitingEnd', EndGrant> {
-  readonly refusal: Refused;
+interface AwaitingRevocation extends Waiting<'awaitingRevocation', RevokeGrant> {
+  readonly refusal: GrantRefused;
 }
 
-export type RefreshTokenState = AwaitingClient | AwaitingGrant | AwaitingRotation | AwaitingEnd;
+export type RefreshTokenState = AwaitingClient | AwaitingGrant | AwaitingRotation | AwaitingRevocation;
 
-export const refreshTokenGrant: Machine<RefreshTokenRequest, GrantReplies, RefreshTokenState, GrantOutcome> = {
+export const refreshTokenGrant: Machine<RefreshTokenRequest, GrantEvents, RefreshTokenState, GrantOutcome> = {
   name: 'refresh_token',
 
   start: (request) => ({
@@ -68,7 +68,7 @@ export const refreshTokenGrant: Machine<RefreshTokenRequest, GrantReplies, Refre
     awaitingClient: {
       clientAuthenticated: look,
       clientRejected: look,
-      clientDeferred: look,
+      clientRateLimited: look,
     },
     awaitingGrant: {
       refreshTokenFound: rotate,
@@ -80,24 +80,24 @@ export const refreshTokenGrant: Machine<RefreshTokenRequest, GrantReplies, Refre
       // them will present an invalidated refresh token, which will inform the authorization server of the breach."
       // (RFC 9700 §4.14.2)
       refreshTokenReused: ({ request: { issuer, receivedAt } }, { grant }) =>
-        issuer.profile.reuseEndsGrant
+        issuer.profile.reuseRevokesGrant
           ? {
-              state: 'awaitingEnd',
+              state: 'awaitingRevocation',
               refusal: refuse('refresh_token_invalid'),
-              awaits: { effect: 'endGrant', grantId: grant.grantId, until: lastsUntil(issuer, grant, receivedAt) },
+              awaits: { effect: 'revokeGrant', grantId: grant.grantId, until: lastsUntil(issuer, grant, receivedAt) },
             }
           : refuse('refresh_token_invalid'),
       refreshTokenUnknown: () => refuse('refresh_token_invalid'),
     },
-    awaitingEnd: {
-      grantEnded: ({ refusal }) => refusal,
+    awaitingRevocation: {
+      grantRevoked: ({ refusal }) => refusal,
     },
   },
 };
 
 function look(
   { request }: AwaitingClient,
-  event: ClientAuthenticated | ClientRejected | ClientDeferred,
+  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
 ): AwaitingGrant | GrantOutcome {
   const admitted = admitClient(request, event, 'checked');
   if ('state' in admitted) return admitted;
@@ -145,7 +145,7 @@ function rotate(
         serviceId: boundService(issuer),
         accessScope: scoped.scope,
         expiresAt: accessTokenExpiry(issuer, receivedAt),
-        diesAt: nextDeath(issuer, grant, successor, receivedAt),
+        refreshExpiresAt: nextExpiry(issuer, grant, successor, receivedAt),
         grace: issuer.refreshTokenGrace,
       },
     },
@@ -180,7 +180,7 @@ function successorAt(issuer: Issuer, client: Client): RotateRefreshToken['succes
 }
 
 /** When the next refresh token dies, or the access token if there is none. */
-function nextDeath(
+function nextExpiry(
   issuer: Issuer,
   grant: Grant,
   successor: RotateRefreshToken['successor'],
@@ -188,12 +188,13 @@ function nextDeath(
 ): EpochMilliseconds | undefined {
   if (successor === 'none') return accessTokenExpiry(issuer, at);
   // A refresh token that stays keeps the time it was given, if none is given now (Kong).
-  return refreshTokenExpiry(issuer, at) ?? (successor === 'kept' ? grant.diesAt : undefined);
+  return refreshTokenExpiry(issuer, at) ?? (successor === 'kept' ? grant.refreshExpiresAt : undefined);
 }
 
 /** No token of the grant can live longer: neither the ones it has, nor ones that are being issued at this moment. */
 function lastsUntil(issuer: Issuer, grant: Grant, at: EpochMilliseconds): EpochMilliseconds | undefined {
-  const issuedNow = longestLife(issuer, at);
-  if (issuedNow === undefined || grant.expiresAt === undefined || grant.diesAt === undefined) return undefined;
-  return Math.max(issuedNow, grant.expiresAt, grant.diesAt);
+  const issuedNow = longestExpiry(issuer, at);
+  if (issuedNow === undefined || grant.expiresAt === undefined || grant.refreshExpiresAt === undefined)
+    return undefined;
+  return Math.max(issuedNow, grant.expiresAt, grant.refreshExpiresAt);
 }

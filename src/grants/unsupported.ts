@@ -9,10 +9,10 @@ import { admitClient } from './client-admission.ts';
 import {
   type AuthenticateClient,
   type ClientAuthenticated,
-  type ClientDeferred,
+  type ClientRateLimited,
   type ClientRejected,
-  type GrantReplies,
-  type Refused,
+  type GrantEvents,
+  type GrantRefused,
   refuse,
   type TokenRequest,
 } from './vocabulary.ts';
@@ -27,7 +27,7 @@ interface AwaitingClient extends Waiting<'awaitingClient', AuthenticateClient> {
 
 export type UnsupportedState = AwaitingClient;
 
-export const unsupportedGrant: Machine<UnsupportedRequest, GrantReplies, UnsupportedState, Refused> = {
+export const unsupportedGrant: Machine<UnsupportedRequest, GrantEvents, UnsupportedState, GrantRefused> = {
   name: 'unsupported',
 
   start: (request) => ({
@@ -40,12 +40,15 @@ export const unsupportedGrant: Machine<UnsupportedRequest, GrantReplies, Unsuppo
     awaitingClient: {
       clientAuthenticated: decide,
       clientRejected: decide,
-      clientDeferred: decide,
+      clientRateLimited: decide,
     },
   },
 };
 
-function decide({ request }: AwaitingClient, event: ClientAuthenticated | ClientRejected | ClientDeferred): Refused {
+function decide(
+  { request }: AwaitingClient,
+  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
+): GrantRefused {
   const admitted = admitClient(request, event, 'checked');
   if ('state' in admitted) return admitted;
   return refuse(request.grantTypeMissing ? 'grant_type_missing' : 'grant_type_unsupported');

@@ -41,7 +41,7 @@ export interface RedeemAuthorizationCode extends Effect<'redeemAuthorizationCode
     readonly redirectUriRequired: boolean;
     readonly codeChallenge: string | undefined;
     readonly unchallenged: 'accept' | 'refuse';
-    readonly ownMismatch: 'keeps' | 'spends';
+    readonly ownMismatch: 'keeps' | 'invalidates';
   };
 }
 
@@ -70,13 +70,13 @@ export interface RotateRefreshToken extends Effect<'rotateRefreshToken'> {
     readonly serviceId: string | undefined;
     readonly accessScope: Scope;
     readonly expiresAt: EpochMilliseconds | undefined;
-    readonly diesAt: EpochMilliseconds | undefined;
+    readonly refreshExpiresAt: EpochMilliseconds | undefined;
     readonly grace: number;
   };
 }
 
 /** Revoke every token that descends from one grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
-export interface EndGrant extends Effect<'endGrant'> {
+export interface RevokeGrant extends Effect<'revokeGrant'> {
   readonly grantId: string;
   /** No token of the grant can outlive this; `undefined`: they might live for ever. */
   readonly until: EpochMilliseconds | undefined;
@@ -88,7 +88,7 @@ export type GrantEffect =
   | OpenGrant
   | FindRefreshToken
   | RotateRefreshToken
-  | EndGrant;
+  | RevokeGrant;
 
 // Events ------------------------------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ export interface ClientRejected extends Event<'clientRejected'> {
   readonly client: Client | undefined;
 }
 /** Too many failures lately, or too many slow hashes wait; nothing was tried. */
-export interface ClientDeferred extends Event<'clientDeferred'> {
+export interface ClientRateLimited extends Event<'clientRateLimited'> {
   /** Seconds. */
   readonly retryAfter: number;
 }
@@ -122,7 +122,7 @@ export interface GrantOpened extends Event<'grantOpened'> {
   readonly tokens: TokenPair;
 }
 /** The grant had been ended before it could be opened: its code was replayed. */
-export interface GrantEndedBefore extends Event<'grantEndedBefore'> {}
+export interface GrantAlreadyRevoked extends Event<'grantAlreadyRevoked'> {}
 
 export interface RefreshTokenFound extends Event<'refreshTokenFound'> {
   readonly grant: Grant;
@@ -136,25 +136,25 @@ export interface RefreshTokenRotated extends Event<'refreshTokenRotated'> {
 export interface RefreshTokenReused extends Event<'refreshTokenReused'> {
   readonly grant: Grant;
 }
-export interface GrantEnded extends Event<'grantEnded'> {}
+export interface GrantRevoked extends Event<'grantRevoked'> {}
 
-export interface GrantReplies {
-  readonly authenticateClient: ClientAuthenticated | ClientRejected | ClientDeferred;
+export interface GrantEvents {
+  readonly authenticateClient: ClientAuthenticated | ClientRejected | ClientRateLimited;
   readonly redeemAuthorizationCode: CodeRedeemed | CodeReplayed | CodeMismatched | CodeUnknown;
-  readonly openGrant: GrantOpened | GrantEndedBefore;
+  readonly openGrant: GrantOpened | GrantAlreadyRevoked;
   readonly findRefreshToken: RefreshTokenFound | RefreshTokenUnknown;
   readonly rotateRefreshToken: RefreshTokenRotated | RefreshTokenReused | RefreshTokenUnknown;
-  readonly endGrant: GrantEnded;
+  readonly revokeGrant: GrantRevoked;
 }
 
 // Outcomes ----------------------------------------------------------------------------------------------------------
 
 /** A successful token response (RFC 6749 §5.1), before it is put on any wire. */
-export interface Granted extends Final<'granted'> {
+export interface TokensGranted extends Final<'granted'> {
   readonly grant: Grant;
   readonly tokens: TokenPair;
 }
-export interface Refused extends Final<'refused'>, Refusal {
+export interface GrantRefused extends Final<'refused'>, Refusal {
   /** How the client tried to authenticate, where that failed: decides the challenge (RFC 6749 §5.2). */
   readonly failedAuthentication?: ClientAuthentication['method'];
   /** Nobody knows the client, though that is not what it is refused for. */
@@ -163,12 +163,12 @@ export interface Refused extends Final<'refused'>, Refusal {
   readonly retryAfter?: number;
 }
 
-export type GrantOutcome = Granted | Refused;
+export type GrantOutcome = TokensGranted | GrantRefused;
 
-export function refuse(reason: Refusal['reason'], detail?: string): Refused {
+export function refuse(reason: Refusal['reason'], detail?: string): GrantRefused {
   return detail === undefined ? { state: 'refused', reason } : { state: 'refused', reason, detail };
 }
 
-export function refuseWith(refusal: Refusal): Refused {
+export function refuseWith(refusal: Refusal): GrantRefused {
   return refuse(refusal.reason, refusal.detail);
 }

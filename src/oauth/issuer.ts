@@ -26,7 +26,7 @@ export interface Issuer {
   /** Milliseconds; 0: refresh tokens never expire. */
   readonly refreshTokenLifetime: number;
   readonly reusesRefreshToken: boolean;
-  /** Milliseconds. For so long a refresh token just spent is answered with its same successor. */
+  /** Milliseconds. For so long a refresh token just used is answered with its same successor. */
   readonly refreshTokenGrace: number;
   readonly pkce: 'none' | 'lax' | 'strict';
   readonly grantTypes: {

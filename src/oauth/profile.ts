@@ -27,13 +27,13 @@ export interface Profile {
    */
   readonly tokenRedirectUri: 'registered' | 'as for the code';
   /** What a wrong redirect_uri or code_verifier by the code's own client costs the code. */
-  readonly ownMismatch: 'keeps' | 'spends';
+  readonly ownMismatch: 'keeps' | 'invalidates';
   /** Whether `reuse_refresh_token` lets a public client keep its refresh token; else it is rotated (RFC 9700 §4.14.2). */
   readonly publicClientsKeepRefreshToken: boolean;
   /** What a `scope` without any scope token is: a wish for none (Kong), or no scope at all (RFC 6749 §3.3). */
   readonly blankScope: 'none' | 'missing';
   /** Whether a second use of a code or a refresh token ends the grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
-  readonly reuseEndsGrant: boolean;
+  readonly reuseRevokesGrant: boolean;
   /** Whether `enable_authorization_code` also closes the token endpoint to codes. Kong looks at it only when it issues them. */
   readonly closesRedemption: boolean;
   /** Whether an unknown client at the client credentials grant gets the challenge that RFC 6749 §5.2 asks for. */
@@ -72,7 +72,7 @@ export const kong: Profile = {
   ownMismatch: 'keeps',
   publicClientsKeepRefreshToken: true,
   blankScope: 'none',
-  reuseEndsGrant: false,
+  reuseRevokesGrant: false,
   closesRedemption: false,
   challengesUnknownClients: false,
   publicClientCredentials: true,
@@ -97,10 +97,10 @@ export const rfc9700: Profile = {
   loopbackPortsVary: true,
   redirectUriAgain: true,
   tokenRedirectUri: 'as for the code',
-  ownMismatch: 'spends',
+  ownMismatch: 'invalidates',
   publicClientsKeepRefreshToken: false,
   blankScope: 'missing',
-  reuseEndsGrant: true,
+  reuseRevokesGrant: true,
   closesRedemption: true,
   challengesUnknownClients: true,
   publicClientCredentials: false,

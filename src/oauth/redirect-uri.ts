@@ -10,7 +10,7 @@ export type RedirectUri =
   | { readonly uri: string }
   | { readonly refused: 'unregistered' | 'missing'; readonly fallback: string | undefined };
 
-export function redirectUriInForce(registered: readonly string[], named: unknown, profile: Profile): RedirectUri {
+export function effectiveRedirectUri(registered: readonly string[], named: unknown, profile: Profile): RedirectUri {
   const first = registered[0];
   if (named === undefined) {
     // "If multiple redirection URIs have been registered [...] the client MUST include a redirection URI" (RFC 6749 §3.1.2.3)

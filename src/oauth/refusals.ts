@@ -68,7 +68,7 @@ export const refusals = {
     ...both('invalid_request', 'The client must use one authentication method'),
     remedy: 'Send the secret either in the Authorization header or in the body.',
   },
-  client_authentication_deferred: {
+  client_rate_limited: {
     ...both('temporarily_unavailable', 'Too many attempts of client authentication; try again later'),
     remedy:
       'Try again after the seconds in Retry-After. Either this client failed too often from this address (config.limit_failures), or too many slow secret hashes wait: they are checked two at a time.',

@@ -37,12 +37,12 @@ export interface Grant {
   /** Exclusive: at this instant the access token is no longer good. `undefined`: never expires (Kong's `token_expiration=0`). */
   readonly expiresAt: EpochMilliseconds | undefined;
   /** Exclusive: when the refresh token, and the row with it, dies. `undefined`: never. */
-  readonly diesAt: EpochMilliseconds | undefined;
+  readonly refreshExpiresAt: EpochMilliseconds | undefined;
 }
 
 /** When the last of a grant's tokens dies; `undefined`: never. */
-export function lastOf({ expiresAt, diesAt }: Grant): EpochMilliseconds | undefined {
-  return expiresAt === undefined || diesAt === undefined ? undefined : Math.max(expiresAt, diesAt);
+export function lastOf({ expiresAt, refreshExpiresAt }: Grant): EpochMilliseconds | undefined {
+  return expiresAt === undefined || refreshExpiresAt === undefined ? undefined : Math.max(expiresAt, refreshExpiresAt);
 }
 
 /** What a good access token proves. */

@@ -1,9 +1,9 @@
 /** Kong's `acl`: lets callers pass, or not, by the groups their consumer is in. */
 
-import { errorAnswer } from '../gateway/error-answer.ts';
+import { errorResponse } from '../gateway/error-response.ts';
 import { say } from '../gateway/identity.ts';
 import type { Exchange, Plugin } from '../gateway/plugin.ts';
-import type { Answer } from '../gateway/proxied-request.ts';
+import type { DirectResponse } from '../gateway/proxied-request.ts';
 import { whenThere } from '../ports/maybe-promise.ts';
 import { httpProtocols, noConsumer } from '../schema/fields.ts';
 
@@ -70,12 +70,12 @@ export const acl: Plugin = {
   },
 };
 
-function unknown(exchange: Exchange): Answer {
+function unknown(exchange: Exchange): DirectResponse {
   exchange.refusal = 'caller_unknown';
-  return errorAnswer(exchange.request, 401, 'Unauthorized');
+  return errorResponse(exchange.request, 401, 'Unauthorized');
 }
 
-function forbidden(exchange: Exchange): Answer {
+function forbidden(exchange: Exchange): DirectResponse {
   exchange.refusal = 'group_forbidden';
-  return errorAnswer(exchange.request, 403, 'You cannot consume this service');
+  return errorResponse(exchange.request, 403, 'You cannot consume this service');
 }

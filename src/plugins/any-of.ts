@@ -7,8 +7,8 @@
  */
 
 import { identifyAnonymous } from '../gateway/identity.ts';
-import type { Exchange, Plugin, PluginConfig, PluginHooks, Verdict } from '../gateway/plugin.ts';
-import type { Answer } from '../gateway/proxied-request.ts';
+import type { AccessDecision, Exchange, Plugin, PluginConfig, PluginHooks } from '../gateway/plugin.ts';
+import type { DirectResponse } from '../gateway/proxied-request.ts';
 import type { RefusalCode } from '../gateway/refusal-codes.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import type { CustomEntityCheck, EntityCheck, Field } from '../schema/description.ts';
@@ -55,7 +55,7 @@ export function anyOf(authenticators: readonly Plugin[]): Plugin {
       });
       const issues = hooks.find((one) => one.issues !== undefined)?.issues;
 
-      function refuse(exchange: Exchange, refusals: readonly Refusal[]): MaybePromise<Verdict> {
+      function refuse(exchange: Exchange, refusals: readonly Refusal[]): MaybePromise<AccessDecision> {
         // Who could not be tried may be known after all; whoever says so outranks those that do not know the caller.
         const { answer, refusal } = refusals.find(({ answer }) => answer.status !== 401) ?? refusals[0]!;
         exchange.refusal = refusal;
@@ -71,14 +71,14 @@ export function anyOf(authenticators: readonly Plugin[]): Plugin {
         });
       }
 
-      function attempt(exchange: Exchange, at: number, refusals: readonly Refusal[]): MaybePromise<Verdict> {
+      function attempt(exchange: Exchange, at: number, refusals: readonly Refusal[]): MaybePromise<AccessDecision> {
         if (at === hooks.length) return refuse(exchange, refusals);
-        return whenThere(accessOf(hooks[at]!, exchange), (verdict) => {
-          if (verdict === undefined || 'handover' in verdict) {
+        return whenThere(accessOf(hooks[at]!, exchange), (decision) => {
+          if (decision === undefined || 'handover' in decision) {
             exchange.refusal = undefined;
-            return verdict;
+            return decision;
           }
-          return attempt(exchange, at + 1, [...refusals, { answer: verdict, refusal: exchange.refusal }]);
+          return attempt(exchange, at + 1, [...refusals, { answer: decision, refusal: exchange.refusal }]);
         });
       }
 
@@ -91,11 +91,11 @@ export function anyOf(authenticators: readonly Plugin[]): Plugin {
 }
 
 interface Refusal {
-  readonly answer: Answer;
+  readonly answer: DirectResponse;
   readonly refusal: RefusalCode | undefined;
 }
 
-function accessOf({ access }: PluginHooks, exchange: Exchange): MaybePromise<Verdict> {
+function accessOf({ access }: PluginHooks, exchange: Exchange): MaybePromise<AccessDecision> {
   return access?.(exchange);
 }
 

@@ -3,10 +3,10 @@
  * `run_on_preflight`, and the headers by which the upstream is told.
  */
 
-import { errorAnswer } from '../gateway/error-answer.ts';
+import { errorResponse } from '../gateway/error-response.ts';
 import { identify, identifyAnonymous } from '../gateway/identity.ts';
-import type { Exchange, Identity, PluginHooks, PluginTools, Verdict } from '../gateway/plugin.ts';
-import type { Answer } from '../gateway/proxied-request.ts';
+import type { AccessDecision, Exchange, Identity, PluginHooks, PluginTools } from '../gateway/plugin.ts';
+import type { DirectResponse } from '../gateway/proxied-request.ts';
 import type { RefusalCode } from '../gateway/refusal-codes.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import type { BooleanField, StringField } from '../schema/description.ts';
@@ -14,7 +14,7 @@ import type { BooleanField, StringField } from '../schema/description.ts';
 /** Who was found to call, or what the caller is told and the log says. */
 export type Authentication =
   | { readonly caller: Pick<Identity, 'consumer' | 'credential'>; readonly refused?: undefined }
-  | { readonly refused: Answer; readonly refusal: RefusalCode };
+  | { readonly refused: DirectResponse; readonly refusal: RefusalCode };
 
 export interface AuthenticationSettings {
   readonly anonymous: string | null;
@@ -27,7 +27,7 @@ export function authenticating(
   tools: Pick<PluginTools, 'findConsumer'>,
   authenticate: (exchange: Exchange) => MaybePromise<Authentication>,
 ): PluginHooks {
-  function decide(exchange: Exchange, authentication: Authentication): MaybePromise<Verdict> {
+  function decide(exchange: Exchange, authentication: Authentication): MaybePromise<AccessDecision> {
     if (authentication.refused === undefined) {
       identify(exchange, { ...authentication.caller, anonymous: false });
       return undefined;
@@ -64,7 +64,7 @@ export function unauthorized(
   refusal: RefusalCode,
   message = 'Unauthorized',
 ): Authentication {
-  return { refused: errorAnswer(request, 401, message, { headers: [['WWW-Authenticate', challenge]] }), refusal };
+  return { refused: errorResponse(request, 401, message, { headers: [['WWW-Authenticate', challenge]] }), refusal };
 }
 
 /** `Key`, or `Key realm="…"`. */

@@ -1,6 +1,6 @@
 /** Kong's `basic-auth`: user name and password (RFC 7617), in `Proxy-Authorization` or `Authorization`. */
 
-import { errorAnswer } from '../gateway/error-answer.ts';
+import { errorResponse } from '../gateway/error-response.ts';
 import type { Exchange, Plugin, PluginTools } from '../gateway/plugin.ts';
 import type { ProxiedRequest } from '../gateway/proxied-request.ts';
 import type { Entity } from '../ports/entity-store.ts';
@@ -54,7 +54,7 @@ export const basicAuth: Plugin = {
       if (read === undefined) return unauthorized(exchange, challenge, 'credential_missing');
       return whenThere(tools.records.findBy('basicauth_credentials', 'username', read.username), (row) =>
         whenThere(proven(row, read, tools), (proof): MaybePromise<Authentication> => {
-          if (proof === 'deferred') return putOff(exchange);
+          if (proof === 'rateLimited') return putOff(exchange);
           if (proof === 'failed' || row === undefined) return unauthorized(exchange, challenge, 'credential_invalid');
           return whenThere(callerOf({ id: row.id, identifier: read.username }, consumerIdOf(row), tools), (caller) =>
             caller === undefined ? unauthorized(exchange, challenge, 'credential_invalid') : { caller },
@@ -103,6 +103,6 @@ function consumerIdOf(row: Entity): string {
 
 /** Too many passwords wait to be checked. Nothing was tried, so this is no 401. */
 function putOff({ request }: Exchange): Authentication {
-  const answer = errorAnswer(request, 429, 'Too many attempts; try again later', { headers: [['Retry-After', '1']] });
+  const answer = errorResponse(request, 429, 'Too many attempts; try again later', { headers: [['Retry-After', '1']] });
   return { refused: answer, refusal: 'attempts_deferred' };
 }

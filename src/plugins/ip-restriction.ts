@@ -1,5 +1,5 @@
 /** Kong's `ip-restriction`: lets callers pass, or not, by the address they call from. */
-import { errorAnswer } from '../gateway/error-answer.ts';
+import { errorResponse } from '../gateway/error-response.ts';
 import type { Plugin } from '../gateway/plugin.ts';
 import { isNetwork, type Networks, parseNetworks } from '../gateway/trusted-ips.ts';
 import type { ArrayField } from '../schema/description.ts';
@@ -61,7 +61,7 @@ export const ipRestriction: Plugin = {
         if (!deny?.has(clientAddress) && (allow === undefined || allow.has(clientAddress))) return undefined;
         exchange.refusal = 'address_forbidden';
         const message = settings.message ?? `IP address not allowed: ${clientAddress}`;
-        return errorAnswer(request, settings.status ?? 403, message);
+        return errorResponse(request, settings.status ?? 403, message);
       },
     };
   },

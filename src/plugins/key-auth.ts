@@ -155,14 +155,14 @@ function owner(
   tools: PluginTools,
 ): MaybePromise<Extract<Authentication, { refused?: undefined }>['caller'] | undefined> {
   return whenThere(tools.records.findBy('keyauth_credentials', 'key', key), (row) => {
-    if (row === undefined || diesAt(row) <= tools.now()) return undefined;
+    if (row === undefined || refreshExpiresAt(row) <= tools.now()) return undefined;
     const { id } = row['consumer'] as { readonly id: string };
     return callerOf({ id: row.id, identifier: row.id }, id, tools);
   });
 }
 
 /** A key with a `ttl` is no key when that is over. One that came in by a file counts from when it was made. */
-function diesAt({ expires_at: expiresAt, created_at: createdAt, ttl }: Entity): number {
+function refreshExpiresAt({ expires_at: expiresAt, created_at: createdAt, ttl }: Entity): number {
   if (typeof expiresAt === 'number') return expiresAt;
   return typeof ttl === 'number' && ttl > 0 && typeof createdAt === 'number'
     ? (createdAt + ttl) * 1000

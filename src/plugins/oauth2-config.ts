@@ -132,7 +132,7 @@ const config: RecordField = {
       type: 'integer',
       between: [0, 60],
       unlessSet: 'absent',
-      description: 'Seconds for which a refresh token just spent is answered with the same successor again.',
+      description: 'Seconds for which a refresh token just used is answered with the same successor again.',
     },
     token_default_scopes: {
       type: 'array',

@@ -4,8 +4,15 @@
  */
 import type { AccessOutcome } from '../access/bearer-token.ts';
 import { type Introduction, identifyAnonymous, introduce, introduction } from '../gateway/identity.ts';
-import type { Exchange, PluginConfig, PluginDefinition, PluginPlace, PluginTools, Verdict } from '../gateway/plugin.ts';
-import type { Answer, ProxiedRequest } from '../gateway/proxied-request.ts';
+import type {
+  AccessDecision,
+  Exchange,
+  PluginConfig,
+  PluginDefinition,
+  PluginPlace,
+  PluginTools,
+} from '../gateway/plugin.ts';
+import type { DirectResponse, ProxiedRequest } from '../gateway/proxied-request.ts';
 import { boundToAll, boundToService, type Issuer } from '../oauth/issuer.ts';
 import { type Profile, profiles } from '../oauth/profile.ts';
 import type { Bearer } from '../oauth/tokens.ts';
@@ -13,14 +20,14 @@ import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import {
   type BearerRead,
   deniedRead,
-  deniedReply,
+  deniedResponse,
   looksIntoBody,
   readBearer,
   readBearerInBody,
 } from '../wire/bearer.ts';
 import { isLoopbackCall } from '../wire/loopback.ts';
 import { mediaType } from '../wire/parameters.ts';
-import type { EndpointRequest } from '../wire/reply.ts';
+import type { EndpointRequest } from '../wire/response.ts';
 
 /** The plugin's settings (../plugins/oauth2-config.ts), defaults filled in. */
 interface Settings {
@@ -121,7 +128,7 @@ function authenticate(
   issuer: Issuer,
   exchange: Exchange,
   tools: PluginTools,
-): MaybePromise<Verdict> {
+): MaybePromise<AccessDecision> {
   // Of several plugins that may each let a caller in, the first that knew it has spoken (Kong, `anonymous`).
   if (settings.anonymous && exchange.identity !== undefined && !exchange.identity.anonymous) return undefined;
   const { request } = exchange;
@@ -154,13 +161,13 @@ function judge(
   exchange: Exchange,
   tools: PluginTools,
   read: BearerRead,
-): MaybePromise<Verdict> {
+): MaybePromise<AccessDecision> {
   if (typeof read === 'string') return deny(settings, issuer, exchange, tools, deniedRead(read, []), read);
   const outcome = tools.gate.check({ accessToken: read.accessToken, audience: issuer.audience, requiredScope: [] });
   return whenThere(outcome, (outcome) => {
     if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome, read);
     introduce(exchange, introductionOf(outcome.bearer));
-    if (revokes(exchange)) return whenThere(tools.endGrant(outcome.bearer.grant), () => revoked);
+    if (revokes(exchange)) return whenThere(tools.revokeGrant(outcome.bearer.grant), () => revoked);
     return settings.hide_credentials ? hide(settings, issuer.profile, exchange, read) : undefined;
   });
 }
@@ -170,7 +177,7 @@ function revokes({ request, path }: Exchange): boolean {
   return request.method === 'DELETE' && /\/oauth2\/tokens\/?$/.test(path);
 }
 
-const revoked: Answer = { status: 204, headers: [['Cache-Control', 'no-store']], body: '' };
+const revoked: DirectResponse = { status: 204, headers: [['Cache-Control', 'no-store']], body: '' };
 
 /** Of bearers that are remembered, as long as they are. */
 const introductions = new WeakMap<Bearer, Introduction>();
@@ -197,8 +204,8 @@ function deny(
   tools: PluginTools,
   denied: Extract<AccessOutcome, { state: 'denied' }>,
   read: BearerRead,
-): MaybePromise<Verdict> {
-  const { status, headers, body } = deniedReply(issuer.profile, settings.realm ?? undefined, denied);
+): MaybePromise<AccessDecision> {
+  const { status, headers, body } = deniedResponse(issuer.profile, settings.realm ?? undefined, denied);
   const answer = {
     status,
     headers: [...headers, ['Content-Type', 'application/json; charset=utf-8'] as const],

@@ -4,9 +4,9 @@
  * token endpoint, too, before a single secret is looked at.
  */
 
-import { errorAnswer } from '../gateway/error-answer.ts';
+import { errorResponse } from '../gateway/error-response.ts';
 import type { Exchange, Handover, Plugin, PluginPlace, PluginTools } from '../gateway/plugin.ts';
-import type { Answer } from '../gateway/proxied-request.ts';
+import type { DirectResponse } from '../gateway/proxied-request.ts';
 import { sha256Of } from '../oauth/hmac.ts';
 import { profiles } from '../oauth/profile.ts';
 import type { CountedWindow, Counters } from '../ports/counters.ts';
@@ -161,7 +161,7 @@ export const rateLimiting: Plugin = {
     const here = `${place.routeId ?? ''} ${place.serviceId ?? ''} ${place.consumerId ?? ''}`;
     const told = new WeakMap<Exchange, Usage>();
 
-    function count(exchange: Exchange, identifier: string): MaybePromise<Answer | undefined> {
+    function count(exchange: Exchange, identifier: string): MaybePromise<DirectResponse | undefined> {
       const now = tools.now();
       const windows = limits.map(({ period, limit }) => ({ ...windowAt(period, now), limit }));
       return whenThere(counted(counters, `${here} ${identifier}`, windows, settings, place, tools), (before) => {
@@ -170,10 +170,10 @@ export const rateLimiting: Plugin = {
         if (!settings.hide_client_headers) told.set(exchange, usage);
         if (!usage.exceeded) return undefined;
         exchange.refusal = 'rate_limited';
-        const headers: Answer['headers'] = settings.hide_client_headers
+        const headers: DirectResponse['headers'] = settings.hide_client_headers
           ? []
           : [['Retry-After', String(secondsLeft(usage.tightest, now))]];
-        return errorAnswer(exchange.request, settings.error_code, settings.error_message, { headers });
+        return errorResponse(exchange.request, settings.error_code, settings.error_message, { headers });
       });
     }
 
@@ -181,13 +181,13 @@ export const rateLimiting: Plugin = {
       access: (exchange) => count(exchange, callerOf(settings, exchange)),
 
       ...(settings.guard_token_endpoint === true && {
-        handover(exchange: Exchange, handover: Handover): MaybePromise<Answer | undefined> {
+        handover(exchange: Exchange, handover: Handover): MaybePromise<DirectResponse | undefined> {
           if (handover.handover !== 'token') return undefined;
           const { request } = handover.to as EndpointHandover;
           return whenThere(exchange.request.readBody(largestBody), (body) => {
             if (body === undefined) {
               exchange.refusal = 'body_too_large';
-              return errorAnswer(exchange.request, 413, 'Request body too large');
+              return errorResponse(exchange.request, 413, 'Request body too large');
             }
             return whenThere(clientOf(settings, exchange, { ...request, body }, tools), (client) =>
               count(exchange, `token ${client}`),

@@ -1,7 +1,7 @@
 /** Kong's `request-termination`: answers in the place of the upstream. */
 
 import type { Exchange, Plugin } from '../gateway/plugin.ts';
-import type { Answer } from '../gateway/proxied-request.ts';
+import type { DirectResponse } from '../gateway/proxied-request.ts';
 import { textOf } from '../routing/path.ts';
 import type { JsonObject } from '../schema/description.ts';
 import { httpProtocols } from '../schema/fields.ts';
@@ -82,7 +82,7 @@ const messages = new Map([
   [503, 'Service unavailable'],
 ]);
 
-function answerOf({ status_code: status, message, content_type: type, body }: Settings): Answer {
+function answerOf({ status_code: status, message, content_type: type, body }: Settings): DirectResponse {
   if (body !== null) return { status, headers: [['Content-Type', type ?? 'application/json; charset=utf-8']], body };
   const text = message ?? messages.get(status);
   return text === undefined ? { status, headers: [], body: '' } : json(status, { message: text });
@@ -96,7 +96,7 @@ function isTriggered(trigger: string, { request }: Exchange): boolean {
 }
 
 /** What a caller says is shown to nobody else; what it might not know of itself is left out. */
-function echo({ status_code: status, message }: Settings, exchange: Exchange): Answer {
+function echo({ status_code: status, message }: Settings, exchange: Exchange): DirectResponse {
   const { request, routeId, serviceId } = exchange;
   const headers = new Map<string, string>();
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
@@ -122,6 +122,6 @@ function echo({ status_code: status, message }: Settings, exchange: Exchange): A
   });
 }
 
-function json(status: number, body: unknown): Answer {
+function json(status: number, body: unknown): DirectResponse {
   return { status, headers: [['Content-Type', 'application/json; charset=utf-8']], body: JSON.stringify(body) };
 }

@@ -1,8 +1,8 @@
 /** Kong's `request-transformer`: changes what goes upstream. */
 
-import { errorAnswer } from '../gateway/error-answer.ts';
+import { errorResponse } from '../gateway/error-response.ts';
 import { standingHeader } from '../gateway/header-hygiene.ts';
-import type { Exchange, Plugin, Verdict } from '../gateway/plugin.ts';
+import type { AccessDecision, Exchange, Plugin } from '../gateway/plugin.ts';
 import type { ProxiedRequest } from '../gateway/proxied-request.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { encodePath, octets, textOf } from '../routing/path.ts';
@@ -101,12 +101,12 @@ export const requestTransformer: Plugin = {
     const uri = settings.replace.uri ? template(settings.replace.uri) : undefined;
     const method = settings.http_method ?? undefined;
 
-    function transform(exchange: Exchange, sent: Uint8Array | undefined): Verdict {
+    function transform(exchange: Exchange, sent: Uint8Array | undefined): AccessDecision {
       const { request } = exchange;
       const sources = sourcesOf(exchange);
       if (uri !== undefined) {
         const path = pathOf(uri, sources);
-        if (path === undefined) return errorAnswer(request, 400, 'Bad request');
+        if (path === undefined) return errorResponse(request, 400, 'Bad request');
         request.replaceTarget(withQuery(path, queryOf(request.upstreamTarget)));
       }
       if (method !== undefined) setMethod(request, method, sent);
@@ -128,12 +128,12 @@ export const requestTransformer: Plugin = {
 
     const needsBody = !changesNothing(body) || (method !== undefined && movesBody.has(method));
     return {
-      access(exchange): MaybePromise<Verdict> {
+      access(exchange): MaybePromise<AccessDecision> {
         if (!needsBody) return transform(exchange, undefined);
         return whenThere(exchange.request.readBody(largestBody), (sent) => {
           if (sent !== undefined) return transform(exchange, sent);
           exchange.refusal = 'body_too_large';
-          return errorAnswer(exchange.request, 413, 'Request body too large');
+          return errorResponse(exchange.request, 413, 'Request body too large');
         });
       },
     };

@@ -30,7 +30,7 @@ export interface RedemptionAttempt {
   /** What happens to a code that was saved without a challenge. */
   readonly unchallenged: 'accept' | 'refuse';
   /** What a mismatch of redirect URI or challenge by the code's own client costs it. */
-  readonly ownMismatch: 'keeps' | 'spends';
+  readonly ownMismatch: 'keeps' | 'invalidates';
 }
 
 /** In the order they are looked at: the first that fails is the one told. */
@@ -42,8 +42,8 @@ export type Redemption =
   | { readonly outcome: 'mismatched'; readonly binding: Binding }
   | { readonly outcome: 'unknown' };
 
-/** How a code was spent: by which attempt, and, if by one that was refused, for what. */
-export interface Spent {
+/** How a code was used: by which attempt, and, if by one that was refused, for what. */
+export interface CodeUse {
   readonly attempt: string;
   readonly mismatch: Binding | undefined;
 }
@@ -54,9 +54,9 @@ export interface Spent {
  */
 export function judgeRedemption(
   record: AuthorizationCode | undefined,
-  spent: Spent | undefined,
+  used: CodeUse | undefined,
   by: RedemptionAttempt,
-): { readonly redemption: Redemption; readonly spend: Spent | undefined } {
+): { readonly redemption: Redemption; readonly spend: CodeUse | undefined } {
   if (record === undefined || record.expiresAt <= by.at)
     return { redemption: { outcome: 'unknown' }, spend: undefined };
   const mismatch = mismatchOf(record, by);
@@ -64,19 +64,19 @@ export function judgeRedemption(
   if (mismatch === 'client' || mismatch === 'boundTo') {
     return { redemption: { outcome: 'mismatched', binding: mismatch }, spend: undefined };
   }
-  if (spent !== undefined && spent.attempt !== by.attempt) {
+  if (used !== undefined && used.attempt !== by.attempt) {
     const { grantId, expiresAt } = record;
     return { redemption: { outcome: 'replayed', grantId, expiresAt }, spend: undefined };
   }
   if (mismatch !== undefined) {
-    const spend = by.ownMismatch === 'spends' ? { attempt: by.attempt, mismatch } : undefined;
+    const spend = by.ownMismatch === 'invalidates' ? { attempt: by.attempt, mismatch } : undefined;
     return { redemption: { outcome: 'mismatched', binding: mismatch }, spend };
   }
   // The same attempt again: it is told what it was told before.
-  if (spent?.mismatch !== undefined) {
-    return { redemption: { outcome: 'mismatched', binding: spent.mismatch }, spend: undefined };
+  if (used?.mismatch !== undefined) {
+    return { redemption: { outcome: 'mismatched', binding: used.mismatch }, spend: undefined };
   }
-  const spend = spent === undefined ? { attempt: by.attempt, mismatch: undefined } : undefined;
+  const spend = used === undefined ? { attempt: by.attempt, mismatch: undefined } : undefined;
   return { redemption: { outcome: 'redeemed', record }, spend };
 }
 

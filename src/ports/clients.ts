@@ -14,7 +14,7 @@ export interface ClientProof {
   /** The client that was named, proven or not; `undefined` when there is none. */
   readonly client: Client | undefined;
   /** `deferred`: too many failures lately, or too many slow hashes wait already; nothing was tried. */
-  readonly proof: 'proven' | 'failed' | 'deferred';
+  readonly proof: 'proven' | 'failed' | 'rateLimited';
   /** Seconds after which it is worth trying again, when `deferred`. */
   readonly retryAfter?: number;
 }

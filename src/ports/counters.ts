@@ -46,6 +46,6 @@ export function judgeCall(
 }
 
 /** When nothing is left of what was counted. */
-export function countsDieAt(counts: Counts): EpochMilliseconds {
+export function countsExpiry(counts: Counts): EpochMilliseconds {
   return Math.max(...Object.values(counts).map(({ until }) => until));
 }

@@ -15,12 +15,12 @@ export interface Grants {
    * Records a new grant with its first tokens. `ended`: it had been ended before it could be opened; nothing was saved.
    * `taken`: another grant holds one of the tokens already (only possible for tokens that an operator chose).
    */
-  open(grant: Grant, tokens: TokenPair): MaybePromise<'opened' | 'ended' | 'taken'>;
+  open(grant: Grant, tokens: TokenPair): MaybePromise<'opened' | 'revoked' | 'taken'>;
 
   /** The grant whose current access token this is, unless it was ended. Expired ones may still be told: the core judges the time. */
   byAccessToken(accessToken: string): MaybePromise<Grant | undefined>;
 
-  /** The grant of a refresh token, current or already spent, unless it was ended or its row has died. */
+  /** The grant of a refresh token, current or already used, unless it was ended or its row has died. */
   byRefreshToken(refreshToken: string): MaybePromise<FoundRefreshToken | undefined>;
 
   /**
@@ -32,7 +32,7 @@ export interface Grants {
   rotate(refreshToken: string, by: RotationAttempt): MaybePromise<Rotation>;
 
   /** After this no token of the grant is found and none is saved, until `until`, which must outlast the longest of them. */
-  end(grantId: string, until: EpochMilliseconds | undefined): MaybePromise<void>;
+  revoke(grantId: string, until: EpochMilliseconds | undefined): MaybePromise<void>;
 
   // What an operator asks, by the Admin API's /oauth2_tokens ------------------------------------------------------
 
@@ -48,7 +48,7 @@ export interface Grants {
 
 export type FoundRefreshToken =
   | { readonly found: 'current'; readonly grant: Grant }
-  | { readonly found: 'spent'; readonly grant: Grant };
+  | { readonly found: 'used'; readonly grant: Grant };
 
 export interface RotationAttempt {
   /** Unguessable and new for each request; lets a repeated write be told from a reuse. */
@@ -65,9 +65,9 @@ export interface RotationAttempt {
   readonly tokens: TokenPair;
   readonly accessScope: Scope;
   readonly expiresAt: EpochMilliseconds | undefined;
-  readonly diesAt: EpochMilliseconds | undefined;
+  readonly refreshExpiresAt: EpochMilliseconds | undefined;
   /**
-   * Milliseconds for which the token just spent is answered with its same successor again. The successor must then
+   * Milliseconds for which the token just used is answered with its same successor again. The successor must then
    * have been derived from it, so that `tokens` of both attempts are equal. 0: never.
    */
   readonly grace: number;
@@ -76,9 +76,9 @@ export interface RotationAttempt {
 export type Rotation =
   /** `grant` is as it stands after the act. */
   | { readonly outcome: 'rotated'; readonly grant: Grant }
-  /** Spent a moment ago, within the grace: the successor in force is the one in `tokens`. */
+  /** CodeUse a moment ago, within the grace: the successor in force is the one in `tokens`. */
   | { readonly outcome: 'repeated'; readonly grant: Grant }
-  /** Spent before: somebody holds a copy (RFC 9700 §4.14.2). */
+  /** CodeUse before: somebody holds a copy (RFC 9700 §4.14.2). */
   | { readonly outcome: 'reused'; readonly grant: Grant }
   | { readonly outcome: 'mismatched' }
   | { readonly outcome: 'unknown' };
@@ -110,14 +110,14 @@ export interface GrantPage {
  * When the record of a grant dies: with the last token that needs it. `undefined`: never. Without a refresh token that
  * is the access token's end, and where that has none the end that an operator set for the record.
  */
-export function recordDiesAt(grant: Grant, tokens: TokenPair): EpochMilliseconds | undefined {
-  const { expiresAt, diesAt } = grant;
-  if (tokens.refreshToken === undefined) return expiresAt ?? diesAt;
-  return expiresAt === undefined || diesAt === undefined ? undefined : Math.max(expiresAt, diesAt);
+export function recordExpiry(grant: Grant, tokens: TokenPair): EpochMilliseconds | undefined {
+  const { expiresAt, refreshExpiresAt } = grant;
+  if (tokens.refreshToken === undefined) return expiresAt ?? refreshExpiresAt;
+  return expiresAt === undefined || refreshExpiresAt === undefined ? undefined : Math.max(expiresAt, refreshExpiresAt);
 }
 
-/** How a refresh token was spent. */
-export interface SpentRefreshToken {
+/** How a refresh token was used. */
+export interface RefreshTokenUse {
   readonly attempt: string;
   readonly at: EpochMilliseconds;
 }
@@ -129,8 +129,8 @@ export interface SpentRefreshToken {
 export function judgeRotation(
   found: {
     readonly grant: Grant;
-    /** How the presented token was spent; `undefined` when it is the current one. */
-    readonly spent: SpentRefreshToken | undefined;
+    /** How the presented token was used; `undefined` when it is the current one. */
+    readonly used: RefreshTokenUse | undefined;
     /** The attempt that made the current pair, where it kept the refresh token. */
     readonly keptBy: string | undefined;
     /** Whether the pair of the attempt is the one in force. */
@@ -138,13 +138,13 @@ export function judgeRotation(
   },
   by: RotationAttempt,
 ): Rotation | 'rotate' {
-  const { grant, spent, keptBy, inForce } = found;
-  if (grant.diesAt !== undefined && grant.diesAt <= by.at) return { outcome: 'unknown' };
+  const { grant, used, keptBy, inForce } = found;
+  if (grant.refreshExpiresAt !== undefined && grant.refreshExpiresAt <= by.at) return { outcome: 'unknown' };
   if (grant.credentialId !== by.credentialId) return { outcome: 'mismatched' };
   if (by.from !== undefined && grant.boundTo !== by.from) return { outcome: 'mismatched' };
-  if (spent === undefined) return keptBy === by.attempt ? { outcome: 'rotated', grant } : 'rotate';
-  if (spent.attempt === by.attempt) return { outcome: 'rotated', grant };
-  return { outcome: inForce && by.at < spent.at + by.grace ? 'repeated' : 'reused', grant };
+  if (used === undefined) return keptBy === by.attempt ? { outcome: 'rotated', grant } : 'rotate';
+  if (used.attempt === by.attempt) return { outcome: 'rotated', grant };
+  return { outcome: inForce && by.at < used.at + by.grace ? 'repeated' : 'reused', grant };
 }
 
 /** The grant as it stands after it was rotated. */
@@ -157,7 +157,7 @@ export function afterRotation(grant: Grant, by: RotationAttempt): Grant {
     accessScope: by.accessScope,
     issuedAt: by.at,
     expiresAt: by.expiresAt,
-    diesAt: by.diesAt,
+    refreshExpiresAt: by.refreshExpiresAt,
   };
 }
 

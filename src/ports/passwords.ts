@@ -9,7 +9,7 @@ export interface Passwords {
     credential: StoredPassword | undefined,
     password: string,
     username: string,
-  ): MaybePromise<'proven' | 'failed' | 'deferred'>;
+  ): MaybePromise<'proven' | 'failed' | 'rateLimited'>;
 }
 
 export interface StoredPassword {

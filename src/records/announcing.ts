@@ -23,7 +23,7 @@ export function announcingGrants(grants: Grants, announcements: Announcements): 
           ? after(announcements.publish(changed(rotation.grant.grantId)), rotation)
           : rotation,
       ),
-    end: (grantId, until) => whenThere(grants.end(grantId, until), () => announcements.publish(changed(grantId))),
+    revoke: (grantId, until) => whenThere(grants.revoke(grantId, until), () => announcements.publish(changed(grantId))),
     replace: (grant, tokens) =>
       whenThere(grants.replace(grant, tokens), (outcome) =>
         outcome === 'replaced' ? after(announcements.publish(changed(grant.grantId)), outcome) : outcome,

@@ -64,7 +64,7 @@ export function limitedClients(clients: Clients, clock: Clock, limits: FailureLi
             ? ofAddress
             : undefined;
       if (full !== undefined) {
-        return { client: undefined, proof: 'deferred', retryAfter: Math.ceil((full.until - now) / 1000) };
+        return { client: undefined, proof: 'rateLimited', retryAfter: Math.ceil((full.until - now) / 1000) };
       }
       return whenThere(clients.authenticate(authentication), (proof) => {
         if (proof.proof === 'failed') {

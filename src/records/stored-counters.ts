@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../ports/clock.ts';
-import { type Counters, type Counts, countsDieAt, judgeCall } from '../ports/counters.ts';
+import { type Counters, type Counts, countsExpiry, judgeCall } from '../ports/counters.ts';
 import type { Entity, EntityKind, EntityStore, Json, Written } from '../ports/entity-store.ts';
 import { isPending, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { Unavailable } from '../ports/unavailable.ts';
@@ -52,7 +52,7 @@ export function storedCounters(
   const removeExpired = (rows: readonly Entity[], from: number): MaybePromise<void> => {
     for (let i = from; i < rows.length; i++) {
       const row = rows[i]!;
-      if (countsDieAt(countsOf(row)) > clock.now()) continue;
+      if (countsExpiry(countsOf(row)) > clock.now()) continue;
       const removed = store.remove(countersKind, row.id);
       if (isPending(removed)) return removed.then(() => removeExpired(rows, i + 1));
     }

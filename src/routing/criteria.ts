@@ -91,7 +91,7 @@ export interface PathCaptures {
 }
 
 /** A request as criteria see it. Made once for each request, and kept free of what few routes ask for. */
-export interface Subject {
+export interface RoutingInput {
   readonly request: RoutedRequest;
   /** Normalised, as octets. */
   readonly path: string;
@@ -100,7 +100,7 @@ export interface Subject {
   readonly port: number | undefined;
 }
 
-export function subjectOf(request: RoutedRequest, path: string): Subject {
+export function routingInput(request: RoutedRequest, path: string): RoutingInput {
   const host = request.header('host') ?? '';
   const colon = host.indexOf(':');
   const port = colon === -1 ? '' : host.slice(colon + 1);
@@ -109,7 +109,7 @@ export function subjectOf(request: RoutedRequest, path: string): Subject {
 }
 
 /** Whether all but the path fits. */
-export function fitsBesidesPath(criteria: Criteria, subject: Subject): boolean {
+export function fitsBesidesPath(criteria: Criteria, subject: RoutingInput): boolean {
   const { request } = subject;
   if (criteria.methods !== undefined && !criteria.methods.has(request.method)) return false;
   if (criteria.hosts !== undefined && !criteria.hosts.some((pattern) => fitsHost(pattern, subject))) return false;
@@ -140,7 +140,7 @@ export function fitsPath({ prefixes, regexes }: Criteria, path: string): boolean
   return prefixes.length === 0 || prefixes.some((prefix) => path.startsWith(prefix));
 }
 
-function fitsHost({ match, text, port }: HostPattern, subject: Subject): boolean {
+function fitsHost({ match, text, port }: HostPattern, subject: RoutingInput): boolean {
   const { host } = subject;
   if (port !== undefined && port !== subject.port && port !== subject.request.localPort) return false;
   return match === 'exact' ? host === text : match === 'begins' ? host.startsWith(text) : host.endsWith(text);

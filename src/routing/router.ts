@@ -1,4 +1,4 @@
-import { type Criteria, fitsBesidesPath, fitsPath, type Subject } from './criteria.ts';
+import { type Criteria, fitsBesidesPath, fitsPath, type RoutingInput } from './criteria.ts';
 import { octets } from './path.ts';
 
 /**
@@ -9,7 +9,7 @@ import { octets } from './path.ts';
  * stands where its literal beginning ends. Nothing is allocated on the way.
  */
 export interface Router<Target> {
-  find(subject: Subject): Found<Target> | undefined;
+  find(subject: RoutingInput): Found<Target> | undefined;
 }
 
 export interface Found<Target> {
@@ -72,7 +72,7 @@ function node<Target>(label: string): Node<Target> {
 
 function search<Target>(
   tree: Node<Target>,
-  subject: Subject,
+  subject: RoutingInput,
   found: Candidate<Target> | undefined,
 ): Candidate<Target> | undefined {
   const { path } = subject;

@@ -5,7 +5,7 @@ import type { Issuer } from '../oauth/issuer.ts';
 import { type Refusal, wordsOf } from '../oauth/refusals.ts';
 import { insecure, refusalBody, refuseMethod } from './endpoint.ts';
 import { type Parameters, parseForm, readParameters } from './parameters.ts';
-import { type EndpointRequest, notStored, type Reply } from './reply.ts';
+import { type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 import type { Drawn } from './token-endpoint.ts';
 
 const known: ReadonlySet<string> = new Set([
@@ -31,7 +31,7 @@ export function readAuthorizationCall(
   issuer: Issuer,
   endpoint: EndpointRequest,
   { receivedAt, grantId }: Drawn,
-): ReadAuthorizationCall | Reply {
+): ReadAuthorizationCall | OAuthResponse {
   const wrongMethod = refuseMethod('authorization', issuer, endpoint);
   if (wrongMethod !== undefined) return wrongMethod;
   const read = readParameters(issuer.profile, known, endpoint);
@@ -62,7 +62,10 @@ export function readAuthorizationCall(
 }
 
 /** RFC 6749 §4.1.2, §4.1.2.1, §4.2.2; told as `{ redirect_uri }`, since the caller is the login page and not the browser. */
-export function authorizationReply({ request, echo }: ReadAuthorizationCall, outcome: AuthorizationOutcome): Reply {
+export function authorizationResponse(
+  { request, echo }: ReadAuthorizationCall,
+  outcome: AuthorizationOutcome,
+): OAuthResponse {
   const { issuer } = request;
   const clientId = typeof request.clientId === 'string' ? { clientId: request.clientId } : {};
   if (outcome.state === 'refused') {
@@ -155,7 +158,7 @@ function percentEncode(text: string): string {
 }
 
 /** "the authorization server SHOULD inform the resource owner of the error and MUST NOT automatically redirect" (RFC 6749 §4.1.2.1) */
-function plainly(issuer: Issuer, refusal: Refusal, echo: Parameters): Reply {
+function plainly(issuer: Issuer, refusal: Refusal, echo: Parameters): OAuthResponse {
   const body: Record<string, unknown> = refusalBody(issuer, refusal);
   if (echo.has('state')) body['state'] = echo.get('state');
   return { status: refusal.reason === 'body_too_large' ? 413 : 400, headers: notStored, body, refusal };

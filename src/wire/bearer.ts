@@ -1,9 +1,9 @@
 /** Where a request carries its access token (RFC 6750 §2), and how a refusal is told (§3). */
-import type { AccessOutcome, Denied } from '../access/bearer-token.ts';
+import type { AccessOutcome, BearerDenied } from '../access/bearer-token.ts';
 import type { Profile } from '../oauth/profile.ts';
 import { wordsOf } from '../oauth/refusals.ts';
 import { mediaType, type Parameters, parseForm, readParameters } from './parameters.ts';
-import { bearerChallenge, type Reply } from './reply.ts';
+import { bearerChallenge, type OAuthResponse } from './response.ts';
 
 export interface PresentedToken {
   readonly accessToken: string;
@@ -67,7 +67,7 @@ function inParameters(parameters: Parameters, where: 'query' | 'body'): BearerRe
 }
 
 /** RFC 6750 §3.1. The body repeats the challenge, for people. */
-export function deniedReply(profile: Profile, realm: string | undefined, denied: Denied): Reply {
+export function deniedResponse(profile: Profile, realm: string | undefined, denied: BearerDenied): OAuthResponse {
   const { error, description } = wordsOf(denied, profile.name);
   const separator = profile.parameters === 'strict' ? ', ' : ' ';
   const refusal =
@@ -91,15 +91,15 @@ export function deniedReply(profile: Profile, realm: string | undefined, denied:
 }
 
 /** "the resource server MAY include the "scope" attribute with the scope necessary to access the protected resource" (RFC 6750 §3.1) */
-function scopeAttribute({ requiredScope }: Denied): readonly (readonly [string, string])[] {
+function scopeAttribute({ requiredScope }: BearerDenied): readonly (readonly [string, string])[] {
   return requiredScope.length === 0 ? [] : [['scope', requiredScope.join(' ')]];
 }
 
 /** What a request without a usable token is denied with. */
 export function deniedRead(
   read: 'missing' | 'repeated' | 'malformed',
-  requiredScope: Denied['requiredScope'],
-): Denied & AccessOutcome {
+  requiredScope: BearerDenied['requiredScope'],
+): BearerDenied & AccessOutcome {
   const reason = read === 'missing' ? 'token_missing' : read === 'repeated' ? 'token_repeated' : 'token_invalid';
   return { state: 'denied', reason, requiredScope };
 }

@@ -1,14 +1,14 @@
 /** What the token endpoint and the authorization endpoint have in common before any parameter is looked at. */
 import type { Issuer } from '../oauth/issuer.ts';
 import { type Refusal, wordsOf } from '../oauth/refusals.ts';
-import { bearerChallenge, type EndpointRequest, notStored, type Reply } from './reply.ts';
+import { bearerChallenge, type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 
 /** Both endpoints take POST only, before anything else is said (Kong; RFC 6749 §3.2 for the token endpoint). */
 export function refuseMethod(
   endpoint: 'token' | 'authorization',
   issuer: Issuer,
   request: EndpointRequest,
-): Reply | undefined {
+): OAuthResponse | undefined {
   if (request.method === 'POST') return undefined;
   const { profile } = issuer;
   const method = /^[A-Z]{1,20}$/.test(request.method) ? request.method : 'you sent';

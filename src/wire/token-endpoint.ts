@@ -15,7 +15,7 @@ import { sameScope, splitScope } from '../oauth/scope.ts';
 import { readClientAuthentication } from './client-authentication.ts';
 import { insecure, refusalBody, refuseMethod } from './endpoint.ts';
 import { type Parameters, readParameters } from './parameters.ts';
-import { type EndpointRequest, notStored, type Reply } from './reply.ts';
+import { type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 
 const known: ReadonlySet<string> = new Set([
   'grant_type',
@@ -53,17 +53,17 @@ export interface Drawn {
   readonly grantId: string;
 }
 
-export function readTokenCall(issuer: Issuer, endpoint: EndpointRequest, drawn: Drawn): ReadTokenCall | Reply {
+export function readTokenCall(issuer: Issuer, endpoint: EndpointRequest, drawn: Drawn): ReadTokenCall | OAuthResponse {
   const wrongMethod = refuseMethod('token', issuer, endpoint);
   if (wrongMethod !== undefined) return wrongMethod;
   const read = readParameters(issuer.profile, known, endpoint);
-  if ('reason' in read) return refusalReply(issuer, read, none);
+  if ('reason' in read) return refusalResponse(issuer, read, none);
   const { parameters } = read;
   const plain = insecure(endpoint);
-  if (plain !== undefined) return refusalReply(issuer, plain, parameters);
+  if (plain !== undefined) return refusalResponse(issuer, plain, parameters);
   const from = issuer.limitsFailures ? endpoint.from : undefined;
   const authentication = readClientAuthentication(issuer.profile, parameters, endpoint.authorization, from);
-  if ('reason' in authentication) return refusalReply(issuer, authentication, parameters);
+  if ('reason' in authentication) return refusalResponse(issuer, authentication, parameters);
   const common: TokenRequest = {
     issuer,
     authentication,
@@ -98,14 +98,14 @@ function callOf(parameters: Parameters, common: TokenRequest): TokenCall {
 }
 
 /** RFC 6749 §5.1 and §5.2. */
-export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome): Reply {
+export function tokenResponse({ call, echo }: ReadTokenCall, outcome: GrantOutcome): OAuthResponse {
   const { issuer, authentication, receivedAt, scope: asked } = call.request;
   if (outcome.state === 'refused') {
     // Of a client that nobody knows anything may stand in the place of its id: its secret, if somebody mixed up the two.
     const unknown = outcome.clientUnknown || outcome.reason.startsWith('client_authentication_');
     const clientId = unknown ? undefined : authentication.clientId;
-    const reply = refusalReply(issuer, outcome, echo, outcome.failedAuthentication === 'client_secret_basic');
-    return clientId === undefined ? reply : { ...reply, clientId };
+    const response = refusalResponse(issuer, outcome, echo, outcome.failedAuthentication === 'client_secret_basic');
+    return clientId === undefined ? response : { ...response, clientId };
   }
   const { clientId } = authentication;
   const { grant, tokens } = outcome;
@@ -123,23 +123,23 @@ export function tokenReply({ call, echo }: ReadTokenCall, outcome: GrantOutcome)
     body['scope'] = grant.accessScope.join(' ');
   }
   if (issuer.profile.parameters === 'lenient' && echo.has('state')) body['state'] = echo.get('state');
-  const reply: Reply = { status: 200, headers: notStored, body };
-  return clientId === undefined ? reply : { ...reply, clientId };
+  const response: OAuthResponse = { status: 200, headers: notStored, body };
+  return clientId === undefined ? response : { ...response, clientId };
 }
 
 const none: Parameters = new Map();
 
-function refusalReply(
+function refusalResponse(
   issuer: Issuer,
   refusal: Refusal & { readonly retryAfter?: number },
   echo: Parameters,
   challenged = false,
-): Reply {
+): OAuthResponse {
   const body: Record<string, unknown> = refusalBody(issuer, refusal);
   if (issuer.profile.parameters === 'lenient' && echo.has('state')) body['state'] = echo.get('state');
   const about =
     refusal.detail === undefined ? { reason: refusal.reason } : { reason: refusal.reason, detail: refusal.detail };
-  if (refusal.reason === 'client_authentication_deferred') {
+  if (refusal.reason === 'client_rate_limited') {
     return {
       status: 429,
       headers: [['Retry-After', String(refusal.retryAfter ?? 1)], ...notStored],

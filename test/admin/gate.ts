@@ -2,7 +2,7 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type AdminApiOptions, adminApi } from '../../adapters/admin/admin-api.ts';
-import { answerMalformed } from '../../adapters/admin/malformed.ts';
+import { respondMalformed } from '../../adapters/admin/malformed.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
 import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
@@ -17,11 +17,11 @@ export interface Gate {
   readonly secrets: string[];
   readonly errors: unknown[];
   /** `call('POST /services', { host: 'h' })`: an object goes as JSON, text as a form, bytes as they are. */
-  call(line: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  call(line: string, body?: unknown, headers?: Record<string, string>): Promise<DirectResponse>;
   close(): Promise<void>;
 }
 
-export interface Answer {
+export interface DirectResponse {
   readonly status: number;
   readonly headers: Record<string, string>;
   // biome-ignore lint/suspicious/noExplicitAny: whatever JSON the answer holds
@@ -57,7 +57,7 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
   const app = adminApi(options);
   app.on('error', (error) => errors.push(error));
   const server = createServer(app.callback());
-  server.on('clientError', answerMalformed);
+  server.on('clientError', respondMalformed);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as AddressInfo;
 

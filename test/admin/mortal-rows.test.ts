@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { withMortalRows } from '../../adapters/admin/mortal-rows.ts';
+import { withExpiringRows } from '../../adapters/admin/expiring-rows.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { keyauthCredentials } from '../../src/entities/keyauth-credentials.ts';
 import type { Entity } from '../../src/ports/entity-store.ts';
@@ -15,7 +15,7 @@ const row = (n: number, also: object): Entity => ({
 function mortal() {
   const store = memoryEntityStore();
   const world = { now: 1_000_000 };
-  return { world, raw: store, store: withMortalRows(store, { now: () => world.now }, () => true) };
+  return { world, raw: store, store: withExpiringRows(store, { now: () => world.now }, () => true) };
 }
 
 describe('Rows with a ttl', () => {

@@ -263,7 +263,7 @@ describe('Implicit Grant, the authorization request (RFC 6749 §4.2.1), as Kong 
   });
 
   it('refuses when the grant was ended before it could be opened', () => {
-    expect(walkWith(implicit, found(printer), { event: 'grantEndedBefore' })).to.deep.equal({
+    expect(walkWith(implicit, found(printer), { event: 'grantAlreadyRevoked' })).to.deep.equal({
       state: 'refused',
       reason: 'response_type_unsupported',
       redirectUri: callback,

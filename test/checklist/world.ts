@@ -3,7 +3,7 @@
  * confidential clients and a public one. What a test asks is asked over real sockets.
  */
 import { createHash } from 'node:crypto';
-import { type Answer, openTestGate, type TestGate } from '../support/open-test-gate.ts';
+import { type DirectResponse, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 
 export const profileNames = ['kong', 'rfc9700'] as const;
 export type ProfileName = (typeof profileNames)[number];
@@ -23,14 +23,14 @@ type Form = Readonly<Record<string, string>>;
 
 export interface ChecklistGate {
   readonly gate: TestGate;
-  token(profile: ProfileName | 'beside', form: Form, headers?: Record<string, string>): Promise<Answer>;
-  authorize(profile: ProfileName, form: Form): Promise<Answer>;
+  token(profile: ProfileName | 'beside', form: Form, headers?: Record<string, string>): Promise<DirectResponse>;
+  authorize(profile: ProfileName, form: Form): Promise<DirectResponse>;
   /** A code for `client`, with the challenge that `verifier` answers. */
   code(profile: ProfileName, client: { readonly client_id: string }, more?: Form): Promise<string>;
-  redeem(profile: ProfileName, client: Form, code: string, more?: Form): Promise<Answer>;
+  redeem(profile: ProfileName, client: Form, code: string, more?: Form): Promise<DirectResponse>;
   /** Tokens that a resource owner has granted to `client`. */
   granted(profile: ProfileName, client: Form, more?: Form): Promise<{ access_token: string; refresh_token: string }>;
-  refresh(profile: ProfileName, client: Form, refreshToken: string, more?: Form): Promise<Answer>;
+  refresh(profile: ProfileName, client: Form, refreshToken: string, more?: Form): Promise<DirectResponse>;
   /** The status with which the guarded route answers. */
   use(profile: ProfileName | 'beside', accessToken: string): Promise<number>;
 }
@@ -112,6 +112,6 @@ export async function openChecklistGate(config: Record<string, unknown> = {}): P
 }
 
 /** The error of a refusal, which may be told by redirect. */
-export function errorOf({ body }: Answer): string | null {
+export function errorOf({ body }: DirectResponse): string | null {
   return body.redirect_uri === undefined ? body.error : new URL(body.redirect_uri).searchParams.get('error');
 }

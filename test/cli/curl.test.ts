@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { answerText, curlLine, quoted } from '../../adapters/cli/curl.ts';
+import { curlLine, quoted, responseText } from '../../adapters/cli/curl.ts';
 import { paintFor } from '../../adapters/cli/terminal.ts';
 
 describe('A line to paste', () => {
@@ -32,9 +32,9 @@ describe('A line to paste', () => {
     const paint = paintFor({ write() {} }, {});
     const headers = new Headers({ 'WWW-Authenticate': 'Bearer', Date: 'today' });
     const answer = { status: 401, statusText: 'Unauthorized', headers, body: '{"error":"invalid_token"}' };
-    expect(answerText(answer, ['WWW-Authenticate', 'X-Absent'], paint)).to.equal(
+    expect(responseText(answer, ['WWW-Authenticate', 'X-Absent'], paint)).to.equal(
       'HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Bearer\n\n{\n  "error": "invalid_token"\n}',
     );
-    expect(answerText({ ...answer, body: 'Bad Gateway\n' }, [], paint)).to.match(/\n\nBad Gateway$/);
+    expect(responseText({ ...answer, body: 'Bad Gateway\n' }, [], paint)).to.match(/\n\nBad Gateway$/);
   });
 });

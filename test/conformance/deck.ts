@@ -2,7 +2,7 @@
  * What decK does to an Admin API, call by call: it reads the root, the schemas and every collection, fills the defaults
  * of the file in from the schemas, and writes what differs by PUT and DELETE with ids of its own making.
  */
-import type { Answer, Gate } from '../admin/gate.ts';
+import type { DirectResponse, Gate } from '../admin/gate.ts';
 
 export type Row = Record<string, unknown>;
 /** By collection, as decK keeps a file after it has given everything an id: references are `{ id }`. */
@@ -68,7 +68,7 @@ export function deck(gate: Gate, adminToken?: string): Deck {
   const calls: string[] = [];
   const headers = adminToken === undefined ? {} : { 'kong-admin-token': adminToken };
 
-  async function call(line: string, body?: unknown): Promise<Answer> {
+  async function call(line: string, body?: unknown): Promise<DirectResponse> {
     const answer = await gate.call(line, body, { ...headers, accept: 'application/json' });
     calls.push(`${line} ${answer.status}`);
     return answer;

@@ -97,7 +97,7 @@ export function behavesAsAuthorizationCodes(
       const strangers: Partial<RedemptionAttempt>[] = [{ credentialId: 'another' }, { boundTo: 'service:other' }];
       for (const stranger of strangers) {
         const code = await saved();
-        const attempt = { ...owner, ...stranger, ownMismatch: 'spends', attempt: 'of a stranger' } as const;
+        const attempt = { ...owner, ...stranger, ownMismatch: 'invalidates', attempt: 'of a stranger' } as const;
         expect(await codes.redeem(code, attempt)).to.include({ outcome: 'mismatched' });
         expect(await codes.redeem(code, owner)).to.include({ outcome: 'redeemed' });
         expect(await codes.redeem(code, attempt)).to.include({ outcome: 'mismatched' });
@@ -154,12 +154,12 @@ export function behavesAsAuthorizationCodes(
         expect(await codes.redeem(kept, { ...owner, ...wrong })).to.include({ outcome: 'mismatched' });
         expect(await codes.redeem(kept, { ...owner, attempt: 'second' })).to.include({ outcome: 'redeemed' });
 
-        const spent = await saved();
-        const attempt = { ...owner, ...wrong, ownMismatch: 'spends' } as const;
-        const told = await codes.redeem(spent, attempt);
+        const used = await saved();
+        const attempt = { ...owner, ...wrong, ownMismatch: 'invalidates' } as const;
+        const told = await codes.redeem(used, attempt);
         expect(told).to.include({ outcome: 'mismatched' });
-        expect(await codes.redeem(spent, attempt), 'repeated').to.deep.equal(told);
-        expect(await codes.redeem(spent, { ...owner, attempt: 'second' })).to.include({ outcome: 'replayed' });
+        expect(await codes.redeem(used, attempt), 'repeated').to.deep.equal(told);
+        expect(await codes.redeem(used, { ...owner, attempt: 'second' })).to.include({ outcome: 'replayed' });
       }
     });
 

@@ -31,7 +31,7 @@ function grantOf(changes: Partial<Grant> = {}): Grant {
     accessScope: ['email'],
     issuedAt: noon,
     expiresAt: noon + hour,
-    diesAt: noon + 24 * hour,
+    refreshExpiresAt: noon + 24 * hour,
     ...changes,
   };
 }
@@ -47,7 +47,7 @@ function rotation(changes: Partial<RotationAttempt> = {}): RotationAttempt {
     tokens: newPair(),
     accessScope: ['email'],
     expiresAt: noon + 2 * hour,
-    diesAt: noon + 25 * hour,
+    refreshExpiresAt: noon + 25 * hour,
     grace: 0,
     ...changes,
   };
@@ -70,7 +70,13 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
 
     describe('opening', () => {
       it('finds a grant by its access token and by its refresh token, with all that it holds', async () => {
-        const bare = { subject: undefined, serviceId: undefined, expiresAt: undefined, diesAt: undefined, scope: [] };
+        const bare = {
+          subject: undefined,
+          serviceId: undefined,
+          expiresAt: undefined,
+          refreshExpiresAt: undefined,
+          scope: [],
+        };
         for (const changes of [{}, bare, { retains: 'digest' } as const]) {
           const { grant, tokens, refreshToken } = await opened(changes);
           expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(grant);
@@ -110,7 +116,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
     describe('ending', () => {
       it('RV-05, RV-08: leaves no token of the grant, and no rotation', async () => {
         const { grant, tokens, refreshToken } = await opened();
-        await grants.end(grant.grantId, noon + 48 * hour);
+        await grants.revoke(grant.grantId, noon + 48 * hour);
         expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
         expect(await grants.byRefreshToken(refreshToken)).to.equal(undefined);
         expect(await grants.rotate(refreshToken, rotation())).to.deep.equal({ outcome: 'unknown' });
@@ -120,10 +126,10 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
 
       it('TK-09: forbids what is saved late, until the end is forgotten', async () => {
         const grant = grantOf();
-        await grants.end(grant.grantId, noon + hour);
+        await grants.revoke(grant.grantId, noon + hour);
         clock.turn(noon + hour - 1);
         const tokens = newPair();
-        expect(await grants.open(grant, tokens)).to.equal('ended');
+        expect(await grants.open(grant, tokens)).to.equal('revoked');
         expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
         clock.turn(noon + hour);
         expect(await grants.open(grant, newPair())).to.equal('opened');
@@ -131,14 +137,14 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
 
       it('an end without a limit is never forgotten, and a second end never shortens the first', async () => {
         const forEver = grantOf();
-        await grants.end(forEver.grantId, undefined);
-        await grants.end(forEver.grantId, noon + 1);
+        await grants.revoke(forEver.grantId, undefined);
+        await grants.revoke(forEver.grantId, noon + 1);
         const longer = grantOf();
-        await grants.end(longer.grantId, noon + 2 * hour);
-        await grants.end(longer.grantId, noon + hour);
+        await grants.revoke(longer.grantId, noon + 2 * hour);
+        await grants.revoke(longer.grantId, noon + hour);
         clock.turn(noon + hour);
-        expect(await grants.open(forEver, newPair())).to.equal('ended');
-        expect(await grants.open(longer, newPair())).to.equal('ended');
+        expect(await grants.open(forEver, newPair())).to.equal('revoked');
+        expect(await grants.open(longer, newPair())).to.equal('revoked');
       });
 
       it('leaves no token alive, in whatever order a grant is opened, rotated and ended', () =>
@@ -153,7 +159,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
                 open: () => grants.open(grant, first),
                 rotate: () => grants.rotate(first.refreshToken, next),
                 'rotate again': () => grants.rotate(next.tokens.refreshToken!, last),
-                end: () => grants.end(grant.grantId, noon + 48 * hour),
+                end: () => grants.revoke(grant.grantId, noon + 48 * hour),
               };
               await Promise.all(acts.map((act) => does[act]!()));
               for (const { accessToken, refreshToken } of [first, next.tokens, last.tokens]) {
@@ -178,11 +184,11 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
           accessScope: [],
           issuedAt: by.at,
           expiresAt: by.expiresAt,
-          diesAt: by.diesAt,
+          refreshExpiresAt: by.refreshExpiresAt,
         };
         expect(await grants.rotate(refreshToken, by)).to.deep.equal({ outcome: 'rotated', grant: next });
         expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
-        expect(await grants.byRefreshToken(refreshToken)).to.deep.equal({ found: 'spent', grant: next });
+        expect(await grants.byRefreshToken(refreshToken)).to.deep.equal({ found: 'used', grant: next });
         expect(await grants.byAccessToken(by.tokens.accessToken)).to.deep.equal(next);
         expect(await grants.byRefreshToken(by.tokens.refreshToken!)).to.deep.equal({ found: 'current', grant: next });
       });
@@ -230,7 +236,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         expect(await grants.rotate(refreshToken, rotation({ from: undefined }))).to.include({ outcome: 'rotated' });
       });
 
-      it('RF-04: a spent token is told reused, also when many came after it', async () => {
+      it('RF-04: a used token is told reused, also when many came after it', async () => {
         const { refreshToken } = await opened();
         let current = refreshToken;
         for (let n = 0; n < 60; n++) {
@@ -242,7 +248,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         expect(await grants.rotate(current, rotation())).to.include({ outcome: 'rotated' });
       });
 
-      it('remembers a bounded number of spent tokens', async () => {
+      it('remembers a bounded number of used tokens', async () => {
         const { refreshToken } = await opened();
         let current = refreshToken;
         for (let n = 0; n < 120; n++) {
@@ -253,7 +259,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         expect(await grants.rotate(refreshToken, rotation())).to.deep.equal({ outcome: 'unknown' });
       });
 
-      it('RF-06: within the grace a spent token is told repeated, if the attempt has the pair in force', async () => {
+      it('RF-06: within the grace a used token is told repeated, if the attempt has the pair in force', async () => {
         const { refreshToken } = await opened();
         const by = rotation();
         await grants.rotate(refreshToken, by);
@@ -264,7 +270,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         expect(await again(by.at + 1, { grace: 0 }), 'no grace').to.include({ outcome: 'reused' });
         expect(await again(by.at + 1, { tokens: newPair() }), 'another pair').to.include({ outcome: 'reused' });
         await grants.rotate(by.tokens.refreshToken!, rotation());
-        expect(await again(by.at + 1), 'the successor was spent').to.include({ outcome: 'reused' });
+        expect(await again(by.at + 1), 'the successor was used').to.include({ outcome: 'reused' });
       });
 
       it('RF-08: a refresh token is unknown from the very instant it dies', async () => {
@@ -274,7 +280,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
           [1, 'unknown'],
         ] as const) {
           const { grant, refreshToken } = await opened({ expiresAt: undefined });
-          const at = grant.diesAt! + offset;
+          const at = grant.refreshExpiresAt! + offset;
           expect(await grants.rotate(refreshToken, rotation({ at })), String(offset)).to.include({ outcome });
         }
       });
@@ -300,9 +306,12 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
 
       it('may leave a grant without a refresh token', async () => {
         const { refreshToken } = await opened();
-        const by = rotation({ tokens: { accessToken: newToken(), refreshToken: undefined }, diesAt: undefined });
+        const by = rotation({
+          tokens: { accessToken: newToken(), refreshToken: undefined },
+          refreshExpiresAt: undefined,
+        });
         expect(await grants.rotate(refreshToken, by)).to.include({ outcome: 'rotated' });
-        expect((await grants.byRefreshToken(refreshToken))?.found).to.equal('spent');
+        expect((await grants.byRefreshToken(refreshToken))?.found).to.equal('used');
         expect(await grants.rotate(refreshToken, rotation())).to.include({ outcome: 'reused' });
       });
     });
@@ -310,8 +319,8 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
     describe('dying', () => {
       it('a grant dies with the last of its tokens, at that very instant', async () => {
         const lives = [
-          { grant: { expiresAt: noon + 1, diesAt: noon + 3 }, until: noon + 3 },
-          { grant: { expiresAt: noon + 3, diesAt: noon + 1 }, until: noon + 3 },
+          { grant: { expiresAt: noon + 1, refreshExpiresAt: noon + 3 }, until: noon + 3 },
+          { grant: { expiresAt: noon + 3, refreshExpiresAt: noon + 1 }, until: noon + 3 },
         ];
         for (const { grant: changes, until } of lives) {
           const { grant, tokens, refreshToken } = await opened(changes);
@@ -326,14 +335,17 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
       });
 
       it('without a refresh token it dies with its access token, whatever else it says', async () => {
-        const { grant } = await opened({ diesAt: noon + hour }, { accessToken: newToken(), refreshToken: undefined });
+        const { grant } = await opened(
+          { refreshExpiresAt: noon + hour },
+          { accessToken: newToken(), refreshToken: undefined },
+        );
         clock.turn(grant.expiresAt!);
         expect(await grants.get(grant.grantId)).to.equal(undefined);
       });
 
       it('what never expires never dies', async () => {
         const { grant } = await opened({ expiresAt: undefined });
-        const { grant: other } = await opened({ diesAt: undefined });
+        const { grant: other } = await opened({ refreshExpiresAt: undefined });
         clock.turn(noon + 1_000 * 24 * hour);
         await opened({ expiresAt: undefined });
         expect(await grants.get(grant.grantId)).to.not.equal(undefined);
@@ -344,10 +356,10 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         const { grant, refreshToken } = await opened();
         const by = rotation();
         await grants.rotate(refreshToken, by);
-        clock.turn(grant.diesAt!);
+        clock.turn(grant.refreshExpiresAt!);
         await opened();
         expect(await grants.get(grant.grantId)).to.not.equal(undefined);
-        clock.turn(by.diesAt!);
+        clock.turn(by.refreshExpiresAt!);
         expect(await grants.get(grant.grantId)).to.equal(undefined);
       });
 
@@ -356,7 +368,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         const grants = await open(clock);
         const [grant, tokens] = [grantOf(), newPair()];
         await grants.open(grant, tokens);
-        clock.turn(grant.diesAt!);
+        clock.turn(grant.refreshExpiresAt!);
         await grants.open(grantOf(), newPair());
         clock.turn(noon);
         expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
@@ -365,8 +377,8 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
 
       it('what a dead grant held may be held by another', async () => {
         const { grant, tokens } = await opened();
-        clock.turn(grant.diesAt!);
-        const again = grantOf({ expiresAt: clock.now() + hour, diesAt: clock.now() + hour });
+        clock.turn(grant.refreshExpiresAt!);
+        const again = grantOf({ expiresAt: clock.now() + hour, refreshExpiresAt: clock.now() + hour });
         expect(await grants.open(again, tokens)).to.equal('opened');
         for (let n = 0; n < 40; n++) await opened({ expiresAt: clock.now() + hour });
         expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(again);
@@ -412,7 +424,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         expect(await grants.byRefreshToken(tokens.refreshToken!)).to.deep.equal({ found: 'current', grant });
       });
 
-      it('a token that was spent may be made the current one again', async () => {
+      it('a token that was used may be made the current one again', async () => {
         const { grant, refreshToken } = await opened();
         await grants.rotate(refreshToken, rotation());
         expect(await grants.replace(grant, { accessToken: newToken(), refreshToken })).to.equal('replaced');
@@ -430,7 +442,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
           expect(page.rows.length).to.be.at.most(4);
           seen.push(...page.rows.map(({ grant }) => grant.grantId));
           after = page.next;
-          await grants.end(gone!, noon + 48 * hour);
+          await grants.revoke(gone!, noon + 48 * hour);
           await opened({ credentialId });
         } while (after !== undefined && seen.length < 1_000);
         expect(seen).to.deep.equal([...new Set(seen)].sort());
@@ -507,41 +519,45 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
       fc.assert(
         fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
           clock.turn(noon);
-          const model: { grant: Grant; tokens: TokenPair; spent: string[]; alive: boolean }[] = [];
+          const model: { grant: Grant; tokens: TokenPair; used: string[]; alive: boolean }[] = [];
           const living = (n: number) => {
-            const all = model.filter(({ alive, grant }) => alive && grant.diesAt! > clock.now());
+            const all = model.filter(({ alive, grant }) => alive && grant.refreshExpiresAt! > clock.now());
             return all.length === 0 ? undefined : all[n % all.length];
           };
           for (const { does, n } of acts) {
             const one = living(n);
             if (does === 'turn') clock.turn(clock.now() + n * 60_000);
             else if (does === 'open') {
-              const grant = grantOf({ expiresAt: clock.now() + hour, diesAt: clock.now() + 2 * hour });
+              const grant = grantOf({ expiresAt: clock.now() + hour, refreshExpiresAt: clock.now() + 2 * hour });
               const tokens = newPair();
               expect(await grants.open(grant, tokens)).to.equal('opened');
-              model.push({ grant, tokens, spent: [], alive: true });
+              model.push({ grant, tokens, used: [], alive: true });
             } else if (one === undefined) continue;
             else if (does === 'rotate') {
-              const by = rotation({ at: clock.now(), expiresAt: clock.now() + hour, diesAt: clock.now() + 2 * hour });
+              const by = rotation({
+                at: clock.now(),
+                expiresAt: clock.now() + hour,
+                refreshExpiresAt: clock.now() + 2 * hour,
+              });
               const told = await grants.rotate(one.tokens.refreshToken!, by);
               if (told.outcome !== 'rotated') throw new Error(`a living grant is ${told.outcome}`);
-              one.spent.push(one.tokens.refreshToken!);
+              one.used.push(one.tokens.refreshToken!);
               Object.assign(one, { grant: told.grant, tokens: by.tokens });
             } else if (does === 'replace') {
               const tokens = newPair();
               expect(await grants.replace(one.grant, tokens)).to.equal('replaced');
               one.tokens = tokens;
             } else if (does === 'end') {
-              await grants.end(one.grant.grantId, clock.now() + 4 * hour);
+              await grants.revoke(one.grant.grantId, clock.now() + 4 * hour);
               one.alive = false;
             }
           }
-          for (const { grant, tokens, spent, alive } of model) {
-            const lives = alive && grant.diesAt! > clock.now();
+          for (const { grant, tokens, used, alive } of model) {
+            const lives = alive && grant.refreshExpiresAt! > clock.now();
             expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(lives ? grant : undefined);
             expect((await grants.byRefreshToken(tokens.refreshToken!))?.found).to.equal(lives ? 'current' : undefined);
-            for (const token of spent) {
-              expect((await grants.byRefreshToken(token))?.found).to.equal(lives ? 'spent' : undefined);
+            for (const token of used) {
+              expect((await grants.byRefreshToken(token))?.found).to.equal(lives ? 'used' : undefined);
             }
           }
         }),

@@ -9,7 +9,7 @@ const stores = {
   lmdb: (clock: ReturnType<typeof turnedClock>) => openTestStore(newDirectory(), clock).grants,
 };
 
-describe('A refresh token that an operator made current again and that was spent again', () => {
+describe('A refresh token that an operator made current again and that was used again', () => {
   after(cleanUp);
 
   for (const [name, open] of Object.entries(stores)) {

@@ -123,11 +123,11 @@ describe('Hashed client secrets', () => {
     };
     const asked = [0, 1, 2, 3, 4].map((n) => ask('flooded', n));
     expect(told).to.deep.equal([
-      ['flooded', 3, 'deferred'],
-      ['flooded', 4, 'deferred'],
+      ['flooded', 3, 'rateLimited'],
+      ['flooded', 4, 'rateLimited'],
     ]);
     asked.push(...[0, 1, 2].map((n) => ask('b', n)), ask('c', 0));
-    expect(told.slice(2)).to.deep.equal([['c', 0, 'deferred']]);
+    expect(told.slice(2)).to.deep.equal([['c', 0, 'rateLimited']]);
     while (held.length > 0) await held.shift()!.letGo();
     expect((await Promise.all(asked)).filter((answer) => answer === 'failed')).to.have.length(6);
     const later = hashes.verify('c', cheap(), 'right');

@@ -29,11 +29,14 @@ describe('What came of an effect', () => {
     expect(told({ client: printer, proof: 'failed' })).to.deep.equal({ event: 'clientRejected', client: printer });
     expect(told({ client: undefined, proof: 'failed' })).to.deep.equal({ event: 'clientRejected', client: undefined });
     expect(told({ client: undefined, proof: 'proven' })).to.deep.equal({ event: 'clientRejected', client: undefined });
-    expect(told({ client: printer, proof: 'deferred', retryAfter: 9 })).to.deep.equal({
-      event: 'clientDeferred',
+    expect(told({ client: printer, proof: 'rateLimited', retryAfter: 9 })).to.deep.equal({
+      event: 'clientRateLimited',
       retryAfter: 9,
     });
-    expect(told({ client: printer, proof: 'deferred' })).to.deep.equal({ event: 'clientDeferred', retryAfter: 1 });
+    expect(told({ client: printer, proof: 'rateLimited' })).to.deep.equal({
+      event: 'clientRateLimited',
+      retryAfter: 1,
+    });
   });
 
   it('redeemAuthorizationCode: redeemed, replayed, mismatched, unknown', () => {
@@ -60,11 +63,11 @@ describe('What came of an effect', () => {
   });
 
   it('openGrant: opened with newly drawn tokens, or ended before', () => {
-    const open = (outcome: 'opened' | 'ended' | 'taken', withRefreshToken: boolean) =>
+    const open = (outcome: 'opened' | 'revoked' | 'taken', withRefreshToken: boolean) =>
       performers({ grants: { open: () => outcome } }).openGrant({ effect: 'openGrant', grant, withRefreshToken });
     expect(open('opened', true)).to.have.nested.property('tokens.refreshToken').that.is.a('string');
     expect(open('opened', false)).to.have.nested.property('tokens.refreshToken', undefined);
-    expect(open('ended', true)).to.deep.equal({ event: 'grantEndedBefore' });
+    expect(open('revoked', true)).to.deep.equal({ event: 'grantAlreadyRevoked' });
   });
 
   it('TK-20: openGrant goes no further with a token that is in use already', () => {
@@ -72,11 +75,11 @@ describe('What came of an effect', () => {
     expect(() => openGrant({ effect: 'openGrant', grant, withRefreshToken: true })).to.throw('in use already');
   });
 
-  it('findRefreshToken: found, current or spent, or unknown', () => {
+  it('findRefreshToken: found, current or used, or unknown', () => {
     const { findRefreshToken } = performers({
-      grants: { byRefreshToken: (token) => (token === 'nope' ? undefined : { found: token as 'spent', grant }) },
+      grants: { byRefreshToken: (token) => (token === 'nope' ? undefined : { found: token as 'used', grant }) },
     });
-    for (const refreshToken of ['current', 'spent']) {
+    for (const refreshToken of ['current', 'used']) {
       expect(findRefreshToken({ effect: 'findRefreshToken', refreshToken })).to.deep.equal({
         event: 'refreshTokenFound',
         grant,
@@ -116,9 +119,9 @@ describe('What came of an effect', () => {
     expect(pair('none')!.refreshToken).to.equal(undefined);
   });
 
-  it('endGrant: ended', () => {
-    expect(performers({}).endGrant({ effect: 'endGrant', grantId: 'g', until: beginning })).to.deep.equal({
-      event: 'grantEnded',
+  it('revokeGrant: ended', () => {
+    expect(performers({}).revokeGrant({ effect: 'revokeGrant', grantId: 'g', until: beginning })).to.deep.equal({
+      event: 'grantRevoked',
     });
   });
 

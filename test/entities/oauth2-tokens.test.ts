@@ -24,7 +24,7 @@ const grant: Grant = {
   accessScope: ['email'],
   issuedAt: now - 10_000,
   expiresAt: now + 90_000,
-  diesAt: now + 1_000_000,
+  refreshExpiresAt: now + 1_000_000,
 };
 const kept = { grant, accessToken: 'AT', refreshToken: 'RT', hint: undefined };
 
@@ -52,7 +52,7 @@ describe('A grant, printed as a row of oauth2_tokens', () => {
       subject: undefined,
       accessScope: [],
       expiresAt: undefined,
-      diesAt: undefined,
+      refreshExpiresAt: undefined,
     };
     expect(rowOfGrant({ ...kept, grant: bare, refreshToken: undefined }, now)).to.deep.include({
       service: null,
@@ -98,7 +98,7 @@ describe('A row of oauth2_tokens, read into a grant', () => {
       accessScope: [],
       issuedAt: now,
       expiresAt: now + 10_000,
-      diesAt: undefined,
+      refreshExpiresAt: undefined,
     });
   });
 
@@ -115,8 +115,8 @@ describe('A row of oauth2_tokens, read into a grant', () => {
 
   it('knows 0 as never', () => {
     expect(read({ expires_in: 0 }).grant.expiresAt).to.equal(undefined);
-    expect(read({ ttl: 0 }).grant.diesAt).to.equal(undefined);
-    expect(read({ ttl: 5 }).grant.diesAt).to.equal(now + 5000);
+    expect(read({ ttl: 0 }).grant.refreshExpiresAt).to.equal(undefined);
+    expect(read({ ttl: 5 }).grant.refreshExpiresAt).to.equal(now + 5000);
   });
 
   it('and back is the same grant, to the millisecond', () => {
@@ -133,7 +133,7 @@ describe('A row of oauth2_tokens, read into a grant', () => {
       finished(draftChange(oauth2Tokens, sent as never, before, now));
     const changed = (sent: { [field: string]: unknown }) => grantOfRow(row(sent), now, { grant, row: before }).grant;
     expect(changed({ expires_in: 5 })).to.deep.equal({ ...grant, expiresAt: grant.issuedAt + 5000 });
-    expect(changed({ ttl: 7 })).to.deep.equal({ ...grant, diesAt: now + 7000 });
+    expect(changed({ ttl: 7 })).to.deep.equal({ ...grant, refreshExpiresAt: now + 7000 });
     expect(changed({ scope: 'x y' })).to.deep.equal({ ...grant, scope: ['x', 'y'], accessScope: ['x', 'y'] });
     expect(changed({ service: null })).to.deep.equal({ ...grant, serviceId: undefined, boundTo: 'global' });
   });

@@ -291,7 +291,7 @@ describe('A snapshot', () => {
       for (const broken of [plugin('p', 'auth', 'r:r', { config: { broken: true } }), plugin('p', 'no-such', 'r:r')]) {
         const of = snapshot({ services, routes, plugins: [plugin('any', 'limit'), broken], refused });
         const { hooks, exchange, authenticates } = matched(of, 'GET /r');
-        const verdicts = hooks.map(({ access }) => access?.(exchange)).filter((verdict) => verdict !== undefined);
+        const verdicts = hooks.map(({ access }) => access?.(exchange)).filter((decision) => decision !== undefined);
         expect(verdicts).to.have.length(1);
         expect(verdicts[0]).to.include({ status: 503 });
         expect(authenticates).to.equal(true);

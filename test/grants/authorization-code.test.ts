@@ -79,7 +79,7 @@ for (const profile of bothProfiles) {
     it('CA-06: puts off a client whose secret could not be looked at now, and says for how long', () => {
       expect(walk(deferred)).to.deep.equal({
         state: 'refused',
-        reason: 'client_authentication_deferred',
+        reason: 'client_rate_limited',
         retryAfter: 7,
       });
     });
@@ -97,7 +97,7 @@ for (const profile of bothProfiles) {
           redirectUriRequired: profile === 'rfc9700',
           codeChallenge: challenge,
           unchallenged: profile === 'rfc9700' ? 'refuse' : 'accept',
-          ownMismatch: profile === 'rfc9700' ? 'spends' : 'keeps',
+          ownMismatch: profile === 'rfc9700' ? 'invalidates' : 'keeps',
         },
       });
     });
@@ -162,7 +162,7 @@ for (const profile of bothProfiles) {
           accessScope: ['email', 'profile'],
           issuedAt: beginning,
           expiresAt: beginning + 600_000,
-          diesAt: beginning + 86_400_000,
+          refreshExpiresAt: beginning + 86_400_000,
         },
       });
     });
@@ -171,7 +171,7 @@ for (const profile of bothProfiles) {
       const issuer = { ...issuers[profile], accessTokenLifetime: 0 };
       const { awaits } = walkWith({ issuer }, authenticated(printer), redeemed);
       expect(awaits).to.include({ withRefreshToken: false });
-      expect(awaits).to.have.property('grant').that.includes({ expiresAt: undefined, diesAt: undefined });
+      expect(awaits).to.have.property('grant').that.includes({ expiresAt: undefined, refreshExpiresAt: undefined });
     });
 
     it('refresh tokens of an issuer that limits only access tokens never die', () => {
@@ -179,7 +179,7 @@ for (const profile of bothProfiles) {
       const { awaits } = walkWith({ issuer }, authenticated(printer), redeemed);
       expect(awaits)
         .to.have.property('grant')
-        .that.includes({ expiresAt: beginning + 600_000, diesAt: undefined });
+        .that.includes({ expiresAt: beginning + 600_000, refreshExpiresAt: undefined });
     });
 
     it('a global token names no service', () => {
@@ -194,7 +194,7 @@ for (const profile of bothProfiles) {
     });
 
     it('TK-09: refuses when the grant was ended before it could be opened', () => {
-      const state = walk(authenticated(printer), redeemed, { event: 'grantEndedBefore' });
+      const state = walk(authenticated(printer), redeemed, { event: 'grantAlreadyRevoked' });
       expect(state).to.deep.equal({ state: 'refused', reason: 'code_invalid' });
     });
 
@@ -265,7 +265,7 @@ describe('Authorization Code Grant, where the profiles part', () => {
   it('TK-09: a second use "SHOULD revoke [...] all tokens previously issued based on that authorization code" (§4.1.2)', () => {
     const state = walk(authenticated(printer), replayed);
     expect(state.awaits).to.deep.equal({
-      effect: 'endGrant',
+      effect: 'revokeGrant',
       grantId: 'grant-of-the-code',
       // The other attempt came before the code expired: no token of it outlives this.
       until: beginning + 42_000 + 86_400_000,
@@ -273,7 +273,7 @@ describe('Authorization Code Grant, where the profiles part', () => {
   });
 
   it('TK-07: the second use itself is refused once the grant is ended', () => {
-    expect(walk(authenticated(printer), replayed, { event: 'grantEnded' })).to.deep.equal({
+    expect(walk(authenticated(printer), replayed, { event: 'grantRevoked' })).to.deep.equal({
       state: 'refused',
       reason: 'code_invalid',
     });
@@ -314,7 +314,7 @@ describe('Authorization Code Grant, where the profiles part', () => {
   it('TK-10: rfc9700 holds any redirect_uri against the code, so that a wrong one costs it', () => {
     const state = walkWith({ redirectUri: 'https://evil.example/' }, authenticated(printer));
     expect(state).to.have.nested.property('awaits.by.redirectUri', 'https://evil.example/');
-    expect(state).to.have.nested.property('awaits.by.ownMismatch', 'spends');
+    expect(state).to.have.nested.property('awaits.by.ownMismatch', 'invalidates');
   });
 
   it('TK-22: a redirect_uri that is not one string is malformed', () => {

@@ -24,7 +24,7 @@ describe('Implicit Grant (RFC 6749 §4.2), as Kong has it', () => {
         scope: ['email'],
         accessScope: ['email'],
         expiresAt: beginning + 600_000,
-        diesAt: beginning + 600_000,
+        refreshExpiresAt: beginning + 600_000,
       });
   });
 
@@ -33,7 +33,7 @@ describe('Implicit Grant (RFC 6749 §4.2), as Kong has it', () => {
   });
 
   it('refuses when the grant was ended before it could be opened', () => {
-    expect(reached(implicitGrant, request, { event: 'grantEndedBefore' })).to.include({ state: 'refused' });
+    expect(reached(implicitGrant, request, { event: 'grantAlreadyRevoked' })).to.include({ state: 'refused' });
   });
 
   it('AZ-25: refuses where it is switched off', () => {

@@ -25,7 +25,7 @@ describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong ha
   });
 
   it('CA-06: puts off a client whose secret could not be looked at now', () => {
-    expect(walk(deferred)).to.include({ reason: 'client_authentication_deferred', retryAfter: 7 });
+    expect(walk(deferred)).to.include({ reason: 'client_rate_limited', retryAfter: 7 });
   });
 
   it('needs no secret of a public client', () => {
@@ -100,7 +100,7 @@ describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong ha
         grantId: request.grantId,
         subject: 'alice',
         scope: ['email'],
-        diesAt: beginning + 86_400_000,
+        refreshExpiresAt: beginning + 86_400_000,
       });
   });
 
@@ -109,7 +109,7 @@ describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong ha
   });
 
   it('refuses when the grant was ended before it could be opened', () => {
-    expect(walk(authenticated(printer), { event: 'grantEndedBefore' })).to.include({ state: 'refused' });
+    expect(walk(authenticated(printer), { event: 'grantAlreadyRevoked' })).to.include({ state: 'refused' });
   });
 });
 

@@ -55,7 +55,7 @@ for (const profile of bothProfiles) {
     });
 
     it('CA-06: puts off a client whose secret could not be looked at now', () => {
-      expect(walk(deferred)).to.include({ reason: 'client_authentication_deferred', retryAfter: 7 });
+      expect(walk(deferred)).to.include({ reason: 'client_rate_limited', retryAfter: 7 });
     });
 
     it('TK-14: refuses a request without a refresh token as one that lacks it', () => {
@@ -124,7 +124,7 @@ for (const profile of bothProfiles) {
           serviceId: 'orders',
           accessScope: ['email', 'profile'],
           expiresAt: beginning + 600_000,
-          diesAt: beginning + 86_400_000,
+          refreshExpiresAt: beginning + 86_400_000,
           grace: 0,
         },
       });
@@ -152,9 +152,9 @@ for (const profile of bothProfiles) {
     it('a refresh token that stays keeps the time it was given, if none is given now (Kong)', () => {
       const forever = { ...issuer, refreshTokenLifetime: 0 };
       const kept = walkWith({ issuer: { ...forever, reusesRefreshToken: true } }, authenticated(printer), found());
-      expect(kept).to.have.nested.property('awaits.by.diesAt', grant.diesAt);
+      expect(kept).to.have.nested.property('awaits.by.refreshExpiresAt', grant.refreshExpiresAt);
       const rotated = walkWith({ issuer: forever }, authenticated(printer), found());
-      expect(rotated).to.have.nested.property('awaits.by.diesAt', undefined);
+      expect(rotated).to.have.nested.property('awaits.by.refreshExpiresAt', undefined);
     });
 
     it('SE-04: an access token that never expires has no refresh token after it (Kong)', () => {
@@ -162,7 +162,7 @@ for (const profile of bothProfiles) {
       expect(state).to.have.nested.property('awaits.successor', 'none');
       expect(state).to.have.property('awaits').that.has.property('by').that.includes({
         expiresAt: undefined,
-        diesAt: undefined,
+        refreshExpiresAt: undefined,
       });
     });
 
@@ -219,14 +219,14 @@ describe('Refreshing an Access Token, where the profiles part', () => {
 
   it('RF-04: the reuse of a refresh token ends its grant (RFC 9700 §4.14.2)', () => {
     expect(walk(authenticated(printer), found(), reused).awaits).to.deep.equal({
-      effect: 'endGrant',
+      effect: 'revokeGrant',
       grantId: grant.grantId,
       until: beginning + 86_400_000,
     });
   });
 
   it('RF-04: the reuse itself is refused once the grant is ended', () => {
-    expect(walk(authenticated(printer), found(), reused, { event: 'grantEnded' })).to.deep.equal({
+    expect(walk(authenticated(printer), found(), reused, { event: 'grantRevoked' })).to.deep.equal({
       state: 'refused',
       reason: 'refresh_token_invalid',
     });
@@ -236,12 +236,12 @@ describe('Refreshing an Access Token, where the profiles part', () => {
     const until = (changes: Partial<Grant>, settings: Partial<typeof issuer> = {}) => {
       const event = { event: 'refreshTokenReused', grant: { ...grant, ...changes } };
       const state = walkWith({ issuer: { ...issuer, ...settings } }, authenticated(printer), found(), event);
-      return state.awaits?.effect === 'endGrant' ? state.awaits.until : 'not ended';
+      return state.awaits?.effect === 'revokeGrant' ? state.awaits.until : 'not ended';
     };
     const late = beginning + 999_999_999;
-    expect(until({ diesAt: late })).to.equal(late);
+    expect(until({ refreshExpiresAt: late })).to.equal(late);
     expect(until({ expiresAt: late })).to.equal(late);
-    expect(until({ diesAt: undefined })).to.equal(undefined);
+    expect(until({ refreshExpiresAt: undefined })).to.equal(undefined);
     expect(until({ expiresAt: undefined })).to.equal(undefined);
     expect(until({}, { refreshTokenLifetime: 0 })).to.equal(undefined);
     expect(until({}, { accessTokenLifetime: 0 })).to.equal(undefined);

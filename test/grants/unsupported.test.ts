@@ -23,7 +23,7 @@ for (const profile of bothProfiles) {
       expect(walk(rejected(printer))).to.include({ reason: 'client_authentication_failed' });
       expect(walk(rejected())).to.deep.equal(walk(rejected(printer)));
       expect(walk(rejected(phone))).to.include({ reason: 'client_secret_disallowed' });
-      expect(walk(deferred)).to.include({ reason: 'client_authentication_deferred' });
+      expect(walk(deferred)).to.include({ reason: 'client_rate_limited' });
     });
   });
 }

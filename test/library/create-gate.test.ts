@@ -215,7 +215,7 @@ describe('createGate', () => {
       const gate = testGate({ scopes: ['read', 'write'] });
       const outcome = await gate.exchange({ ...asClient, scope: 'read' });
       expect(outcome).to.deep.include({ state: 'issued', expiresIn: 600, refreshToken: undefined, scope: ['read'] });
-      expect(outcome.reply.body).to.have.property('token_type', 'bearer');
+      expect(outcome.response.body).to.have.property('token_type', 'bearer');
     });
 
     it('takes URLSearchParams and lists of values, and refuses a parameter that is repeated', async () => {

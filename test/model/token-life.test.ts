@@ -11,7 +11,7 @@ import type { Issuer } from '../../src/oauth/issuer.ts';
 import type { Scope } from '../../src/oauth/scope.ts';
 import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts';
 import type { Grants } from '../../src/ports/grants.ts';
-import type { Reply } from '../../src/wire/reply.ts';
+import type { OAuthResponse } from '../../src/wire/response.ts';
 import {
   at,
   basic,
@@ -39,14 +39,14 @@ interface ModelGrant {
   generation: number;
   accessScope: Scope;
   expiresAt: number;
-  diesAt: number;
+  refreshExpiresAt: number;
   rotatedAt: number;
 }
 interface ModelCode {
   readonly owner: Client;
   readonly scope: Scope;
   readonly expiresAt: number;
-  spent: boolean;
+  used: boolean;
   /** Opened by its redemption. */
   grant: ModelGrant | undefined;
 }
@@ -70,7 +70,7 @@ type Command = fc.AsyncCommand<Model, Real>;
 const isAlive = ({ grant, generation }: ModelToken, { now }: Model): boolean =>
   !grant.ended && generation === grant.generation && now < grant.expiresAt;
 
-function issue(model: Model, real: Real, grant: ModelGrant, { body }: Reply): void {
+function issue(model: Model, real: Real, grant: ModelGrant, { body }: OAuthResponse): void {
   const { issuer } = model;
   expect(body['expires_in']).to.equal(issuer.accessTokenLifetime / 1000);
   if (issuer.profile.scopeInResponse === 'always') {
@@ -92,7 +92,7 @@ const newGrant = ({ now, issuer }: Model, owner: Client, scope: Scope, refreshab
   generation: 0,
   accessScope: scope,
   expiresAt: now + issuer.accessTokenLifetime,
-  diesAt: now + (refreshable ? issuer.refreshTokenLifetime : issuer.accessTokenLifetime),
+  refreshExpiresAt: now + (refreshable ? issuer.refreshTokenLifetime : issuer.accessTokenLifetime),
   rotatedAt: now,
 });
 
@@ -109,7 +109,7 @@ class Authorize implements Command {
   async run(model: Model, real: Real) {
     real.handles.codes.push(now(real.code(model.issuer, this.owner, { scope: this.scope.join(' ') })));
     const expiresAt = model.now + model.issuer.profile.codeLifetime;
-    model.codes.push({ owner: this.owner, scope: this.scope, expiresAt, spent: false, grant: undefined });
+    model.codes.push({ owner: this.owner, scope: this.scope, expiresAt, used: false, grant: undefined });
   }
   toString = () => `authorize(${this.owner.clientId}, "${this.scope.join(' ')}")`;
 }
@@ -136,17 +136,17 @@ class Redeem implements Command {
       real.redeem(issuer, real.handles.codes[n]!, as, own ? form : { ...form, redirect_uri: undefined }),
     );
     const known = model.now < code.expiresAt && own;
-    if (known && !code.spent && this.verifier === verifier) {
+    if (known && !code.used && this.verifier === verifier) {
       expect(reply.status).to.equal(200);
-      code.spent = true;
+      code.used = true;
       code.grant = newGrant(model, code.owner, code.scope, true);
       issue(model, real, code.grant, reply);
       return;
     }
     expect(reply.status).to.equal(400);
     if (!known || issuer.profile.name === 'kong') return;
-    if (code.spent && code.grant !== undefined) code.grant.ended = true;
-    code.spent = true;
+    if (code.used && code.grant !== undefined) code.grant.ended = true;
+    code.used = true;
   }
   toString = () =>
     `redeem(#${this.n}, ${this.as === 'owner' ? 'its owner' : this.as.clientId}, ${this.verifier?.slice(0, 1)}…)`;
@@ -189,7 +189,7 @@ class Refresh implements Command {
     const reply = now(real.refresh(issuer, presented, as, { scope: this.scope?.join(' ') }));
 
     const narrows = issuer.profile.refreshScope === 'narrows' && this.scope !== undefined && this.scope.length > 0;
-    const known = !grant.ended && model.now < grant.diesAt && as === grant.owner;
+    const known = !grant.ended && model.now < grant.refreshExpiresAt && as === grant.owner;
     if (!known || (narrows && !this.scope!.every((token) => grant.scope.includes(token)))) {
       expect(reply.status).to.equal(400);
       return;
@@ -202,7 +202,7 @@ class Refresh implements Command {
       grant.generation++;
       grant.accessScope = narrows ? this.scope! : grant.scope;
       grant.expiresAt = model.now + issuer.accessTokenLifetime;
-      grant.diesAt = model.now + issuer.refreshTokenLifetime;
+      grant.refreshExpiresAt = model.now + issuer.refreshTokenLifetime;
       grant.rotatedAt = model.now;
       issue(model, real, grant, reply);
       return;
@@ -246,7 +246,7 @@ class PassGate implements Command {
 }
 
 /** An operator ends the grant of a token (`DELETE /oauth2_tokens/…`). */
-class EndGrant implements Command {
+class RevokeGrant implements Command {
   readonly n: number;
   constructor(n: number) {
     this.n = n;
@@ -258,7 +258,7 @@ class EndGrant implements Command {
     const n = this.n % model.accessTokens.length;
     const outcome = now(real.check(real.handles.accessTokens[n]!, model.issuer.audience));
     if (outcome.state !== 'admitted') throw new Error(`denied: ${outcome.reason}`);
-    now(real.ports.grants.end(outcome.bearer.grant.grantId, undefined));
+    now(real.ports.grants.revoke(outcome.bearer.grant.grantId, undefined));
     model.accessTokens[n]!.grant.ended = true;
   }
   toString = () => `end(the grant of #${this.n})`;
@@ -322,7 +322,7 @@ class WaitForExpiry implements Command {
     const moments = {
       code: codes[this.n % codes.length]?.expiresAt,
       'access token': token?.expiresAt,
-      'refresh token': token?.diesAt,
+      'refresh token': token?.refreshExpiresAt,
       grace: token === undefined ? undefined : token.rotatedAt + issuer.refreshTokenGrace,
     };
     return (moments[this.of] ?? 0) + this.off;
@@ -355,7 +355,7 @@ const commands = fc.commands(
     fc.tuple(n, as).map(([n, as]) => new Refresh(n, as, undefined)),
     fc.tuple(n, scope, fc.boolean()).map(([n, scope, elsewhere]) => new PassGate(n, scope, elsewhere)),
     n.map((n) => new PassGate(n, [], false)),
-    n.map((n) => new EndGrant(n)),
+    n.map((n) => new RevokeGrant(n)),
     owner.map((owner) => new RemoveGrantsOf(owner)),
     n.map((n) => new GuessSecret(n)),
     fc.constantFrom(1, 29_999, 30_000, 59_999, 60_000, 599_000, 600_000, 601_000).map((time) => new Wait(time)),
@@ -412,7 +412,7 @@ describe('The model would catch a server', () => {
     isCaught(life(issuers.rfc9700, ({ clock }) => ({ codes: codesForgotten(clock) }))));
 
   it('that forgets to end a grant', () =>
-    isCaught(life(issuers.kong, ({ ports: { grants } }) => ({ grants: { ...grants, end: () => {} } }))));
+    isCaught(life(issuers.kong, ({ ports: { grants } }) => ({ grants: { ...grants, revoke: () => {} } }))));
 
   it('whose refreshes leave the access token before alive', () =>
     isCaught(

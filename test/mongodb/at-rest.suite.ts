@@ -39,12 +39,12 @@ describe('A MongoDB store at rest', function () {
       try {
         await guardedApi(gate, { profile });
         for (let n = 0; n < 5; n++) {
-          const [spent, kept] = [await newCode(gate), await newCode(gate)];
-          const first = (await redeem(gate, spent)).body;
+          const [used, kept] = [await newCode(gate), await newCode(gate)];
+          const first = (await redeem(gate, used)).body;
           const second = (await refresh(gate, first.refresh_token)).body;
           const { access_token } = (await ofClient(gate)).body;
           await gate.get('/api/x', access_token);
-          secrets.push(spent, kept, first.access_token, first.refresh_token, access_token);
+          secrets.push(used, kept, first.access_token, first.refresh_token, access_token);
           secrets.push(second.access_token, second.refresh_token);
         }
       } finally {
@@ -147,10 +147,10 @@ describe('A MongoDB store at rest', function () {
     const uri = { redirectUri: 'https://a.example', redirectUriSent: true, codeChallenge: undefined };
     await authorizationCodes.save('code', { ...common, ...uri });
     await grants.open(
-      { ...common, retains: 'digest', grantedAt: now, generation: 1, accessScope: [], diesAt: now + 1 },
+      { ...common, retains: 'digest', grantedAt: now, generation: 1, accessScope: [], refreshExpiresAt: now + 1 },
       { accessToken: 'a', refreshToken: 'r' },
     );
-    await grants.end('6e0f3a7e-9d0c-4a57-9f0e-0a6c1f1d7a02', now + 1);
+    await grants.revoke('6e0f3a7e-9d0c-4a57-9f0e-0a6c1f1d7a02', now + 1);
     await counters.count('key', [{ name: 'second', from: now, until: now + 1, limit: 5 }]);
     const db = await databaseAt(url);
     const left = async () => {

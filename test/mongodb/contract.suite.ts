@@ -22,7 +22,7 @@ describe('MongoDB', () => {
   behavesAsEntityStore('the MongoDB store', async () => (await opened(turnedClock())).entityStore);
 });
 
-describe('MongoDB: a refresh token that an operator made current again and that was spent again', () => {
+describe('MongoDB: a refresh token that an operator made current again and that was used again', () => {
   after(cleanUp);
 
   it('is remembered among the last hundred from then on', async () => {

@@ -127,7 +127,7 @@ describe('When the database', function () {
 
   it('TK-26: loses the answer to a redemption, its repetition is told redeemed again, and there is one winner', async () => {
     const code = await newCode(gate);
-    const lost = cable.loseAnswerTo('findAndModify', 'codes', 'spentBy');
+    const lost = cable.loseAnswerTo('findAndModify', 'codes', 'usedBy');
     const answer = await redeem(gate, code);
     await lost;
     expect(answer.status).to.equal(200);

@@ -42,7 +42,7 @@ describe('A removal in MongoDB', function () {
   });
 
   /** A store whose process dies when it asks for the `last`th time. */
-  function dyingStore(last: number): EntityStore & { readonly isDead: boolean } {
+  function dyingStore(last: number): EntityStore & { readonly isExpired: boolean } {
     let asked = 0;
     const dying = mongoEntityStore({
       ...database,
@@ -50,7 +50,7 @@ describe('A removal in MongoDB', function () {
     });
     return {
       ...dying,
-      get isDead() {
+      get isExpired() {
         return asked >= last;
       },
     };
@@ -91,7 +91,7 @@ describe('A removal in MongoDB', function () {
       const consumer = await family();
       const dying = dyingStore(last);
       const outcome = await Promise.resolve(dying.remove(consumers, consumer.id)).catch(() => 'died');
-      completed = !dying.isDead;
+      completed = !dying.isExpired;
       expect(await dangling(), `died at ${last}`).to.deep.equal([]);
       if (outcome === 'died') {
         // The marks of the dead are void after a while.

@@ -25,7 +25,7 @@ describe('When the driver hears no answer any more', () => {
       openClient: (_url, options) => new MongoClient(urls[Math.min(opened++, 1)]!, options),
     });
     const asking = async () => store.grants.get('none');
-    const isAnswered = () =>
+    const hasResponded = () =>
       asking().then(
         () => true,
         () => false,
@@ -35,7 +35,7 @@ describe('When the driver hears no answer any more', () => {
       cable.cut();
       expect(await asking().catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
       expect(opened, 'not at the first failure').to.equal(1);
-      await soon(isAnswered, 15);
+      await soon(hasResponded, 15);
       expect(opened).to.equal(2);
       expect(await store.grants.byAccessToken('none')).to.equal(undefined);
     } finally {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { kong, rfc9700 } from '../../src/oauth/profile.ts';
-import { isRegistered, redirectUriInForce } from '../../src/oauth/redirect-uri.ts';
+import { effectiveRedirectUri, isRegistered } from '../../src/oauth/redirect-uri.ts';
 import { anyText } from '../support/text.ts';
 
 const registered = 'https://client.example/cb?x=1';
@@ -67,7 +67,7 @@ for (const profile of [kong, rfc9700]) {
 
     it('AZ-07: what is not a string is no redirect URI', () => {
       for (const named of [[registered], true, null, 7, { href: registered }]) {
-        expect(redirectUriInForce([registered], named, profile)).to.deep.equal({
+        expect(effectiveRedirectUri([registered], named, profile)).to.deep.equal({
           refused: 'unregistered',
           fallback: registered,
         });
@@ -75,18 +75,21 @@ for (const profile of [kong, rfc9700]) {
     });
 
     it('the one that is named is in force', () => {
-      expect(redirectUriInForce(['https://a.example/', registered], registered, profile)).to.deep.equal({
+      expect(effectiveRedirectUri(['https://a.example/', registered], registered, profile)).to.deep.equal({
         uri: registered,
       });
     });
 
     it('the only one registered is in force when none is named', () => {
-      expect(redirectUriInForce([registered], undefined, profile)).to.deep.equal({ uri: registered });
+      expect(effectiveRedirectUri([registered], undefined, profile)).to.deep.equal({ uri: registered });
     });
 
     it('AZ-06: where none is registered there is none, and none to tell it at', () => {
       for (const named of [undefined, registered]) {
-        expect(redirectUriInForce([], named, profile)).to.deep.equal({ refused: 'unregistered', fallback: undefined });
+        expect(effectiveRedirectUri([], named, profile)).to.deep.equal({
+          refused: 'unregistered',
+          fallback: undefined,
+        });
       }
     });
   });
@@ -96,11 +99,14 @@ describe('Several redirect URIs, and none named', () => {
   const several = [registered, 'https://client.example/other'];
 
   it('AZ-12: "the client MUST include a redirection URI" (RFC 6749 §3.1.2.3)', () => {
-    expect(redirectUriInForce(several, undefined, rfc9700)).to.deep.equal({ refused: 'missing', fallback: undefined });
+    expect(effectiveRedirectUri(several, undefined, rfc9700)).to.deep.equal({
+      refused: 'missing',
+      fallback: undefined,
+    });
   });
 
   it('Kong takes the first', () => {
-    expect(redirectUriInForce(several, undefined, kong)).to.deep.equal({ uri: registered });
+    expect(effectiveRedirectUri(several, undefined, kong)).to.deep.equal({ uri: registered });
   });
 });
 

@@ -45,7 +45,7 @@ describe('any_of', () => {
   });
 
   it('says try again, where one of them could not try', async () => {
-    const hooks = guarded({}, { passwords: { verify: () => 'deferred' as const } });
+    const hooks = guarded({}, { passwords: { verify: () => 'rateLimited' as const } });
     const { answer } = await call(hooks, 'GET /a', { headers: { Authorization: basic('bob:pw') } });
     expect(answer?.status).to.equal(429);
   });

@@ -76,7 +76,7 @@ describe('basic-auth', () => {
   });
 
   it('says try again where too many passwords wait to be looked at', async () => {
-    const { hooks } = guarded({}, { passwords: { verify: async () => 'deferred' as const } });
+    const { hooks } = guarded({}, { passwords: { verify: async () => 'rateLimited' as const } });
     const { answer } = await call(hooks, 'GET /a', { headers: { Authorization: basic('älice:pass:wörd') } });
     expect(answer?.status).to.equal(429);
     expect(answer?.headers['retry-after']).to.equal('1');

@@ -24,7 +24,7 @@ import type {
   PluginTools,
   ResponseHead,
 } from '../../src/gateway/plugin.ts';
-import type { Answer, ProxiedRequest } from '../../src/gateway/proxied-request.ts';
+import type { DirectResponse, ProxiedRequest } from '../../src/gateway/proxied-request.ts';
 import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import { plugins } from '../../src/plugins/plugins.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
@@ -95,7 +95,7 @@ export function pluginWorld(replace: Partial<PluginTools> = {}): PluginWorld {
       },
       plainHttpTokens: 'never',
       publicUrl: undefined,
-      endGrant: () => undefined,
+      revokeGrant: () => undefined,
       records,
       passwords: storedPasswords({
         verify: (_id, phc, password) => (phc === `hash of ${password}` ? 'proven' : 'failed'),
@@ -202,15 +202,15 @@ export async function call(hooks: readonly PluginHooks[], line: string, given: C
     refusal: undefined,
     clientId: undefined,
   };
-  let answer: Answer | undefined;
+  let answer: DirectResponse | undefined;
   let handover: Handover | undefined;
   for (const one of hooks) {
     if (handover !== undefined) {
       answer = await one.handover?.(exchange, handover);
     } else {
-      const verdict = await one.access?.(exchange);
-      if (verdict !== undefined && 'handover' in verdict) handover = verdict;
-      else answer = verdict;
+      const decision = await one.access?.(exchange);
+      if (decision !== undefined && 'handover' in decision) handover = decision;
+      else answer = decision;
     }
     if (answer !== undefined) break;
   }

@@ -1,8 +1,8 @@
 /** What stores without a query language decide by, alone: their own clocks do not help here. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { judgeRedemption, type RedemptionAttempt, type Spent } from '../../src/ports/authorization-codes.ts';
-import { afterRotation, hintOf, judgeRotation, type RotationAttempt, recordDiesAt } from '../../src/ports/grants.ts';
+import { type CodeUse, judgeRedemption, type RedemptionAttempt } from '../../src/ports/authorization-codes.ts';
+import { afterRotation, hintOf, judgeRotation, type RotationAttempt, recordExpiry } from '../../src/ports/grants.ts';
 import { isPending, whenThere } from '../../src/ports/maybe-promise.ts';
 import { deepFreeze } from '../support/deep-freeze.ts';
 import { codeRecord, grantOf, tokens } from '../support/token-request.ts';
@@ -18,13 +18,13 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     redirectUriRequired: true,
     codeChallenge: challenge,
     unchallenged: 'refuse',
-    ownMismatch: 'spends',
+    ownMismatch: 'invalidates',
   });
-  const told = (changes: Partial<RedemptionAttempt>, spent?: Spent, record = codeRecord) =>
-    judgeRedemption(deepFreeze(record), spent, { ...good, ...changes });
+  const told = (changes: Partial<RedemptionAttempt>, used?: CodeUse, record = codeRecord) =>
+    judgeRedemption(deepFreeze(record), used, { ...good, ...changes });
   const outcome = (...given: Parameters<typeof told>) => told(...given).redemption;
   const mismatched = (binding: string) => ({ outcome: 'mismatched', binding });
-  const spentBefore: Spent = { attempt: 'attempt-0', mismatch: undefined };
+  const usedBefore: CodeUse = { attempt: 'attempt-0', mismatch: undefined };
 
   it('redeems a code that meets all bindings, and spends it', () => {
     expect(told({})).to.deep.equal({
@@ -36,7 +36,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
   it('AZ-29: an expired code is unknown, from the very instant', () => {
     expect(outcome({ at: codeRecord.expiresAt - 1 })).to.include({ outcome: 'redeemed' });
     expect(outcome({ at: codeRecord.expiresAt })).to.deep.equal({ outcome: 'unknown' });
-    expect(outcome({ at: codeRecord.expiresAt }, spentBefore)).to.deep.equal({ outcome: 'unknown' });
+    expect(outcome({ at: codeRecord.expiresAt }, usedBefore)).to.deep.equal({ outcome: 'unknown' });
   });
 
   it('a code that is not there is unknown', () => {
@@ -46,13 +46,13 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     });
   });
 
-  it('TK-05, TK-11: a stranger is told so whether the code is spent or not, and nothing is written', () => {
+  it('TK-05, TK-11: a stranger is told so whether the code is used or not, and nothing is written', () => {
     for (const [changes, binding] of [
       [{ credentialId: till.id }, 'client'],
       [{ boundTo: 'service:others' }, 'boundTo'],
     ] as const) {
-      for (const spent of [undefined, spentBefore]) {
-        expect(told({ ...changes, codeChallenge: undefined }, spent)).to.deep.equal({
+      for (const used of [undefined, usedBefore]) {
+        expect(told({ ...changes, codeChallenge: undefined }, used)).to.deep.equal({
           redemption: mismatched(binding),
           spend: undefined,
         });
@@ -60,9 +60,9 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     }
   });
 
-  it('TK-07: a code that another attempt has spent is replayed, whatever this one brings', () => {
+  it('TK-07: a code that another attempt has used is replayed, whatever this one brings', () => {
     for (const changes of [{}, { redirectUri: otherCallback }, { codeChallenge: undefined }]) {
-      expect(told(changes, spentBefore)).to.deep.equal({
+      expect(told(changes, usedBefore)).to.deep.equal({
         redemption: { outcome: 'replayed', grantId: codeRecord.grantId, expiresAt: codeRecord.expiresAt },
         spend: undefined,
       });
@@ -70,8 +70,8 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
   });
 
   it('PK-11: it is replayed as well if that attempt was refused', () => {
-    const spent: Spent = { attempt: 'attempt-0', mismatch: 'codeChallenge' };
-    expect(outcome({}, spent)).to.include({ outcome: 'replayed' });
+    const used: CodeUse = { attempt: 'attempt-0', mismatch: 'codeChallenge' };
+    expect(outcome({}, used)).to.include({ outcome: 'replayed' });
   });
 
   it('the same attempt again is told the same again', () => {
@@ -121,16 +121,16 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
       credentialId: fc.constantFrom(printer.id, printer.id, till.id),
       redirectUri: fc.constantFrom(callback, callback, otherCallback),
       codeChallenge: fc.constantFrom(challenge, challenge, 'other'),
-      ownMismatch: fc.constantFrom('spends' as const, 'keeps' as const),
+      ownMismatch: fc.constantFrom('invalidates' as const, 'keeps' as const),
     });
     fc.assert(
       fc.property(fc.array(attempt), (attempts) => {
-        let spent: Spent | undefined;
+        let used: CodeUse | undefined;
         const redeemed = new Set<string>();
         for (const one of attempts) {
-          const { redemption, spend } = told(one, spent);
+          const { redemption, spend } = told(one, used);
           if (redemption.outcome === 'redeemed') redeemed.add(one.attempt);
-          spent = spend ?? spent;
+          used = spend ?? used;
         }
         expect(redeemed.size).to.be.at.most(1);
       }),
@@ -150,13 +150,13 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
     tokens,
     accessScope: ['email'],
     expiresAt: beginning + 1,
-    diesAt: beginning + 2,
+    refreshExpiresAt: beginning + 2,
     grace: 0,
   };
-  const current = { grant, spent: undefined, keptBy: undefined, inForce: false };
-  const spentAt = (at: number, inForce = false, attempt = 'attempt-0') => ({
+  const current = { grant, used: undefined, keptBy: undefined, inForce: false };
+  const usedAt = (at: number, inForce = false, attempt = 'attempt-0') => ({
     ...current,
-    spent: { attempt, at },
+    used: { attempt, at },
     inForce,
   });
 
@@ -165,19 +165,21 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
   });
 
   it('RF-08: a grant that has died is unknown, from the very instant, even to who reuses a token', () => {
-    for (const found of [current, spentAt(beginning)]) {
-      expect(judgeRotation(found, { ...by, at: grant.diesAt! })).to.deep.equal({ outcome: 'unknown' });
-      expect(judgeRotation(found, { ...by, at: grant.diesAt! - 1 })).to.not.deep.equal({ outcome: 'unknown' });
+    for (const found of [current, usedAt(beginning)]) {
+      expect(judgeRotation(found, { ...by, at: grant.refreshExpiresAt! })).to.deep.equal({ outcome: 'unknown' });
+      expect(judgeRotation(found, { ...by, at: grant.refreshExpiresAt! - 1 })).to.not.deep.equal({
+        outcome: 'unknown',
+      });
     }
   });
 
   it('a grant that never dies is never unknown', () => {
-    const undying = { ...current, grant: { ...grant, diesAt: undefined } };
+    const undying = { ...current, grant: { ...grant, refreshExpiresAt: undefined } };
     expect(judgeRotation(undying, { ...by, at: Number.MAX_SAFE_INTEGER })).to.equal('rotate');
   });
 
   it('RF-01: a stranger is told so before anything else', () => {
-    for (const found of [current, spentAt(beginning)]) {
+    for (const found of [current, usedAt(beginning)]) {
       expect(judgeRotation(found, { ...by, credentialId: till.id })).to.deep.equal({ outcome: 'mismatched' });
       expect(judgeRotation(found, { ...by, from: 'service:others' })).to.deep.equal({ outcome: 'mismatched' });
     }
@@ -187,20 +189,20 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
     expect(judgeRotation(current, { ...by, from: undefined })).to.equal('rotate');
   });
 
-  it('RF-04: a spent token is reused', () => {
-    expect(judgeRotation(spentAt(beginning), by)).to.deep.equal({ outcome: 'reused', grant });
+  it('RF-04: a used token is reused', () => {
+    expect(judgeRotation(usedAt(beginning), by)).to.deep.equal({ outcome: 'reused', grant });
   });
 
   it('RF-06: within the grace it is repeated, if its successor is the one in force', () => {
     const graceful = { ...by, grace: 1000 };
-    expect(judgeRotation(spentAt(beginning - 999, true), graceful)).to.deep.equal({ outcome: 'repeated', grant });
-    expect(judgeRotation(spentAt(beginning - 1000, true), graceful)).to.include({ outcome: 'reused' });
-    expect(judgeRotation(spentAt(beginning - 999, false), graceful)).to.include({ outcome: 'reused' });
-    expect(judgeRotation(spentAt(beginning, true), by)).to.include({ outcome: 'reused' });
+    expect(judgeRotation(usedAt(beginning - 999, true), graceful)).to.deep.equal({ outcome: 'repeated', grant });
+    expect(judgeRotation(usedAt(beginning - 1000, true), graceful)).to.include({ outcome: 'reused' });
+    expect(judgeRotation(usedAt(beginning - 999, false), graceful)).to.include({ outcome: 'reused' });
+    expect(judgeRotation(usedAt(beginning, true), by)).to.include({ outcome: 'reused' });
   });
 
   it('the same attempt again is told the same again', () => {
-    expect(judgeRotation(spentAt(beginning, true, 'attempt-1'), by)).to.deep.equal({ outcome: 'rotated', grant });
+    expect(judgeRotation(usedAt(beginning, true, 'attempt-1'), by)).to.deep.equal({ outcome: 'rotated', grant });
     expect(judgeRotation({ ...current, keptBy: 'attempt-1' }, by)).to.deep.equal({ outcome: 'rotated', grant });
   });
 
@@ -217,29 +219,32 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
       accessScope: ['email'],
       issuedAt: beginning,
       expiresAt: beginning + 1,
-      diesAt: beginning + 2,
+      refreshExpiresAt: beginning + 2,
     });
   });
 });
 
 describe('How long the record of a grant is needed', () => {
-  const diesAt = (expiresAt: number | undefined, diesAt: number | undefined, refreshToken: string | undefined) =>
-    recordDiesAt(grantOf(issuers.kong, { expiresAt, diesAt }), { accessToken: 'a', refreshToken });
+  const refreshExpiresAt = (
+    expiresAt: number | undefined,
+    refreshExpiresAt: number | undefined,
+    refreshToken: string | undefined,
+  ) => recordExpiry(grantOf(issuers.kong, { expiresAt, refreshExpiresAt }), { accessToken: 'a', refreshToken });
 
   it('as long as the longest of its tokens', () => {
-    expect(diesAt(1, 2, 'r')).to.equal(2);
-    expect(diesAt(3, 2, 'r')).to.equal(3);
+    expect(refreshExpiresAt(1, 2, 'r')).to.equal(2);
+    expect(refreshExpiresAt(3, 2, 'r')).to.equal(3);
   });
 
   it('for ever, where one of them lives for ever', () => {
-    expect(diesAt(undefined, 2, 'r')).to.equal(undefined);
-    expect(diesAt(1, undefined, 'r')).to.equal(undefined);
-    expect(diesAt(undefined, undefined, undefined)).to.equal(undefined);
+    expect(refreshExpiresAt(undefined, 2, 'r')).to.equal(undefined);
+    expect(refreshExpiresAt(1, undefined, 'r')).to.equal(undefined);
+    expect(refreshExpiresAt(undefined, undefined, undefined)).to.equal(undefined);
   });
 
   it('as long as the access token, where there is no refresh token', () => {
-    expect(diesAt(1, 2, undefined)).to.equal(1);
-    expect(diesAt(undefined, 2, undefined)).to.equal(2);
+    expect(refreshExpiresAt(1, 2, undefined)).to.equal(1);
+    expect(refreshExpiresAt(undefined, 2, undefined)).to.equal(2);
   });
 });
 

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { type AnswerHead, readAnswerHead, readTrailers } from '../../adapters/proxy/answer-head.ts';
+import { readTrailers, readUpstreamHead, type UpstreamHead } from '../../adapters/proxy/upstream-head.ts';
 
-function read(text: string, toHead = false): AnswerHead | undefined {
+function read(text: string, toHead = false): UpstreamHead | undefined {
   const head = text.replaceAll('\n', '\r\n');
-  return readAnswerHead(`${head}\r\n`, head.length, toHead);
+  return readUpstreamHead(`${head}\r\n`, head.length, toHead);
 }
 
 describe('The head of an upstream’s answer', () => {
@@ -81,7 +81,7 @@ describe('The head of an upstream’s answer', () => {
 
     it('with bare line feeds, or bare carriage returns', () => {
       for (const head of ['HTTP/1.1 200 OK\r\nX-A: 1\nX-B: 2\r\n', 'HTTP/1.1 200 OK\r\nX-A: 1\rX-B: 2\r\n']) {
-        expect(readAnswerHead(`${head}\r\n`, head.length, false)).to.equal(undefined);
+        expect(readUpstreamHead(`${head}\r\n`, head.length, false)).to.equal(undefined);
       }
     });
   });

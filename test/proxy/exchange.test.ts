@@ -66,7 +66,9 @@ describe('An exchange', () => {
     });
 
     it('with what a promise of any make comes to', async () => {
-      const thenable = { then: (settle: (verdict: unknown) => void) => settle({ status: 418, headers: [], body: '' }) };
+      const thenable = {
+        then: (settle: (decision: unknown) => void) => settle({ status: 418, headers: [], body: '' }),
+      };
       const gate = await openGate(1, { hooks: [{ access: () => thenable as never }] });
       expect((await ask(gate.port, get())).status).to.equal(418);
     });

@@ -334,8 +334,8 @@ describe('Forwarding a request', () => {
 
     it('no longer than the limits say', async () => {
       const upstream = await scriptedUpstream(ok);
-      const spent = await openGate(upstream.port, { upstream: { requestLimit: 2 } });
-      for (let i = 0; i < 4; i++) await ask(spent.port, get());
+      const used = await openGate(upstream.port, { upstream: { requestLimit: 2 } });
+      for (let i = 0; i < 4; i++) await ask(used.port, get());
       expect(upstream.sockets).to.have.length(2);
       const brief = await openGate(upstream.port, { upstream: { idleTimeout: 20 } });
       let ended = false;

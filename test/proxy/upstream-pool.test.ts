@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import type { AnswerHead } from '../../adapters/proxy/answer-head.ts';
 import { Deadlines } from '../../adapters/proxy/deadlines.ts';
-import { type AnswerReceiver, type UpstreamConnection, UpstreamPool } from '../../adapters/proxy/upstream-pool.ts';
+import type { UpstreamHead } from '../../adapters/proxy/upstream-head.ts';
+import { type ResponseReceiver, type UpstreamConnection, UpstreamPool } from '../../adapters/proxy/upstream-pool.ts';
 import { closeLater, closesEverything, eventually, plainService, scriptedUpstream } from './world.ts';
 
 /** Takes an answer; what it does with each piece is the test's affair. */
-class Taker implements AnswerReceiver {
+class Taker implements ResponseReceiver {
   readonly toHead = false;
   readonly requestSent = true;
   readonly heard: string[] = [];
@@ -18,7 +18,7 @@ class Taker implements AnswerReceiver {
   connected(): void {}
   drained(): void {}
   informed(): void {}
-  answered(head: AnswerHead, whole: string | undefined): void {
+  answered(head: UpstreamHead, whole: string | undefined): void {
     this.heard.push(`${head.status}`);
     if (whole !== undefined) this.heard.push(whole, 'finished');
   }

@@ -8,7 +8,7 @@ import type { AccessLogEntry } from '../../adapters/proxy/access-log.ts';
 import type { UpstreamProblem } from '../../adapters/proxy/environment.ts';
 import { type OpenProxy, openProxy, type ProxyOptions } from '../../adapters/proxy/open-proxy.ts';
 import type { PluginHooks } from '../../src/gateway/plugin.ts';
-import type { Answer, ProxiedRequest } from '../../src/gateway/proxied-request.ts';
+import type { DirectResponse, ProxiedRequest } from '../../src/gateway/proxied-request.ts';
 import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
 
 const closing: (() => unknown)[] = [];
@@ -38,7 +38,7 @@ export interface GateSettings extends Partial<Omit<ProxyOptions, 'snapshot' | 'l
   readonly service?: Partial<UpstreamService> | undefined;
   readonly route?: Partial<Omit<Match, 'service' | 'hooks'>>;
   readonly hooks?: readonly PluginHooks[];
-  readonly match?: (request: ProxiedRequest) => Match | Answer;
+  readonly match?: (request: ProxiedRequest) => Match | DirectResponse;
 }
 
 /** A gate whose every request goes to the upstream at `port`, through `hooks`. */

@@ -48,7 +48,7 @@ async function endedWhileRedeemed(s: fc.Scheduler, profile: ProfileName, grants:
   const [{ body }] = await s.waitFor(
     Promise.all([
       Promise.resolve(far.redeem(issuers[profile], code, printer)),
-      Promise.resolve(far.ports.grants.end(grantId, undefined)),
+      Promise.resolve(far.ports.grants.revoke(grantId, undefined)),
     ]),
   );
   return anythingAlive(near, profile, [body]);
@@ -64,7 +64,7 @@ async function endedWhileRefreshed(s: fc.Scheduler, profile: ProfileName, grants
     const { body: third } = await far.refresh(issuer, String(second['refresh_token']), printer);
     return [second, third];
   };
-  const [told] = await s.waitFor(Promise.all([twice(), Promise.resolve(far.ports.grants.end(grantId, undefined))]));
+  const [told] = await s.waitFor(Promise.all([twice(), Promise.resolve(far.ports.grants.revoke(grantId, undefined))]));
   return anythingAlive(near, profile, [first, ...told]);
 }
 

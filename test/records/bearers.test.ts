@@ -37,7 +37,7 @@ const grantOf = (n: number, changes: Partial<Grant> = {}): Grant => ({
   accessScope: [],
   issuedAt: noon,
   expiresAt: noon + hour,
-  diesAt: noon + hour,
+  refreshExpiresAt: noon + hour,
   ...changes,
 });
 const pairOf = (n: number) => ({ accessToken: `access-${n}`, refreshToken: `refresh-${n}` });
@@ -51,7 +51,7 @@ const rotation = (n: number): RotationAttempt => ({
   tokens: { accessToken: `next-${n}`, refreshToken: `next-refresh-${n}` },
   accessScope: [],
   expiresAt: noon + hour,
-  diesAt: noon + hour,
+  refreshExpiresAt: noon + hour,
   grace: 0,
 });
 
@@ -122,7 +122,7 @@ describe('Bearers', () => {
     const told = (accessToken: string) => (bearers.find(accessToken) as Bearer | undefined)?.grant.grantId;
     for (let round = 0; round < 2; round++) expect(words.map(told)).to.deep.equal(['grant-0', 'grant-1']);
     expect(bearers.remembered).to.equal(1);
-    void grants.end('grant-1', undefined);
+    void grants.revoke('grant-1', undefined);
     expect(words.map(told)).to.deep.equal(['grant-0', undefined]);
   });
 
@@ -136,7 +136,7 @@ describe('Bearers', () => {
   });
 
   const changes: [string, (world: ReturnType<typeof setUp>) => unknown, boolean][] = [
-    ['the grant is ended', ({ grants }) => grants.end('grant-1', undefined), false],
+    ['the grant is ended', ({ grants }) => grants.revoke('grant-1', undefined), false],
     ['the grant is rotated', ({ grants }) => grants.rotate('refresh-1', rotation(1)), false],
     [
       'an operator gives the grant another token',
@@ -183,7 +183,7 @@ describe('Bearers', () => {
   it('keep their place in memory when somebody else changes', () => {
     const { bearers, grants, store, reads, open } = setUp();
     open(2);
-    void grants.end('grant-2', undefined);
+    void grants.revoke('grant-2', undefined);
     void store.insert(kinds.consumers, { id: 'other', username: 'carol' });
     void store.remove(kinds.consumers, 'other');
     bearers.find('access-1');
@@ -253,7 +253,7 @@ describe('Bearers', () => {
     }
     clock.turn(noon + hour);
     for (let n = 50; n < 100; n++) {
-      open(n, { expiresAt: noon + 2 * hour, diesAt: noon + 2 * hour });
+      open(n, { expiresAt: noon + 2 * hour, refreshExpiresAt: noon + 2 * hour });
       bearers.find(`access-${n}`);
     }
     expect(bearers.remembered).to.equal(50);
@@ -294,7 +294,7 @@ describe('Stores that announce', () => {
       await new Promise(setImmediate);
       heard = true;
     });
-    await grants.end('grant-1', undefined);
+    await grants.revoke('grant-1', undefined);
     expect(heard).to.equal(true);
   });
 
@@ -304,8 +304,8 @@ describe('Stores that announce', () => {
     announcements.subscribe(async () => {
       throw new Error('a worker did not answer');
     });
-    const told = await Promise.resolve(grants.end('grant-1', undefined)).then(
-      () => 'ended',
+    const told = await Promise.resolve(grants.revoke('grant-1', undefined)).then(
+      () => 'revoked',
       (error: Error) => error.message,
     );
     expect(told).to.equal('a worker did not answer');

@@ -131,7 +131,7 @@ describe('Registered clients', () => {
     expect(await attempt('hashed', 's3cret')).to.include({ proof: 'proven' });
     expect(await attempt('plain', 'right')).to.include({ proof: 'proven' });
     const told = (await Promise.all(flood)).map(({ proof }) => proof);
-    expect(told).to.include('deferred').and.include('failed').and.not.include('proven');
+    expect(told).to.include('rateLimited').and.include('failed').and.not.include('proven');
   });
 
   it('that are changed are judged by what they are now', async () => {

@@ -32,7 +32,11 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
   it('CA-06: too many from one address are put off, and the wait is told', async () => {
     const { attempt } = world();
     for (let i = 0; i < 3; i++) expect((await attempt('wrong', '192.0.2.1')).proof).to.equal('failed');
-    expect(await attempt(right, '192.0.2.1')).to.deep.equal({ client: undefined, proof: 'deferred', retryAfter: 60 });
+    expect(await attempt(right, '192.0.2.1')).to.deep.equal({
+      client: undefined,
+      proof: 'rateLimited',
+      retryAfter: 60,
+    });
   });
 
   it('CA-06: a stranger cannot lock a client out: from another address the right secret is proven', async () => {
@@ -44,13 +48,13 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
   it('CA-06: whoever tries many clients from one address is put off as well', async () => {
     const { attempt } = world();
     for (let i = 0; i < 8; i++) await attempt('wrong', '192.0.2.1', `client-${i}`);
-    expect((await attempt('wrong', '192.0.2.1', 'another')).proof).to.equal('deferred');
+    expect((await attempt('wrong', '192.0.2.1', 'another')).proof).to.equal('rateLimited');
   });
 
   it('a whole /64 of IPv6 addresses counts as one', async () => {
     const { attempt } = world();
     for (let i = 1; i <= 3; i++) await attempt('wrong', `2001:db8::${i}`);
-    expect((await attempt(right, '2001:db8:0:0:ffff::9')).proof).to.equal('deferred');
+    expect((await attempt(right, '2001:db8:0:0:ffff::9')).proof).to.equal('rateLimited');
     expect((await attempt(right, '2001:db8:0:1::9')).proof).to.equal('proven');
   });
 
@@ -58,7 +62,7 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
     const { attempt, advance } = world();
     for (let i = 0; i < 3; i++) await attempt('wrong', '192.0.2.1');
     advance(59_999);
-    expect((await attempt(right, '192.0.2.1')).proof).to.equal('deferred');
+    expect((await attempt(right, '192.0.2.1')).proof).to.equal('rateLimited');
     advance(1);
     expect((await attempt(right, '192.0.2.1')).proof).to.equal('proven');
   });

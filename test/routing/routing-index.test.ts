@@ -5,15 +5,15 @@ import {
   fitsBesidesPath,
   fitsPath,
   type RouteFields,
-  type Subject,
-  subjectOf,
+  type RoutingInput,
+  routingInput,
 } from '../../src/routing/criteria.ts';
 import { normalizePath, pathOf } from '../../src/routing/path.ts';
 import { inOrder, type Routed, router } from '../../src/routing/router.ts';
 import { request } from '../gateway/request.ts';
 
 /** Every route asked in turn: the specification of `router`, and what it must never be. */
-function linear(routes: readonly Routed<string>[], subject: Subject): string | undefined {
+function linear(routes: readonly Routed<string>[], subject: RoutingInput): string | undefined {
   return inOrder(routes).find(({ criteria }) => fitsBesidesPath(criteria, subject) && fitsPath(criteria, subject.path))
     ?.target;
 }
@@ -89,7 +89,7 @@ describe('The index of the router', () => {
           });
           const { find } = router(routed);
           for (const one of requests) {
-            const subject = subjectOf(one, normalizePath(pathOf(one.target)));
+            const subject = routingInput(one, normalizePath(pathOf(one.target)));
             expect(find(subject)?.target).to.equal(linear(routed, subject));
           }
         },
@@ -122,7 +122,7 @@ describe('The index of the router', () => {
       ['/api/999/x', '', undefined],
     ] as const) {
       asked = 0;
-      expect(find(subjectOf(request(`GET ${path}`, { Host: host }), path))?.target).to.equal(target);
+      expect(find(routingInput(request(`GET ${path}`, { Host: host }), path))?.target).to.equal(target);
       expect(asked).to.be.at.most(2);
     }
   });

@@ -3,7 +3,7 @@
  * the answers. The call of grpcurl is among the transports (test/transports).
  */
 import { expect } from 'chai';
-import type { CurlAnswer } from '../support/curl.ts';
+import type { CurlResponse } from '../support/curl.ts';
 import { openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { type PrintedPage, printedPage } from './printed.ts';
 
@@ -35,7 +35,7 @@ describe('OAuth 2.0 Authentication: Usage', () => {
   });
   after(() => gate.close());
 
-  const called = (accessToken: string, host = 'example.service.com'): Promise<CurlAnswer> =>
+  const called = (accessToken: string, host = 'example.service.com'): Promise<CurlResponse> =>
     page.curl(`curl https://${host}/things -H "Authorization: Bearer ${accessToken}"`);
 
   describe('Endpoints, a Consumer, an Application', () => {

@@ -2,7 +2,7 @@
  * Makes the calls of a printed page as they are printed. What is put in the place of printed names is all in `placed`
  * and in the placeholders that a call names; nothing else of a line is changed.
  */
-import { type CurlAnswer, curl } from '../support/curl.ts';
+import { type CurlResponse, curl } from '../support/curl.ts';
 import type { TestGate } from '../support/open-test-gate.ts';
 
 /** Where a printed URL is here: the same path, at the listener of the gate under test that is meant. */
@@ -18,7 +18,7 @@ export function placed(gate: TestGate, printed: string): { readonly url: string;
 
 export interface PrintedPage {
   /** Makes a printed call of curl. `placeholders`: what stands in the line, and what the reader puts in its place. */
-  curl(line: string, placeholders?: Readonly<Record<string, string>>): Promise<CurlAnswer>;
+  curl(line: string, placeholders?: Readonly<Record<string, string>>): Promise<CurlResponse>;
   /** `fetch` for printed JavaScript. */
   fetch(url: string, options?: RequestInit): Promise<Response>;
 }

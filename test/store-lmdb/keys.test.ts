@@ -116,7 +116,7 @@ describe('Rotating the master key of an lmdb store', () => {
     await store.grants.open(grant, first);
     await store.grants.rotate(first.refreshToken, rotation);
     await store.grants.open(
-      { ...grant, grantId: 'digest-only', retains: 'digest', diesAt: noon + 9_000, expiresAt: noon + 9_000 },
+      { ...grant, grantId: 'digest-only', retains: 'digest', refreshExpiresAt: noon + 9_000, expiresAt: noon + 9_000 },
       {
         accessToken: 'of a digest',
         refreshToken: undefined,
@@ -138,7 +138,7 @@ describe('Rotating the master key of an lmdb store', () => {
     const { directory, clock } = await written();
     const store = openTestStore(directory, clock, rotated);
     const { code, redemption, grant, first, next, credential } = world(1);
-    expect((await store.grants.byRefreshToken(first.refreshToken))?.found).to.equal('spent');
+    expect((await store.grants.byRefreshToken(first.refreshToken))?.found).to.equal('used');
     expect((await store.grants.byRefreshToken(next.refreshToken))?.found).to.equal('current');
     expect(await store.grants.get(grant.grantId)).to.include(next);
     expect(await store.grants.byAccessToken('of a digest')).to.include({ grantId: 'digest-only' });
@@ -167,9 +167,9 @@ describe('Rotating the master key of an lmdb store', () => {
     const { grant, next, rotation } = world(1);
     await store.reseal();
     // Its reuse has to be noticed, and only its old digest is known.
-    expect((await store.grants.byRefreshToken('refresh-1'))?.found).to.equal('spent');
+    expect((await store.grants.byRefreshToken('refresh-1'))?.found).to.equal('used');
     expect(await store.grants.get(grant.grantId)).to.include(next);
-    await store.grants.end(grant.grantId, noon + 1);
+    await store.grants.revoke(grant.grantId, noon + 1);
     clock.turn(noon + 400 * 86_400_000);
     await store.sweep();
     expect(await store.reseal()).to.deep.equal([rotated.keyId]);

@@ -86,7 +86,7 @@ async function verify(
   const rotated = {
     ...absent,
     next: true,
-    firstRefresh: 'spent',
+    firstRefresh: 'used',
     nextRefresh: 'current',
     printed: next.accessToken,
     listed: 1,
@@ -94,11 +94,11 @@ async function verify(
   const possible = [
     ...(done.has('opened') ? [] : [absent]),
     ...(begun.has('opened') && !done.has('rotated') ? [opened] : []),
-    ...(begun.has('rotated') && !done.has('ended') ? [rotated] : []),
-    ...(begun.has('ended') ? [absent] : []),
+    ...(begun.has('rotated') && !done.has('revoked') ? [rotated] : []),
+    ...(begun.has('revoked') ? [absent] : []),
   ];
   expect(possible, `grant ${n} after ${[...done]}`).to.deep.include(isKnown);
-  if (done.has('ended')) expect(await grants.open(grant, first), `grant ${n}`).to.equal('ended');
+  if (done.has('revoked')) expect(await grants.open(grant, first), `grant ${n}`).to.equal('revoked');
 
   const rows = {
     consumer: await entityStore.get(consumers, consumer.id),

@@ -37,8 +37,8 @@ describe('A closed lmdb store', () => {
     expect(await opening).to.equal('opened');
     await closing;
     expect(() => store.grants.byAccessToken(first.accessToken)).to.throw(Unavailable);
-    const told = await Promise.resolve(store.grants.end(grant.grantId, undefined)).then(
-      () => 'ended',
+    const told = await Promise.resolve(store.grants.revoke(grant.grantId, undefined)).then(
+      () => 'revoked',
       (error: unknown) => error,
     );
     expect(told).to.be.instanceOf(Unavailable);

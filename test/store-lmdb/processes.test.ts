@@ -41,8 +41,8 @@ describe('Two processes on one lmdb store', () => {
         undefined,
         { ...grant, generation: 2 },
       ]);
-      await there('grants', 'end', [grant.grantId, noon + 1_000]);
-      expect(store.grants.byAccessToken(next.accessToken), 'ended there').to.equal(undefined);
+      await there('grants', 'revoke', [grant.grantId, noon + 1_000]);
+      expect(store.grants.byAccessToken(next.accessToken), 'revoked there').to.equal(undefined);
     }
   });
 

@@ -12,7 +12,16 @@ import type { RotationAttempt } from '../../src/ports/grants.ts';
 import { noon } from '../contract/clock.ts';
 import { testKey } from './directory.ts';
 
-export const steps = ['saved', 'redeemed', 'opened', 'rotated', 'ended', 'consumer', 'credential', 'removed'] as const;
+export const steps = [
+  'saved',
+  'redeemed',
+  'opened',
+  'rotated',
+  'revoked',
+  'consumer',
+  'credential',
+  'removed',
+] as const;
 export type Step = (typeof steps)[number];
 
 export const consumers: EntityKind = {
@@ -74,7 +83,7 @@ export function world(n: number) {
     accessScope: ['email'],
     issuedAt: noon,
     expiresAt: noon + year,
-    diesAt: noon + year,
+    refreshExpiresAt: noon + year,
   };
   const rotation: RotationAttempt = {
     attempt: 'of the writer',
@@ -86,7 +95,7 @@ export function world(n: number) {
     tokens: next,
     accessScope: ['email'],
     expiresAt: noon + year,
-    diesAt: noon + year,
+    refreshExpiresAt: noon + year,
     grace: 0,
   };
   const consumer: Entity = { id: `consumer-${n}`, username: `ada ${n}`, tags: ['people'] };
@@ -118,7 +127,7 @@ async function writeForEver(directory: string, from: number): Promise<never> {
     await acknowledged('consumer', at, () => entityStore.insert(consumers, consumer));
     await acknowledged('credential', at, () => entityStore.insert(credentials, credential));
     await acknowledged('rotated', at, () => grants.rotate(first.refreshToken, rotation));
-    if (at % 3 === 0) await acknowledged('ended', at, () => grants.end(grant.grantId, noon + year));
+    if (at % 3 === 0) await acknowledged('revoked', at, () => grants.revoke(grant.grantId, noon + year));
     if (at % 2 === 0) await acknowledged('removed', at, () => entityStore.remove(consumers, consumer.id));
   }
 

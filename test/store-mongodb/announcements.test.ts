@@ -188,7 +188,7 @@ const grant: Grant = {
   accessScope: [],
   issuedAt: 0,
   expiresAt: undefined,
-  diesAt: undefined,
+  refreshExpiresAt: undefined,
 };
 const kind = (name: string) => ({ name, unique: [], uniqueTogether: [], foreign: [], sealed: () => [] });
 const kinds = { clients: kind('oauth2_credentials'), consumers: kind('consumers') };

@@ -3,25 +3,28 @@ import { request as overHttp } from 'node:http';
 import { request as overTls } from 'node:https';
 import type { Body } from './open-test-gate.ts';
 
-export interface CurlAnswer {
+export interface CurlResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
   readonly json: Body;
 }
 
-export const get = (url: string, headers: Record<string, string> = {}): Promise<CurlAnswer> =>
+export const get = (url: string, headers: Record<string, string> = {}): Promise<CurlResponse> =>
   curl('GET', url, [], headers);
 
-export const post = (url: string, data: readonly string[], headers: Record<string, string> = {}): Promise<CurlAnswer> =>
-  curl('POST', url, data, headers);
+export const post = (
+  url: string,
+  data: readonly string[],
+  headers: Record<string, string> = {},
+): Promise<CurlResponse> => curl('POST', url, data, headers);
 
 export function curl(
   method: string,
   url: string,
   data: readonly string[] = [],
   headers: Record<string, string> = {},
-): Promise<CurlAnswer> {
+): Promise<CurlResponse> {
   const body = data.join('&');
   const type = data.length === 0 ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
   return new Promise((resolve, reject) => {

@@ -97,7 +97,7 @@ const boundTo = fc.constantFrom('service:orders', 'service:orders', 'service:oth
 const moment = fc.constantFrom(beginning - 1, beginning, beginning + 1, beginning + 600_000, undefined);
 
 export const anyGrant: fc.Arbitrary<Grant> = fc
-  .record({ credentialId, boundTo, scope, narrowed: fc.boolean(), expiresAt: moment, diesAt: moment })
+  .record({ credentialId, boundTo, scope, narrowed: fc.boolean(), expiresAt: moment, refreshExpiresAt: moment })
   .map(({ narrowed, ...changes }) =>
     grantOf(issuers.kong, { ...changes, accessScope: changes.scope.slice(0, narrowed ? 1 : undefined) }),
   );
@@ -117,7 +117,7 @@ const replies: Readonly<Record<string, fc.Arbitrary<Event>>> = {
       weight: 1,
       arbitrary: fc.option(anyClient, { nil: undefined }).map((client) => ({ event: 'clientRejected', client })),
     },
-    { weight: 1, arbitrary: fc.constant({ event: 'clientDeferred', retryAfter: 7 }) },
+    { weight: 1, arbitrary: fc.constant({ event: 'clientRateLimited', retryAfter: 7 }) },
   ),
   redeemAuthorizationCode: fc.oneof(
     anyRecord.map((record) => ({ event: 'codeRedeemed', record })),
@@ -129,7 +129,7 @@ const replies: Readonly<Record<string, fc.Arbitrary<Event>>> = {
   ),
   openGrant: fc.oneof(
     { weight: 3, arbitrary: fc.constant({ event: 'grantOpened', tokens: drawn }) },
-    { weight: 1, arbitrary: fc.constant({ event: 'grantEndedBefore' }) },
+    { weight: 1, arbitrary: fc.constant({ event: 'grantAlreadyRevoked' }) },
   ),
   findRefreshToken: fc.oneof(
     { weight: 3, arbitrary: anyGrant.map((grant) => ({ event: 'refreshTokenFound', grant })) },
@@ -140,7 +140,7 @@ const replies: Readonly<Record<string, fc.Arbitrary<Event>>> = {
     anyGrant.map((grant) => ({ event: 'refreshTokenReused', grant })),
     fc.constant({ event: 'refreshTokenUnknown' }),
   ),
-  endGrant: fc.constant({ event: 'grantEnded' }),
+  revokeGrant: fc.constant({ event: 'grantRevoked' }),
   findClient: fc.oneof(
     { weight: 4, arbitrary: anyClient.map((client) => ({ event: 'clientFound', client })) },
     { weight: 1, arbitrary: fc.constant({ event: 'clientUnknown' }) },

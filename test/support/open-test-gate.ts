@@ -24,14 +24,18 @@ export interface TestGate {
   /** A call of the Admin API with JSON; rejects unless it succeeds. */
   setUp(method: string, path: string, body?: unknown): Promise<Body>;
   /** A form posted to the gate. */
-  post(path: string, form: Record<string, string> | URLSearchParams, headers?: Record<string, string>): Promise<Answer>;
-  get(path: string, accessToken?: string, headers?: Record<string, string>): Promise<Answer>;
+  post(
+    path: string,
+    form: Record<string, string> | URLSearchParams,
+    headers?: Record<string, string>,
+  ): Promise<DirectResponse>;
+  get(path: string, accessToken?: string, headers?: Record<string, string>): Promise<DirectResponse>;
   /** The same over TLS, as a client that trusts the gate's own certificate would. */
-  postTls(path: string, form: Record<string, string>): Promise<Answer>;
+  postTls(path: string, form: Record<string, string>): Promise<DirectResponse>;
   close(): Promise<void>;
 }
 
-export interface Answer {
+export interface DirectResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Body;
@@ -124,7 +128,7 @@ export async function openTestGate(settings: Record<string, string> = {}): Promi
   };
 }
 
-async function answerOf(calling: Promise<Response>): Promise<Answer> {
+async function answerOf(calling: Promise<Response>): Promise<DirectResponse> {
   const response = await calling;
   return { status: response.status, headers: response.headers, body: parsed(await response.text()) };
 }

@@ -3,7 +3,7 @@
  * one of all the encodings. Names and values are those that have broken parsers before.
  */
 import fc from 'fast-check';
-import type { EndpointRequest } from '../../src/wire/reply.ts';
+import type { EndpointRequest } from '../../src/wire/response.ts';
 import { anyText } from './text.ts';
 import {
   authorizationForm,

@@ -1,7 +1,7 @@
 /** What the grant machines are handed and answered with, as the happy path has it. */
 import type {
   ClientAuthenticated,
-  ClientDeferred,
+  ClientRateLimited,
   ClientRejected,
   GrantOpened,
   TokenRequest,
@@ -30,7 +30,7 @@ export function tokenRequest(issuer: Issuer): TokenRequest {
 
 export const authenticated = (client: Client): ClientAuthenticated => ({ event: 'clientAuthenticated', client });
 export const rejected = (client?: Client): ClientRejected => ({ event: 'clientRejected', client });
-export const deferred: ClientDeferred = { event: 'clientDeferred', retryAfter: 7 };
+export const deferred: ClientRateLimited = { event: 'clientRateLimited', retryAfter: 7 };
 
 export const tokens = { accessToken: 'access-1', refreshToken: 'refresh-1' };
 export const grantOpened: GrantOpened = { event: 'grantOpened', tokens };
@@ -65,7 +65,7 @@ export function grantOf(issuer: Issuer, changes: Partial<Grant> = {}): Grant {
     accessScope: ['email', 'profile'],
     issuedAt,
     expiresAt: issuedAt + 600_000,
-    diesAt: issuedAt + 86_400_000,
+    refreshExpiresAt: issuedAt + 86_400_000,
     ...changes,
   };
 }

@@ -9,7 +9,7 @@ import { memoryGrants } from '../../adapters/store-memory/grants.ts';
 import type { AccessOutcome } from '../../src/access/bearer-token.ts';
 import { type AuthorizationServer, authorizationServer } from '../../src/authorization-server.ts';
 import type { Ports } from '../../src/driver/perform.ts';
-import { type Gate, gate } from '../../src/gate.ts';
+import { type BearerCheck, gate } from '../../src/gate.ts';
 import type { Client, Consumer, EpochMilliseconds } from '../../src/oauth/client.ts';
 import type { Audience, Issuer } from '../../src/oauth/issuer.ts';
 import { codeChallengeOf } from '../../src/oauth/pkce.ts';
@@ -22,7 +22,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Entropy, Successors } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { isPending, type MaybePromise, whenThere } from '../../src/ports/maybe-promise.ts';
-import type { EndpointRequest, Reply } from '../../src/wire/reply.ts';
+import type { EndpointRequest, OAuthResponse } from '../../src/wire/response.ts';
 
 // Who takes part ----------------------------------------------------------------------------------------------------
 
@@ -97,13 +97,13 @@ export interface World {
   readonly clock: Clock & { advance(milliseconds: number): void };
   readonly ports: Ports;
   readonly server: AuthorizationServer;
-  readonly gate: Gate;
-  token(issuer: Issuer, form: Form, as?: Client, request?: Partial<EndpointRequest>): MaybePromise<Reply>;
-  authorize(issuer: Issuer, form: Form, request?: Partial<EndpointRequest>): MaybePromise<Reply>;
+  readonly gate: BearerCheck;
+  token(issuer: Issuer, form: Form, as?: Client, request?: Partial<EndpointRequest>): MaybePromise<OAuthResponse>;
+  authorize(issuer: Issuer, form: Form, request?: Partial<EndpointRequest>): MaybePromise<OAuthResponse>;
   /** An authorization code, asked for as `client` does; its redirect URI named or not as `form` says. */
   code(issuer: Issuer, client: Client, form?: Form): MaybePromise<string>;
-  redeem(issuer: Issuer, code: string, client: Client, form?: Form): MaybePromise<Reply>;
-  refresh(issuer: Issuer, refreshToken: string, client: Client, form?: Form): MaybePromise<Reply>;
+  redeem(issuer: Issuer, code: string, client: Client, form?: Form): MaybePromise<OAuthResponse>;
+  refresh(issuer: Issuer, refreshToken: string, client: Client, form?: Form): MaybePromise<OAuthResponse>;
   check(accessToken: unknown, audience?: Audience, requiredScope?: Scope): MaybePromise<AccessOutcome>;
 }
 
@@ -174,13 +174,13 @@ export function authorizationForm(client: Client): Form {
 }
 
 /** The parameters that an authorization response adds to the redirect URI. */
-export function answeredIn({ body }: Reply): URLSearchParams {
+export function answeredIn({ body }: OAuthResponse): URLSearchParams {
   const { redirect_uri: uri } = body;
   if (typeof uri !== 'string') throw new Error(`no redirect: ${JSON.stringify(body)}`);
   return new URL(uri.replace('#', uri.includes('?') ? '&' : '?')).searchParams;
 }
 
-export function codeIn(reply: Reply): string {
+export function codeIn(reply: OAuthResponse): string {
   const code = reply.status === 200 ? answeredIn(reply).get('code') : null;
   if (code === null) throw new Error(`no code: ${JSON.stringify(reply.body)}`);
   return code;

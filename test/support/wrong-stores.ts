@@ -5,24 +5,24 @@ import type fc from 'fast-check';
 import { memoryAuthorizationCodes } from '../../adapters/store-memory/authorization-codes.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
 import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
-import { type AuthorizationCodes, judgeRedemption, type Spent } from '../../src/ports/authorization-codes.ts';
+import { type AuthorizationCodes, type CodeUse, judgeRedemption } from '../../src/ports/authorization-codes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import { afterRotation, type Grants, judgeRotation, type SpentRefreshToken } from '../../src/ports/grants.ts';
+import { afterRotation, type Grants, judgeRotation, type RefreshTokenUse } from '../../src/ports/grants.ts';
 import { elsewhere } from './scheduled.ts';
 
 /** Looks first and marks later (node-oidc-provider's and fosite's storage): two attempts may pass between the two. */
 export function codesMarkedLater(s: fc.Scheduler): AuthorizationCodes {
   const rows = new Map<
     string,
-    { readonly record: Parameters<AuthorizationCodes['save']>[1]; spent: Spent | undefined }
+    { readonly record: Parameters<AuthorizationCodes['save']>[1]; used: CodeUse | undefined }
   >();
   return {
-    save: (code, record) => void rows.set(code, { record, spent: undefined }),
+    save: (code, record) => void rows.set(code, { record, used: undefined }),
     async redeem(code, by) {
       const row = rows.get(code);
-      const { redemption, spend } = judgeRedemption(row?.record, row?.spent, by);
+      const { redemption, spend } = judgeRedemption(row?.record, row?.used, by);
       await elsewhere(s);
-      if (row !== undefined && spend !== undefined) row.spent = spend;
+      if (row !== undefined && spend !== undefined) row.used = spend;
       return redemption;
     },
   };
@@ -48,43 +48,43 @@ export function grantsWithoutMemoryOfEnds(clock: Clock): Grants {
   return {
     ...grants,
     // A record that is ended for no time at all is forgotten at once.
-    end: (grantId) => grants.end(grantId, clock.now()),
+    revoke: (grantId) => grants.revoke(grantId, clock.now()),
   };
 }
 
 /** Looks whether a token is current, and puts the next one in its place later, whatever has happened since. */
 export function grantsRotatedLater(s: fc.Scheduler, clock: Clock): Grants {
   const inner = memoryGrants(clock);
-  const rows = new Map<string, { grant: Grant; tokens: TokenPair; readonly spent: Map<string, SpentRefreshToken> }>();
+  const rows = new Map<string, { grant: Grant; tokens: TokenPair; readonly used: Map<string, RefreshTokenUse> }>();
   const rowOf = (refreshToken: string) =>
-    [...rows.values()].find(({ tokens, spent }) => tokens.refreshToken === refreshToken || spent.has(refreshToken));
+    [...rows.values()].find(({ tokens, used }) => tokens.refreshToken === refreshToken || used.has(refreshToken));
   return {
     ...inner,
     open(grant, tokens) {
-      rows.set(grant.grantId, { grant, tokens, spent: new Map() });
+      rows.set(grant.grantId, { grant, tokens, used: new Map() });
       return 'opened';
     },
     byAccessToken: (token) => [...rows.values()].find(({ tokens }) => tokens.accessToken === token)?.grant,
     byRefreshToken(token) {
       const row = rowOf(token);
-      return row === undefined ? undefined : { found: row.spent.has(token) ? 'spent' : 'current', grant: row.grant };
+      return row === undefined ? undefined : { found: row.used.has(token) ? 'used' : 'current', grant: row.grant };
     },
     async rotate(token, by) {
       const row = rowOf(token);
       if (row === undefined) return { outcome: 'unknown' };
       const judgement = judgeRotation(
-        { grant: row.grant, spent: row.spent.get(token), keptBy: undefined, inForce: false },
+        { grant: row.grant, used: row.used.get(token), keptBy: undefined, inForce: false },
         by,
       );
       await elsewhere(s);
       if (judgement !== 'rotate') return judgement;
-      row.spent.set(token, { attempt: by.attempt, at: by.at });
+      row.used.set(token, { attempt: by.attempt, at: by.at });
       row.grant = afterRotation(row.grant, by);
       row.tokens = by.tokens;
       // Writes the row anew, even where it was removed in between.
       rows.set(row.grant.grantId, row);
       return { outcome: 'rotated', grant: row.grant };
     },
-    end: (grantId) => void rows.delete(grantId),
+    revoke: (grantId) => void rows.delete(grantId),
   };
 }

@@ -78,7 +78,7 @@ describe('the gate in a gRPC server', () => {
       asked = resolve;
     });
     let answer = (): void => undefined;
-    const isAnswered = new Promise<void>((resolve) => {
+    const hasResponded = new Promise<void>((resolve) => {
       answer = resolve;
     });
     const grants = {
@@ -87,7 +87,7 @@ describe('the gate in a gRPC server', () => {
         lookUps++;
         if (lookUps === 1) {
           asked();
-          await isAnswered;
+          await hasResponded;
         }
         return store.grants.byAccessToken(token);
       },

@@ -10,7 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { type BearerInterceptorOptions, bearerInterceptor, bearerOf } from '../../adapters/grpc/grpc.ts';
 import type { Gate } from '../../adapters/library/create-gate.ts';
-import type { Answer, Transport } from './scenarios.ts';
+import type { DirectResponse, Transport } from './scenarios.ts';
 
 /** A message of this test: any JSON. */
 export type Message = Readonly<Record<string, unknown>>;
@@ -105,7 +105,7 @@ export const grpc: Transport = {
         return world.handled();
       },
       call: (authorization) =>
-        new Promise<Answer>((resolve) => {
+        new Promise<DirectResponse>((resolve) => {
           world.client.makeUnaryRequest(
             orders.one.path,
             serialize,
@@ -123,7 +123,7 @@ export const grpc: Transport = {
   },
 };
 
-export function answerOf({ code, details, metadata }: ServiceError): Answer {
+export function answerOf({ code, details, metadata }: ServiceError): DirectResponse {
   const outcome = (
     {
       [status.UNAUTHENTICATED]: 'unauthenticated',

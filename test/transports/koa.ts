@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import Koa from 'koa';
 import { bearer, bearerOf, oauthRoutes } from '../../adapters/http/koa.ts';
 import { listening } from './listening.ts';
-import type { Answer, Transport } from './scenarios.ts';
+import type { DirectResponse, Transport } from './scenarios.ts';
 
 /** A Koa app, and `fetch`. */
 export const koa: Transport = {
@@ -38,7 +38,7 @@ export const koa: Transport = {
   },
 };
 
-export function outcomeOf(status: number | undefined): Answer['outcome'] {
+export function outcomeOf(status: number | undefined): DirectResponse['outcome'] {
   const outcome = (
     { 200: 'passed', 400: 'invalid', 401: 'unauthenticated', 403: 'forbidden', 503: 'unavailable' } as const
   )[status ?? 0];

@@ -2,7 +2,7 @@
 import { type TestGate, tokenFor } from '../../adapters/testing/testing.ts';
 
 /** What a transport does with a call, in words that all of them have. */
-export interface Answer {
+export interface DirectResponse {
   readonly outcome: 'passed' | 'unauthenticated' | 'forbidden' | 'invalid' | 'unavailable';
   /** Whom the handler was told the caller stands for. */
   readonly subject?: string | undefined;
@@ -14,7 +14,7 @@ export interface Answer {
 /** A real server with a real client, both on a socket of their own. */
 export interface World {
   /** One call that needs scope `read`, with this value of `Authorization`. */
-  call(authorization: string | undefined): Promise<Answer>;
+  call(authorization: string | undefined): Promise<DirectResponse>;
   /** How often a handler was reached. */
   readonly handled: number;
   close(): Promise<void>;
@@ -28,7 +28,7 @@ export interface Transport {
 export interface Scenario {
   readonly title: string;
   readonly present: (gate: TestGate) => Promise<string | undefined> | string | undefined;
-  readonly outcome: Answer['outcome'];
+  readonly outcome: DirectResponse['outcome'];
   /** What the challenge says; nothing at all (RFC 6750 §3.1) where it is `none`. */
   readonly error?: 'none' | 'invalid_token' | 'insufficient_scope';
 }

@@ -130,14 +130,14 @@ describe('the gate before a WebSocket', () => {
       asked = resolve;
     });
     let answer = (): void => undefined;
-    const isAnswered = new Promise<void>((resolve) => {
+    const hasResponded = new Promise<void>((resolve) => {
       answer = resolve;
     });
     const grants = {
       ...store.grants,
       byAccessToken: async (token: string) => {
         asked();
-        await isAnswered;
+        await hasResponded;
         return store.grants.byAccessToken(token);
       },
     };

@@ -5,7 +5,7 @@ import { bearerOf, type GuardUpgradeOptions, guardUpgrade, tokenRoute } from '..
 import type { Bearer } from '../../src/oauth/tokens.ts';
 import { outcomeOf } from './koa.ts';
 import { listening } from './listening.ts';
-import type { Answer, Transport } from './scenarios.ts';
+import type { DirectResponse, Transport } from './scenarios.ts';
 
 export interface WsWorld {
   readonly port: number;
@@ -16,7 +16,7 @@ export interface WsWorld {
     readonly path?: string;
     readonly protocols?: readonly string[];
     readonly headers?: Readonly<Record<string, string>>;
-  }): Promise<Answer & { readonly protocol?: string }>;
+  }): Promise<DirectResponse & { readonly protocol?: string }>;
   close(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function openWs(
     admitted,
     async connect({ path = '/', protocols = [], headers = {} }) {
       const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, [...protocols], { headers: { ...headers } });
-      const answer = await new Promise<Answer & { readonly protocol?: string }>((resolve, reject) => {
+      const answer = await new Promise<DirectResponse & { readonly protocol?: string }>((resolve, reject) => {
         socket.on('message', (data) => {
           const { subject } = JSON.parse(String(data)) as { readonly subject?: string };
           resolve({ outcome: 'passed', subject, protocol: socket.protocol });

@@ -120,7 +120,7 @@ describe('A service whose host is the name of an upstream', () => {
       await gate.setUp('POST', '/services/orders/plugins', { name: 'key-auth' });
       try {
         const seen = new Set<string>();
-        for (let i = 0; i < 12; i++) {
+        for (let i = 0; i < 48; i++) {
           const { id } = await gate.setUp('POST', '/consumers', { username: `consumer-${i}` });
           for (const key of ['one', 'two'])
             await gate.setUp('POST', `/consumers/${id}/key-auth`, { key: `${key}-${i}` });

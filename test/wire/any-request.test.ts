@@ -1,7 +1,7 @@
 /** What holds of both endpoints, whatever they are sent. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Reply } from '../../src/wire/reply.ts';
+import type { OAuthResponse } from '../../src/wire/response.ts';
 import { issuer as anyIssuer } from '../support/machines.ts';
 import { type AnyRequest, anyAuthorizationRequest, anyTokenRequest } from '../support/requests.ts';
 import {
@@ -51,7 +51,7 @@ const issuer = (profile: (typeof bothProfiles)[number]) =>
 function forAny(
   endpoint: Endpoint,
   profile: (typeof bothProfiles)[number],
-  look: (reply: Reply) => void,
+  look: (response: OAuthResponse) => void,
   runs = 300,
 ): void {
   const requests: fc.Arbitrary<AnyRequest> = endpoint === 'token' ? anyTokenRequest : anyAuthorizationRequest;
@@ -67,12 +67,12 @@ function forAny(
   );
 }
 
-const tellsTokens = ({ body }: Reply) =>
+const tellsTokens = ({ body }: OAuthResponse) =>
   'access_token' in body || /[?#&](code|access_token)=/.test(String(body['redirect_uri'] ?? ''));
 
 for (const profile of bothProfiles) {
   for (const endpoint of ['token', 'authorize'] as const) {
-    const forAll = (look: (reply: Reply) => void) => () => forAny(endpoint, profile, look);
+    const forAll = (look: (response: OAuthResponse) => void) => () => forAny(endpoint, profile, look);
 
     describe(`The ${endpoint} endpoint, whatever it is sent, profile ${profile}`, () => {
       it(
@@ -91,9 +91,9 @@ for (const profile of bothProfiles) {
 
       it(
         '200 and only 200 tells a token or a code',
-        forAll((reply) => {
-          expect(tellsTokens(reply)).to.equal(reply.status === 200);
-          expect(reply.refusal === undefined).to.equal(reply.status === 200);
+        forAll((response) => {
+          expect(tellsTokens(response)).to.equal(response.status === 200);
+          expect(response.refusal === undefined).to.equal(response.status === 200);
         }),
       );
 
@@ -218,21 +218,21 @@ describe('Whatever is sent, profile rfc9700', () => {
     forAny(
       'authorize',
       'rfc9700',
-      (reply) => {
-        if (reply.status === 200 || !('redirect_uri' in reply.body)) return;
-        expect(redirectedErrors).to.include(answeredIn(reply).get('error'));
+      (response) => {
+        if (response.status === 200 || !('redirect_uri' in response.body)) return;
+        expect(redirectedErrors).to.include(answeredIn(response).get('error'));
       },
       600,
     ));
 
   it('AZ-15: error_description has only the characters it may have', () => {
     for (const endpoint of ['token', 'authorize'] as const) {
-      forAny(endpoint, 'rfc9700', (reply) => {
-        if (reply.status === 200) return;
+      forAny(endpoint, 'rfc9700', (response) => {
+        if (response.status === 200) return;
         const told =
-          'redirect_uri' in reply.body
-            ? answeredIn(reply).get('error_description')
-            : (reply.body['error_description'] as string);
+          'redirect_uri' in response.body
+            ? answeredIn(response).get('error_description')
+            : (response.body['error_description'] as string);
         expect(told).to.match(/^[\x20\x21\x23-\x5B\x5D-\x7E]+$/);
       });
     }

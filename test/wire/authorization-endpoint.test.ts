@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { EndpointRequest, Reply } from '../../src/wire/reply.ts';
+import type { EndpointRequest, OAuthResponse } from '../../src/wire/response.ts';
 import {
   answeredIn,
   authorizationForm,
@@ -25,8 +25,8 @@ function endpoint(profile: (typeof bothProfiles)[number], world = makeWorld()) {
     now(world.authorize(issuer, { ...authorizationForm(printer), ...form }, request));
   return { issuer, world, ask };
 }
-const told = ({ status, body }: Reply) => [status, body['error']];
-const tellsCaller = ({ body }: Reply) => !('redirect_uri' in body);
+const told = ({ status, body }: OAuthResponse) => [status, body['error']];
+const tellsCaller = ({ body }: OAuthResponse) => !('redirect_uri' in body);
 
 for (const profile of bothProfiles) {
   describe(`The authorization endpoint (RFC 6749 §3.1), profile ${profile}`, () => {
@@ -37,19 +37,19 @@ for (const profile of bothProfiles) {
     });
 
     it('TK-25: TLS is demanded', () => {
-      const reply = endpoint(profile).ask({ state: 's' }, { transport: 'plain' });
-      expect(told(reply)).to.deep.equal([400, profile === 'kong' ? 'access_denied' : 'invalid_request']);
-      expect(reply.body['state']).to.equal('s');
+      const response = endpoint(profile).ask({ state: 's' }, { transport: 'plain' });
+      expect(told(response)).to.deep.equal([400, profile === 'kong' ? 'access_denied' : 'invalid_request']);
+      expect(response.body['state']).to.equal('s');
     });
 
     it('tells the login page where to send the browser, and lets nobody store it', () => {
-      const reply = endpoint(profile).ask({});
-      expect(reply).to.include({ status: 200, clientId: 'printer' });
-      expect(reply.headers).to.deep.equal([
+      const response = endpoint(profile).ask({});
+      expect(response).to.include({ status: 200, clientId: 'printer' });
+      expect(response.headers).to.deep.equal([
         ['Cache-Control', 'no-store'],
         ['Pragma', 'no-cache'],
       ]);
-      expect(reply.body['redirect_uri']).to.match(/^https:\/\/printer\.example\/cb\?code=/);
+      expect(response.body['redirect_uri']).to.match(/^https:\/\/printer\.example\/cb\?code=/);
     });
 
     it('AZ-02: unknown parameters are ignored', () => {
@@ -71,18 +71,19 @@ for (const profile of bothProfiles) {
 
     it('AZ-06: an unknown client is told to the caller alone', () => {
       for (const clientId of ['nobody', '', undefined, robot.clientId]) {
-        const reply = endpoint(profile).ask({ client_id: clientId });
-        expect([told(reply), tellsCaller(reply)]).to.deep.equal([[400, 'invalid_client'], true]);
+        const response = endpoint(profile).ask({ client_id: clientId });
+        expect([told(response), tellsCaller(response)]).to.deep.equal([[400, 'invalid_client'], true]);
       }
     });
 
     it('AZ-06, AZ-07: nobody is ever sent to a URI that is not registered', () => {
       for (const redirectUri of ['https://evil.example/', `${callback}/`, `${callback}?x=1`, `${callback}#x`]) {
-        const reply = endpoint(profile).ask({ redirect_uri: redirectUri });
-        expect(reply.status).to.equal(400);
+        const response = endpoint(profile).ask({ redirect_uri: redirectUri });
+        expect(response.status).to.equal(400);
         // Kong tells it to the first one that is registered.
-        if (!tellsCaller(reply)) expect(reply.body['redirect_uri']).to.match(/^https:\/\/printer\.example\/cb\?error=/);
-        expect(tellsCaller(reply)).to.equal(profile === 'rfc9700');
+        if (!tellsCaller(response))
+          expect(response.body['redirect_uri']).to.match(/^https:\/\/printer\.example\/cb\?error=/);
+        expect(tellsCaller(response)).to.equal(profile === 'rfc9700');
       }
     });
 
@@ -91,8 +92,8 @@ for (const profile of bothProfiles) {
       const queried = client('queried', 'confidential', [uri]);
       const world = makeWorld({ clients: clientsOf([queried]) });
       for (const form of [{}, { scope: 'admin' }]) {
-        const reply = now(world.authorize(issuers[profile], { ...authorizationForm(queried), ...form }));
-        const parameters = answeredIn(reply);
+        const response = now(world.authorize(issuers[profile], { ...authorizationForm(queried), ...form }));
+        const parameters = answeredIn(response);
         expect(['x', 'y', 'z'].map((name) => parameters.getAll(name))).to.deep.equal([['1'], ['é'], ['a+b']]);
         expect(parameters.has(form.scope === undefined ? 'code' : 'error')).to.equal(true);
       }
@@ -128,8 +129,8 @@ for (const profile of bothProfiles) {
         [{ code_challenge_method: 'plain' }, 'invalid_request'],
         [{ code_challenge: undefined }, 'invalid_request'],
       ] as const) {
-        const reply = endpoint(profile).ask(form);
-        expect([reply.status, answeredIn(reply).get('error')]).to.deep.equal([400, error]);
+        const response = endpoint(profile).ask(form);
+        expect([response.status, answeredIn(response).get('error')]).to.deep.equal([400, error]);
       }
     });
 
@@ -169,10 +170,10 @@ for (const profile of bothProfiles) {
     });
 
     it('AZ-32: request_uri fetches nothing', () => {
-      const reply = endpoint(profile).ask({ request_uri: 'http://127.0.0.1:1/', request: 'a.b.c' });
+      const response = endpoint(profile).ask({ request_uri: 'http://127.0.0.1:1/', request: 'a.b.c' });
       // Kong does not know it; rfc9700 says so.
-      expect(reply.status).to.equal(profile === 'kong' ? 200 : 400);
-      if (profile === 'rfc9700') expect(reply.body['error_description']).to.equal('request is not supported');
+      expect(response.status).to.equal(profile === 'kong' ? 200 : 400);
+      if (profile === 'rfc9700') expect(response.body['error_description']).to.equal('request is not supported');
     });
   });
 }
@@ -207,8 +208,8 @@ describe('The authorization endpoint, profile rfc9700', () => {
         ask({ [`${name}[0]`]: 'a' }),
         ask({ [name]: 'a' }, { query: `${name}=a` }),
       ];
-      for (const reply of replies) {
-        expect([told(reply), tellsCaller(reply)], name).to.deep.equal([[400, 'invalid_request'], true]);
+      for (const response of replies) {
+        expect([told(response), tellsCaller(response)], name).to.deep.equal([[400, 'invalid_request'], true]);
       }
     }
   });
@@ -219,8 +220,8 @@ describe('The authorization endpoint, profile rfc9700', () => {
   });
 
   it('AZ-12: of several redirect URIs one must be named', () => {
-    const reply = ask({ redirect_uri: undefined });
-    expect([told(reply), tellsCaller(reply)]).to.deep.equal([[400, 'invalid_request'], true]);
+    const response = ask({ redirect_uri: undefined });
+    expect([told(response), tellsCaller(response)]).to.deep.equal([[400, 'invalid_request'], true]);
   });
 
   it('AZ-25: no token by the front channel', () => {
@@ -236,10 +237,10 @@ describe('The authorization endpoint, profile rfc9700', () => {
       ['https://q.example/cb?x', '&'],
     ]) {
       const queried = client('queried', 'confidential', [uri!]);
-      const reply = now(
+      const response = now(
         makeWorld({ clients: clientsOf([queried]) }).authorize(issuers.rfc9700, authorizationForm(queried)),
       );
-      expect(String(reply.body['redirect_uri'])).to.match(
+      expect(String(response.body['redirect_uri'])).to.match(
         new RegExp(`^${`${uri}${joint}code=`.replace(/[?.]/g, '\\$&')}`),
       );
     }
@@ -257,8 +258,8 @@ describe('The authorization endpoint, as Kong answers', () => {
   it('parameters are sorted by name, in lower-case hex, the query of the redirect URI among them', () => {
     const queried = client('queried', 'confidential', ['https://q.example/cb?z=1&a=%C3%A9']);
     const world = makeWorld({ clients: clientsOf([queried]) });
-    const reply = now(world.authorize(issuers.kong, { ...authorizationForm(queried), state: 'a,b c' }));
-    expect(String(reply.body['redirect_uri'])).to.match(
+    const response = now(world.authorize(issuers.kong, { ...authorizationForm(queried), state: 'a,b c' }));
+    expect(String(response.body['redirect_uri'])).to.match(
       /^https:\/\/q\.example\/cb\?a=%c3%a9&code=\w+&state=a%2cb%20c&z=1$/,
     );
   });
@@ -266,8 +267,8 @@ describe('The authorization endpoint, as Kong answers', () => {
   it('an empty parameter of the redirect URI is written as its bare name, a bare one as true', () => {
     const queried = client('queried', 'confidential', ['https://q.example/cb?z=&flag']);
     const world = makeWorld({ clients: clientsOf([queried]) });
-    const reply = now(world.authorize(issuers.kong, authorizationForm(queried)));
-    expect(String(reply.body['redirect_uri'])).to.match(/^https:\/\/q\.example\/cb\?code=\w+&flag=true&z$/);
+    const response = now(world.authorize(issuers.kong, authorizationForm(queried)));
+    expect(String(response.body['redirect_uri'])).to.match(/^https:\/\/q\.example\/cb\?code=\w+&flag=true&z$/);
   });
 
   it('a parameter of its own name in the query of the redirect URI gives way', () => {
@@ -302,8 +303,8 @@ describe('The authorization endpoint, as Kong answers', () => {
     const queried = client('queried', 'confidential', ['https://q.example/cb?x=1']);
     const world = makeWorld({ clients: clientsOf([queried]) });
     const form = { ...authorizationForm(queried), response_type: 'token', state: 's' };
-    const reply = now(world.authorize(issuers.kong, form));
-    expect(String(reply.body['redirect_uri'])).to.match(
+    const response = now(world.authorize(issuers.kong, form));
+    expect(String(response.body['redirect_uri'])).to.match(
       /^https:\/\/q\.example\/cb\?x=1#access_token=\w+&expires_in=600&state=s&token_type=bearer$/,
     );
   });
@@ -311,16 +312,16 @@ describe('The authorization endpoint, as Kong answers', () => {
   it('the implicit grant: a token that never expires says no expiry', () => {
     const issuer = { ...issuers.kong, accessTokenLifetime: 0 };
     const form = { ...authorizationForm(printer), response_type: 'token' };
-    const reply = now(makeWorld().authorize(issuer, form));
-    expect(String(reply.body['redirect_uri'])).to.match(
+    const response = now(makeWorld().authorize(issuer, form));
+    expect(String(response.body['redirect_uri'])).to.match(
       /^https:\/\/printer\.example\/cb#access_token=\w+&token_type=bearer$/,
     );
   });
 
   it('a public client needs a challenge (lax), and is told so at its redirect URI', () => {
     const bare = { ...authorizationForm(phone), code_challenge: undefined, code_challenge_method: undefined };
-    const reply = now(makeWorld().authorize(issuers.kong, bare));
-    expect(answeredIn(reply).get('error_description')).to.equal('code_challenge is required for public clients');
+    const response = now(makeWorld().authorize(issuers.kong, bare));
+    expect(answeredIn(response).get('error_description')).to.equal('code_challenge is required for public clients');
   });
 
   it('TK-22: JSON in the place of a string is refused in words', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Denied } from '../../src/access/bearer-token.ts';
+import type { BearerDenied } from '../../src/access/bearer-token.ts';
 import { kong, rfc9700 } from '../../src/oauth/profile.ts';
-import { deniedRead, deniedReply, looksIntoBody, readBearer, readBearerInBody } from '../../src/wire/bearer.ts';
+import { deniedRead, deniedResponse, looksIntoBody, readBearer, readBearerInBody } from '../../src/wire/bearer.ts';
 import { anyText } from '../support/text.ts';
 
 const inHeader = { accessToken: 'abc', in: 'header', scheme: true };
@@ -137,14 +137,18 @@ for (const profile of [kong, rfc9700]) {
 }
 
 describe('How a refusal is told (RFC 6750 §3)', () => {
-  const denied = (reason: Denied['reason'], requiredScope: readonly string[] = [], detail?: string): Denied => ({
+  const denied = (
+    reason: BearerDenied['reason'],
+    requiredScope: readonly string[] = [],
+    detail?: string,
+  ): BearerDenied => ({
     state: 'denied',
     reason,
     requiredScope,
     ...(detail === undefined ? {} : { detail }),
   });
-  const challenge = (profile: typeof kong, realm: string | undefined, refusal: Denied) => {
-    const { status, headers } = deniedReply(profile, realm, refusal);
+  const challenge = (profile: typeof kong, realm: string | undefined, refusal: BearerDenied) => {
+    const { status, headers } = deniedResponse(profile, realm, refusal);
     return [status, ...headers.map(([, value]) => value)];
   };
 
@@ -157,7 +161,7 @@ describe('How a refusal is told (RFC 6750 §3)', () => {
         'token_global',
         'scope_insufficient',
       ] as const) {
-        const { headers } = deniedReply(profile, undefined, denied(reason));
+        const { headers } = deniedResponse(profile, undefined, denied(reason));
         expect(headers.map(([name]) => name)).to.deep.equal(['WWW-Authenticate']);
         expect(headers[0]![1]).to.match(/^Bearer\b/);
       }
@@ -167,7 +171,7 @@ describe('How a refusal is told (RFC 6750 §3)', () => {
   it('RS-06: "SHOULD NOT include an error code" where no token was sent', () => {
     expect(challenge(rfc9700, undefined, denied('token_missing'))).to.deep.equal([401, 'Bearer']);
     expect(challenge(rfc9700, 'orders', denied('token_missing'))).to.deep.equal([401, 'Bearer realm="orders"']);
-    expect(deniedReply(rfc9700, undefined, denied('token_missing')).body).to.not.have.property('error');
+    expect(deniedResponse(rfc9700, undefined, denied('token_missing')).body).to.not.have.property('error');
   });
 
   it('RS-07: an invalid token is 401 invalid_token', () => {
@@ -178,9 +182,9 @@ describe('How a refusal is told (RFC 6750 §3)', () => {
   });
 
   it('RS-02: two tokens are 400 invalid_request', () => {
-    const reply = deniedReply(rfc9700, undefined, denied('token_repeated'));
-    expect(reply).to.include({ status: 400 });
-    expect(reply.body).to.include({ error: 'invalid_request' });
+    const response = deniedResponse(rfc9700, undefined, denied('token_repeated'));
+    expect(response).to.include({ status: 400 });
+    expect(response.body).to.include({ error: 'invalid_request' });
   });
 
   it('RS-08: too small a scope is 403 insufficient_scope, with the scope it takes', () => {
@@ -194,13 +198,13 @@ describe('How a refusal is told (RFC 6750 §3)', () => {
       401,
       'Bearer realm="orders" error="invalid_token" error_description="The access token is invalid or has expired"',
     ]);
-    const missing = deniedReply(kong, undefined, denied('token_missing'));
+    const missing = deniedResponse(kong, undefined, denied('token_missing'));
     expect(missing.headers).to.deep.equal([['WWW-Authenticate', 'Bearer']]);
     expect(missing.body).to.deep.equal({ error: 'invalid_request', error_description: 'The access token is missing' });
   });
 
   it('Kong tells of a global token in the body alone', () => {
-    const { headers, body } = deniedReply(kong, undefined, denied('token_global'));
+    const { headers, body } = deniedResponse(kong, undefined, denied('token_global'));
     expect(headers[0]![1]).to.contain('invalid or has expired');
     expect(body['error_description']).to.contain('global_credentials');
   });

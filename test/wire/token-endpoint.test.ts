@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Client } from '../../src/oauth/client.ts';
 import type { Issuer } from '../../src/oauth/issuer.ts';
 import { codeChallengeOf } from '../../src/oauth/pkce.ts';
-import type { EndpointRequest, Reply } from '../../src/wire/reply.ts';
+import type { EndpointRequest, OAuthResponse } from '../../src/wire/response.ts';
 import {
   at,
   basic,
@@ -43,8 +43,8 @@ function endpoint(profile: (typeof bothProfiles)[number], world: World = makeWor
   return { issuer, world, ask, code, redeem, refresh, pair, passes };
 }
 
-const told = ({ status, body }: Reply) => [status, body['error']];
-const header = ({ headers }: Reply, name: string) => headers.find(([one]) => one === name)?.[1];
+const told = ({ status, body }: OAuthResponse) => [status, body['error']];
+const header = ({ headers }: OAuthResponse, name: string) => headers.find(([one]) => one === name)?.[1];
 const clientCredentials = { grant_type: 'client_credentials' };
 
 for (const profile of bothProfiles) {
@@ -53,16 +53,16 @@ for (const profile of bothProfiles) {
   describe(`The token endpoint (RFC 6749 §3.2), profile ${profile}`, () => {
     it('TK-01: "The client MUST use the HTTP "POST" method"', () => {
       for (const method of ['GET', 'PUT', 'HEAD', 'DELETE', 'OPTIONS', 'PATCH', 'post', 'PO ST']) {
-        const reply = endpoint(profile).ask(clientCredentials, printer, { method });
-        expect(told(reply)).to.deep.equal([405, profile === 'kong' ? 'invalid_method' : 'invalid_request']);
-        expect(header(reply, 'WWW-Authenticate')).to.match(/^Bearer error=/);
-        expect(header(reply, 'Allow')).to.equal(profile === 'kong' ? undefined : 'POST');
+        const response = endpoint(profile).ask(clientCredentials, printer, { method });
+        expect(told(response)).to.deep.equal([405, profile === 'kong' ? 'invalid_method' : 'invalid_request']);
+        expect(header(response, 'WWW-Authenticate')).to.match(/^Bearer error=/);
+        expect(header(response, 'Allow')).to.equal(profile === 'kong' ? undefined : 'POST');
       }
     });
 
     it('TK-25: TLS is demanded, after the method and before all else', () => {
-      const reply = endpoint(profile).ask({}, undefined, { transport: 'plain' });
-      expect(told(reply)).to.deep.equal([400, profile === 'kong' ? 'access_denied' : 'invalid_request']);
+      const response = endpoint(profile).ask({}, undefined, { transport: 'plain' });
+      expect(told(response)).to.deep.equal([400, profile === 'kong' ? 'access_denied' : 'invalid_request']);
       expect(told(endpoint(profile).ask({}, undefined, { transport: 'plain', method: 'GET' }))[0]).to.equal(405);
     });
 
@@ -74,19 +74,19 @@ for (const profile of bothProfiles) {
 
     it('TK-12, TK-13: a token response is JSON that nobody stores', () => {
       const { ask } = endpoint(profile);
-      const reply = ask({ ...clientCredentials, scope: 'email' }, printer);
-      expect(reply).to.include({ status: 200, clientId: 'printer' });
-      expect(reply.headers).to.deep.equal([
+      const response = ask({ ...clientCredentials, scope: 'email' }, printer);
+      expect(response).to.include({ status: 200, clientId: 'printer' });
+      expect(response.headers).to.deep.equal([
         ['Cache-Control', 'no-store'],
         ['Pragma', 'no-cache'],
       ]);
-      expect(reply.body).to.include({ token_type: 'bearer', expires_in: 600 });
-      expect(reply.body['access_token']).to.be.a('string');
+      expect(response.body).to.include({ token_type: 'bearer', expires_in: 600 });
+      expect(response.body['access_token']).to.be.a('string');
     });
 
     it('TK-13: nor does anybody store an error', () => {
-      const reply = endpoint(profile).ask({ grant_type: 'foo' }, printer);
-      expect(header(reply, 'Cache-Control')).to.equal('no-store');
+      const response = endpoint(profile).ask({ grant_type: 'foo' }, printer);
+      expect(header(response, 'Cache-Control')).to.equal('no-store');
     });
 
     it('PK-01, PK-02: a code is redeemed for both tokens by whoever has its verifier', () => {
@@ -234,9 +234,9 @@ for (const profile of bothProfiles) {
       const { issuer, ask } = endpoint(profile);
       for (const grantType of ['authorization_code', 'refresh_token', 'client_credentials', 'foo']) {
         const authorization = basic(printer, 'wrong', issuer);
-        const reply = ask({ grant_type: grantType }, undefined, { authorization });
-        expect(told(reply)).to.deep.equal([401, 'invalid_client']);
-        expect(header(reply, 'WWW-Authenticate')).to.equal('Basic realm="OAuth2.0"');
+        const response = ask({ grant_type: grantType }, undefined, { authorization });
+        expect(told(response)).to.deep.equal([401, 'invalid_client']);
+        expect(header(response, 'WWW-Authenticate')).to.equal('Basic realm="OAuth2.0"');
       }
     });
 
@@ -245,36 +245,36 @@ for (const profile of bothProfiles) {
         const calls: string[] = [];
         const world = makeWorld({ clients: counted(calls) });
         const { issuer, ask } = endpoint(profile, world);
-        const reply = (clientId: string) => {
+        const response = (clientId: string) => {
           const before = calls.length;
           const authorization = basic({ clientId }, 'wrong', issuer);
           const { clientId: _, ...rest } = ask({ grant_type: grantType }, undefined, { authorization });
           return { rest, calls: calls.slice(before) };
         };
-        expect(reply('nobody')).to.deep.equal(reply('printer'));
+        expect(response('nobody')).to.deep.equal(response('printer'));
       }
     });
 
     it('CA-09: a public client that sends a secret gets nothing', () => {
       const { code, redeem } = endpoint(profile);
-      const reply = redeem(code(phone), phone, { client_secret: 'x' });
-      expect(told(reply)).to.deep.equal([400, profile === 'kong' ? 'invalid_request' : 'invalid_client']);
+      const response = redeem(code(phone), phone, { client_secret: 'x' });
+      expect(told(response)).to.deep.equal([400, profile === 'kong' ? 'invalid_request' : 'invalid_client']);
     });
 
     it('CA-09: by header neither', () => {
       const { issuer, ask } = endpoint(profile);
-      const reply = ask({ grant_type: 'refresh_token' }, undefined, { authorization: basic(phone, 'x', issuer) });
-      expect(told(reply)).to.deep.equal(profile === 'kong' ? [400, 'invalid_request'] : [401, 'invalid_client']);
+      const response = ask({ grant_type: 'refresh_token' }, undefined, { authorization: basic(phone, 'x', issuer) });
+      expect(told(response)).to.deep.equal(profile === 'kong' ? [400, 'invalid_request'] : [401, 'invalid_client']);
     });
 
     it('CA-06: a client that is put off hears how long to wait', () => {
       const deferring = {
         ...clientsOf([printer]),
-        authenticate: () => ({ client: undefined, proof: 'deferred', retryAfter: 7 }) as const,
+        authenticate: () => ({ client: undefined, proof: 'rateLimited', retryAfter: 7 }) as const,
       };
-      const reply = endpoint(profile, makeWorld({ clients: deferring })).ask(clientCredentials, printer);
-      expect(told(reply)).to.deep.equal([429, 'temporarily_unavailable']);
-      expect(header(reply, 'Retry-After')).to.equal('7');
+      const response = endpoint(profile, makeWorld({ clients: deferring })).ask(clientCredentials, printer);
+      expect(told(response)).to.deep.equal([429, 'temporarily_unavailable']);
+      expect(header(response, 'Retry-After')).to.equal('7');
     });
 
     it('SE-09: a body that is too large is 413', () => {
@@ -286,8 +286,8 @@ for (const profile of bothProfiles) {
         for (const stranger of [printer, till, phone].filter((client) => client !== owner)) {
           const { pair, refresh, passes } = endpoint(profile);
           const { access_token: access, refresh_token: token } = pair(owner);
-          const reply = refresh(token, stranger);
-          expect(told(reply)).to.deep.equal([400, profile === 'kong' ? 'invalid_client' : 'invalid_grant']);
+          const response = refresh(token, stranger);
+          expect(told(response)).to.deep.equal([400, profile === 'kong' ? 'invalid_client' : 'invalid_grant']);
           expect([passes(access), refresh(token, owner).status]).to.deep.equal([true, 200]);
         }
       }
@@ -353,7 +353,7 @@ for (const profile of bothProfiles) {
       const { access_token: access, refresh_token: token } = pair(printer);
       const outcome = now(world.check(access, issuer.audience));
       if (outcome.state !== 'admitted') throw new Error('not admitted');
-      now(world.ports.grants.end(outcome.bearer.grant.grantId, undefined));
+      now(world.ports.grants.revoke(outcome.bearer.grant.grantId, undefined));
       expect([passes(access), refresh(token, printer).status]).to.deep.equal([false, 400]);
     });
 
@@ -395,7 +395,7 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('TK-26: a store that fails after the code was spent leaves neither a token nor a live code', async () => {
+    it('TK-26: a store that fails after the code was used leaves neither a token nor a live code', async () => {
       const world = makeWorld();
       const gone = { ...world.ports.grants, open: () => Promise.reject(new Error('the store is gone')) };
       const failing = makeWorld({ ...world.ports, clock: world.clock, grants: gone });
@@ -414,9 +414,9 @@ for (const profile of bothProfiles) {
 
     it('TK-24, CA-03: a secret in the query of a token request', () => {
       const query = new URLSearchParams({ client_id: 'printer', client_secret: secretOf(printer) }).toString();
-      const reply = endpoint(profile).ask(clientCredentials, undefined, { query });
+      const response = endpoint(profile).ask(clientCredentials, undefined, { query });
       // Kong takes it; rfc9700 does not even look.
-      expect(told(reply)).to.deep.equal(profile === 'kong' ? [200, undefined] : [400, 'invalid_client']);
+      expect(told(response)).to.deep.equal(profile === 'kong' ? [200, undefined] : [400, 'invalid_client']);
     });
   });
 }
@@ -428,13 +428,13 @@ describe('The token endpoint, profile rfc9700', () => {
     const body = Buffer.from(
       JSON.stringify({ ...clientCredentials, client_id: 'printer', client_secret: secretOf(printer) }),
     );
-    const reply = endpoint('rfc9700').ask({}, undefined, { contentType: 'application/json', body });
-    expect(told(reply)).to.deep.equal([400, 'invalid_request']);
+    const response = endpoint('rfc9700').ask({}, undefined, { contentType: 'application/json', body });
+    expect(told(response)).to.deep.equal([400, 'invalid_request']);
   });
 
   it('TK-03: a repeated parameter is refused, before anybody is authenticated', () => {
-    const reply = endpoint('rfc9700').ask({ grant_type: ['client_credentials', 'client_credentials'] }, undefined);
-    expect(told(reply)).to.deep.equal([400, 'invalid_request']);
+    const response = endpoint('rfc9700').ask({ grant_type: ['client_credentials', 'client_credentials'] }, undefined);
+    expect(told(response)).to.deep.equal([400, 'invalid_request']);
   });
 
   it('a missing grant_type is told as that', () => {
@@ -646,8 +646,8 @@ describe('The token endpoint, as Kong answers', () => {
     expect(endpoint('kong').ask({ ...clientCredentials, state: 's' }, printer).body).to.include({ state: 's' });
     expect(endpoint('kong').ask({ grant_type: 'foo', state: 's' }, printer).body).to.include({ state: 's' });
     const body = Buffer.from(JSON.stringify({ ...clientCredentials, state: { a: [1, null] } }));
-    const reply = endpoint('kong').ask({}, printer, { contentType: 'application/json', body });
-    expect(reply.body['state']).to.deep.equal({ a: [1, null] });
+    const response = endpoint('kong').ask({}, printer, { contentType: 'application/json', body });
+    expect(response.body['state']).to.deep.equal({ a: [1, null] });
   });
 
   it('§5.1: says the scope only where it differs from what was asked for', () => {
@@ -661,8 +661,8 @@ describe('The token endpoint, as Kong answers', () => {
   it('§5.1: says nothing of a scope where none is on offer, whatever JSON asked for', () => {
     const issuer = { ...issuers.kong, scopes: undefined };
     const body = Buffer.from(JSON.stringify({ ...clientCredentials, scope: { toString: 1, valueOf: 1 } }));
-    const reply = now(makeWorld().token(issuer, {}, printer, { contentType: 'application/json', body }));
-    expect([reply.status, 'scope' in reply.body]).to.deep.equal([200, false]);
+    const response = now(makeWorld().token(issuer, {}, printer, { contentType: 'application/json', body }));
+    expect([response.status, 'scope' in response.body]).to.deep.equal([200, false]);
   });
 
   it('tokens that never expire say no expiry and have no refresh token', () => {
@@ -726,8 +726,8 @@ describe('The token endpoint, as Kong answers', () => {
 
   it('an unknown client at client credentials is 400 without a challenge', () => {
     const authorization = basic({ clientId: 'nobody' }, 'x', issuers.kong);
-    const reply = endpoint('kong').ask(clientCredentials, undefined, { authorization });
-    expect([told(reply), header(reply, 'WWW-Authenticate')]).to.deep.equal([[400, 'invalid_client'], undefined]);
+    const response = endpoint('kong').ask(clientCredentials, undefined, { authorization });
+    expect([told(response), header(response, 'WWW-Authenticate')]).to.deep.equal([[400, 'invalid_client'], undefined]);
   });
 });
 

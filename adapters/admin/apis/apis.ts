@@ -7,10 +7,10 @@
  */
 import type { JsonObject } from '../../../src/schema/description.ts';
 import type { AdminRequest, Endpoint, Method } from '../endpoints.ts';
-import { badRequest, created, methodNotAllowed, noContent, notFound, ok, type Reply } from '../reply.ts';
+import { type AdminResponse, badRequest, created, methodNotAllowed, noContent, notFound, ok } from '../response.ts';
 
 /** Answers a call of today's API. */
-export type Call = (method: Method, path: string, sent?: JsonObject, form?: boolean) => Promise<Reply>;
+export type Call = (method: Method, path: string, sent?: JsonObject, form?: boolean) => Promise<AdminResponse>;
 
 const group = 'apis';
 const fields = ['name', 'upstream_url', 'request_host', 'request_path', 'strip_request_path', 'preserve_host'];
@@ -24,10 +24,12 @@ export function apiEndpoints(call: Call): readonly Endpoint[] {
     const routes = await call('GET', `/services/${row['id']}/routes`);
     return { service: row, routes: (routes.body as { readonly data: readonly JsonObject[] }).data };
   };
-  const found = (f: (api: Api, request: AdminRequest) => Reply | Promise<Reply>) => async (request: AdminRequest) => {
-    const api = await one(request.keys[0]!);
-    return api === undefined ? notFound : f(api, request);
-  };
+  const found =
+    (f: (api: Api, request: AdminRequest) => AdminResponse | Promise<AdminResponse>) =>
+    async (request: AdminRequest) => {
+      const api = await one(request.keys[0]!);
+      return api === undefined ? notFound : f(api, request);
+    };
 
   const plugins = (api: Api): string => `/services/${api.service['id']}/plugins`;
   return [
@@ -64,8 +66,8 @@ export function apiEndpoints(call: Call): readonly Endpoint[] {
           return ok({ data: data.map((row) => printedPlugin(api, row)), total: data.length });
         }),
         POST: found(async (api, { body }) => {
-          const reply = await call('POST', plugins(api), pluginOf(body.sent, body.form), body.form);
-          return reply.status === 201 ? created(printedPlugin(api, reply.body as JsonObject)) : reply;
+          const response = await call('POST', plugins(api), pluginOf(body.sent, body.form), body.form);
+          return response.status === 201 ? created(printedPlugin(api, response.body as JsonObject)) : response;
         }),
       },
     },
@@ -89,7 +91,11 @@ interface Api {
   readonly routes: readonly JsonObject[];
 }
 
-async function make(call: Call, one: (key: string) => Promise<Api | undefined>, sent: JsonObject): Promise<Reply> {
+async function make(
+  call: Call,
+  one: (key: string) => Promise<Api | undefined>,
+  sent: JsonObject,
+): Promise<AdminResponse> {
   const unknown = Object.keys(sent).find((field) => !fields.includes(field));
   if (unknown !== undefined) return badRequest(`${unknown}: unknown field`);
   if (!isText(sent['upstream_url'])) return badRequest('upstream_url: is required, a URL');
@@ -104,11 +110,11 @@ async function make(call: Call, one: (key: string) => Promise<Api | undefined>, 
   if (service.status !== 201) return service;
   const id = String((service.body as JsonObject)['id']);
   for (const route of routesOf(sent)) {
-    const reply = await call('POST', `/services/${id}/routes`, route);
-    if (reply.status !== 201) {
+    const response = await call('POST', `/services/${id}/routes`, route);
+    if (response.status !== 201) {
       const half = await one(id);
       if (half !== undefined) await remove(call, half);
-      return reply;
+      return response;
     }
   }
   return created(printed((await one(id))!));
@@ -120,7 +126,7 @@ async function change(
   one: (key: string) => Promise<Api | undefined>,
   api: Api,
   sent: JsonObject,
-): Promise<Reply> {
+): Promise<AdminResponse> {
   const unknown = Object.keys(sent).find((field) => !fields.includes(field));
   if (unknown !== undefined) return badRequest(`${unknown}: unknown field`);
   const next: JsonObject = { ...printed(api), ...sent };
@@ -134,12 +140,12 @@ async function change(
   if (service.status !== 200) return service;
   const made: string[] = [];
   for (const route of routesOf(next)) {
-    const reply = await call('POST', `/services/${api.service['id']}/routes`, route);
-    if (reply.status !== 201) {
+    const response = await call('POST', `/services/${api.service['id']}/routes`, route);
+    if (response.status !== 201) {
       for (const id of made) await call('DELETE', `/routes/${id}`);
-      return reply;
+      return response;
     }
-    made.push(String((reply.body as JsonObject)['id']));
+    made.push(String((response.body as JsonObject)['id']));
   }
   for (const route of api.routes) await call('DELETE', `/routes/${route['id']}`);
   return ok(printed((await one(String(api.service['id'])))!));
@@ -192,8 +198,8 @@ function pluginOf(sent: JsonObject, form: boolean): JsonObject {
   };
 }
 
-function ofApi(api: Api, reply: Reply): Reply {
-  return reply.status === 200 ? ok(printedPlugin(api, reply.body as JsonObject)) : reply;
+function ofApi(api: Api, response: AdminResponse): AdminResponse {
+  return response.status === 200 ? ok(printedPlugin(api, response.body as JsonObject)) : response;
 }
 
 function printedPlugin({ service }: Api, row: JsonObject): JsonObject {

@@ -14,7 +14,7 @@ import { createServer as createHttp2, type Http2Server, Http2ServerRequest, type
 import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
-import { errorAnswer } from '../../../src/gateway/error-answer.ts';
+import { errorResponse } from '../../../src/gateway/error-response.ts';
 import { Deadlines } from '../deadlines.ts';
 import type { RequestProblem } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
@@ -261,15 +261,17 @@ function refuseRest(options: ListenerOptions, connection: ClientConnection, prob
   connection.failed = true;
   const latest = connection.latest as NodeIncoming | undefined;
   if (latest !== undefined && !latest.hasArrived) latest.broken(problem);
-  else if (latest !== undefined) connection.afterwards = () => answerUnread(options, connection, problem);
-  else answerUnread(options, connection, problem);
+  else if (latest !== undefined) connection.afterwards = () => respondUnread(options, connection, problem);
+  else respondUnread(options, connection, problem);
 }
 
 /** Answers what is not even a request. */
-function answerUnread({ serverName, unread }: ListenerOptions, connection: ClientConnection, problem: RequestProblem) {
+function respondUnread({ serverName, unread }: ListenerOptions, connection: ClientConnection, problem: RequestProblem) {
   const requestId = newRequestId();
   const { status, message } = problem;
-  const { headers, body } = errorAnswer({ requestId, header: () => undefined }, status, message, { otherwise: 'text' });
+  const { headers, body } = errorResponse({ requestId, header: () => undefined }, status, message, {
+    otherwise: 'text',
+  });
   const fields = [
     ...headers,
     ['Content-Length', String(body.length)],

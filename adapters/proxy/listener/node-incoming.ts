@@ -322,7 +322,7 @@ export class NodeIncoming implements Incoming, Turn {
 
   // The answer -------------------------------------------------------------------------------------------------
 
-  get isAnswered(): boolean {
+  get hasResponded(): boolean {
     return this.#handedOver || this.#response.headersSent;
   }
 
@@ -337,7 +337,7 @@ export class NodeIncoming implements Incoming, Turn {
 
   answer(status: number, reason: string, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void {
     if (status === 204 || status === 304 || status < 200) {
-      this.answerBodiless(status, reason, fields, -1);
+      this.respondBodiless(status, reason, fields, -1);
       return;
     }
     // One text of octets: the head is written together with the body, in one piece.
@@ -353,13 +353,13 @@ export class NodeIncoming implements Incoming, Turn {
     this.#sent();
   }
 
-  answerBodiless(status: number, reason: string, fields: string[], length: number): void {
+  respondBodiless(status: number, reason: string, fields: string[], length: number): void {
     if (!this.#head(status, reason, fields, status === 204 || status < 200 ? -1 : length)) return;
     this.#response.end();
     this.#sent();
   }
 
-  beginAnswer(status: number, reason: string, fields: string[], length: number): void {
+  beginResponse(status: number, reason: string, fields: string[], length: number): void {
     if (!this.#head(status, reason, fields, length)) return;
     // What comes right behind the head goes with it; if nothing does, the head goes alone.
     if (!('stream' in this.#response)) process.nextTick(flush, this.#response);
@@ -433,7 +433,7 @@ export class NodeIncoming implements Incoming, Turn {
   }
 
   /** An endpoint of ours has written its head. */
-  noteAnswer(length: number): void {
+  noteResponse(length: number): void {
     this.bytesReceived = typeof this.#body === 'number' ? this.#body : 0;
     this.bytesSent = this.method === 'HEAD' ? 0 : length;
   }

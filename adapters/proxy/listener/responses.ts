@@ -12,7 +12,7 @@ import type { GateRequest } from './requests.ts';
 /** The request that a response belongs to. */
 export interface ResponseOwner {
   /** Called with the `Content-Length` of the response, once its head is known. */
-  noteAnswer(length: number): void;
+  noteResponse(length: number): void;
   /** Called when the response is closed. */
   closed(): void;
 }
@@ -76,7 +76,7 @@ function lead(response: GateResponse | GateHttp2Response, status: number, header
     }
   }
   if (!heading(new NodeResponseHead(response))) response.destroy();
-  response.incoming?.noteAnswer(Number(response.getHeader('content-length') ?? 0));
+  response.incoming?.noteResponse(Number(response.getHeader('content-length') ?? 0));
 }
 
 class NodeResponseHead implements ResponseHead {

@@ -8,28 +8,28 @@ import type { Clock } from '../../src/ports/clock.ts';
 /** How many rows one write looks at. More than one write ever adds, so that burying keeps up. */
 const batch = 8;
 
-export interface Deaths<Row extends Mortal> {
-  /** To be called whenever `row.diesAt` was set. */
+export interface Expiries<Row extends Expiring> {
+  /** To be called whenever `row.deleteAt` was set. */
   expect(row: Row): void;
   /** Buries some of those whose time has come. */
-  buryDue(): void;
+  sweepExpired(): void;
 }
 
-export interface Mortal {
+export interface Expiring {
   /** Exclusive; `undefined`: never. May change. */
-  diesAt: EpochMilliseconds | undefined;
+  deleteAt: EpochMilliseconds | undefined;
   /** When the heap will look at it; kept by this file alone. A row stands in the heap once, not once for each change. */
   lookedAt?: EpochMilliseconds | undefined;
 }
 
-export function deaths<Row extends Mortal>(clock: Clock, bury: (row: Row) => void): Deaths<Row> {
+export function expiries<Row extends Expiring>(clock: Clock, bury: (row: Row) => void): Expiries<Row> {
   const heap: { readonly at: number; readonly row: Row }[] = [];
 
   function expect(row: Row): void {
-    const { diesAt, lookedAt } = row;
-    if (diesAt === undefined || (lookedAt !== undefined && lookedAt <= diesAt)) return;
-    row.lookedAt = diesAt;
-    push({ at: diesAt, row });
+    const { deleteAt, lookedAt } = row;
+    if (deleteAt === undefined || (lookedAt !== undefined && lookedAt <= deleteAt)) return;
+    row.lookedAt = deleteAt;
+    push({ at: deleteAt, row });
   }
 
   function push(entry: { readonly at: number; readonly row: Row }): void {
@@ -64,7 +64,7 @@ export function deaths<Row extends Mortal>(clock: Clock, bury: (row: Row) => voi
 
   return {
     expect,
-    buryDue() {
+    sweepExpired() {
       const now = clock.now();
       for (let looks = 0; looks < batch && heap.length > 0 && heap[0]!.at <= now; looks++) {
         const { at } = heap[0]!;
@@ -72,13 +72,13 @@ export function deaths<Row extends Mortal>(clock: Clock, bury: (row: Row) => voi
         // Left over from before its death was moved forward.
         if (row.lookedAt !== at) continue;
         row.lookedAt = undefined;
-        if (isDead(row, now)) bury(row);
+        if (isExpired(row, now)) bury(row);
         else expect(row);
       }
     },
   };
 }
 
-export function isDead({ diesAt }: Mortal, now: EpochMilliseconds): boolean {
-  return diesAt !== undefined && diesAt <= now;
+export function isExpired({ deleteAt }: Expiring, now: EpochMilliseconds): boolean {
+  return deleteAt !== undefined && deleteAt <= now;
 }

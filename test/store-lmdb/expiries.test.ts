@@ -9,10 +9,10 @@ const names = [
   'grants',
   'access',
   'refresh',
-  'spent',
+  'used',
   'owners',
-  'ended',
-  'deaths',
+  'revoked',
+  'expiries',
   'unique',
   'references',
   'tags',
@@ -38,11 +38,15 @@ describe('Rows in an lmdb store', () => {
       const { code, record, redemption, grant, first, rotation } = world(n);
       await store.authorizationCodes.save(code, { ...record, expiresAt: noon + 60_000 });
       if (n % 2 === 0) await store.authorizationCodes.redeem(code, redemption);
-      const bound = { ...grant, serviceId: 'service', expiresAt: noon + 1_000, diesAt: noon + 60_000 };
+      const bound = { ...grant, serviceId: 'service', expiresAt: noon + 1_000, refreshExpiresAt: noon + 60_000 };
       await store.grants.open(bound, first);
       if (n % 3 === 0)
-        await store.grants.rotate(first.refreshToken, { ...rotation, expiresAt: noon + 60_000, diesAt: noon + 60_000 });
-      if (n % 5 === 0) await store.grants.end(grant.grantId, noon + 60_000);
+        await store.grants.rotate(first.refreshToken, {
+          ...rotation,
+          expiresAt: noon + 60_000,
+          refreshExpiresAt: noon + 60_000,
+        });
+      if (n % 5 === 0) await store.grants.revoke(grant.grantId, noon + 60_000);
     };
     await Promise.all(Array.from({ length: 120 }, (_, n) => live(n)));
     clock.turn(noon + 60_000);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Fields } from '../../src/schema/description.ts';
 import {
   danglingReference,
   notFoundBy,
@@ -7,8 +8,7 @@ import {
   schemaViolation,
   uniqueViolation,
   valuesOf,
-} from '../../src/schema/answers.ts';
-import type { Fields } from '../../src/schema/description.ts';
+} from '../../src/schema/error-bodies.ts';
 import { luaNumber, luaText } from '../../src/schema/lua.ts';
 
 describe('The message of a schema violation', () => {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { errorAnswer } from '../../src/gateway/error-answer.ts';
+import { errorResponse } from '../../src/gateway/error-response.ts';
 
 describe('An error the gate answers itself', () => {
   const answer = (accept: string | undefined, otherwise?: 'json' | 'text') => {
     const also = otherwise === undefined ? {} : { otherwise };
     const header = (name: string) => (name === 'accept' ? accept : undefined);
-    const { headers, body } = errorAnswer({ requestId: 'r1', header }, 502, 'a <b> & c', also);
+    const { headers, body } = errorResponse({ requestId: 'r1', header }, 502, 'a <b> & c', also);
     return { type: headers[0]![1], body };
   };
 
@@ -39,7 +39,7 @@ describe('An error the gate answers itself', () => {
   it("takes the type of the body that was sent for a wish where Kong's nginx answers", () => {
     const sent = (type: string, otherwise: 'json' | 'text') => {
       const header = (name: string) => (name === 'content-type' ? type : undefined);
-      return errorAnswer({ requestId: 'r1', header }, 502, 'x', { otherwise }).headers[0]![1];
+      return errorResponse({ requestId: 'r1', header }, 502, 'x', { otherwise }).headers[0]![1];
     };
     expect(sent('application/x-www-form-urlencoded', 'text')).to.equal('application/json; charset=utf-8');
     expect(sent('application/json; charset=utf-8', 'text')).to.equal('application/json; charset=utf-8');

@@ -1,4 +1,4 @@
-import type { Answer, ProxiedRequest } from './proxied-request.ts';
+import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 
 /**
  * An answer of the gate itself that says what went wrong: `message` and `request_id`, in the form the client accepts
@@ -6,12 +6,12 @@ import type { Answer, ProxiedRequest } from './proxied-request.ts';
  * (400, 502, 504; `otherwise: 'text'`) the type of the request's own body counts as a wish, and without that it is plain
  * text.
  */
-export function errorAnswer(
+export function errorResponse(
   request: Pick<ProxiedRequest, 'requestId' | 'header'>,
   status: number,
   message: string,
-  also: { readonly headers?: Answer['headers']; readonly otherwise?: 'json' | 'text' } = {},
-): Answer {
+  also: { readonly headers?: DirectResponse['headers']; readonly otherwise?: 'json' | 'text' } = {},
+): DirectResponse {
   const { otherwise = 'json' } = also;
   const wish = request.header('accept') ?? (otherwise === 'text' ? request.header('content-type') : undefined);
   const form = wish === undefined ? otherwise : accepted(wish);

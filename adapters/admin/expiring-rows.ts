@@ -5,19 +5,23 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 
-export function withMortalRows(store: EntityStore, clock: Clock, isMortal: (kind: EntityKind) => boolean): EntityStore {
+export function withExpiringRows(
+  store: EntityStore,
+  clock: Clock,
+  canExpire: (kind: EntityKind) => boolean,
+): EntityStore {
   /** As it stands in the store. */
   const kept = new WeakMap<Entity, Entity>();
 
   async function shown(kind: EntityKind, row: Entity | undefined): Promise<Entity | undefined> {
-    if (row === undefined || !isMortal(kind)) return row;
-    const diesAt = deathOf(row);
-    if (diesAt !== undefined && diesAt <= clock.now()) {
+    if (row === undefined || !canExpire(kind)) return row;
+    const refreshExpiresAt = expiryOf(row);
+    if (refreshExpiresAt !== undefined && refreshExpiresAt <= clock.now()) {
       await store.remove(kind, row.id);
       return undefined;
     }
     const { expires_at: _, ...rest } = row;
-    const ttl = diesAt === undefined ? null : Math.ceil((diesAt - clock.now()) / 1000);
+    const ttl = refreshExpiresAt === undefined ? null : Math.ceil((refreshExpiresAt - clock.now()) / 1000);
     const printed = { ...rest, ttl } as Entity;
     kept.set(printed, row);
     return printed;
@@ -25,12 +29,12 @@ export function withMortalRows(store: EntityStore, clock: Clock, isMortal: (kind
 
   function written(kind: EntityKind, row: Entity, before: Entity | undefined): Entity {
     const ttl = row['ttl'];
-    if (!isMortal(kind) || typeof ttl !== 'number') return row;
+    if (!canExpire(kind) || typeof ttl !== 'number') return row;
     // 0 is Kong's word for "never".
     if (ttl === 0) return { ...row, ttl: null };
     const raw = before === undefined ? undefined : kept.get(before);
-    const diesAt = raw === undefined || before?.['ttl'] !== ttl ? undefined : deathOf(raw);
-    return { ...row, expires_at: diesAt ?? clock.now() + ttl * 1000 };
+    const refreshExpiresAt = raw === undefined || before?.['ttl'] !== ttl ? undefined : expiryOf(raw);
+    return { ...row, expires_at: refreshExpiresAt ?? clock.now() + ttl * 1000 };
   }
 
   return {
@@ -40,7 +44,7 @@ export function withMortalRows(store: EntityStore, clock: Clock, isMortal: (kind
 
     async insert(kind, row) {
       const outcome = await store.insert(kind, written(kind, row, undefined));
-      if (outcome.outcome !== 'taken' || !isMortal(kind)) return outcome;
+      if (outcome.outcome !== 'taken' || !canExpire(kind)) return outcome;
       // Nobody but the dead may have it.
       for (const field of outcome.fields) {
         const holder = await store.getBy(kind, field, String(row[field]));
@@ -57,7 +61,7 @@ export function withMortalRows(store: EntityStore, clock: Clock, isMortal: (kind
 
     async page(kind, query) {
       const page = await store.page(kind, query);
-      if (!isMortal(kind)) return page;
+      if (!canExpire(kind)) return page;
       const rows: Entity[] = [];
       for (const row of page.rows) {
         const alive = await shown(kind, row);
@@ -69,7 +73,7 @@ export function withMortalRows(store: EntityStore, clock: Clock, isMortal: (kind
 }
 
 /** Milliseconds since the epoch; `undefined`: never. A row that came in by a file counts from when it was made. */
-function deathOf(row: Entity): number | undefined {
+function expiryOf(row: Entity): number | undefined {
   const { expires_at: expiresAt, created_at: createdAt, ttl } = row;
   if (typeof expiresAt === 'number') return expiresAt;
   if (typeof ttl !== 'number' || ttl === 0 || typeof createdAt !== 'number') return undefined;

@@ -1,7 +1,7 @@
 /** What the Admin API answers, before Koa prints it. */
-import { codes, type RefusalBody } from '../../src/schema/answers.ts';
+import { codes, type RefusalBody } from '../../src/schema/error-bodies.ts';
 
-export interface Reply {
+export interface AdminResponse {
   readonly status: number;
   /** Printed as JSON; text is printed as it is. */
   readonly body?: unknown;
@@ -24,22 +24,22 @@ const statuses: Readonly<Record<(typeof codes)[keyof typeof codes], number>> = {
   [codes.invalidConfiguration]: 400,
 };
 
-export function refused(body: RefusalBody): Reply {
+export function refused(body: RefusalBody): AdminResponse {
   return { status: statuses[body.code as keyof typeof statuses], body };
 }
 
-export const notFound: Reply = { status: 404, body: { message: 'Not found' } };
-export const methodNotAllowed: Reply = { status: 405, body: { message: 'Method not allowed' } };
-export const noContent: Reply = { status: 204 };
+export const notFound: AdminResponse = { status: 404, body: { message: 'Not found' } };
+export const methodNotAllowed: AdminResponse = { status: 405, body: { message: 'Method not allowed' } };
+export const noContent: AdminResponse = { status: 204 };
 
-export function ok(body: unknown): Reply {
+export function ok(body: unknown): AdminResponse {
   return { status: 200, body };
 }
 
-export function created(body: unknown): Reply {
+export function created(body: unknown): AdminResponse {
   return { status: 201, body };
 }
 
-export function badRequest(message: string): Reply {
+export function badRequest(message: string): AdminResponse {
   return { status: 400, body: { message } };
 }

@@ -3,7 +3,7 @@
  * two readings of one answer are how answers are smuggled. What ends at this hop is taken out (RFC 9110 §7.6.1).
  */
 
-export interface AnswerHead {
+export interface UpstreamHead {
   readonly status: number;
   readonly reason: string;
   /** Names and values in turn, as received, without what concerns this hop, the length, and the gate's own fields. */
@@ -25,7 +25,7 @@ export type Framing = 'none' | 'length' | 'chunked' | 'close';
  * Reads a head. `text` is latin1; the last field line ends before `end`, its CRLF included. `undefined`: malformed.
  * `toHead`: the request was a HEAD, whose answer has no body whatever it says.
  */
-export function readAnswerHead(text: string, end: number, toHead: boolean): AnswerHead | undefined {
+export function readUpstreamHead(text: string, end: number, toHead: boolean): UpstreamHead | undefined {
   const line = text.indexOf('\r\n');
   const start = statusLine.exec(text.slice(0, line));
   if (start === null) return undefined;

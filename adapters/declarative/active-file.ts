@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { DeclarativeConfiguration, Loaded, LoadOptions } from './declarative-configuration.ts';
 import { problemLines } from './problem-lines.ts';
 
-export interface FileInForce {
+export interface ActiveFile {
   inForce(): string | undefined;
   load(text: string, how?: LoadOptions): Promise<Loaded>;
   /** `undefined`: the settings name no file. */
@@ -29,7 +29,7 @@ export async function openFile(
   declarative: DeclarativeConfiguration,
   path: string | undefined,
   { takesOver, log }: { readonly takesOver: boolean; readonly log: FileLog },
-): Promise<FileInForce> {
+): Promise<ActiveFile> {
   if (path === undefined) {
     if (declarative.inForce() !== undefined) await declarative.handOver();
   } else {

@@ -1,7 +1,7 @@
 /** What an endpoint answers, before a transport prints it. */
 import type { Refusal } from '../oauth/refusals.ts';
 
-export interface Reply {
+export interface OAuthResponse {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** JSON. */
@@ -30,7 +30,7 @@ export interface EndpointRequest {
 // "The authorization server MUST include the HTTP "Cache-Control" response header field [RFC2616] with a value of
 // "no-store" in any response containing tokens, credentials, or other sensitive information, as well as the "Pragma"
 // response header field [RFC2616] with a value of "no-cache"." (RFC 6749 §5.1)
-export const notStored: Reply['headers'] = [
+export const notStored: OAuthResponse['headers'] = [
   ['Cache-Control', 'no-store'],
   ['Pragma', 'no-cache'],
 ];
