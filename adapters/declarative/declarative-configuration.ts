@@ -79,7 +79,7 @@ export const ownershipKind: EntityKind = {
   unique: [],
   uniqueTogether: [],
   foreign: [],
-  sealed: () => [],
+  encrypted: () => [],
 };
 const ownershipId = '00000000-0000-4000-8000-000000000001';
 

@@ -106,7 +106,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
   function put(kind: EntityKind, row: Entity): void {
     const before = entities.get([kind.name, row.id]);
     if (before !== undefined) unlink(kind.name, before);
-    const places = kind.sealed(row).filter((place) => (valueAt(row, place) ?? null) !== null);
+    const places = kind.encrypted(row).filter((place) => (valueAt(row, place) ?? null) !== null);
     link(kind.name, {
       row: places.reduce((open, place) => withValue(open, place, null), row),
       sealed: places.map((place) => sealedAt(kind.name, row, place)),

@@ -135,7 +135,7 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
       grant,
       access: digest,
       ...(refreshDigest !== undefined && { refresh: refreshDigest }),
-      ...(grant.retains === 'sealed'
+      ...(grant.retains === 'encrypted'
         ? { sealed: vault.seal(`tokens of ${grantId}`, JSON.stringify(tokens)) }
         : { hint: hintOf(tokens) }),
       ...(deleteAt !== undefined && { deleteAt }),

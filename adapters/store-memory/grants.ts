@@ -181,7 +181,7 @@ export function memoryGrants(clock: Clock): Grants {
 }
 
 function kept({ grant, tokens }: GrantRow): KeptGrant {
-  return grant.retains === 'sealed'
+  return grant.retains === 'encrypted'
     ? { grant, ...tokens, hint: undefined }
     : { grant, accessToken: undefined, refreshToken: undefined, hint: hintOf(tokens) };
 }

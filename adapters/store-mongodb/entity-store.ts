@@ -99,7 +99,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
   }
 
   function stored(kind: EntityKind, row: Entity): EntityRow {
-    const places = kind.sealed(row).filter((place) => (valueAt(row, place) ?? null) !== null);
+    const places = kind.encrypted(row).filter((place) => (valueAt(row, place) ?? null) !== null);
     const pointers = kind.foreign.flatMap(({ field, kind: target, onDelete }) => {
       const id = referenceIn(row, field);
       return id === undefined ? [] : [{ field, to: nameOf(target, id), onDelete }];

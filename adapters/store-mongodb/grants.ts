@@ -174,7 +174,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
   /** What is said of a pair and of its lifetimes, in the row of a grant. */
   function written(grant: Grant, tokens: TokenPair) {
     const { refreshToken } = tokens;
-    const isSealed = grant.retains === 'sealed';
+    const isSealed = grant.retains === 'encrypted';
     const set = {
       version: randomUUID(),
       access: vault.digest('access token', tokens.accessToken),

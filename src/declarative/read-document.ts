@@ -246,7 +246,7 @@ function derivedId(
   const { name: kind, endpointKey, fields, uniqueTogether } = description;
   const keyField = endpointKey === undefined ? undefined : fields[endpointKey];
   const key = endpointKey === undefined ? undefined : own(sent, endpointKey);
-  if (typeof key === 'string' && keyField?.type === 'string' && keyField.sealed !== true) {
+  if (typeof key === 'string' && keyField?.type === 'string' && keyField.encrypted !== true) {
     // A key that is only somebody's within another entity (the address of a target) goes with that one's.
     const within = Object.entries(fields).flatMap(([name, field]) =>
       field.type === 'foreign' && field.on_delete === 'cascade' ? [referenceText(own(sent, name))] : [],
@@ -275,7 +275,7 @@ function withoutSecrets(fields: Fields, sent: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(sent).flatMap(([name, value]): [string, Json][] => {
       const field = own(fields, name);
-      if (field === undefined || ('sealed' in field && field.sealed === true)) return [];
+      if (field === undefined || ('encrypted' in field && field.encrypted === true)) return [];
       return [[name, field.type === 'record' && isObject(value) ? withoutSecrets(field.fields, value) : value]];
     }),
   );

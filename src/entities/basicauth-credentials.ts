@@ -15,7 +15,7 @@ export const basicauthCredentials: Description = {
     created_at: timestamp,
     consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
     username: { type: 'string', required: true, unique: true },
-    password: { type: 'string', required: true, sealed: true },
+    password: { type: 'string', required: true, encrypted: true },
     tags,
   },
   transformations: [

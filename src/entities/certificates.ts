@@ -1,6 +1,6 @@
 /**
  * Kong's certificates: pairs of a certificate and its key, one more of another key type if you like. They are served
- * to the names of `snis`, and shown to upstreams that ask for one. Keys are sealed at rest.
+ * to the names of `snis`, and shown to upstreams that ask for one. Keys are encrypted at rest.
  */
 import type { Json } from '../ports/entity-store.ts';
 import type { CustomEntityCheck, Description, JsonObject, StringField } from '../schema/description.ts';
@@ -8,7 +8,7 @@ import { id, tags, timestamp } from '../schema/fields.ts';
 import { belongTogether, checkCertificate, checkPrivateKey, keyTypeOf } from './x509.ts';
 
 export const certificate: StringField = { type: 'string', check: checkCertificate };
-const key: StringField = { type: 'string', check: checkPrivateKey, sealed: true };
+const key: StringField = { type: 'string', check: checkPrivateKey, encrypted: true };
 
 export const certificates: Description = {
   name: 'certificates',

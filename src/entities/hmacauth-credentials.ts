@@ -12,7 +12,7 @@ export const hmacauthCredentials: Description = {
     created_at: timestamp,
     consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
     username: { type: 'string', required: true, unique: true },
-    secret: { type: 'string', auto: true, sealed: true },
+    secret: { type: 'string', auto: true, encrypted: true },
     tags,
   },
 };

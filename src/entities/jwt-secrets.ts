@@ -13,7 +13,7 @@ export const jwtSecrets: Description = {
     created_at: timestamp,
     consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
     key: { type: 'string', required: false, unique: true, auto: true },
-    secret: { type: 'string', auto: true, sealed: true },
+    secret: { type: 'string', auto: true, encrypted: true },
     rsa_public_key: { type: 'string' },
     algorithm: { type: 'string', default: 'HS256', one_of: jwsAlgorithms },
     tags,

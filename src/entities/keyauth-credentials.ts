@@ -1,4 +1,4 @@
-/** Kong's keyauth_credentials: the API keys of consumers. A key is found by its digest, and printed again from a sealed copy. */
+/** Kong's keyauth_credentials: the API keys of consumers. A key is found by its digest, and printed again from a encrypted copy. */
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';
 
@@ -11,7 +11,7 @@ export const keyauthCredentials: Description = {
     id,
     created_at: timestamp,
     consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
-    key: { type: 'string', required: false, unique: true, auto: true, sealed: true },
+    key: { type: 'string', required: false, unique: true, auto: true, encrypted: true },
     tags,
     ttl: { type: 'integer', between: [0, 100_000_000], implicit: true },
   },

@@ -16,7 +16,7 @@ export const oauth2Credentials: Description = {
     consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
     name: { type: 'string', required: true },
     client_id: { type: 'string', required: false, unique: true, auto: true },
-    client_secret: { type: 'string', required: false, auto: true, sealed: true },
+    client_secret: { type: 'string', required: false, auto: true, encrypted: true },
     hash_secret: { type: 'boolean', required: true, default: false },
     redirect_uris: { type: 'array', required: false, elements: { type: 'string', check: checkRedirectUri } },
     tags,

@@ -47,7 +47,7 @@ export interface Profile {
   /** Whether `scope` stands in every token response, or only where it differs from what was asked (RFC 6749 §5.1). */
   readonly scopeInResponse: 'always' | 'if different';
   /** What the store keeps of tokens. */
-  readonly retains: 'sealed' | 'digest';
+  readonly retains: 'encrypted' | 'digest';
   /** Which of several things wrong with an authorization request is told: the last one found (Kong), or the first. */
   readonly tells: 'last' | 'first';
   /** Whether `iss` stands in every authorization response (RFC 9207 §2). */
@@ -79,7 +79,7 @@ export const kong: Profile = {
   refreshScope: 'ignored',
   refreshMovesToGlobal: true,
   scopeInResponse: 'if different',
-  retains: 'sealed',
+  retains: 'encrypted',
   tells: 'last',
   iss: false,
   limitsFailures: false,

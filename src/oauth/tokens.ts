@@ -20,8 +20,8 @@ export interface Grant {
   readonly subject: string | undefined;
   /** What was granted (RFC 6749 §6: a refresh never exceeds it). */
   readonly scope: Scope;
-  /** `sealed`: the store keeps an encrypted copy that the Admin API prints; `digest`: nothing that leads back to the token. */
-  readonly retains: 'sealed' | 'digest';
+  /** `encrypted`: the store keeps an encrypted copy that the Admin API prints; `digest`: nothing that leads back to the token. */
+  readonly retains: 'encrypted' | 'digest';
   /** When the grant was opened. */
   readonly grantedAt: EpochMilliseconds;
 

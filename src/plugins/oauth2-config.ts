@@ -35,7 +35,7 @@ const config: RecordField = {
       required: true,
       unique: true,
       auto: true,
-      sealed: true,
+      encrypted: true,
       description: 'What the login page of the resource owners proves itself with. Made if none is given.',
     },
     token_expiration: {

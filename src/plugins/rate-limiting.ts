@@ -44,7 +44,7 @@ const redis: Fields = {
   port: { ...port, default: 6379 },
   timeout: { type: 'integer', between: [0, 2147483646], default: 2000 },
   username: { type: 'string' },
-  password: { type: 'string', len_min: 0, sealed: true },
+  password: { type: 'string', len_min: 0, encrypted: true },
   database: { type: 'integer', default: 0 },
   ssl: { type: 'boolean', required: false, default: false },
   ssl_verify: { type: 'boolean', required: false, default: false },

@@ -36,8 +36,8 @@ export interface EntityKind {
   /** Sets of fields whose values together no other row has, null counting as a value (a plugin's name and its scopes). */
   readonly uniqueTogether: readonly (readonly string[])[];
   readonly foreign: readonly ForeignKey[];
-  /** The places in a row (`client_secret`, `config.provision_key`) that are sealed at rest. */
-  readonly sealed: (row: Entity) => readonly string[];
+  /** The places in a row (`client_secret`, `config.provision_key`) that are encrypted at rest. */
+  readonly encrypted: (row: Entity) => readonly string[];
 }
 
 export interface ForeignKey {

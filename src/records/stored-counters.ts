@@ -16,7 +16,7 @@ export const countersKind: EntityKind = {
   unique: [],
   uniqueTogether: [],
   foreign: [],
-  sealed: () => [],
+  encrypted: () => [],
 };
 
 export interface StoredCounters extends Counters {

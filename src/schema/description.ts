@@ -132,9 +132,9 @@ export interface Rules<T> {
 
   /** A rule in code: says what is wrong. Looked at last. */
   readonly check?: (value: T) => string | undefined;
-  /** Sealed at rest, and not repeated by a refusal. */
-  readonly sealed?: true;
-  /** Sealed, and repeated all the same where its value is another's already: as Kong was recorded to. */
+  /** Encrypted at rest, and not repeated by a refusal. */
+  readonly encrypted?: true;
+  /** Encrypted, and repeated all the same where its value is another's already: as Kong was recorded to. */
   readonly repeated?: true;
   /** Ours, not Kong's: absent, and not printed, unless somebody set it. */
   readonly unlessSet?: 'absent';

@@ -114,7 +114,7 @@ export function uniqueViolation(values: JsonObject): RefusalBody {
 }
 
 export function notFoundBy(field: string, value: string, described: Fields = {}): RefusalBody {
-  const by = { [field]: own(described, field)?.sealed === true ? withheld : value };
+  const by = { [field]: own(described, field)?.encrypted === true ? withheld : value };
   const key = field === 'id' ? 'primary key ' : '';
   return {
     code: codes.notFound,
@@ -181,7 +181,7 @@ export function valuesOf(
   names: readonly string[],
   described: Fields = {},
 ): JsonObject {
-  const isSecret = ({ sealed, repeated }: Field): boolean => sealed === true && repeated !== true;
+  const isSecret = ({ encrypted, repeated }: Field): boolean => encrypted === true && repeated !== true;
   return Object.fromEntries(
     names.map((name) => {
       const value = own(row, name) ?? null;

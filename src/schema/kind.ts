@@ -14,7 +14,7 @@ export function kindOf(description: Description): EntityKind {
     unique: Object.entries(description.fields).flatMap(([name, field]) => (field.unique === true ? [name] : [])),
     uniqueTogether: description.uniqueTogether ?? [],
     foreign: foreignKeys(description.fields),
-    sealed: (row) => sealedPlaces(shapeFor(description, row).fields, row),
+    encrypted: (row) => encryptedPlaces(shapeFor(description, row).fields, row),
   };
   kinds.set(description, kind);
   return kind;
@@ -28,11 +28,11 @@ function foreignKeys(fields: Fields): readonly ForeignKey[] {
   );
 }
 
-function sealedPlaces(fields: Fields, row: Entity | JsonObject): readonly string[] {
+function encryptedPlaces(fields: Fields, row: Entity | JsonObject): readonly string[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     const value = own(row, name);
-    if (field.sealed === true) return value === undefined || value === null ? [] : [name];
+    if (field.encrypted === true) return value === undefined || value === null ? [] : [name];
     if (field.type !== 'record' || !isObject(value)) return [];
-    return sealedPlaces(field.fields, value).map((place) => `${name}.${place}`);
+    return encryptedPlaces(field.fields, value).map((place) => `${name}.${place}`);
   });
 }

@@ -20,7 +20,7 @@ function isOurs(field: Field | undefined): boolean {
 
 const notPrinted = new Set([
   'check',
-  'sealed',
+  'encrypted',
   'repeated',
   'unlessSet',
   'aliases',

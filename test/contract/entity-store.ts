@@ -5,55 +5,55 @@ import fc from 'fast-check';
 import type { Entity, EntityKind, EntityStore, Json } from '../../src/ports/entity-store.ts';
 import { hostileText } from './hostile.ts';
 
-const nothingSealed = () => [];
+const nothingEncrypted = () => [];
 const services: EntityKind = {
   name: 'services',
   unique: ['name'],
   uniqueTogether: [],
   foreign: [{ field: 'certificate', kind: 'certificates', onDelete: 'null' }],
-  sealed: nothingSealed,
+  encrypted: nothingEncrypted,
 };
 const certificates: EntityKind = {
   name: 'certificates',
   unique: [],
   uniqueTogether: [],
   foreign: [],
-  sealed: () => ['key'],
+  encrypted: () => ['key'],
 };
 const routes: EntityKind = {
   name: 'routes',
   unique: ['name'],
   uniqueTogether: [],
   foreign: [{ field: 'service', kind: 'services', onDelete: 'restrict' }],
-  sealed: nothingSealed,
+  encrypted: nothingEncrypted,
 };
 const consumers: EntityKind = {
   name: 'consumers',
   unique: ['username', 'custom_id'],
   uniqueTogether: [],
   foreign: [],
-  sealed: nothingSealed,
+  encrypted: nothingEncrypted,
 };
 const credentials: EntityKind = {
   name: 'oauth2_credentials',
   unique: ['client_id'],
   uniqueTogether: [],
   foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
-  sealed: () => ['client_secret'],
+  encrypted: () => ['client_secret'],
 };
 const keys: EntityKind = {
   name: 'keyauth_credentials',
   unique: ['key'],
   uniqueTogether: [],
   foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
-  sealed: () => ['key'],
+  encrypted: () => ['key'],
 };
 const notes: EntityKind = {
   name: 'notes',
   unique: [],
   uniqueTogether: [],
   foreign: [{ field: 'credential', kind: 'oauth2_credentials', onDelete: 'cascade' }],
-  sealed: nothingSealed,
+  encrypted: nothingEncrypted,
 };
 const plugins: EntityKind = {
   name: 'plugins',
@@ -63,7 +63,7 @@ const plugins: EntityKind = {
     { field: 'service', kind: 'services', onDelete: 'cascade' },
     { field: 'consumer', kind: 'consumers', onDelete: 'null' },
   ],
-  sealed: () => ['config.provision_key', 'config.list.0.secret'],
+  encrypted: () => ['config.provision_key', 'config.list.0.secret'],
 };
 
 const id = (): string => randomUUID();
@@ -478,14 +478,14 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
             unique: ['name'],
             uniqueTogether: [],
             foreign: [],
-            sealed: nothingSealed,
+            encrypted: nothingEncrypted,
           };
           const children: EntityKind = {
             name: 'children',
             unique: ['name'],
             uniqueTogether: [['kind', 'parent']],
             foreign: [{ field: 'parent', kind: 'parents', onDelete: 'cascade' }],
-            sealed: () => ['name'],
+            encrypted: () => ['name'],
           };
           const list = new Map<string, Entity>();
           for (const { does, n, parent, label } of acts) {

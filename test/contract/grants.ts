@@ -23,7 +23,7 @@ function grantOf(changes: Partial<Grant> = {}): Grant {
     credentialId: client,
     subject: 'ada',
     scope: ['email', 'profile'],
-    retains: 'sealed',
+    retains: 'encrypted',
     grantedAt: noon,
     generation: 1,
     boundTo: `service:${service}`,
@@ -387,11 +387,11 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
 
     describe('for an operator', () => {
       it('prints the tokens of a grant that retains them, and only a hint of others', async () => {
-        const sealed = await opened();
+        const encrypted = await opened();
         const digest = await opened({ retains: 'digest' });
-        expect(await grants.get(sealed.grant.grantId)).to.deep.equal({
-          grant: sealed.grant,
-          ...sealed.tokens,
+        expect(await grants.get(encrypted.grant.grantId)).to.deep.equal({
+          grant: encrypted.grant,
+          ...encrypted.tokens,
           hint: undefined,
         });
         expect(await grants.get(digest.grant.grantId)).to.deep.equal({

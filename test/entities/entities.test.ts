@@ -280,12 +280,12 @@ describe('What the store knows of the entities', () => {
     ]);
   });
 
-  it('SE-01: names the secrets that are sealed at rest', () => {
+  it('SE-01: names the secrets that are encrypted at rest', () => {
     const plugin = row('plugins', { name: 'oauth2', config: { enable_client_credentials: true } });
-    expect(kindOf(entities.get('plugins')!).sealed(plugin)).to.deep.equal(['config.provision_key']);
+    expect(kindOf(entities.get('plugins')!).encrypted(plugin)).to.deep.equal(['config.provision_key']);
     const client = row('oauth2_credentials', { name: 'app', consumer: { id: uuid } });
-    expect(kindOf(entities.get('oauth2_credentials')!).sealed(client)).to.deep.equal(['client_secret']);
-    expect(kindOf(entities.get('oauth2_credentials')!).sealed({ ...client, client_secret: null })).to.deep.equal([]);
+    expect(kindOf(entities.get('oauth2_credentials')!).encrypted(client)).to.deep.equal(['client_secret']);
+    expect(kindOf(entities.get('oauth2_credentials')!).encrypted({ ...client, client_secret: null })).to.deep.equal([]);
   });
 });
 
@@ -300,7 +300,7 @@ describe('What /schemas prints', () => {
     expect(names).not.to.include.members(['profile', 'refresh_token_grace', 'token_default_scopes', 'limit_failures']);
     expect(config.entity_checks).to.have.length(1);
     expect(config.fields[5].enable_implicit_grant).to.deep.include({ type: 'boolean', default: false, required: true });
-    expect(JSON.stringify(printed)).not.to.match(/sealed|formSeparator|aliases|unlessSet/);
+    expect(JSON.stringify(printed)).not.to.match(/encrypted|formSeparator|aliases|unlessSet/);
   });
 
   it('shows patterns in the notation of Kong', () => {

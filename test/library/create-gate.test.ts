@@ -407,7 +407,7 @@ describe('createGate', () => {
     it('finds clients in the records that the Admin API writes', async () => {
       const store = memoryStore();
       const consumer = '6f3c2a52-54f1-4f4c-8f43-5d1d5a0f2c02';
-      const kind = { uniqueTogether: [], foreign: [], sealed: () => [] };
+      const kind = { uniqueTogether: [], foreign: [], encrypted: () => [] };
       store.entities.insert({ ...kind, name: 'consumers', unique: ['username'] }, { id: consumer, username: 'ada' });
       store.entities.insert(
         { ...kind, name: 'oauth2_credentials', unique: ['client_id'] },

@@ -83,7 +83,7 @@ describe('A MongoDB store at rest', function () {
       unique: ['client_id'],
       uniqueTogether: [],
       foreign: [],
-      sealed: () => ['client_secret'],
+      encrypted: () => ['client_secret'],
     };
     const row = { id: '5b8a4b57-2f64-4c0e-8f11-77a1c0f5a103', client_id: 'app', client_secret: 'hidden' };
     await before.entityStore.insert(kind, row);
@@ -180,7 +180,7 @@ describe('A MongoDB store at rest', function () {
 
   it('SE-07: an operator object where a text belongs means nothing but a text', async () => {
     const { authorizationCodes, grants, entityStore } = await openTestStore(systemClock);
-    const kind = { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], sealed: () => [] };
+    const kind = { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], encrypted: () => [] };
     await entityStore.insert(kind, { id: '5b8a4b57-2f64-4c0e-8f11-77a1c0f5a103', username: 'ada' });
     for (const operator of [{ $ne: null }, { $gt: '' }, { $regex: '.*' }, ['ada'], { $where: 'true' }] as never[]) {
       expect(await grants.get(operator)).to.equal(undefined);

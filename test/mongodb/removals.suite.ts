@@ -14,7 +14,7 @@ const kind = (name: string, foreign: EntityKind['foreign'] = []): EntityKind => 
   unique: [],
   uniqueTogether: [],
   foreign,
-  sealed: () => [],
+  encrypted: () => [],
 });
 const consumers = kind('consumers');
 const credentials = kind('credentials', [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }]);

@@ -72,11 +72,11 @@ describe('any_of', () => {
       expect(config).to.not.have.any.keys('oauth2', 'jwt', 'basic-auth');
     });
 
-    it('make a provision key, which is sealed at rest', () => {
+    it('make a provision key, which is encrypted at rest', () => {
       const config = settings('any_of', { plugins: ['oauth2'], oauth2: { enable_client_credentials: true } });
       expect(config).to.have.nested.property('oauth2.provision_key').that.is.a('string');
-      const { sealed } = kindOf(entities.get('plugins')!);
-      expect(sealed({ id: 'x', name: 'any_of', config })).to.deep.equal(['config.oauth2.provision_key']);
+      const { encrypted } = kindOf(entities.get('plugins')!);
+      expect(encrypted({ id: 'x', name: 'any_of', config })).to.deep.equal(['config.oauth2.provision_key']);
     });
 
     for (const [what, config, where] of [

@@ -154,7 +154,7 @@ describe('key-auth', () => {
     const headers = { apikey: 'K1' };
     expect((await call(hooks, 'GET /a', { headers })).answer).to.equal(undefined);
     world.store.remove(
-      { name: 'keyauth_credentials', unique: ['key'], uniqueTogether: [], foreign: [], sealed: () => [] },
+      { name: 'keyauth_credentials', unique: ['key'], uniqueTogether: [], foreign: [], encrypted: () => [] },
       key.id,
     );
     world.announce({ announces: 'entityChanged', kind: 'keyauth_credentials', id: key.id });

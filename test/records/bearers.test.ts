@@ -13,13 +13,13 @@ import { rememberedBearers } from '../../src/records/bearers.ts';
 import { noon, turnedClock } from '../contract/clock.ts';
 
 const kinds: { readonly clients: EntityKind; readonly consumers: EntityKind } = {
-  consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], sealed: () => [] },
+  consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], encrypted: () => [] },
   clients: {
     name: 'oauth2_credentials',
     unique: ['client_id'],
     uniqueTogether: [],
     foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
-    sealed: () => [],
+    encrypted: () => [],
   },
 };
 

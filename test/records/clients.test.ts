@@ -11,7 +11,7 @@ const kind: EntityKind = {
   unique: ['client_id'],
   uniqueTogether: [],
   foreign: [],
-  sealed: () => ['client_secret'],
+  encrypted: () => ['client_secret'],
 };
 const kongs = '$pbkdf2-sha512$i=10000,l=32$3me1eyrg3GUFSB9rACTYjg$wy0EyR36adKPxl4UNzMRs1jrvU4zS0M1G3n67RZziCY';
 

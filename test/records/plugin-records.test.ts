@@ -5,13 +5,13 @@ import type { Entity, EntityKind } from '../../src/ports/entity-store.ts';
 import { rememberedRecords } from '../../src/records/plugin-records.ts';
 
 const kinds: Record<string, EntityKind> = {
-  consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], sealed: () => [] },
+  consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], encrypted: () => [] },
   acls: {
     name: 'acls',
     unique: [],
     uniqueTogether: [],
     foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
-    sealed: () => [],
+    encrypted: () => [],
   },
 };
 const kindOf = (name: string) => kinds[name]!;

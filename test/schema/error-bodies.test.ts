@@ -54,8 +54,8 @@ describe('Other refusals', () => {
 
   it('SE-02: repeat no secret, but where Kong was recorded to', () => {
     const described: Fields = {
-      key: { type: 'string', sealed: true },
-      access_token: { type: 'string', sealed: true, repeated: true },
+      key: { type: 'string', encrypted: true },
+      access_token: { type: 'string', encrypted: true, repeated: true },
       username: { type: 'string' },
     };
     const row = { key: 'a key', access_token: 'AT', username: 'ada', id: 'x' };

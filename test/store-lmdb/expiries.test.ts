@@ -88,10 +88,10 @@ describe('Rows in an lmdb store', () => {
   it('an act that fails leaves nothing of itself', async () => {
     const directory = newDirectory();
     const store = openTestStore(directory, turnedClock());
-    const unprintable = { ...consumers, sealed: () => ['secret', 'nowhere.at.all'] };
+    const unprintable = { ...consumers, encrypted: () => ['secret', 'nowhere.at.all'] };
     const failing = {
       ...unprintable,
-      sealed: () => {
+      encrypted: () => {
         throw new Error('of the description');
       },
     };

@@ -13,7 +13,7 @@ const plugins: EntityKind = {
   unique: [],
   uniqueTogether: [['name', 'consumer']],
   foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
-  sealed: () => ['config.provision_key'],
+  encrypted: () => ['config.provision_key'],
 };
 const newKey = new Uint8Array(32).fill(9);
 const old = openVault({ current: testKey });
@@ -46,7 +46,7 @@ describe('Secrets in an lmdb store', () => {
           const next = { accessToken: canary('NextAccess', n), refreshToken: canary('NextRefresh', n) };
           await store.authorizationCodes.save(code, record);
           await store.authorizationCodes.redeem(code, redemption);
-          await store.grants.open({ ...grant, retains: n % 2 === 0 ? 'sealed' : 'digest' }, pair);
+          await store.grants.open({ ...grant, retains: n % 2 === 0 ? 'encrypted' : 'digest' }, pair);
           await store.grants.rotate(pair.refreshToken, { ...rotation, tokens: next });
           await store.entityStore.insert(consumers, consumer);
           await store.entityStore.insert(credentials, { ...credential, client_secret: canary('Secret', n) });
@@ -81,7 +81,7 @@ describe('Secrets in an lmdb store', () => {
       hint: 'access',
     });
     await store.close();
-    expect(bytesIn(directory).includes('sealed')).to.equal(false);
+    expect(bytesIn(directory).includes('encrypted')).to.equal(false);
   });
 
   it('a sealed secret that is moved into another row does not open', async () => {

@@ -17,7 +17,7 @@ export const consumers: EntityKind = {
   unique: ['username'],
   uniqueTogether: [],
   foreign: [],
-  sealed: () => [],
+  encrypted: () => [],
 };
 
 if (process.argv[1] === import.meta.filename) {

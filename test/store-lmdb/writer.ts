@@ -29,14 +29,14 @@ export const consumers: EntityKind = {
   unique: ['username'],
   uniqueTogether: [],
   foreign: [],
-  sealed: () => [],
+  encrypted: () => [],
 };
 export const credentials: EntityKind = {
   name: 'oauth2_credentials',
   unique: ['client_id'],
   uniqueTogether: [],
   foreign: [{ field: 'consumer', kind: 'consumers', onDelete: 'cascade' }],
-  sealed: () => ['client_secret'],
+  encrypted: () => ['client_secret'],
 };
 
 const year = 365 * 86_400_000;
@@ -75,7 +75,7 @@ export function world(n: number) {
     credentialId,
     subject: 'ada',
     scope: ['email'],
-    retains: 'sealed',
+    retains: 'encrypted',
     grantedAt: noon,
     generation: 1,
     boundTo: 'global',

@@ -190,7 +190,7 @@ const grant: Grant = {
   expiresAt: undefined,
   refreshExpiresAt: undefined,
 };
-const kind = (name: string) => ({ name, unique: [], uniqueTogether: [], foreign: [], sealed: () => [] });
+const kind = (name: string) => ({ name, unique: [], uniqueTogether: [], foreign: [], encrypted: () => [] });
 const kinds = { clients: kind('oauth2_credentials'), consumers: kind('consumers') };
 const careful: MakeCache = (grants) =>
   rememberedBearers(
