@@ -41,17 +41,19 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 
   'adapters/proxy': ['src'],
   'adapters/health-checks': ['src'],
-  'adapters/http': ['src', 'adapters/library', 'koa'],
-  'adapters/admin': ['src', 'koa'],
+  'adapters/request-body': [],
+  'adapters/http': ['src', 'adapters/library', 'adapters/request-body', '@koa/router', 'koa'],
+  'adapters/admin': ['src', 'adapters/request-body', '@koa/router', 'koa'],
   'adapters/library': [
     'src',
     'adapters/announcements',
     'adapters/configuration',
     'adapters/crypto',
+    'adapters/request-body',
     'adapters/store-memory',
   ],
   'adapters/grpc': ['src', 'adapters/library', '@grpc/grpc-js'],
-  'adapters/websocket': ['src', 'adapters/library', 'ws'],
+  'adapters/websocket': ['src', 'adapters/library', 'adapters/request-body', 'ws'],
   // The contract of a store, which the package offers to those who write one.
   'adapters/testing': ['src', 'adapters/library', 'test/contract'],
   'adapters/store-memory': ['src'],

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { type FormPair, formTree } from '../../src/schema/form.ts';
 import { isObject } from '../../src/schema/json.ts';
+import { readBody as readBytes } from '../request-body.ts';
 import { type AdminResponse, badRequest } from './response.ts';
 
 export interface Body {
@@ -26,7 +27,7 @@ export async function readBody(request: IncomingMessage, limit: number, { readsT
   const isText = readsText && mediaType !== undefined && textual.test(mediaType);
   if (mediaType !== undefined && !isText && !['application/json', urlencoded, multipart].includes(mediaType))
     return unsupported;
-  const bytes = await readBytes(request, limit);
+  const bytes = await readBytes(request, request.headers['content-length'], limit);
   if (bytes === undefined) return tooLarge(limit);
   if (isText) return { body: { form: false, sent: {}, text: bytes.toString('utf8') } };
   switch (mediaType) {
@@ -44,19 +45,6 @@ export async function readBody(request: IncomingMessage, limit: number, { readsT
 const urlencoded = 'application/x-www-form-urlencoded';
 const multipart = 'multipart/form-data';
 const textual = /^(?:text\/(?:plain|yaml|x-yaml)|application\/(?:yaml|x-yaml))$/;
-
-/** `undefined`: more than `limit`. */
-async function readBytes(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return undefined;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > limit) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
 
 function readJson(bytes: Buffer): BodyRead {
   let json: unknown;

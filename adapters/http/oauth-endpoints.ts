@@ -10,7 +10,8 @@ import type { Issuer } from '../../src/oauth/issuer.ts';
 import type { EndpointHandover } from '../../src/plugins/oauth2.ts';
 import type { EndpointRequest, OAuthResponse } from '../../src/wire/response.ts';
 import { largestBody } from '../library/calls.ts';
-import { readBody, unavailable } from '../library/incoming.ts';
+import { unavailable } from '../library/incoming.ts';
+import { readBody } from '../request-body.ts';
 
 export interface MountedEndpoint {
   readonly endpoint: 'token' | 'authorize';
@@ -25,7 +26,7 @@ export interface MountedEndpoint {
 export function oauthEndpoint(server: AuthorizationServer, mounted: (ctx: Context) => MountedEndpoint): Middleware {
   return async (ctx) => {
     const { endpoint, issuer, request, answered, ...read } = mounted(ctx);
-    const body = read.body ?? (await readBody(ctx.req, largestBody));
+    const body = read.body ?? (await readBody(ctx.req, ctx.req.headers['content-length'], largestBody));
     const response = await server[endpoint](issuer, { ...request, body });
     answered?.(response);
     print(ctx, response);

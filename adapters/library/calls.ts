@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { EndpointRequest } from '../../src/wire/response.ts';
+import { readBody } from '../request-body.ts';
 import { authorizationOf, targetOf } from './incoming.ts';
 import { InvalidOption, knownOptions } from './options.ts';
 
@@ -80,23 +81,11 @@ export async function fetchedRequest(
     transport: secure ? 'secure' : 'plain',
     query: url.search.slice(1),
     contentType: request.headers.get('content-type') ?? undefined,
-    body: await limited(request),
+    body: await readBody(request.body, request.headers.get('content-length'), largestBody),
     authorization: context.authorization ?? request.headers.get('authorization') ?? undefined,
     realm,
     from: context.from,
   };
-}
-
-async function limited(request: Request): Promise<Uint8Array | undefined> {
-  if (Number(request.headers.get('content-length') ?? 0) > largestBody) return undefined;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request.body ?? []) {
-    length += chunk.length;
-    if (length > largestBody) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** An access token as a request carries it (RFC 6750 §2). */

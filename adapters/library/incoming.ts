@@ -45,32 +45,6 @@ export function targetOf(request: Pick<IncomingMessage, 'url'>): { readonly path
   return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
-/** The whole body, or `undefined` as soon as it is known to be longer than `limit` octets; the rest is let run into nothing. */
-export function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.resolve(undefined);
-  if (hasNoBody(request)) return Promise.resolve(new Uint8Array());
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
-      else resolve(undefined);
-    });
-    request.once('end', () => resolve(Buffer.concat(chunks)));
-    request.once('error', reject);
-    request.once('close', () => reject(new Error('the client went away in the middle of its request')));
-  });
-}
-
-/** A stream that will not tell of its end: it was over before anybody listened. */
-function hasNoBody({ readableEnded, httpVersionMajor, headers }: IncomingMessage): boolean {
-  // "The presence of a message body in a request is signaled by a Content-Length or Transfer-Encoding header field."
-  // (RFC 9112 §6)
-  const isSignaled = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  return readableEnded || (httpVersionMajor === 1 && !isSignaled);
-}
-
 // "temporarily_unavailable: The authorization server is currently unable to handle the request" (RFC 6749 §4.1.2.1)
 /** What is told when the store cannot be asked: nothing is known then, so nobody may pass and nothing is issued. */
 export const unavailable: OAuthResponse = {

@@ -13,7 +13,6 @@ import {
   authorizationOf,
   type EndpointOptions,
   isSafe,
-  readBody,
   secureOption,
   targetOf,
   unavailable,
@@ -27,6 +26,7 @@ import {
   readRequirement,
   requirementOptions,
 } from '../library/options.ts';
+import { readBody } from '../request-body.ts';
 
 export type { EndpointOptions } from '../library/incoming.ts';
 export type { Requirement } from '../library/options.ts';
@@ -194,7 +194,7 @@ export function tokenRoute(
       transport: secure || isSafe(request) ? 'secure' : 'plain',
       query: targetOf(request).query,
       contentType: request.headers['content-type'],
-      body: await readBody(request, largestBody),
+      body: await readBody(request, request.headers['content-length'], largestBody),
       authorization: authorizationOf(request)[0],
       realm: gate.realm,
       from: request.socket.remoteAddress,
