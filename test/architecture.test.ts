@@ -154,6 +154,14 @@ describe('The architecture', () => {
     expect(wrong).to.deep.equal([]);
   });
 
+  it('inversify is imported by the composition root only', () => {
+    const knows = files.filter(({ path, code }) =>
+      importsOf(path, code).some((target) => /^(?:inversify|reflect-metadata)$/.test(target)),
+    );
+    expect(knows).not.to.deep.equal([]);
+    expect(knows.map(({ path }) => path).filter((path) => !isIn('adapters/composition-root', path))).to.deep.equal([]);
+  });
+
   for (const [rule, pattern, where] of [
     ['SE-03: no chance that could be guessed', /\bMath\.random\b/, () => true],
     [

@@ -10,6 +10,11 @@ export interface NodeClock extends Clock {
   notBefore(time: EpochMilliseconds): void;
 }
 
+/** Gates that share a store have only their machines' clocks in common; a gate with a store of its own has a steady one. */
+export function clockFor(store: { readonly isShared: boolean }): NodeClock {
+  return store.isShared ? systemClock : steadyClock();
+}
+
 /** What this machine says. Where several gates have one store, they agree on nothing better. */
 export const systemClock: NodeClock = { now: () => Date.now(), notBefore: () => {} };
 

@@ -57,7 +57,7 @@ describe('A gate whose machine was set back while it was stopped', () => {
     try {
       expect(await withToken('expired-by-the-store', 3600 + 1800)).to.equal(401);
       expect(await withToken('alive-by-both', 3600 + 7200)).to.equal(200);
-      expect(gate.log.filter((line) => line.includes('tokens live by the time of the store'))).to.have.length(1);
+      expect(gate.log.filter((line) => line.includes('tokens expire by the time of the store'))).to.have.length(1);
     } finally {
       await close();
     }
@@ -67,7 +67,7 @@ describe('A gate whose machine was set back while it was stopped', () => {
     const { gate, withToken, close } = await afterStepBack((48 * hour) / 1000);
     try {
       expect(await withToken('alive-by-the-machine', 3600 + 1800)).to.equal(200);
-      expect(gate.log.filter((line) => line.includes('what had expired may live again'))).to.have.length(1);
+      expect(gate.log.filter((line) => line.includes('expired tokens may be valid again'))).to.have.length(1);
     } finally {
       await close();
     }

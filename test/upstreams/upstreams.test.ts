@@ -192,7 +192,7 @@ describe('A service whose host is the name of an upstream', () => {
       await b!.die();
       expect(await calls(10)).to.deep.equal({ a: 5, c: 5 });
       expect(await health()).to.deep.equal({ a: 'HEALTHY', b: 'UNHEALTHY', c: 'HEALTHY' });
-      expect(gate.log.some((line) => line.includes('a target is fit no longer') && line.includes(b!.target))).to.equal(
+      expect(gate.log.some((line) => line.includes('a target became unhealthy') && line.includes(b!.target))).to.equal(
         true,
       );
     });

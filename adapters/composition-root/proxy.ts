@@ -1,0 +1,93 @@
+/** The listeners for proxied calls, and the certificates that they and the upstream connections use. */
+import { hostname } from 'node:os';
+import type { Configuration } from '../configuration.ts';
+import { handedOverEndpoints } from '../http/oauth-endpoints.ts';
+import type { Log } from '../logging.ts';
+import type { TurnedTarget } from '../proxy/environment.ts';
+import type { Certificate } from '../proxy/listener/listen.ts';
+import { openProxy } from '../proxy/open-proxy.ts';
+import { liveCertificates } from '../tls/live-certificates.ts';
+import { renewedCertificate } from '../tls/renewed-certificate.ts';
+import { type ServerCertificate, serverCertificate } from '../tls/server-certificate.ts';
+import { kindIn } from './kinds.ts';
+import { partsOf, type TlsCertificate, tokens as t } from './parts.ts';
+
+export const proxy = partsOf((provide) => {
+  provide(
+    t.certificates,
+    { store: t.entityStore, entities: t.entities, announcements: t.announcements, log: t.log },
+    ({ store, entities, announcements, log }) =>
+      liveCertificates({
+        store,
+        kinds: {
+          certificates: kindIn(entities, 'certificates'),
+          snis: kindIn(entities, 'snis'),
+          caCertificates: kindIn(entities, 'ca_certificates'),
+        },
+        announcements,
+        secondUnused: (id) =>
+          log.warn({ certificate: id }, 'cert_alt is ignored: a server name has one certificate in this gate'),
+        failed: (id, error) => log.error({ err: error, certificate: id }, 'a certificate cannot be used'),
+      }),
+    (certificates) => certificates.close(),
+  );
+  provide(
+    t.tlsCertificate,
+    { configuration: t.configuration, log: t.log },
+    ({ configuration, log }) => tlsCertificate(configuration, log),
+    (certificate) => certificate.close(),
+  );
+  provide(
+    t.proxy,
+    {
+      configuration: t.configuration,
+      snapshot: t.snapshot,
+      tls: t.tlsCertificate,
+      certificates: t.certificates,
+      server: t.authorizationServer,
+      metrics: t.metrics,
+      log: t.log,
+    },
+    async ({ configuration, snapshot, tls: { renewed }, certificates, server, metrics, log }) => {
+      const opened = await openProxy({
+        listen: configuration.proxyListen,
+        ...(renewed === undefined ? {} : { certificate: asServed(renewed.current) }),
+        contextFor: certificates.contextFor,
+        snapshot: snapshot.current,
+        upstream: { certificates },
+        trustedIps: configuration.trustedIps,
+        serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
+        log(entry) {
+          metrics.count(entry);
+          log.request(entry);
+        },
+        failed: (error, about) => log.error({ err: error, ...about }, 'a request failed'),
+        upstreamFailed: (problem) => log.warn(problem, 'an upstream could not be reached'),
+        targetTurned: (target) => logTurned(log, target, 'passive'),
+      });
+      renewed?.onRenewed((certificate) => opened.setCertificate(asServed(certificate)));
+      return opened;
+    },
+  );
+});
+
+export function logTurned(log: Log, target: TurnedTarget, by: 'active' | 'passive'): void {
+  if (target.healthy) log.info({ ...target, by }, 'a target is healthy again');
+  else log.warn({ ...target, by }, 'a target became unhealthy');
+}
+
+async function tlsCertificate(configuration: Configuration, log: Log): Promise<TlsCertificate> {
+  if (!configuration.proxyListen.some(({ ssl }) => ssl)) return { renewed: undefined, close() {} };
+  const renewed = await renewedCertificate(
+    () => serverCertificate(configuration, { now: new Date(), name: hostname() }),
+    {
+      warned: (warning) => log.warn(warning),
+      renewed: ({ path, expiresAt }) => log.info({ file: path, expiresAt }, 'TLS listeners use a new certificate'),
+      failed: (error) => log.error({ err: error }, 'the certificate could not be renewed; the old one stays in use'),
+    },
+  );
+  const timer = setInterval(() => void renewed.lookAgain(), 24 * 60 * 60 * 1000).unref();
+  return { renewed, close: () => clearInterval(timer) };
+}
+
+const asServed = ({ certificate, key }: ServerCertificate): Certificate => ({ cert: certificate, key });

@@ -1,0 +1,106 @@
+/** The store that the settings name, and its ports as the rest of the gate sees them: each change is announced. */
+import { announcingEntityStore, announcingGrants } from '../../src/records/announcing.ts';
+import { noticedChallenges } from '../../src/records/code-challenges.ts';
+import { inProcessAnnouncements } from '../announcements/in-process.ts';
+import type { Configuration } from '../configuration.ts';
+import type { NodeClock } from '../crypto/system-clock.ts';
+import type { Vault } from '../crypto/vault.ts';
+import type { Log } from '../logging.ts';
+import { partsOf, type Stores, tokens as t } from './parts.ts';
+
+export const stores = partsOf((provide) => {
+  provide(
+    t.stores,
+    { configuration: t.configuration, vault: t.vault, clock: t.nodeClock, log: t.log },
+    openStores,
+    (opened) => opened.close(),
+  );
+  provide(t.announcements, { stores: t.stores }, ({ stores }) => stores.announcements ?? inProcessAnnouncements());
+  const announced = { stores: t.stores, announcements: t.announcements };
+  provide(t.entityStore, announced, ({ stores, announcements }) =>
+    announcingEntityStore(stores.entities, announcements),
+  );
+  provide(t.grants, announced, ({ stores, announcements }) => announcingGrants(stores.grants, announcements));
+  provide(t.codes, { stores: t.stores, metrics: t.metrics, log: t.log }, ({ stores, metrics, log }) =>
+    // No request is refused for it, but the owner of the client should know (RFC 9700 §2.1.1).
+    noticedChallenges(stores.codes, (who) => {
+      metrics.countReusedChallenge();
+      log.warn(who, 'a client uses a code challenge again: each authorization request needs a new one');
+    }),
+  );
+});
+
+interface StoreNeeds {
+  readonly configuration: Configuration;
+  readonly vault: Vault;
+  readonly clock: NodeClock;
+  readonly log: Log;
+}
+
+async function openStores({ configuration, vault, clock, log }: StoreNeeds): Promise<Stores> {
+  const { store } = configuration;
+  const inBackground = (task: () => Promise<unknown>, failure: string) => () =>
+    void task().catch((error) => log.error({ err: error }, failure));
+  const notReencrypted = 'rows encrypted with an older key were not re-encrypted';
+  // Each store is imported only where it is used, so that no gate needs the native module or the driver of another one.
+  switch (store.kind) {
+    case 'memory': {
+      const { openMemoryStores } = await import('../store-memory/open-memory-stores.ts');
+      return openMemoryStores(clock);
+    }
+    case 'lmdb': {
+      const { openLmdbStore } = await import('../store-lmdb/store.ts');
+      const opened = openLmdbStore({ directory: store.directory, vault, clock });
+      continueFrom(opened.lastLook(), clock, log);
+      inBackground(opened.reseal, notReencrypted)();
+      // Each write deletes a few expired rows; the timer is for a store without writes.
+      const timer = setInterval(inBackground(opened.sweep, 'expired rows could not be deleted'), 60_000).unref();
+      return {
+        entities: opened.entityStore,
+        codes: opened.authorizationCodes,
+        grants: opened.grants,
+        close() {
+          clearInterval(timer);
+          return opened.close();
+        },
+      };
+    }
+    case 'mongodb': {
+      const { openMongoStore } = await import('../store-mongodb/store.ts');
+      const { storeTimeout: timeout, storePool: pool, stalenessLimit } = configuration;
+      const opened = await openMongoStore({ url: store.url, vault, clock, timeout, pool });
+      inBackground(opened.reseal, notReencrypted)();
+      const told = (state: 'deaf' | 'hearing', error?: unknown) =>
+        state === 'deaf'
+          ? log.error({ err: error }, 'the database does not respond')
+          : log.info('the database responds again');
+      const announcements = await opened
+        .share({ local: inProcessAnnouncements(), stalenessLimit, told })
+        .catch(async (error: unknown) => {
+          await opened.close();
+          throw error;
+        });
+      return {
+        entities: opened.entityStore,
+        codes: opened.authorizationCodes,
+        grants: opened.grants,
+        counters: opened.counters,
+        announcements,
+        close: opened.close,
+      };
+    }
+  }
+}
+
+/** A clock that was set back while no gate ran must not make expired tokens valid again (SE-14). */
+function continueFrom(lastLook: number | undefined, clock: NodeClock, log: Log): void {
+  if (lastLook === undefined) return;
+  clock.notBefore(lastLook);
+  const seconds = Math.round((lastLook - Date.now()) / 1000);
+  if (seconds < 5) return;
+  const consequence =
+    clock.now() >= lastLook
+      ? 'tokens expire by the time of the store'
+      : 'the gate follows it; expired tokens may be valid again';
+  log.warn({ seconds }, `the clock of this machine is behind the time of the store: ${consequence}`);
+}
