@@ -8,7 +8,7 @@ import type { Entity, EntityKind, EntityStore } from '../src/ports/entity-store.
 import { scheduled } from './support/scheduled.ts';
 
 const kindOf = (name: string): EntityKind => ({
-  ...{ name, unique: [], uniqueTogether: [], foreign: [], sealed: () => [] },
+  ...{ name, unique: [], uniqueTogether: [], foreign: [], encrypted: () => [] },
 });
 const kinds = [kindOf('services'), kindOf('routes')];
 const everythingChanged: Announcement = { announces: 'everythingChanged' };
