@@ -3,6 +3,10 @@
  * for its description to say, which is not known yet.
  */
 import type { IncomingMessage } from 'node:http';
+import { type FormField, readForm } from '../../src/content/form.ts';
+import { readJson } from '../../src/content/json.ts';
+import { json, mediaType, multipart, urlencoded } from '../../src/content/media-type.ts';
+import { contentOf, readMultipart } from '../../src/content/multipart.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { type FormPair, formTree } from '../../src/schema/form.ts';
 import { isObject } from '../../src/schema/json.ts';
@@ -23,78 +27,62 @@ const unparsable: BodyRead = { refusal: badRequest('Cannot parse JSON body') };
 
 export async function readBody(request: IncomingMessage, limit: number, { readsText = false } = {}): Promise<BodyRead> {
   const contentType = request.headers['content-type'];
-  const mediaType = contentType?.replace(/;.*$/s, '').trim().toLowerCase();
-  const isText = readsText && mediaType !== undefined && textual.test(mediaType);
-  if (mediaType !== undefined && !isText && !['application/json', urlencoded, multipart].includes(mediaType))
-    return unsupported;
+  const type = mediaType(contentType);
+  const isText = readsText && textual.test(type);
+  if (contentType !== undefined && !isText && ![json, urlencoded, multipart].includes(type)) return unsupported;
   const bytes = await readBytes(request, request.headers['content-length'], limit);
   if (bytes === undefined) return tooLarge(limit);
   if (isText) return { body: { form: false, sent: {}, text: bytes.toString('utf8') } };
-  switch (mediaType) {
-    case 'application/json':
-      return readJson(bytes);
+  switch (type) {
+    case json:
+      return jsonBody(bytes);
     case urlencoded:
-      return { body: { form: true, sent: formTree(urlencodedPairs(bytes.toString('utf8'))) } };
+      return { body: { form: true, sent: formTree(pairsOf(readForm(bytes.toString('utf8')))) } };
     case multipart:
-      return readMultipart(bytes, contentType!);
+      return multipartBody(bytes, contentType!);
     default:
       return bytes.length === 0 ? nothing : unsupported;
   }
 }
 
-const urlencoded = 'application/x-www-form-urlencoded';
-const multipart = 'multipart/form-data';
 const textual = /^(?:text\/(?:plain|yaml|x-yaml)|application\/(?:yaml|x-yaml))$/;
 
-function readJson(bytes: Buffer): BodyRead {
-  let json: unknown;
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    json = JSON.parse(text);
-  } catch {
-    return unparsable;
-  }
+function jsonBody(bytes: Buffer): BodyRead {
+  const text = textOf(bytes);
+  const read = text === undefined ? undefined : readJson(text);
+  if (text === undefined || read === undefined) return unparsable;
+  const { value } = read;
   // To Lua, on the other side of many a client, an empty list and an empty object are the same.
-  if (Array.isArray(json) && json.length === 0) return { body: { form: false, sent: {} } };
-  return isObject(json)
-    ? { body: { form: false, sent: json, text } }
+  if (Array.isArray(value) && value.length === 0) return { body: { form: false, sent: {} } };
+  return isObject(value)
+    ? { body: { form: false, sent: value, text } }
     : { refusal: badRequest('Cannot parse JSON body: an object is expected') };
 }
 
-function urlencodedPairs(text: string): FormPair[] {
-  return text
-    .split('&')
-    .filter((part) => part !== '')
-    .map((part) => {
-      const equals = part.indexOf('=');
-      return equals === -1
-        ? [unescaped(part), true]
-        : [unescaped(part.slice(0, equals)), unescaped(part.slice(equals + 1))];
-    });
-}
-
-function unescaped(text: string): string {
-  const spaced = text.replaceAll('+', ' ');
+/** `undefined`: the bytes are not UTF-8. */
+function textOf(bytes: Buffer): string | undefined {
   try {
-    return decodeURIComponent(spaced);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return spaced;
+    return undefined;
   }
 }
 
-async function readMultipart(bytes: Buffer, contentType: string): Promise<BodyRead> {
-  try {
-    const parts = await new Response(new Uint8Array(bytes), { headers: { 'content-type': contentType } }).formData();
-    const pairs = await Promise.all(
-      [...parts].map(async ([name, value]): Promise<FormPair> => {
-        return [name, typeof value === 'string' ? value : await value.text()];
-      }),
-    );
-    return { body: { form: true, sent: formTree(pairs) } };
-  } catch {
+function multipartBody(bytes: Buffer, contentType: string): BodyRead {
+  const read = readMultipart(contentType, bytes);
+  if (read?.closed !== true || read.parts.some(({ name }) => name === undefined)) {
     return { refusal: badRequest('Cannot parse multipart body') };
   }
+  return {
+    body: {
+      form: true,
+      sent: formTree(pairsOf(read.parts.map((part) => ({ name: part.name!, value: contentOf(part) })))),
+    },
+  };
+}
+
+function pairsOf(fields: readonly Pick<FormField, 'name' | 'value'>[]): FormPair[] {
+  return fields.map(({ name, value }) => [name, value ?? true]);
 }
 
 const unsupported: BodyRead = {

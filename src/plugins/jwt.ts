@@ -4,6 +4,7 @@
  */
 
 import type { KeyObject } from 'node:crypto';
+import { queryOf, valuesIn } from '../content/form.ts';
 import type { Exchange, Plugin } from '../gateway/plugin.ts';
 import type { ProxiedRequest } from '../gateway/proxied-request.ts';
 import type { RefusalCode } from '../gateway/refusal-codes.ts';
@@ -29,7 +30,6 @@ import {
   realmField,
   runOnPreflightField,
 } from './authentication.ts';
-import { queryOf, valuesIn } from './form.ts';
 
 interface Settings extends AuthenticationSettings {
   readonly uri_param_names: readonly string[];

@@ -1,5 +1,6 @@
 /** Kong's `key-auth`: who calls is known by an API key in a header, the query or the body. */
 
+import { queryOf, readForm, valuesIn, withQuery } from '../content/form.ts';
 import type { Exchange, Plugin, PluginTools } from '../gateway/plugin.ts';
 import { profiles } from '../oauth/profile.ts';
 import type { Entity } from '../ports/entity-store.ts';
@@ -20,8 +21,8 @@ import {
   unauthorized,
 } from './authentication.ts';
 import { bodyFields } from './body.ts';
-import { queryOf, valuesIn, withoutName, withQuery } from './form.ts';
 import { headerName } from './header-names.ts';
+import { formNamed } from './named.ts';
 
 interface Settings extends AuthenticationSettings {
   readonly key_names: readonly string[];
@@ -140,9 +141,11 @@ function parametersOf(contentType: string | undefined, body: Uint8Array): Readon
 function hide({ request }: Exchange, { name, body }: Found): void {
   if (name === undefined) return;
   request.removeHeader(name);
-  const query = queryOf(request.upstreamTarget);
-  const rest = withoutName(query, name);
-  if (rest !== query) request.replaceTarget(withQuery(request.upstreamTarget, rest));
+  const query = formNamed(readForm(queryOf(request.upstreamTarget)));
+  if (query.has(name)) {
+    query.remove(name);
+    request.replaceTarget(withQuery(request.upstreamTarget, query.print()));
+  }
   const fields = body === undefined ? undefined : bodyFields(request.header('content-type'), body);
   if (fields?.has(name)) {
     fields.remove(name);

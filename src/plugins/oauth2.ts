@@ -3,6 +3,8 @@
  * all other requests. It reads and prints; the machines behind `tools.gate` and the endpoints decide.
  */
 import type { AccessOutcome } from '../access/bearer-token.ts';
+import { queryOf, readForm, withQuery } from '../content/form.ts';
+import { mediaType, urlencoded } from '../content/media-type.ts';
 import { type Introduction, identifyAnonymous, introduce, introduction } from '../gateway/identity.ts';
 import type {
   AccessDecision,
@@ -26,7 +28,6 @@ import {
   readBearerInBody,
 } from '../wire/bearer.ts';
 import { isLoopbackCall } from '../wire/loopback.ts';
-import { mediaType } from '../wire/parameters.ts';
 import type { EndpointRequest } from '../wire/response.ts';
 
 /** The plugin's settings (../plugins/oauth2-config.ts), defaults filled in. */
@@ -246,12 +247,8 @@ function hide(
     return undefined;
   }
   const target = request.upstreamTarget;
-  const mark = target.indexOf('?');
-  if (mark >= 0) {
-    const query = withoutToken(target.slice(mark + 1));
-    request.replaceTarget(query === '' ? target.slice(0, mark) : `${target.slice(0, mark)}?${query}`);
-  }
-  const isForm = mediaType(request.header('content-type')) === 'application/x-www-form-urlencoded';
+  if (target.includes('?')) request.replaceTarget(withQuery(target, withoutToken(queryOf(target))));
+  const isForm = mediaType(request.header('content-type')) === urlencoded;
   if (!isForm || request.method === 'GET') return undefined;
   return whenThere(request.readBody(largestBody), (body) => {
     if (body !== undefined && body.length > 0) {
@@ -263,17 +260,11 @@ function hide(
 
 /** A form without its `access_token`, the rest sorted by name and written anew as Kong does. */
 function withoutToken(form: string): string {
-  return form
-    .split('&')
-    .filter((pair) => pair !== '')
-    .map((pair) => {
-      const equals = pair.indexOf('=');
-      const name = encodeAgain(equals < 0 ? pair : pair.slice(0, equals));
-      return { name, pair: equals < 0 ? name : `${name}=${encodeAgain(pair.slice(equals + 1))}` };
-    })
+  return readForm(form)
     .filter(({ name }) => name !== 'access_token')
-    .sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0))
-    .map(({ pair }) => pair)
+    .map(({ text }) => text.split(/=(.*)/s, 2).map(encodeAgain))
+    .sort(([one], [other]) => (one! < other! ? -1 : one! > other! ? 1 : 0))
+    .map((pair) => pair.join('='))
     .join('&');
 }
 
@@ -351,8 +342,3 @@ function settingsOf(config: PluginConfig): Settings {
     global_credentials: settings.global_credentials ?? false,
   };
 }
-
-const queryOf = (target: string): string => {
-  const mark = target.indexOf('?');
-  return mark < 0 ? '' : target.slice(mark + 1);
-};

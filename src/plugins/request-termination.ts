@@ -1,12 +1,12 @@
 /** Kong's `request-termination`: answers in the place of the upstream. */
 
+import { queryOf, readForm, valuesIn } from '../content/form.ts';
 import type { Exchange, Plugin } from '../gateway/plugin.ts';
 import type { DirectResponse } from '../gateway/proxied-request.ts';
 import { textOf } from '../routing/path.ts';
 import type { JsonObject } from '../schema/description.ts';
 import { httpProtocols } from '../schema/fields.ts';
 import { isSet } from '../schema/json.ts';
-import { formPairs, queryOf, valuesIn } from './form.ts';
 
 interface Settings {
   readonly status_code: number;
@@ -91,7 +91,7 @@ function answerOf({ status_code: status, message, content_type: type, body }: Se
 function isTriggered(trigger: string, { request }: Exchange): boolean {
   return (
     request.header(trigger.toLowerCase()) !== undefined ||
-    formPairs(queryOf(request.target)).some(({ name }) => name === trigger)
+    readForm(queryOf(request.target)).some(({ name }) => name === trigger)
   );
 }
 
@@ -105,7 +105,7 @@ function echo({ status_code: status, message }: Settings, exchange: Exchange): D
   }
   const query = queryOf(request.target);
   const parameters = new Map<string, readonly string[]>();
-  for (const { name } of formPairs(query)) parameters.set(name, valuesIn(query, name));
+  for (const { name } of readForm(query)) parameters.set(name, valuesIn(query, name));
   return json(status, {
     message: message ?? messages.get(status) ?? null,
     request: {

@@ -1,5 +1,7 @@
 /** Kong's `request-transformer`: changes what goes upstream. */
 
+import { printForm, queryOf, readForm, valuesIn, withQuery } from '../content/form.ts';
+import { mediaType, urlencoded } from '../content/media-type.ts';
 import { errorResponse } from '../gateway/error-response.ts';
 import { standingHeader } from '../gateway/header-hygiene.ts';
 import type { AccessDecision, Exchange, Plugin } from '../gateway/plugin.ts';
@@ -7,8 +9,8 @@ import type { ProxiedRequest } from '../gateway/proxied-request.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { encodePath, octets, textOf } from '../routing/path.ts';
 import { httpProtocols } from '../schema/fields.ts';
-import { bodyFields, renamed } from './body.ts';
-import { type FormPair, formPairs, pairOf, printed, queryOf, valuesIn, withQuery } from './form.ts';
+import { bodyFields } from './body.ts';
+import { formNamed, type Named } from './named.ts';
 import { checkTemplate, compileTemplate, type Template, type TemplateSources } from './template.ts';
 import {
   type Changes,
@@ -18,7 +20,6 @@ import {
   group,
   headerNames,
   headerPairs,
-  type Named,
   names,
   pairs,
 } from './transformation.ts';
@@ -119,7 +120,7 @@ export const requestTransformer: Plugin = {
         }
       }
       if (!changesNothing(query)) {
-        const parameters = queryPairs(queryOf(request.upstreamTarget));
+        const parameters = formNamed(readForm(queryOf(request.upstreamTarget)));
         change(parameters, rendered(query, sources));
         request.replaceTarget(withQuery(request.upstreamTarget, parameters.print()));
       }
@@ -208,12 +209,12 @@ const movesBody = new Set(['GET', 'HEAD', 'TRACE']);
 
 function setMethod(request: ProxiedRequest, method: string, body: Uint8Array | undefined): void {
   request.upstreamMethod = method;
-  const isForm = /^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(request.header('content-type') ?? '');
+  const isForm = mediaType(request.header('content-type')) === urlencoded;
   if (!movesBody.has(method) || !isForm || body === undefined || body.length === 0) return;
-  const moved = formPairs(Buffer.from(body).toString('latin1')).filter(({ text }) => isPrintable.test(text));
+  const moved = readForm(Buffer.from(body).toString('latin1')).filter(({ text }) => isPrintable.test(text));
   const names = new Set(moved.map(({ name }) => name));
-  const kept = formPairs(queryOf(request.upstreamTarget)).filter(({ name }) => !names.has(name));
-  request.replaceTarget(withQuery(request.upstreamTarget, printed([...kept, ...moved])));
+  const kept = readForm(queryOf(request.upstreamTarget)).filter(({ name }) => !names.has(name));
+  request.replaceTarget(withQuery(request.upstreamTarget, printForm([...kept, ...moved])));
 }
 
 const isPrintable = /^[\x21-\x7e]*$/;
@@ -243,27 +244,5 @@ function headersOf(request: ProxiedRequest): Named<string> {
       const before = get(name);
       if (!isHost(name)) request.setHeader(name, before === undefined ? value : `${before}, ${value}`);
     },
-  };
-}
-
-function queryPairs(query: string): Named<string> & { print(): string } {
-  let all: readonly FormPair[] = formPairs(query);
-  return {
-    has: (name) => all.some((pair) => pair.name === name),
-    remove(name) {
-      all = all.filter((pair) => pair.name !== name);
-    },
-    rename(from, to) {
-      all = all
-        .filter((pair) => pair.name !== to)
-        .map((pair) => (pair.name === from ? { text: renamed(pair.text, to), name: to } : pair));
-    },
-    set(name, value) {
-      all = [...all.filter((pair) => pair.name !== name), pairOf(name, value)];
-    },
-    append(name, value) {
-      all = [...all, pairOf(name, value)];
-    },
-    print: () => printed(all),
   };
 }

@@ -1,8 +1,9 @@
 /** Kong's `response-transformer`: changes what the client is told. */
+import { readJsonObject } from '../content/json.ts';
 import type { Plugin, ResponseHead } from '../gateway/plugin.ts';
 import type { ArrayField, CustomEntityCheck } from '../schema/description.ts';
 import { httpProtocols } from '../schema/fields.ts';
-import { jsonObject } from './body.ts';
+import { mapNamed, type Named } from './named.ts';
 import {
   type Changes,
   change,
@@ -11,7 +12,6 @@ import {
   group,
   headerNames,
   headerPairs,
-  type Named,
   names,
   pairs,
 } from './transformation.ts';
@@ -108,9 +108,9 @@ export const responseTransformer: Plugin = {
         body: {
           wants: (_exchange, head) => isPlainJson(head),
           change(_exchange, _head, body) {
-            const members = jsonObject(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+            const members = readJsonObject(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
             if (members === undefined) return body;
-            change(membersOf(members), json);
+            change(mapNamed(members), json);
             return Buffer.from(JSON.stringify(Object.fromEntries(members)));
           },
         },
@@ -138,23 +138,6 @@ function headersOf(head: ResponseHead): Named<string> {
     },
     set: (name, value) => head.setHeader(name, value),
     append: (name, value) => head.addHeader(name, value),
-  };
-}
-
-function membersOf(members: Map<string, unknown>): Named<unknown> {
-  return {
-    has: (name) => members.has(name),
-    remove: (name) => void members.delete(name),
-    rename(from, to) {
-      const value = members.get(from);
-      members.delete(from);
-      members.set(to, value);
-    },
-    set: (name, value) => void members.set(name, value),
-    append(name, value) {
-      const before = members.get(name);
-      members.set(name, before === undefined ? [value] : Array.isArray(before) ? [...before, value] : [before, value]);
-    },
   };
 }
 

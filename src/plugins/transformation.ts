@@ -4,6 +4,7 @@
  */
 import type { ArrayField, Fields, Pattern, RecordField } from '../schema/description.ts';
 import { checkSettable } from './header-names.ts';
+import type { Named } from './named.ts';
 
 export interface Change {
   readonly name: string;
@@ -17,15 +18,6 @@ export function changesOf(list: readonly string[] | null | undefined): readonly 
     const colon = entry.indexOf(':');
     return colon < 0 ? { name: entry, value: '' } : { name: entry.slice(0, colon), value: entry.slice(colon + 1) };
   });
-}
-
-/** Things with names that can be changed so: headers, parameters, fields of a body. */
-export interface Named<Value> {
-  has(name: string): boolean;
-  remove(name: string): void;
-  rename(from: string, to: string): void;
-  set(name: string, value: Value): void;
-  append(name: string, value: Value): void;
 }
 
 export interface Changes<Value> {

@@ -1,8 +1,9 @@
 /** Where a request carries its access token (RFC 6750 §2), and how a refusal is told (§3). */
 import type { AccessOutcome, BearerDenied } from '../access/bearer-token.ts';
+import { json, mediaType, multipart, urlencoded } from '../content/media-type.ts';
 import type { Profile } from '../oauth/profile.ts';
 import { wordsOf } from '../oauth/refusals.ts';
-import { mediaType, type Parameters, parseForm, readParameters } from './parameters.ts';
+import { type Parameters, parseForm, readParameters } from './parameters.ts';
 import { bearerChallenge, type OAuthResponse } from './response.ts';
 
 export interface PresentedToken {
@@ -18,7 +19,7 @@ export type BearerRead = PresentedToken | 'missing' | 'repeated' | 'malformed';
 export const looksIntoBody = (profile: Profile, method: string, contentType: string | undefined): boolean =>
   profile.parameters === 'lenient' &&
   (method === 'POST' || method === 'PUT' || method === 'PATCH') &&
-  ['application/x-www-form-urlencoded', 'application/json', 'multipart/form-data'].includes(mediaType(contentType));
+  [urlencoded, json, multipart].includes(mediaType(contentType));
 
 /** The token in the header or in the query. */
 export function readBearer(profile: Profile, authorization: string | undefined, query: string): BearerRead {

@@ -1,7 +1,8 @@
+import { formDecode } from '../content/form.ts';
 import type { ClientAuthentication } from '../oauth/client.ts';
 import type { Profile } from '../oauth/profile.ts';
 import type { Refusal } from '../oauth/refusals.ts';
-import { formDecode, type Parameters } from './parameters.ts';
+import type { Parameters } from './parameters.ts';
 
 /** How the client says who it is (RFC 6749 §2.3.1): in the header or in the body. */
 export function readClientAuthentication(

@@ -2,6 +2,10 @@
  * The parameters of a request to our endpoints (RFC 6749 §3.1, §3.2, Appendix B), however they came. What Kong takes as
  * it comes (forms, JSON, multipart, the query) `lenient` takes too; `strict` takes what the RFC says.
  */
+import { readForm } from '../content/form.ts';
+import { readJsonObject } from '../content/json.ts';
+import { json, mediaType, multipart, urlencoded } from '../content/media-type.ts';
+import { contentOf, readMultipart } from '../content/multipart.ts';
 import type { Profile } from '../oauth/profile.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 
@@ -29,7 +33,7 @@ export function readParameters(
   const type = mediaType(contentType);
   if (profile.parameters === 'strict') {
     // "using the "application/x-www-form-urlencoded" format [...] in the HTTP request entity-body" (RFC 6749 §4.1.3)
-    if (body.length > 0 && type !== 'application/x-www-form-urlencoded') return { reason: 'body_unsupported' };
+    if (body.length > 0 && type !== urlencoded) return { reason: 'body_unsupported' };
     return readStrictly(known, query, text(body));
   }
   const parameters = new Map(parseForm(query));
@@ -63,11 +67,13 @@ function readStrictly(
 }
 
 function parseBody(type: string, contentType: string, body: Uint8Array): Parameters {
-  if (body.length === 0) return nothing;
-  if (type === 'application/x-www-form-urlencoded') return parseForm(text(body));
-  if (type === 'application/json') return parseJson(text(body));
-  if (type === 'multipart/form-data') return parseMultipart(contentType, body);
-  return nothing;
+  if (type === urlencoded) return parseForm(text(body));
+  // Kong: a body that cannot be read has no parameters.
+  if (type === json) return readJsonObject(text(body)) ?? nothing;
+  if (type !== multipart) return nothing;
+  // Kong reads the parts of a body without its closing delimiter, too.
+  const parts = readMultipart(contentType, body)?.parts ?? [];
+  return new Map(parts.flatMap((part) => (part.name === undefined ? [] : [[part.name, contentOf(part)]])));
 }
 
 const nothing: Parameters = new Map();
@@ -76,11 +82,7 @@ const nothing: Parameters = new Map();
 export function parseForm(encoded: string): Parameters {
   if (encoded === '') return nothing;
   const parameters = new Map<string, unknown>();
-  for (const pair of encoded.split('&')) {
-    if (pair === '') continue;
-    const equals = pair.indexOf('=');
-    const name = formDecode(equals < 0 ? pair : pair.slice(0, equals));
-    const value = equals < 0 ? true : formDecode(pair.slice(equals + 1));
+  for (const { name, value = true } of readForm(encoded)) {
     const before = parameters.get(name);
     if (before === undefined) parameters.set(name, value);
     else if (Array.isArray(before)) before.push(value);
@@ -89,64 +91,4 @@ export function parseForm(encoded: string): Parameters {
   return parameters;
 }
 
-/** Percent-decoding that leaves alone what it cannot decode. */
-export function formDecode(encoded: string): string {
-  const blanks = encoded.replaceAll('+', ' ');
-  if (!blanks.includes('%')) return blanks;
-  try {
-    return decodeURIComponent(blanks);
-  } catch {
-    const octets = Buffer.from(blanks, 'utf8')
-      .toString('latin1')
-      .replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-    return Buffer.from(octets, 'latin1').toString('utf8');
-  }
-}
-
-function parseJson(encoded: string): Parameters {
-  try {
-    const value: unknown = JSON.parse(encoded);
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || isDeeperThan(deepest, value)) {
-      return nothing;
-    }
-    return new Map(Object.entries(value));
-  } catch {
-    return nothing; // Kong: a body that cannot be read has no parameters
-  }
-}
-
-/** Levels of a JSON body; Kong's parser gives up there too. What is nested deeper could not be walked or printed safely. */
-const deepest = 1000;
-
-function isDeeperThan(limit: number, value: object): boolean {
-  let level: readonly object[] = [value];
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > limit) return true;
-    level = level.flatMap((one) => Object.values(one).filter((inner) => typeof inner === 'object' && inner !== null));
-  }
-  return false;
-}
-
-/** `multipart/form-data` (RFC 7578), as far as plain fields go. */
-function parseMultipart(contentType: string, body: Uint8Array): Parameters {
-  const boundary = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
-  if (boundary === null) return nothing;
-  const parameters = new Map<string, unknown>();
-  const parts = `\r\n${Buffer.from(body).toString('latin1')}`.split(`\r\n--${boundary[1] ?? boundary[2]}`);
-  for (const part of parts.slice(1, -1)) {
-    const end = part.indexOf('\r\n\r\n');
-    const name = /^content-disposition:\s*form-data;(?:.*;)?\s*name=(?:"([^"]*)"|([^\s;"]+))/im.exec(
-      part.slice(0, end),
-    );
-    if (end < 0 || name === null) continue;
-    const value = Buffer.from(part.slice(end + 4), 'latin1').toString('utf8');
-    parameters.set(Buffer.from(name[1] ?? name[2] ?? '', 'latin1').toString('utf8'), value);
-  }
-  return parameters;
-}
-
 const text = (body: Uint8Array): string => Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
-
-export function mediaType(contentType: string | undefined): string {
-  return (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
-}

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { kong, rfc9700 } from '../../src/oauth/profile.ts';
-import { formDecode, mediaType, parseForm, readParameters } from '../../src/wire/parameters.ts';
+import { parseForm, readParameters } from '../../src/wire/parameters.ts';
 import { anyText } from '../support/text.ts';
 
 const form = 'application/x-www-form-urlencoded';
@@ -44,15 +44,6 @@ describe('Form encoding (RFC 6749 Appendix B)', () => {
     ]);
   });
 
-  it('leaves alone what cannot be decoded, and all that stands beside it', () => {
-    expect(formDecode('100%')).to.equal('100%');
-    expect(formDecode('%zz%20%4')).to.equal('%zz %4');
-    expect(formDecode('é中%zz')).to.equal('é中%zz');
-    expect(formDecode('š%')).to.equal('š%');
-    expect(formDecode('a%ffb')).to.equal('a\ufffdb');
-    expect(formDecode('%c3%a9%')).to.equal('é%');
-  });
-
   it('TK-22: never throws, whatever the octets are', () => {
     fc.assert(fc.property(anyText, (text) => void parseForm(text)));
   });
@@ -62,13 +53,6 @@ describe('Form encoding (RFC 6749 Appendix B)', () => {
       expect([...parseForm(`${name}=polluted`)]).to.deep.equal([[name, 'polluted']]);
     }
     expect(Object.hasOwn(Object.prototype, 'polluted')).to.equal(false);
-  });
-});
-
-describe('The type of a body', () => {
-  it('is told without its parameters, in any case', () => {
-    expect(mediaType(' Application/JSON ; charset=utf-8')).to.equal('application/json');
-    expect(mediaType(undefined)).to.equal('');
   });
 });
 
