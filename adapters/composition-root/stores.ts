@@ -51,8 +51,8 @@ async function openStores({ configuration, vault, clock, log }: StoreNeeds): Pro
     case 'lmdb': {
       const { openLmdbStore } = await import('../store-lmdb/store.ts');
       const opened = openLmdbStore({ directory: store.directory, vault, clock });
-      continueFrom(opened.lastLook(), clock, log);
-      inBackground(opened.reseal, notReencrypted)();
+      continueFrom(opened.lastSweepAt(), clock, log);
+      inBackground(opened.reencrypt, notReencrypted)();
       // Each write deletes a few expired rows; the timer is for a store without writes.
       const timer = setInterval(inBackground(opened.sweep, 'expired rows could not be deleted'), 60_000).unref();
       return {
@@ -69,13 +69,13 @@ async function openStores({ configuration, vault, clock, log }: StoreNeeds): Pro
       const { openMongoStore } = await import('../store-mongodb/store.ts');
       const { storeTimeout: timeout, storePool: pool, stalenessLimit } = configuration;
       const opened = await openMongoStore({ url: store.url, vault, clock, timeout, pool });
-      inBackground(opened.reseal, notReencrypted)();
-      const told = (state: 'deaf' | 'hearing', error?: unknown) =>
-        state === 'deaf'
+      inBackground(opened.reencrypt, notReencrypted)();
+      const onChange = (state: 'stale' | 'current', error?: unknown) =>
+        state === 'stale'
           ? log.error({ err: error }, 'the database does not respond')
           : log.info('the database responds again');
       const announcements = await opened
-        .share({ local: inProcessAnnouncements(), stalenessLimit, told })
+        .share({ local: inProcessAnnouncements(), stalenessLimit, onChange })
         .catch(async (error: unknown) => {
           await opened.close();
           throw error;
@@ -93,13 +93,13 @@ async function openStores({ configuration, vault, clock, log }: StoreNeeds): Pro
 }
 
 /** A clock that was set back while no gate ran must not make expired tokens valid again (SE-14). */
-function continueFrom(lastLook: number | undefined, clock: NodeClock, log: Log): void {
-  if (lastLook === undefined) return;
-  clock.notBefore(lastLook);
-  const seconds = Math.round((lastLook - Date.now()) / 1000);
+function continueFrom(lastSweepAt: number | undefined, clock: NodeClock, log: Log): void {
+  if (lastSweepAt === undefined) return;
+  clock.notBefore(lastSweepAt);
+  const seconds = Math.round((lastSweepAt - Date.now()) / 1000);
   if (seconds < 5) return;
   const consequence =
-    clock.now() >= lastLook
+    clock.now() >= lastSweepAt
       ? 'tokens expire by the time of the store'
       : 'the gate follows it; expired tokens may be valid again';
   log.warn({ seconds }, `the clock of this machine is behind the time of the store: ${consequence}`);

@@ -53,12 +53,12 @@ type ReferenceKey = [toKind: string, toId: string, kind: string, id: string, fie
 
 export interface LmdbEntityStore extends EntityStore {
   /** Writes anew, with the current key, what was sealed with an older one. */
-  reseal(): Promise<void>;
+  reencrypt(): Promise<void>;
   /** Whether anything is still found by a digest of this key. */
   uses(keyId: string): boolean;
 }
 
-const resealedAtOnce = 50;
+const reencryptedAtOnce = 50;
 
 export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
   const { vault, act, read, collection } = environment;
@@ -184,7 +184,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
     return { ...stored, row: withValue(stored.row, field, null), unique: keys, references: others };
   }
 
-  function resealOne(kind: string, id: string): void {
+  function reencryptOne(kind: string, id: string): void {
     const stored = entities.get([kind, id])!;
     const texts = [...stored.sealed.map(([, text]) => text), ...stored.unique.map(({ digest }) => digest)];
     if (texts.every((text) => text.startsWith(`${vault.keyId}.`))) return;
@@ -312,15 +312,15 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
         return { rows, next: undefined };
       }),
 
-    async reseal() {
+    async reencrypt() {
       let after: [string, string] | undefined = ['', ''];
       while (after !== undefined) {
         const start: [string, string] = after;
         after = await act(() => {
-          const keys = [...entities.getKeys({ start, limit: resealedAtOnce })];
-          for (const [kind, id] of keys) resealOne(kind, id);
+          const keys = [...entities.getKeys({ start, limit: reencryptedAtOnce })];
+          for (const [kind, id] of keys) reencryptOne(kind, id);
           const last = keys.at(-1);
-          return last === undefined || keys.length < resealedAtOnce ? undefined : [last[0], `${last[1]}!`];
+          return last === undefined || keys.length < reencryptedAtOnce ? undefined : [last[0], `${last[1]}!`];
         });
       }
     },

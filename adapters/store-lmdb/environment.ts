@@ -40,7 +40,7 @@ export interface Environment {
   /** Buries all that is due, a batch at a time. */
   sweep(): Promise<void>;
   /** How late it was when somebody last looked for what is due; `undefined`: nobody has. */
-  lastLook(): EpochMilliseconds | undefined;
+  lastSweepAt(): EpochMilliseconds | undefined;
   /** Forgets a key that nothing is sealed with any more. */
   forgetKey(keyId: string): Promise<void>;
   /** The keys that something may be sealed with. */
@@ -102,7 +102,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
 
   const keyChecks = () => (meta.get('keys') ?? {}) as { readonly [keyId: string]: string };
 
-  function lastLook(): EpochMilliseconds | undefined {
+  function lastSweepAt(): EpochMilliseconds | undefined {
     const time = meta.get('time');
     return typeof time === 'number' ? time : undefined;
   }
@@ -110,7 +110,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
   /** Answers whether there may be more. */
   function sweepExpired(most: number): boolean {
     const now = clock.now();
-    const before = lastLook() ?? 0;
+    const before = lastSweepAt() ?? 0;
     // A time that a wrong clock has told, once, must not stand for ever: nothing would be held against it any more.
     if (now > before || before - now > farthestSetBack) meta.putSync('time', now);
     const due = [...expiries.getKeys({ end: [now, '\uffff'], limit: most })];
@@ -181,7 +181,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
     async sweep() {
       while (await act(() => sweepExpired(manyExpired)));
     },
-    lastLook: () => read(lastLook),
+    lastSweepAt: () => read(lastSweepAt),
     forgetKey: (keyId) =>
       act(() => {
         const { [keyId]: _, ...others } = keyChecks();

@@ -43,7 +43,7 @@ interface RefreshRow {
 
 export interface LmdbGrants extends Grants {
   /** Writes anew, with the current key, what was sealed with an older one. */
-  reseal(): Promise<void>;
+  reencrypt(): Promise<void>;
   /** Whether anything is still found by a digest of this key. */
   uses(keyId: string): boolean;
 }
@@ -52,7 +52,7 @@ export interface LmdbGrants extends Grants {
 const remembered = 100;
 /** How many grants one act removes, when all of a client or a service go. */
 const removedAtOnce = 200;
-const resealedAtOnce = 100;
+const reencryptedAtOnce = 100;
 
 export function lmdbGrants(environment: Environment): LmdbGrants {
   const { vault, clock, act, read, expect, unexpect, collection } = environment;
@@ -188,7 +188,7 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
     return { ...nothing, ...(JSON.parse(vault.unseal(`tokens of ${grantId}`, sealed)) as TokenPair) };
   }
 
-  function resealOne(grantId: string): void {
+  function reencryptOne(grantId: string): void {
     const row = livingRow(grantId);
     if (row?.sealed === undefined || row.sealed.startsWith(`${vault.keyId}.`)) return;
     const tokens = pairOf(grantId, row.sealed);
@@ -319,14 +319,14 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
       }
     },
 
-    async reseal() {
+    async reencrypt() {
       let after: string | undefined = '';
       while (after !== undefined) {
         const start: string = after;
         after = await act(() => {
-          const ids = [...grants.getKeys({ start, limit: resealedAtOnce })];
-          for (const id of ids) resealOne(id);
-          return ids.length < resealedAtOnce ? undefined : `${ids.at(-1)}!`;
+          const ids = [...grants.getKeys({ start, limit: reencryptedAtOnce })];
+          for (const id of ids) reencryptOne(id);
+          return ids.length < reencryptedAtOnce ? undefined : `${ids.at(-1)}!`;
         });
       }
     },

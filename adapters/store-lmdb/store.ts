@@ -16,13 +16,13 @@ export interface LmdbStore {
   /** Buries what has died. Each write buries a few; a call now and then keeps an idle store small, too. */
   sweep(): Promise<void>;
   /** How late it was when the store was last written or swept, by the clock of whoever did. */
-  lastLook(): EpochMilliseconds | undefined;
+  lastSweepAt(): EpochMilliseconds | undefined;
   /**
    * After a rotation of the master key: seals with the new key what was sealed with older ones. Tells the ids of the
    * keys that are still needed; the digest of a token can only be made anew when the token is presented, so an old key
    * is done with when the last token of its time has died.
    */
-  reseal(): Promise<readonly string[]>;
+  reencrypt(): Promise<readonly string[]>;
   /** Waits for what is being written. */
   close(): Promise<void>;
 }
@@ -47,11 +47,11 @@ export function openLmdbStore({
     grants,
     entityStore,
     sweep: environment.sweep,
-    lastLook: environment.lastLook,
-    async reseal() {
+    lastSweepAt: environment.lastSweepAt,
+    async reencrypt() {
       if (environment.keysInUse().every((keyId) => keyId === vault.keyId)) return [vault.keyId];
-      await grants.reseal();
-      await entityStore.reseal();
+      await grants.reencrypt();
+      await entityStore.reencrypt();
       for (const keyId of environment.keysInUse()) {
         const isUsed = [authorizationCodes, grants, entityStore].some((port) => port.uses(keyId));
         if (keyId !== vault.keyId && !isUsed) await environment.forgetKey(keyId);

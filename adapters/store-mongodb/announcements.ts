@@ -1,12 +1,12 @@
 /**
- * What other nodes must hear, and what is heard of them.
+ * Announcements between nodes, through a log of events in the database.
  *
- * What is announced here is applied here and written down for the others; whoever announced it is answered when both is
- * done. What others wrote is read every tenth of a second, by the time of the database. The times of several writers do
- * not become visible in their order, so each reading looks back over a window and leaves out what it knows.
+ * `publish` applies an announcement here and writes it to the log for the other nodes; it resolves when both are done.
+ * Every tenth of a second a node reads what the others wrote, by the time of the database. Events of several writers do
+ * not become visible in the order of their times, so each read looks back over a window and skips the events it knows.
  *
- * A node that could not read for longer than the window, or could not apply what it read, forgets everything it
- * remembered. How long it may go on remembering meanwhile is said by `isFresh`.
+ * A node that could not read for longer than the window, or could not apply what it read, clears all its caches.
+ * `isFresh` says for how long it may use its caches meanwhile.
  */
 import { randomUUID } from 'node:crypto';
 import type { Announcement, Announcements } from '../../src/ports/announcements.ts';
@@ -14,38 +14,44 @@ import { Unavailable } from '../../src/ports/unavailable.ts';
 import type { EventLog } from './events.ts';
 
 export interface SharedAnnouncements extends Announcements {
-  /** Whether others were heard within the limit: what is remembered may be relied on. */
+  /** Whether the log was read within the staleness limit: until then caches may be used. */
   isFresh(): boolean;
-  /** Whether others are heard at present. */
-  isHearing(): boolean;
-  /** Reads once what others have written, and applies it. */
-  hear(): Promise<void>;
-  /** Reads again and again until it is closed. */
-  listen(): void;
+  /** Whether the log can be read at present. */
+  isCurrent(): boolean;
+  /** Reads once what other nodes have written, and applies it. */
+  poll(): Promise<void>;
+  /** Polls at each interval until it is closed. */
+  start(): void;
   close(): Promise<void>;
 }
 
 export interface SharedOptions {
   readonly events: EventLog;
-  /** Those of this process. */
+  /** The announcements of this process. */
   readonly local: Announcements;
-  /** Milliseconds for which nothing may have been heard before nothing remembered may be relied on. */
+  /** Milliseconds without a successful read after which caches must not be used. */
   readonly stalenessLimit: number;
   /** Milliseconds of a clock that is never set. */
   readonly now?: () => number;
-  /** Milliseconds over which each reading looks back. */
+  /** Milliseconds over which each read looks back. */
   readonly window?: number;
   readonly interval?: number;
-  /** The database cannot be read, or can be read again. */
-  readonly told?: (state: 'deaf' | 'hearing', error?: unknown) => void;
+  /** Called when the log cannot be read, and when it can be read again. */
+  readonly onChange?: (state: 'stale' | 'current', error?: unknown) => void;
+}
+
+/** An announcement that is not yet in the log. */
+interface Unwritten {
+  readonly announcement: Announcement;
+  readonly done?: (error?: unknown) => void;
 }
 
 /** How many announcements make one event, at most. */
-const writtenAtOnce = 500;
-/** More than this cannot be written for now: others will have to forget everything. */
-const unwritten = 10_000;
-/** Readings that fail in a row before anybody is told. */
-const deafAfter = 3;
+const batchSize = 500;
+/** With more than this many unwritten announcements, the other nodes have to clear all their caches instead. */
+const mostUnwritten = 10_000;
+/** How many reads in a row fail before `onChange` is called. */
+const staleAfter = 3;
 
 export async function sharedAnnouncements({
   events,
@@ -54,41 +60,40 @@ export async function sharedAnnouncements({
   now = () => performance.now(),
   window = 5_000,
   interval = 100,
-  told = () => undefined,
+  onChange = () => undefined,
 }: SharedOptions): Promise<SharedAnnouncements> {
   const node = randomUUID();
-  /** What was read and would be read again, with its time. */
+  /** The times of the events that were read and that the next read would find again. */
   const known = new Map<string, number>();
   let latest = await events.now();
-  let heardAt = now();
+  let readAt = now();
   let missed = false;
   let failures = 0;
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
-  let hearing: Promise<void> = Promise.resolve();
+  let polling: Promise<void> = Promise.resolve();
 
-  let waiting: { readonly announcement: Announcement; readonly told?: (error?: unknown) => void }[] = [];
+  let unwritten: Unwritten[] = [];
   let writing: Promise<void> | undefined;
   let written = 0;
 
-  /** One event after the other, so that what comes meanwhile is written together. */
+  /** Writes one event after the other, so that announcements that arrive meanwhile are written together. */
   async function writeAll(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, writtenAtOnce);
-      waiting = waiting.slice(writtenAtOnce);
-      const id = `${node}/${++written}`;
+    while (unwritten.length > 0) {
+      const batch = unwritten.slice(0, batchSize);
+      unwritten = unwritten.slice(batchSize);
+      const announcements = batch.map(({ announcement }) => announcement);
       try {
-        await events.write(
-          id,
-          batch.map(({ announcement }) => announcement),
-        );
-        for (const one of batch) one.told?.();
+        await events.write(`${node}/${++written}`, announcements);
+        for (const { done } of batch) done?.();
       } catch (error) {
-        // Whoever waits is told so; the others will hear of it all the same, as soon as it can be written.
-        for (const one of batch) one.told?.(error);
-        const again = [...batch.map(({ announcement }) => ({ announcement })), ...waiting];
-        waiting = again.length > unwritten ? [{ announcement: { announces: 'everythingChanged' } }] : again;
-        for (const one of again.length > unwritten ? again : []) if ('told' in one) one.told?.(error);
+        // Their callers get the error. The announcements stay, for the next attempt.
+        for (const { done } of batch) done?.(error);
+        unwritten = [...announcements.map((announcement) => ({ announcement })), ...unwritten];
+        if (unwritten.length > mostUnwritten) {
+          for (const { done } of unwritten) done?.(error);
+          unwritten = [{ announcement: { announces: 'everythingChanged' } }];
+        }
         return;
       }
     }
@@ -96,7 +101,7 @@ export async function sharedAnnouncements({
 
   function write(announcement: Announcement): Promise<void> {
     return new Promise((resolve, reject) => {
-      waiting.push({ announcement, told: (error) => (error === undefined ? resolve() : reject(error)) });
+      unwritten.push({ announcement, done: (error) => (error === undefined ? resolve() : reject(error)) });
       flush();
     });
   }
@@ -120,11 +125,11 @@ export async function sharedAnnouncements({
 
   async function read(): Promise<void> {
     const began = now();
-    // So long ago that what others wrote may not be there any more.
-    if (began - heardAt > window) missed = true;
-    const isMine = (id: string) => id.startsWith(`${node}/`);
+    // Events of the other nodes may have left the window since the last read.
+    if (began - readAt > window) missed = true;
+    const isOwn = (id: string) => id.startsWith(`${node}/`);
     const found = await events.read(latest - window, [...known.keys()]);
-    const announcements = found.filter(({ id }) => !isMine(id)).flatMap((event) => event.announcements);
+    const announcements = found.filter(({ id }) => !isOwn(id)).flatMap((event) => event.announcements);
     await Promise.allSettled(announcements.map(applyHere));
     for (const { id, at } of found) {
       known.set(id, at);
@@ -135,27 +140,27 @@ export async function sharedAnnouncements({
       missed = false;
       await applyHere({ announces: 'everythingChanged' });
     }
-    heardAt = began;
+    readAt = began;
   }
 
-  async function hear(): Promise<void> {
-    if (waiting.length > 0) flush();
+  async function poll(): Promise<void> {
+    if (unwritten.length > 0) flush();
     try {
       await read();
     } catch (error) {
-      if (++failures === deafAfter) told('deaf', error);
+      if (++failures === staleAfter) onChange('stale', error);
       throw error;
     }
-    if (failures >= deafAfter) told('hearing');
+    if (failures >= staleAfter) onChange('current');
     failures = 0;
   }
 
-  function listen(): void {
+  function start(): void {
     if (isClosed) return;
     timer = setTimeout(() => {
-      hearing = hear()
+      polling = poll()
         .catch(() => undefined)
-        .then(listen);
+        .then(start);
     }, interval).unref();
   }
 
@@ -166,16 +171,16 @@ export async function sharedAnnouncements({
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     },
     subscribe: (listener) => local.subscribe(listener),
-    isFresh: () => now() - heardAt <= stalenessLimit,
-    isHearing: () => now() - heardAt <= Math.max(1_000, 3 * interval),
-    hear,
-    listen,
+    isFresh: () => now() - readAt <= stalenessLimit,
+    isCurrent: () => now() - readAt <= Math.max(1_000, 3 * interval),
+    poll,
+    start,
     async close() {
       isClosed = true;
       clearTimeout(timer);
-      await hearing;
-      // What could not be written before is tried once more.
-      if (waiting.length > 0) flush();
+      await polling;
+      // One last attempt to write what could not be written before.
+      if (unwritten.length > 0) flush();
       await writing;
     },
   };

@@ -72,7 +72,7 @@ interface Going {
 
 export interface MongoEntityStore extends EntityStore {
   /** Writes anew, with the current key, what was sealed with an older one. */
-  reseal(): Promise<void>;
+  reencrypt(): Promise<void>;
   /** Whether anything is still found by a digest of this key. */
   uses(keyId: string): Promise<boolean>;
 }
@@ -83,7 +83,7 @@ const looks = 200;
 const markIsVoid = 10_000;
 const pauseForMark = 10;
 const readAtOnce = 200;
-const resealedAtOnce = 50;
+const reencryptedAtOnce = 50;
 
 export function mongoEntityStore({ vault, clock, ask, collection }: Database): MongoEntityStore {
   const rows = collection<EntityRow>('entities');
@@ -505,13 +505,13 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
       }
     },
 
-    async reseal() {
+    async reencrypt() {
       const tried = new Set<string>();
       for (;;) {
         const some = await ask(() =>
           rows()
             .find({ sealedWith: { $exists: true, $ne: vault.keyId } })
-            .limit(resealedAtOnce)
+            .limit(reencryptedAtOnce)
             .toArray(),
         );
         for (const before of some) {
@@ -524,7 +524,7 @@ export function mongoEntityStore({ vault, clock, ask, collection }: Database): M
           });
           await writeOver(before, after);
         }
-        if (some.every(({ _id }) => tried.has(_id)) && some.length < resealedAtOnce) return;
+        if (some.every(({ _id }) => tried.has(_id)) && some.length < reencryptedAtOnce) return;
       }
     },
 

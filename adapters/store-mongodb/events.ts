@@ -1,12 +1,12 @@
-/** What nodes tell each other, as documents that carry the time of the database. They die after some minutes. */
+/** The log of announcements between nodes: documents with the time of the database, deleted after some minutes. */
 import type { Announcement } from '../../src/ports/announcements.ts';
 import { type Database, text } from './database.ts';
 
-/** Where announcements are written down for other nodes. */
+/** Where a node writes announcements for the other nodes. */
 export interface EventLog {
-  /** Repeating it with the same id changes nothing. */
+  /** Idempotent for the same id. */
   write(id: string, announcements: readonly Announcement[]): Promise<void>;
-  /** What was written at `since` or later, by the time of the database, but for what is known already. */
+  /** The events written at `since` or later, by the time of the database, except those known already. */
   read(since: number, known: readonly string[]): Promise<readonly Event[]>;
   /** The time of the database. */
   now(): Promise<number>;

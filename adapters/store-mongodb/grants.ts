@@ -66,7 +66,7 @@ type AnyRow = Partial<Omit<LiveRow, 'state' | '_id'>> &
 
 export interface MongoGrants extends Grants {
   /** Writes anew, with the current key, what was sealed with an older one. */
-  reseal(): Promise<void>;
+  reencrypt(): Promise<void>;
   /** Whether anything is still found by a digest of this key. */
   uses(keyId: string): Promise<boolean>;
 }
@@ -75,7 +75,7 @@ export interface MongoGrants extends Grants {
 const remembered = 100;
 /** How many grants are removed at once, when all of a client or a service go. */
 const removedAtOnce = 200;
-const resealedAtOnce = 100;
+const reencryptedAtOnce = 100;
 /** How many of the dead a write buries that comes when nothing was looked at for a while. In milliseconds. */
 const fewExpired = 100;
 const lookAgain = 250;
@@ -409,12 +409,12 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
       }
     },
 
-    async reseal() {
+    async reencrypt() {
       for (;;) {
         const some = (await ask(() =>
           rows()
             .find({ sealedWith: { $exists: true, $ne: vault.keyId } })
-            .limit(resealedAtOnce)
+            .limit(reencryptedAtOnce)
             .toArray(),
         )) as LiveRow[];
         for (const row of some) {
@@ -422,7 +422,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
           // Whoever wrote it meanwhile has sealed it with the key of now.
           await writeOver(row, grant, pairOf(row, grant.grantId), row.keptBy);
         }
-        if (some.length < resealedAtOnce) return;
+        if (some.length < reencryptedAtOnce) return;
       }
     },
 

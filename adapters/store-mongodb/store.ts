@@ -24,7 +24,7 @@ export interface MongoStore {
    * After a rotation of the master key: seals with the new key what was sealed with older ones. Tells the ids of the
    * keys that are still needed.
    */
-  reseal(): Promise<readonly string[]>;
+  reencrypt(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -54,14 +54,14 @@ export async function openMongoStore(options: DatabaseOptions): Promise<MongoSto
       const window = Math.max(5_000, 3 * options.timeout);
       const announcements = await sharedAnnouncements({ events: mongoEvents(database), window, ...how });
       shared.push(announcements);
-      announcements.listen();
+      announcements.start();
       return announcements;
     },
-    async reseal() {
+    async reencrypt() {
       const before = await keysInUse(database);
       if (before.every((keyId) => keyId === vault.keyId)) return before;
-      await grants.reseal();
-      await entityStore.reseal();
+      await grants.reencrypt();
+      await entityStore.reencrypt();
       for (const keyId of await keysInUse(database)) {
         if (keyId === vault.keyId) continue;
         const uses = await Promise.all([authorizationCodes, grants, entityStore].map((port) => port.uses(keyId)));

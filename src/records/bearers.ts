@@ -20,7 +20,7 @@ export interface Freshness {
   /** Whether all that others announced until a moment ago was heard. */
   isFresh(): boolean;
   /** Whether the store answers at present. */
-  isHearing(): boolean;
+  isCurrent(): boolean;
   /** Milliseconds after which an entry is read again all the same: its change may have been lost with a dying node. */
   readonly readAgainAfter: number;
 }
@@ -88,11 +88,11 @@ export function rememberedBearers(
   }
 
   /** An entry where others write as well. */
-  function shared(entry: Entry, { isFresh, isHearing, readAgainAfter }: Freshness): MaybePromise<Bearer | undefined> {
+  function shared(entry: Entry, { isFresh, isCurrent, readAgainAfter }: Freshness): MaybePromise<Bearer | undefined> {
     // Nothing was heard for so long that it may have ended since: only the store knows.
     if (!isFresh()) return read(entry.accessToken);
     const age = clock.now() - entry.readAt;
-    if ((age >= 0 && age < readAgainAfter) || !isHearing()) return entry.bearer;
+    if ((age >= 0 && age < readAgainAfter) || !isCurrent()) return entry.bearer;
     return Promise.resolve(readAndRemember(entry.accessToken)).catch((error: unknown) => {
       if (error instanceof Unavailable && isFresh() && entryOf(entry.accessToken) === entry) return entry.bearer;
       throw error;

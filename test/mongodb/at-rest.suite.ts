@@ -93,7 +93,7 @@ describe('A MongoDB store at rest', function () {
     const rotated = openVault({ current: key, previous: [testKey] });
     const between = await openTestStore(clock, { url, vault: rotated });
     expect(await between.entityStore.getBy(kind, 'client_id', 'app')).to.deep.equal(row);
-    expect(await between.reseal()).to.deep.equal([rotated.keyId]);
+    expect(await between.reencrypt()).to.deep.equal([rotated.keyId]);
     await between.close();
 
     const alone = await openTestStore(clock, { url, vault: openVault({ current: key }) });

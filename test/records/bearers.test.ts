@@ -315,7 +315,7 @@ describe('Stores that announce', () => {
 describe('Bearers of a store that other nodes write to', () => {
   function shared() {
     const clock = turnedClock();
-    const state = { isFresh: true, isHearing: true, isGone: false, isEnded: false };
+    const state = { isFresh: true, isCurrent: true, isGone: false, isEnded: false };
     let reads = 0;
     const bearers = rememberedBearers(
       {
@@ -331,7 +331,7 @@ describe('Bearers of a store that other nodes write to', () => {
       },
       kinds,
       undefined,
-      { isFresh: () => state.isFresh, isHearing: () => state.isHearing, readAgainAfter: 30_000 },
+      { isFresh: () => state.isFresh, isCurrent: () => state.isCurrent, readAgainAfter: 30_000 },
     );
     const find = async () => (await bearers.find('access-1'))?.grant.grantId;
     return { clock, state, bearers, find, reads: () => reads };
@@ -340,7 +340,7 @@ describe('Bearers of a store that other nodes write to', () => {
   it('RS-22: are told from memory while the store does not answer, as long as what is remembered is fresh', async () => {
     const { state, find, reads, clock } = shared();
     await find();
-    Object.assign(state, { isGone: true, isHearing: false });
+    Object.assign(state, { isGone: true, isCurrent: false });
     clock.turn(noon + 60_000);
     expect(await find()).to.equal('grant-1');
     expect(reads()).to.equal(1);

@@ -156,7 +156,7 @@ describe('Rotating the master key of an lmdb store', () => {
   it('refuses the new key alone as long as anything needs the old one', async () => {
     const { directory, clock } = await written();
     const store = openTestStore(directory, clock, rotated);
-    expect(await store.reseal()).to.have.members([old.keyId, rotated.keyId]);
+    expect(await store.reencrypt()).to.have.members([old.keyId, rotated.keyId]);
     await store.close();
     expect(() => openLmdbStore({ directory, vault: onlyNew, clock })).to.throw(/another master key/);
   });
@@ -165,14 +165,14 @@ describe('Rotating the master key of an lmdb store', () => {
     const { directory, clock } = await written();
     const store = openTestStore(directory, clock, rotated);
     const { grant, next, rotation } = world(1);
-    await store.reseal();
+    await store.reencrypt();
     // Its reuse has to be noticed, and only its old digest is known.
     expect((await store.grants.byRefreshToken('refresh-1'))?.found).to.equal('used');
     expect(await store.grants.get(grant.grantId)).to.include(next);
     await store.grants.revoke(grant.grantId, noon + 1);
     clock.turn(noon + 400 * 86_400_000);
     await store.sweep();
-    expect(await store.reseal()).to.deep.equal([rotated.keyId]);
+    expect(await store.reencrypt()).to.deep.equal([rotated.keyId]);
     await store.close();
 
     const after = openTestStore(directory, clock, onlyNew);
@@ -188,7 +188,7 @@ describe('Rotating the master key of an lmdb store', () => {
     const { directory, clock } = await written();
     const store = openTestStore(directory, clock, rotated);
     const { grant, next, rotation } = world(1);
-    await store.reseal();
+    await store.reencrypt();
     expect(await store.grants.byAccessToken(next.accessToken)).to.include({ grantId: grant.grantId });
     expect((await store.grants.byRefreshToken(next.refreshToken))?.found).to.equal('current');
     const again = { ...rotation, attempt: 'later', tokens: { accessToken: 'third', refreshToken: 'third refresh' } };

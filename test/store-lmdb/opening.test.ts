@@ -55,9 +55,9 @@ describe('The time that an lmdb store has seen', () => {
     const seenAt = async (time: number) => {
       now = time;
       await store.sweep();
-      return store.lastLook();
+      return store.lastSweepAt();
     };
-    expect(store.lastLook()).to.equal(undefined);
+    expect(store.lastSweepAt()).to.equal(undefined);
     expect(await seenAt(noon)).to.equal(noon);
     expect(await seenAt(noon - 24 * hour)).to.equal(noon);
     expect(await seenAt(noon + 1000 * hour)).to.equal(noon + 1000 * hour);

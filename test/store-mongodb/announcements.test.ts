@@ -12,7 +12,7 @@ import { rememberedBearers } from '../../src/records/bearers.ts';
 const changed = (grantId: string): Announcement => ({ announces: 'grantChanged', grantId });
 const everything: Announcement = { announces: 'everythingChanged' };
 
-/** The collection of events. An event has its time when its write begins, and is seen when its write ends. */
+/** The collection of events. An event gets its time when its write begins, and is visible when its write ends. */
 function eventLog(becomesVisible: () => Promise<void> = async () => {}): EventLog & { state: 'there' | 'gone' } {
   let time = 1_000;
   const rows: Event[] = [];
@@ -35,16 +35,16 @@ function eventLog(becomesVisible: () => Promise<void> = async () => {}): EventLo
 
 async function node(events: EventLog, options: Partial<SharedOptions> = {}) {
   const local = inProcessAnnouncements();
-  const heard: Announcement[] = [];
+  const received: Announcement[] = [];
   let fails = false;
   local.subscribe((announcement) => {
     if (fails) throw new Unavailable('cannot be read');
-    heard.push(announcement);
+    received.push(announcement);
   });
   const shared = await sharedAnnouncements({ events, local, stalenessLimit: 30_000, ...options });
   return {
     ...shared,
-    heard,
+    received,
     local,
     fail(really: boolean) {
       fails = really;
@@ -53,20 +53,20 @@ async function node(events: EventLog, options: Partial<SharedOptions> = {}) {
 }
 
 describe('Announcements among nodes', () => {
-  it('what one announces, it applies at once, and the others hear of it, once', async () => {
+  it('applies its own announcement at once; the other nodes receive it once', async () => {
     const events = eventLog();
     const [a, b] = [await node(events), await node(events)];
     await a.publish(changed('one'));
-    expect(a.heard).to.deep.equal([changed('one')]);
+    expect(a.received).to.deep.equal([changed('one')]);
     for (let n = 0; n < 3; n++) {
-      await b.hear();
-      await a.hear();
+      await b.poll();
+      await a.poll();
     }
-    expect(b.heard).to.deep.equal([changed('one')]);
-    expect(a.heard).to.deep.equal([changed('one')]);
+    expect(b.received).to.deep.equal([changed('one')]);
+    expect(a.received).to.deep.equal([changed('one')]);
   });
 
-  it('what comes together is written together', async () => {
+  it('writes announcements that arrive together as one event', async () => {
     const events = eventLog();
     let writes = 0;
     const counting: EventLog = {
@@ -80,93 +80,93 @@ describe('Announcements among nodes', () => {
     const ids = Array.from({ length: 900 }, (_, n) => String(n));
     await Promise.all(ids.map((id) => a.publish(changed(id))));
     expect(writes).to.be.at.most(3);
-    await b.hear();
-    expect(b.heard).to.deep.equal(ids.map(changed));
+    await b.poll();
+    expect(b.received).to.deep.equal(ids.map(changed));
   });
 
-  it('whoever announces what cannot be written is told so; the others hear of it as soon as it can', async () => {
+  it('rejects an announcement that cannot be written, and writes it for the others as soon as it can', async () => {
     const events = eventLog();
     const [a, b] = [await node(events), await node(events)];
     events.state = 'gone';
-    const told = await Promise.resolve(a.publish(changed('one'))).catch((error: unknown) => error);
-    expect(told).to.be.instanceOf(Unavailable);
-    expect(a.heard, 'applied here all the same').to.deep.equal([changed('one')]);
+    const error = await Promise.resolve(a.publish(changed('one'))).catch((error: unknown) => error);
+    expect(error).to.be.instanceOf(Unavailable);
+    expect(a.received, 'applied here all the same').to.deep.equal([changed('one')]);
     events.state = 'there';
-    await a.hear();
-    await b.hear();
-    expect(b.heard).to.deep.equal([changed('one')]);
+    await a.poll();
+    await b.poll();
+    expect(b.received).to.deep.equal([changed('one')]);
   });
 
-  it('a node that could not read for longer than the window forgets everything', async () => {
+  it('a node that could not read for longer than the window clears its caches', async () => {
     const events = eventLog();
     let now = 0;
     const b = await node(events, { now: () => now, window: 5_000 });
     now = 5_000;
-    await b.hear();
-    expect(b.heard).to.deep.equal([]);
+    await b.poll();
+    expect(b.received).to.deep.equal([]);
     events.state = 'gone';
     now = 9_000;
-    await b.hear().catch(() => undefined);
+    await b.poll().catch(() => undefined);
     events.state = 'there';
     now = 10_001;
-    await b.hear();
-    await b.hear();
-    expect(b.heard).to.deep.equal([everything]);
+    await b.poll();
+    await b.poll();
+    expect(b.received).to.deep.equal([everything]);
   });
 
-  it('a node that could not apply what it read forgets everything as soon as it can', async () => {
+  it('a node that could not apply what it read clears its caches as soon as it can', async () => {
     const events = eventLog();
     const [a, b] = [await node(events), await node(events)];
     await a.publish(changed('one'));
     b.fail(true);
-    for (let n = 0; n < 2; n++) expect(await b.hear().catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
+    for (let n = 0; n < 2; n++) expect(await b.poll().catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
     b.fail(false);
-    await b.hear();
-    await b.hear();
-    expect(b.heard).to.deep.equal([everything]);
+    await b.poll();
+    await b.poll();
+    expect(b.received).to.deep.equal([everything]);
   });
 
-  it('is fresh until nothing was heard for the limit, and again when something is', async () => {
+  it('is fresh until no read succeeded within the limit, and again after the next one', async () => {
     const events = eventLog();
     let now = 0;
     const b = await node(events, { now: () => now, stalenessLimit: 30_000 });
     events.state = 'gone';
     now = 30_000;
-    await b.hear().catch(() => undefined);
+    await b.poll().catch(() => undefined);
     expect(b.isFresh()).to.equal(true);
     now = 30_001;
     expect(b.isFresh()).to.equal(false);
     events.state = 'there';
-    await b.hear();
+    await b.poll();
     expect(b.isFresh()).to.equal(true);
   });
 
-  it('tells once that the database cannot be read, and once that it can again', async () => {
+  it('calls onChange once when the database cannot be read, and once when it can be read again', async () => {
     const events = eventLog();
-    const told: string[] = [];
-    const b = await node(events, { told: (state) => void told.push(state) });
+    const states: string[] = [];
+    const b = await node(events, { onChange: (state) => void states.push(state) });
     events.state = 'gone';
-    for (let n = 0; n < 9; n++) await b.hear().catch(() => undefined);
+    for (let n = 0; n < 9; n++) await b.poll().catch(() => undefined);
     events.state = 'there';
-    for (let n = 0; n < 3; n++) await b.hear();
-    expect(told).to.deep.equal(['deaf', 'hearing']);
+    for (let n = 0; n < 3; n++) await b.poll();
+    expect(states).to.deep.equal(['stale', 'current']);
   });
 });
 
-/** Three nodes write at the same time, while a fourth reads. Whether it heard everything in the end. */
-async function heardAll(s: fc.Scheduler, window: number): Promise<boolean> {
+/** Several nodes write at the same time while another one reads. Whether it received everything in the end. */
+async function receivesAll(s: fc.Scheduler, window: number): Promise<boolean> {
   const events = eventLog(() => s.schedule(Promise.resolve(), 'becomes visible'));
   const reader = await node(events, { window });
   const ids = ['one', 'two', 'three', 'four', 'five'];
   const reading = async () => {
     for (let n = 0; n < 4; n++) {
       await s.schedule(Promise.resolve(), 'reads');
-      await reader.hear();
+      await reader.poll();
     }
   };
   await s.waitFor(Promise.all([reading(), ...ids.map((id) => events.write(`x/${id}`, [changed(id)]))]));
-  await reader.hear();
-  return ids.every((id) => reader.heard.some((one) => one.announces === 'grantChanged' && one.grantId === id));
+  await reader.poll();
+  return ids.every((id) => reader.received.some((one) => one.announces === 'grantChanged' && one.grantId === id));
 }
 
 interface Cache {
@@ -198,7 +198,7 @@ const careful: MakeCache = (grants) =>
     kinds,
   );
 
-/** Remembers what it read, whatever was announced since its reading began. */
+/** Remembers what it read, even if something was announced since the read began. */
 const careless: MakeCache = (grants) => {
   const remembered = new Map<string, Bearer>();
   return {
@@ -215,44 +215,44 @@ const careless: MakeCache = (grants) => {
   };
 };
 
-/** One node ends a grant, while another one looks its token up. Whether the other admits it afterwards. */
+/** One node revokes a grant while another one looks its token up. Whether the other admits it afterwards. */
 async function admittedAfterwards(s: fc.Scheduler, make: MakeCache): Promise<boolean> {
   const events = eventLog();
-  let isEnded = false;
+  let isRevoked = false;
   const cache = make({
     async byAccessToken() {
-      await s.schedule(Promise.resolve(), 'the question arrives');
-      const found = isEnded ? undefined : grant;
-      return s.schedule(Promise.resolve(found), 'the answer arrives');
+      await s.schedule(Promise.resolve(), 'the query arrives');
+      const found = isRevoked ? undefined : grant;
+      return s.schedule(Promise.resolve(found), 'the result arrives');
     },
   });
   const [a, b] = [await node(events), await node(events)];
   b.subscribe(cache.apply);
-  const ending = async () => {
-    await s.schedule(Promise.resolve(), 'the end is written');
-    isEnded = true;
+  const revoking = async () => {
+    await s.schedule(Promise.resolve(), 'the revocation is written');
+    isRevoked = true;
     await a.publish(changed(grant.grantId));
   };
-  const hearing = async () => {
+  const polling = async () => {
     for (let n = 0; n < 3; n++) {
-      await s.schedule(Promise.resolve(), 'hears');
-      await b.hear();
+      await s.schedule(Promise.resolve(), 'polls');
+      await b.poll();
     }
   };
-  await s.waitFor(Promise.all([cache.find('token'), ending(), hearing(), cache.find('token')]));
-  await b.hear();
+  await s.waitFor(Promise.all([cache.find('token'), revoking(), polling(), cache.find('token')]));
+  await b.poll();
   return (await s.waitFor(Promise.resolve(cache.find('token')))) !== undefined;
 }
 
 describe('Announcements among nodes, in every order', () => {
-  it('RS-16: none is missed, however late a write becomes visible', () =>
+  it('RS-16: no announcement is missed, however late a write becomes visible', () =>
     fc.assert(
       fc.asyncProperty(fc.scheduler(), async (s) => {
-        expect(await heardAll(s, 5_000)).to.equal(true);
+        expect(await receivesAll(s, 5_000)).to.equal(true);
       }),
     ));
 
-  it('RS-16, RV-05: a token that one node ended is not remembered by another, whenever that one looked it up', () =>
+  it('RS-16, RV-05: a token that one node revoked is not remembered by another, whenever that one looked it up', () =>
     fc.assert(
       fc.asyncProperty(fc.scheduler(), async (s) => {
         expect(await admittedAfterwards(s, careful)).to.equal(false);
@@ -261,9 +261,9 @@ describe('Announcements among nodes, in every order', () => {
 });
 
 describe('These tests of announcements would catch', () => {
-  it('a reading that does not look back', async () => {
+  it('a read that does not look back', async () => {
     const property = fc.asyncProperty(fc.scheduler(), async (s) => {
-      expect(await heardAll(s, 0)).to.equal(true);
+      expect(await receivesAll(s, 0)).to.equal(true);
     });
     expect((await fc.check(property)).failed).to.equal(true);
   });
