@@ -9,8 +9,9 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isLoopbackHost, printedHostAndPort } from '../src/address/host.ts';
 import { type Directories, directoriesOf } from './configuration/directories.ts';
-import { addressOf, isLoopback, type Listen, readListens } from './configuration/listen.ts';
+import { type Listen, readListens } from './configuration/listen.ts';
 import { isProblem, type Reading } from './configuration/reading.ts';
 import { type Given, gather, inEnvironment, onCommandLine, type SettingSources } from './configuration/sources.ts';
 import {
@@ -357,17 +358,20 @@ function contradictions(all: Settings, given: GivenSettings): SettingProblem[] {
   }
   for (const listen of all.adminListen) {
     if (listen.ssl || listen.http2) {
-      refuse('adminListen', `${addressOf(listen)}: the Admin API is served over plain HTTP; leave ssl and http2 out`);
+      refuse(
+        'adminListen',
+        `${printedHostAndPort(listen)}: the Admin API is served over plain HTTP; leave ssl and http2 out`,
+      );
     }
     if (all.proxyListen.some(({ host, port }) => port !== 0 && host === listen.host && port === listen.port)) {
-      refuse('adminListen', `${addressOf(listen)} is a proxy listener already`);
+      refuse('adminListen', `${printedHostAndPort(listen)} is a proxy listener already`);
     }
   }
-  const exposed = all.adminListen.filter(({ host }) => !isLoopback(host));
+  const exposed = all.adminListen.filter(({ host }) => !isLoopbackHost(host));
   if (exposed.length > 0 && all.adminToken === undefined) {
     refuse(
       'adminListen',
-      `${exposed.map(addressOf).join(', ')} can be reached from the network. Set ${inEnvironment('adminToken')} to a secret ` +
+      `${exposed.map(printedHostAndPort).join(', ')} can be reached from the network. Set ${inEnvironment('adminToken')} to a secret ` +
         'that callers have to present, or to none to let everybody in',
     );
   }
@@ -403,10 +407,10 @@ function remarks(all: Settings, given: GivenSettings): string[] {
       lines.push(`${from}: every user of this machine can read a command line; use ${inEnvironment(name)} instead`);
     }
   }
-  const exposed = all.adminListen.filter(({ host }) => !isLoopback(host));
+  const exposed = all.adminListen.filter(({ host }) => !isLoopbackHost(host));
   if (all.adminToken === 'none' && exposed.length > 0) {
     lines.push(
-      `${given.get('adminToken')?.from}: none: whoever reaches ${exposed.map(addressOf).join(', ')} can change everything`,
+      `${given.get('adminToken')?.from}: none: whoever reaches ${exposed.map(printedHostAndPort).join(', ')} can change everything`,
     );
   }
   return lines;

@@ -10,6 +10,7 @@ import { expect } from 'chai';
 const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/index': ['src'],
   'src/plugins': [
+    'src/address',
     'src/oauth',
     'src/ports',
     'src/access',
@@ -21,17 +22,26 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'src/gateway',
     'node:crypto',
   ],
-  'src/gateway': ['src/oauth', 'src/ports', 'src/gate', 'src/records', 'src/routing', 'src/entities', 'src/balancer'],
+  'src/gateway': [
+    'src/address',
+    'src/oauth',
+    'src/ports',
+    'src/gate',
+    'src/records',
+    'src/routing',
+    'src/entities',
+    'src/balancer',
+  ],
   'src/declarative': ['src/oauth', 'src/ports', 'src/schema', 'node:crypto'],
   'src/balancer': ['src/ports', 'src/records', 'node:crypto'],
   'src/entities': ['src/oauth', 'src/ports', 'src/schema', 'src/routing', 'node:crypto'],
   'src/routing/regex': ['re2js'],
-  'src/routing': [],
-  'src/schema': ['src/oauth', 'src/ports'],
-  'src/records': ['src/oauth', 'src/ports', 'node:crypto'],
+  'src/routing': ['src/address'],
+  'src/schema': ['src/address', 'src/oauth', 'src/ports'],
+  'src/records': ['src/address', 'src/oauth', 'src/ports', 'node:crypto'],
   'src/authorization-server': ['src/oauth', 'src/ports', 'src/grants', 'src/authorization', 'src/driver', 'src/wire'],
   'src/gate': ['src/oauth', 'src/ports', 'src/access', 'src/driver'],
-  'src/wire': ['src/content', 'src/oauth', 'src/access', 'src/grants', 'src/authorization'],
+  'src/wire': ['src/address', 'src/content', 'src/oauth', 'src/access', 'src/grants', 'src/authorization'],
   'src/content': [],
   'src/driver': ['src/machine', 'src/oauth', 'src/ports', 'src/access', 'src/grants', 'src/authorization'],
   'src/authorization': ['src/machine', 'src/oauth', 'src/grants'],
@@ -40,6 +50,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/ports': ['src/oauth'],
   'src/oauth': ['node:crypto'],
   'src/machine': [],
+  // BlockList and isIP do no I/O.
+  'src/address': ['node:net'],
 
   'adapters/proxy': ['src'],
   'adapters/health-checks': ['src'],
@@ -71,7 +83,13 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'adapters/live-snapshot': ['src', 'adapters/live-rows'],
   'adapters/metrics': ['src', 'adapters/proxy'],
   'adapters/composition-root': ['src', 'adapters', 'inversify', 'reflect-metadata'],
-  'adapters/cli': ['adapters/configuration', 'adapters/declarative', 'adapters/logging', 'adapters/composition-root'],
+  'adapters/cli': [
+    'src/address',
+    'adapters/configuration',
+    'adapters/declarative',
+    'adapters/logging',
+    'adapters/composition-root',
+  ],
 };
 
 /** Where Node's HTTP may be seen: listeners, and what is mounted behind them. The path of a proxied call does without. */

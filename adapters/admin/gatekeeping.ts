@@ -5,6 +5,8 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { type HostAndPort, isLoopbackHost, parseHost, parseHostAndPort } from '../../src/address/host.ts';
+import { parseIpAddress } from '../../src/address/ip-address.ts';
 import type { AdminResponse } from './response.ts';
 
 export interface Gatekeeping {
@@ -19,23 +21,28 @@ export function gatekeeper({
   token,
   allowedHosts,
 }: Gatekeeping): (request: IncomingMessage) => AdminResponse | undefined {
-  const names = new Set(allowedHosts.map((name) => nameOf(name.toLowerCase()) ?? name));
+  const names = new Set(allowedHosts.map((name) => parseHost(name) ?? name));
   const proof = token === undefined ? undefined : digest(token);
 
-  const isOurs = (name: string | undefined, request: IncomingMessage): boolean =>
-    name !== undefined &&
-    (names.has('*') || names.has(name) || isLoopback(name) || name === bare(request.socket.localAddress ?? ''));
+  const isOurs = (asked: HostAndPort | undefined, { socket }: IncomingMessage): boolean =>
+    asked !== undefined &&
+    (names.has('*') ||
+      names.has(asked.host) ||
+      isLoopbackHost(asked.host) ||
+      asked.host === parseIpAddress(socket.localAddress ?? ''));
 
   // A page of another port is another origin (RFC 6454 §5), on this machine too: any program may serve one.
   const isOurPage = (origin: string, request: IncomingMessage): boolean => {
-    const name = nameOfOrigin(origin);
-    if (name === undefined || !isOurs(name, request)) return false;
-    return names.has('*') || names.has(name) || portOfOrigin(origin) === request.socket.localPort;
+    const [, scheme, authority] = /^(https?):\/\/(.+)$/i.exec(origin) ?? [];
+    const asked = parseHostAndPort(authority ?? '');
+    if (asked === undefined || !isOurs(asked, request)) return false;
+    const port = asked.port ?? (scheme!.toLowerCase() === 'https' ? 443 : 80);
+    return names.has('*') || names.has(asked.host) || port === request.socket.localPort;
   };
 
   return (request) => {
     const { host, origin } = request.headers;
-    if (host !== undefined && !isOurs(nameOf(host.toLowerCase()), request)) {
+    if (host !== undefined && !isOurs(parseHostAndPort(host), request)) {
       return { status: 421, body: { message: `The Admin API is not known as '${host}' here` } };
     }
     if (origin !== undefined && !isOurPage(origin, request)) {
@@ -62,29 +69,4 @@ function presented(request: IncomingMessage): string[] {
 /** Of one length, whatever is compared. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-/** `host`, `host:port` or `[address]:port` without the port and the brackets. */
-function nameOf(host: string): string | undefined {
-  const found = /^(?:\[([0-9a-f:.]+)\]|([^\s:/@?#[\]]+))(?::\d*)?$/.exec(host);
-  return found?.[1] ?? found?.[2];
-}
-
-function nameOfOrigin(origin: string): string | undefined {
-  const found = /^https?:\/\/(.+)$/.exec(origin.toLowerCase());
-  return found === null ? undefined : nameOf(found[1]!);
-}
-
-function portOfOrigin(origin: string): number {
-  const port = /:(\d+)$/.exec(origin)?.[1];
-  if (port !== undefined) return Number(port);
-  return origin.toLowerCase().startsWith('https:') ? 443 : 80;
-}
-
-function isLoopback(name: string): boolean {
-  return /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127(?:\.\d{1,3}){3}|::1)$/.test(name);
-}
-
-function bare(address: string): string {
-  return address.replace(/^::ffff:/, '');
 }

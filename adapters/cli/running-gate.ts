@@ -1,6 +1,5 @@
 /** Speaks to the gate that runs with these settings, by its Admin API. */
-import { isIPv6 } from 'node:net';
-import { addressOf, isLoopback } from '../configuration/listen.ts';
+import { isLoopbackHost, printedHostAndPort } from '../../src/address/host.ts';
 import { inEnvironment } from '../configuration/sources.ts';
 import type { CommandLine } from './command-line.ts';
 import { settingsFrom } from './settings.ts';
@@ -29,9 +28,9 @@ export async function askRunningGate(
     err.write(`portcullis: ${inEnvironment('adminListen')} ${why}, so the gate cannot be found; name its address\n`);
     return 2;
   }
-  const host = isEverywhere(listen.host) ? (isIPv6(listen.host) ? '::1' : '127.0.0.1') : listen.host;
-  const base = `http://${addressOf({ host, port: listen.port })}`;
-  if (adminToken !== undefined && !isLoopback(host)) {
+  const host = everywhere.get(listen.host) ?? listen.host;
+  const base = `http://${printedHostAndPort({ host, port: listen.port })}`;
+  if (adminToken !== undefined && !isLoopbackHost(host)) {
     err.write(`portcullis: the token goes to ${base} over plain HTTP\n`);
   }
   try {
@@ -53,6 +52,8 @@ export async function askRunningGate(
   }
 }
 
-function isEverywhere(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
-}
+/** Addresses that mean all interfaces, and the one to call there. */
+const everywhere = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+]);

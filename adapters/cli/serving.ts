@@ -1,5 +1,5 @@
 /** Runs a gate from its opening to its last request: what start, demo and protect have in common. */
-import { addressOf } from '../configuration/listen.ts';
+import { printedHostAndPort } from '../../src/address/host.ts';
 import { inEnvironment } from '../configuration/sources.ts';
 import type { Configuration } from '../configuration.ts';
 import { type Log, openLog, textBlotter } from '../logging.ts';
@@ -64,8 +64,8 @@ export async function serve(
 /** Where the gate can be called, in the order of the listeners. */
 export function addressesOf(gate: OpenGate): { readonly proxy: readonly string[]; readonly admin: readonly string[] } {
   return {
-    proxy: gate.proxy.map((listener) => `${listener.ssl ? 'https' : 'http'}://${addressOf(listener)}`),
-    admin: gate.admin.map((listener) => `http://${addressOf(listener)}`),
+    proxy: gate.proxy.map((listener) => `${listener.ssl ? 'https' : 'http'}://${printedHostAndPort(listener)}`),
+    admin: gate.admin.map((listener) => `http://${printedHostAndPort(listener)}`),
   };
 }
 
@@ -80,7 +80,7 @@ function reasonOf(
   const at = (listens: Configuration['proxyListen']) => listens.some((listen) => listen.port === port);
   const setting = at(proxyListen) ? 'proxyListen' : at(adminListen) ? 'adminListen' : undefined;
   const named = setting === undefined ? '' : ` (${set.get(setting) ?? inEnvironment(setting)})`;
-  const place = `${addressOf({ host: address, port })}${named}`;
+  const place = `${printedHostAndPort({ host: address, port })}${named}`;
   if (code === 'EADDRINUSE') return `${place} is in use by another program`;
   if (code === 'EACCES') return `${place} may not be opened by this user; ports below 1024 are often kept for root`;
   if (code === 'EADDRNOTAVAIL') return `${place} is no address of this machine`;

@@ -5,11 +5,12 @@
  *   listen    = ( IPv4 / "[" IPv6 "]" / name ) ":" port *( " " flag )
  *   flag      = "ssl" / "http2" / "reuseport" / "backlog=" N / "ipv6only=" on / "so_keepalive=" … / "bind" / "deferred"
  */
-import { isIPv4, isIPv6 } from 'node:net';
+import { isHostName, normalHostName, printedHostAndPort } from '../../src/address/host.ts';
+import { parseIpAddress } from '../../src/address/ip-address.ts';
 import { isProblem, type Reading } from './reading.ts';
 
 export interface Listen {
-  /** An address or a name, without brackets. */
+  /** An address or a name in normal form, without brackets; a link-local address may carry its zone. */
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -33,25 +34,11 @@ export function readListens(text: string): Reading<readonly Listen[]> {
     if (isProblem(reading)) return reading;
     const { host, port } = reading.value;
     if (port !== 0 && listens.some((other) => other.host === host && other.port === port)) {
-      return { problem: `${addressOf(reading.value)} stands there twice` };
+      return { problem: `${printedHostAndPort(reading.value)} stands there twice` };
     }
     listens.push(reading.value);
   }
   return { value: listens };
-}
-
-/** `host:port` as it is written, an IPv6 address in brackets. */
-export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-export function isLoopback(host: string): boolean {
-  return /^127\.\d+\.\d+\.\d+$/.test(host) || host === '::1' || host.toLowerCase() === 'localhost';
-}
-
-export function isHostName(text: string): boolean {
-  // A name whose last label is a number would be taken for an address by some resolvers (RFC 1123 §2.1).
-  return hostName.test(text) && !/(^|\.)\d+$/.test(text);
 }
 
 const form = 'write host:port, as in 0.0.0.0:8000 or [::]:8443 ssl';
@@ -88,21 +75,21 @@ function readEndpoint(address: string): Reading<{ host: string; port: number }> 
   const port = Number(digits);
   if (port > 65_535) return { problem: `${quoted} has a port above 65535` };
   if (bracketed !== undefined) {
-    return isIPv6(bracketed)
-      ? { value: { host: bracketed, port } }
-      : { problem: `${quoted} has no IPv6 address between the brackets` };
+    const [literal = '', zone] = bracketed.split(/(?=%[\w.-]+$)/);
+    const parsed = literal.includes(':') ? parseIpAddress(literal) : undefined;
+    return parsed === undefined
+      ? { problem: `${quoted} has no IPv6 address between the brackets` }
+      : { value: { host: `${parsed}${zone ?? ''}`, port } };
   }
   const host = name ?? '';
   if (host === '') return { problem: `${quoted} has no host; for all interfaces write 0.0.0.0:${port}` };
   if (host === '*') return { problem: `${quoted}: for all interfaces write 0.0.0.0:${port} or [::]:${port}` };
   if (host.includes(':')) return { problem: `${quoted}: an IPv6 address stands in brackets, as in [::1]:8000` };
-  if (!isIPv4(host) && !isHostName(host)) {
-    return { problem: `${quoted} has neither an address nor a host name before the port` };
-  }
-  return { value: { host, port } };
+  const normal = parseIpAddress(host) ?? (isHostName(host) ? normalHostName(host) : undefined);
+  return normal === undefined
+    ? { problem: `${quoted} has neither an address nor a host name before the port` }
+    : { value: { host: normal, port } };
 }
-
-const hostName = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
 
 function withFlag(listen: Listen, flag: string): Reading<Listen> {
   const [name, value] = split(flag);

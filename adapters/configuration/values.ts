@@ -1,8 +1,7 @@
 /** How the text of each kind of setting is read. What is wrong is said without repeating a value that may be a secret. */
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { isNetwork } from '../../src/gateway/trusted-ips.ts';
-import { isHostName } from './listen.ts';
+import { isHostName, isLoopbackHost, parseHost } from '../../src/address/host.ts';
+import { isNetwork, parseIpAddress } from '../../src/address/ip-address.ts';
 import type { Reading } from './reading.ts';
 
 export function readPath(text: string): Reading<string> {
@@ -54,7 +53,7 @@ export function readPublicUrl(text: string): Reading<string> {
   if (url.username !== '' || url.password !== '') return { problem: 'cannot hold a user name or password' };
   // "a URL that uses the "https" scheme and has no query or fragment components" (RFC 8414 §2)
   if (/[?#]/.test(text)) return { problem: 'cannot have a query or a fragment (RFC 8414 §2)' };
-  if (url.protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)) {
+  if (url.protocol === 'http:' && !isLoopbackHost(parseHost(url.hostname) ?? '')) {
     return { problem: 'must be https, except on loopback (RFC 8414 §2)' };
   }
   return { value: url.href.replace(/\/+$/, '') };
@@ -72,12 +71,16 @@ export function readAddresses(text: string): Reading<readonly string[]> {
 }
 
 export function readHosts(text: string): Reading<readonly string[]> {
-  const hosts = text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim().toLowerCase()]));
-  const wrong = hosts.find((host) => host !== '*' && !isHostName(host) && isIP(host) === 0);
-  if (wrong === undefined) return { value: hosts };
-  return {
-    problem: `${JSON.stringify(wrong)} is no host name; it stands there without scheme and port, as in gate.internal`,
-  };
+  const hosts: string[] = [];
+  for (const written of text.split(',').map((part) => part.trim())) {
+    if (written === '') continue;
+    const host = written === '*' ? written : parseHost(written);
+    if (host === undefined || (host !== '*' && !isHostName(host) && parseIpAddress(host) === undefined)) {
+      return { problem: `${JSON.stringify(written)} is no host name; write it without scheme and port: gate.internal` };
+    }
+    hosts.push(host);
+  }
+  return { value: hosts };
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';

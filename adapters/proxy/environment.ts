@@ -1,6 +1,7 @@
 /** What all proxied calls of a gate share, and what they report. */
+
+import type { Networks } from '../../src/address/ip-address.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
-import type { Networks } from '../../src/gateway/trusted-ips.ts';
 import type { AccessLogEntry } from './access-log.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 

@@ -7,9 +7,10 @@
  *
  * Where the service is balanced, each try goes to a target that was not tried before, as long as there is one.
  */
+import { parseHostAndPort, printedHost } from '../../src/address/host.ts';
 import type { BalancedTarget } from '../../src/balancer/balancer.ts';
 import type { Outcome } from '../../src/balancer/health.ts';
-import { forwardedFields, hostName, viaName } from '../../src/gateway/forwarded.ts';
+import { forwardedFields, viaName } from '../../src/gateway/forwarded.ts';
 import { type HashInput, hashInput } from '../../src/gateway/hash-input.ts';
 import { passesIdentity, upstreamHead } from '../../src/gateway/header-hygiene.ts';
 import type { Exchange, ResponseHead } from '../../src/gateway/plugin.ts';
@@ -83,7 +84,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#service = service;
     this.#origin = this.#exchange.environment.pool.origin(
       service,
-      told === undefined ? undefined : hostName(told).toLowerCase(),
+      told === undefined ? undefined : parseHostAndPort(told)?.host,
     );
     this.#head = upstreamHead({
       method: this.#method,
@@ -433,8 +434,8 @@ const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 /** What the upstream is called in Host: the port only where it is not that of the scheme. */
 function authority({ host, port, protocol }: UpstreamService, hostHeader: string | undefined): string {
-  if (hostHeader !== undefined && /^(?:[^:]+|\[.*\]):\d+$/.test(hostHeader)) return hostHeader;
+  if (hostHeader !== undefined && parseHostAndPort(hostHeader)?.port !== undefined) return hostHeader;
   const called = hostHeader ?? host;
-  const name = called.includes(':') && !called.startsWith('[') ? `[${called}]` : called;
+  const name = called.startsWith('[') ? called : printedHost(called);
   return port === (protocol === 'https' ? 443 : 80) ? name : `${name}:${port}`;
 }

@@ -3,8 +3,8 @@
  * hands in what it is made of; nothing here reads settings, stores or the clock of the day.
  */
 import type { LookupFunction } from 'node:net';
+import { parseNetworks } from '../../src/address/ip-address.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
-import { parseNetworks } from '../../src/gateway/trusted-ips.ts';
 import type { AccessLogEntry } from './access-log.ts';
 import { Deadlines } from './deadlines.ts';
 import type { ExchangeEnvironment, TurnedTarget, UpstreamProblem } from './environment.ts';

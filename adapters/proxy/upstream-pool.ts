@@ -8,8 +8,9 @@
  */
 import { connect as connectPlain, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { parseHost } from '../../src/address/host.ts';
+import { parseIpAddress } from '../../src/address/ip-address.ts';
 import type { UpstreamService } from '../../src/gateway/snapshot.ts';
-import { parseAddress } from '../../src/gateway/trusted-ips.ts';
 import { ChunkedReader, type ChunkReceiver } from './chunked.ts';
 import type { Deadlines, Limited } from './deadlines.ts';
 import { type Framing, readTrailers, readUpstreamHead, type UpstreamHead } from './upstream-head.ts';
@@ -117,20 +118,21 @@ export class UpstreamPool {
     const secure = service.protocol === 'https' || service.protocol === 'wss';
     const ofService = secure && serverName !== undefined ? undefined : this.#ofService.get(service);
     if (ofService !== undefined) return ofService;
-    const name = serverName ?? service.host;
+    const host = parseHost(service.host) ?? service.host;
+    const name = serverName ?? host;
     const tls = secure
       ? {
           // "Literal IPv4 and IPv6 addresses are not permitted in "HostName"." (RFC 6066 §3)
-          servername: parseAddress(name) === undefined ? name : '',
+          servername: parseIpAddress(name) === undefined ? name : '',
           verify: service.tlsVerify ?? this.settings.tlsVerify,
           authorities: service.caCertificates,
           shown: service.clientCertificate,
         }
       : undefined;
-    const key = `${tls === undefined ? 'http' : `https ${tls.servername} ${tls.verify} ${tls.authorities?.join() ?? '*'} ${tls.shown ?? ''}`} ${service.host} ${service.port}`;
+    const key = `${tls === undefined ? 'http' : `https ${tls.servername} ${tls.verify} ${tls.authorities?.join() ?? '*'} ${tls.shown ?? ''}`} ${host} ${service.port}`;
     let origin = this.#origins.get(key);
     if (origin === undefined) {
-      origin = new Origin(key, service.host.replace(/^\[(.*)\]$/, '$1'), service.port, tls);
+      origin = new Origin(key, host, service.port, tls);
       this.#origins.set(key, origin);
     }
     if (!secure || serverName === undefined) this.#ofService.set(service, origin);

@@ -4,6 +4,7 @@
  * open connections stay.
  */
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { normalHostName } from '../../src/address/host.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
 import { type Entity, type EntityKind, type EntityStore, referenceIn } from '../../src/ports/entity-store.ts';
 import { liveRows } from '../live-rows.ts';
@@ -44,7 +45,7 @@ export async function liveCertificates(options: {
     changed(rows) {
       const snis = [...rows.get(kinds.snis.name)!.values()];
       certificateIds = new Map(
-        snis.map((row) => [(row['name'] as string).toLowerCase(), referenceIn(row, 'certificate')]),
+        snis.map((row) => [normalHostName(row['name'] as string), referenceIn(row, 'certificate')]),
       );
     },
   });
@@ -72,7 +73,7 @@ export async function liveCertificates(options: {
 
   return {
     contextFor(serverName) {
-      for (const name of namesFor(serverName.toLowerCase())) {
+      for (const name of namesFor(normalHostName(serverName))) {
         const id = certificateIds.get(name);
         const row = id === undefined ? undefined : certificate(id);
         const context = row === undefined ? undefined : contextOf(row);
@@ -94,8 +95,7 @@ export async function liveCertificates(options: {
 }
 
 function namesFor(name: string): readonly string[] {
-  const labels = name.replace(/\.$/, '').split('.');
-  const whole = labels.join('.');
+  const labels = name.split('.');
   const wildcards = labels.length > 1 ? [`*.${labels.slice(1).join('.')}`, `${labels.slice(0, -1).join('.')}.*`] : [];
-  return [whole, ...wildcards, '*'];
+  return [name, ...wildcards, '*'];
 }

@@ -1,5 +1,6 @@
+import { parseHostAndPort, printedHost } from '../address/host.ts';
+import { type Networks, parseIpAddress, parseIpAddressWithPort } from '../address/ip-address.ts';
 import type { ProxiedRequest } from './proxied-request.ts';
-import { type Networks, parseAddress } from './trusted-ips.ts';
 
 /**
  * Where a request came from and how the upstream is told: X-Forwarded-*, X-Real-IP, Via, X-Kong-Request-Id.
@@ -37,7 +38,7 @@ export function forwardedFields(
     told('x-forwarded-path') ?? pathAsSent(request.target),
     'X-Real-IP',
     // Kong goes by X-Real-IP alone here, so what only X-Forwarded-For says is not repeated.
-    realIp !== undefined && parseAddress(realIp) !== undefined ? realIp : request.peer,
+    realIp !== undefined && parseIpAddress(realIp) !== undefined ? realIp : request.peer,
     'Via',
     via ? `${via}, ${viaName}` : viaName,
     'X-Kong-Request-Id',
@@ -56,16 +57,15 @@ export function forwardedScheme(request: ProxiedRequest): string {
   return (request.peerTrusted && request.header('x-forwarded-proto')) || request.scheme;
 }
 
-/** The host the client meant, in lower case and without port, by X-Forwarded-Host where the peer is trusted. */
+/**
+ * The host that the client asked for, in normal form, without port, an IPv6 address in brackets; by X-Forwarded-Host where
+ * the peer is trusted. Empty if the request names none.
+ */
 export function forwardedHost(request: ProxiedRequest): string {
-  const told = request.peerTrusted ? request.header('x-forwarded-host') : undefined;
-  return told || hostName(request.header('host') ?? '').toLowerCase();
-}
-
-/** A Host without its port; an IPv6 address keeps its brackets. */
-export function hostName(host: string): string {
-  const colon = host.lastIndexOf(':');
-  return colon === -1 || host.indexOf(']', colon) !== -1 ? host : host.slice(0, colon);
+  const forwarded = request.peerTrusted ? request.header('x-forwarded-host') : undefined;
+  if (forwarded) return forwarded;
+  const asked = parseHostAndPort(request.header('host') ?? '');
+  return asked === undefined ? '' : printedHost(asked.host);
 }
 
 /**
@@ -81,27 +81,18 @@ export function clientAddress(
   if (!request.peerTrusted) return request.peer;
   const forwardedFor = by === 'x-forwarded-for' ? request.header('x-forwarded-for') : undefined;
   if (!forwardedFor) {
-    const realIp = withoutPort((request.header('x-real-ip') ?? '').trim());
-    return parseAddress(realIp) === undefined ? request.peer : realIp;
+    return parseIpAddressWithPort((request.header('x-real-ip') ?? '').trim()) ?? request.peer;
   }
   let known = request.peer;
   for (let end = forwardedFor.length; end >= 0; ) {
     const comma = end === 0 ? -1 : forwardedFor.lastIndexOf(',', end - 1);
-    const text = withoutPort(forwardedFor.slice(comma + 1, end).trim());
-    const address = parseAddress(text);
+    const address = parseIpAddressWithPort(forwardedFor.slice(comma + 1, end).trim());
     if (address === undefined) return known;
-    known = text;
-    if (!trusted.hasAddress(address)) return known;
+    known = address;
+    if (!trusted.has(address)) return known;
     end = comma;
   }
   return known;
-}
-
-function withoutPort(text: string): string {
-  const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(text);
-  if (bracketed !== null) return bracketed[1]!;
-  const dotted = /^([\d.]+):\d+$/.exec(text);
-  return dotted === null ? text : dotted[1]!;
 }
 
 function pathAsSent(target: string): string {

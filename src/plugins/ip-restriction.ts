@@ -1,7 +1,8 @@
 /** Kong's `ip-restriction`: lets callers pass, or not, by the address they call from. */
+
+import { isNetwork, type Networks, parseNetworks } from '../address/ip-address.ts';
 import { errorResponse } from '../gateway/error-response.ts';
 import type { Plugin } from '../gateway/plugin.ts';
-import { isNetwork, type Networks, parseNetworks } from '../gateway/trusted-ips.ts';
 import type { ArrayField } from '../schema/description.ts';
 import { protocols } from '../schema/fields.ts';
 import { checkAddressOrNetwork } from '../schema/host.ts';

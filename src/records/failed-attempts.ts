@@ -6,6 +6,7 @@
  * a client out from elsewhere.
  */
 
+import { hostNetwork, parseIpAddress } from '../address/ip-address.ts';
 import type { Clients } from '../ports/clients.ts';
 import type { Clock } from '../ports/clock.ts';
 import { whenThere } from '../ports/maybe-promise.ts';
@@ -52,7 +53,8 @@ export function limitedClients(clients: Clients, clock: Clock, limits: FailureLi
     find: (clientId) => clients.find(clientId),
     authenticate(authentication) {
       if (authentication.from === undefined) return clients.authenticate(authentication);
-      const address = network(authentication.from);
+      const from = parseIpAddress(authentication.from);
+      const address = from === undefined ? authentication.from : hostNetwork(from);
       const pair = `${address} ${authentication.clientId ?? ''}`;
       const now = clock.now();
       const ofPair = countOf(pair, now);
@@ -75,16 +77,4 @@ export function limitedClients(clients: Clients, clock: Clock, limits: FailureLi
       });
     },
   };
-}
-
-/** One household has a /64 of IPv6 addresses to try from: they count as one. */
-function network(address: string): string {
-  if (!address.includes(':')) return address;
-  const [head = '', tail = ''] = address.toLowerCase().split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const rest = tail === '' ? [] : tail.split(':');
-  const all = address.includes('::')
-    ? [...groups, ...Array.from({ length: Math.max(0, 8 - groups.length - rest.length) }, () => '0'), ...rest]
-    : groups;
-  return all.slice(0, 4).join(':');
 }

@@ -1,3 +1,4 @@
+import { fitsHostPattern, type HostPattern, hostPattern, normalHostName, parseHostAndPort } from '../address/host.ts';
 import { octets, textOf } from './path.ts';
 import type { LinearRegex } from './regex/linear-regex.ts';
 import { headerPattern, isRegexPath, pathRegex } from './route-pattern.ts';
@@ -19,13 +20,6 @@ export interface Criteria {
 
 /** The larger goes first; of equals the one of the larger route id. */
 export type Rank = bigint;
-
-export interface HostPattern {
-  /** `exact`, or the text before or after the `*`. */
-  readonly match: 'exact' | 'begins' | 'ends';
-  readonly text: string;
-  readonly port: number | undefined;
-}
 
 export interface HeaderCriterion {
   readonly name: string;
@@ -52,7 +46,7 @@ export function criteriaOf(route: RouteFields): Criteria[] {
       headers.length === 0
         ? undefined
         : headers.map(([name, values]) => ({ name: name.toLowerCase(), patterns: values.map(headerPattern) })),
-    snis: isEmpty(route.snis) ? undefined : new Set(route.snis.map(withoutFinalDot)),
+    snis: isEmpty(route.snis) ? undefined : new Set(route.snis.map(normalHostName)),
   };
   const paths = isEmpty(route.paths) ? [] : route.paths;
   if (paths.length === 0) return [{ ...shared, rank: rankOf(route, undefined), prefixes: [], regexes: [] }];
@@ -95,17 +89,15 @@ export interface RoutingInput {
   readonly request: RoutedRequest;
   /** Normalised, as octets. */
   readonly path: string;
-  /** Host without port, in the letters sent. */
+  /** In normal form; empty if the request names none, or none that can be read. */
   readonly host: string;
   readonly port: number | undefined;
 }
 
 export function routingInput(request: RoutedRequest, path: string): RoutingInput {
-  const host = request.header('host') ?? '';
-  const colon = host.indexOf(':');
-  const port = colon === -1 ? '' : host.slice(colon + 1);
-  if (!/^\d{1,5}$/.test(port)) return { request, path, host, port: undefined };
-  return { request, path, host: host.slice(0, colon), port: Number(port) };
+  // "The scheme and host are case-insensitive and normally provided in lowercase" (RFC 9110 §4.2.3)
+  const asked = parseHostAndPort(request.header('host') ?? '');
+  return { request, path, host: asked?.host ?? '', port: asked?.port };
 }
 
 /** Whether all but the path fits. */
@@ -114,7 +106,13 @@ export function fitsBesidesPath(criteria: Criteria, subject: RoutingInput): bool
   if (criteria.methods !== undefined && !criteria.methods.has(request.method)) return false;
   if (criteria.hosts !== undefined && !criteria.hosts.some((pattern) => fitsHost(pattern, subject))) return false;
   // Where there is no TLS there is no server name, and it does not count (Kong #6425).
-  if (criteria.snis !== undefined && request.scheme === 'https' && !criteria.snis.has(request.sni ?? '')) return false;
+  if (
+    criteria.snis !== undefined &&
+    request.scheme === 'https' &&
+    !criteria.snis.has(normalHostName(request.sni ?? ''))
+  ) {
+    return false;
+  }
   return criteria.headers === undefined || criteria.headers.every((criterion) => fitsHeader(criterion, request));
 }
 
@@ -140,10 +138,9 @@ export function fitsPath({ prefixes, regexes }: Criteria, path: string): boolean
   return prefixes.length === 0 || prefixes.some((prefix) => path.startsWith(prefix));
 }
 
-function fitsHost({ match, text, port }: HostPattern, subject: RoutingInput): boolean {
-  const { host } = subject;
-  if (port !== undefined && port !== subject.port && port !== subject.request.localPort) return false;
-  return match === 'exact' ? host === text : match === 'begins' ? host.startsWith(text) : host.endsWith(text);
+function fitsHost(pattern: HostPattern, { host, port, request }: RoutingInput): boolean {
+  const isPort = pattern.port === undefined || pattern.port === port || pattern.port === request.localPort;
+  return isPort && fitsHostPattern(pattern, host);
 }
 
 function fitsHeader({ name, patterns }: HeaderCriterion, request: RoutedRequest): boolean {
@@ -152,18 +149,6 @@ function fitsHeader({ name, patterns }: HeaderCriterion, request: RoutedRequest)
     if (patterns.some((fits) => fits(lowerCase))) return true;
   }
   return false;
-}
-
-function hostPattern(written: string): HostPattern {
-  const [, name, digits] = /^([^:]*)(?::(\d+))?$/.exec(written) ?? [undefined, written, undefined];
-  const port = digits === undefined ? undefined : Number(digits);
-  if (name!.startsWith('*')) return { match: 'ends', text: name!.slice(1), port };
-  if (name!.endsWith('*')) return { match: 'begins', text: name!.slice(0, -1), port };
-  return { match: 'exact', text: name!, port };
-}
-
-function withoutFinalDot(name: string): string {
-  return name.length > 1 && name.endsWith('.') ? name.slice(0, -1) : name;
 }
 
 /**

@@ -1,15 +1,17 @@
 /**
- * Whether secrets may come in the clear (docs/decisions/0014): from a caller on this very machine, who speaks to us by a
- * name of this machine and for nobody else. A name of another machine would be a page's trick (DNS rebinding), and a
- * forwarding header a proxy's, behind which anybody may stand.
+ * Whether a request may carry secrets without TLS (docs/decisions/0014): it comes from this machine, its Host is a loopback
+ * name or address, and no proxy forwards it. Another Host would be a page's trick (DNS rebinding), and behind a proxy the
+ * client may be on any machine.
  */
+import { isLoopbackHost, parseHostAndPort } from '../address/host.ts';
+import { isLoopbackAddress, parseIpAddress } from '../address/ip-address.ts';
 
 /** `peer`: the address at the other end of the connection. `header`: a value by its name in lower case. */
 export function isLoopbackCall(peer: string, header: (name: string) => string | undefined): boolean {
-  const address = peer.replace(/^::ffff:/i, '');
-  if (address !== '::1' && !address.startsWith('127.')) return false;
-  const host = (header('host') ?? '').replace(/:\d+$/, '').toLowerCase();
-  if (!/^(localhost|[a-z0-9-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)) return false;
+  const address = parseIpAddress(peer);
+  if (address === undefined || !isLoopbackAddress(address)) return false;
+  const asked = parseHostAndPort(header('host') ?? '');
+  if (asked === undefined || !isLoopbackHost(asked.host)) return false;
   return forwardingHeaders.every((name) => header(name) === undefined);
 }
 

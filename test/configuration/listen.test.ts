@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { addressOf, type Listen, readListens } from '../../adapters/configuration/listen.ts';
+import { type Listen, readListens } from '../../adapters/configuration/listen.ts';
+import { parseHost, printedHostAndPort } from '../../src/address/host.ts';
 
 describe('A listener', () => {
   it('is a host, a port and flags', () => {
@@ -76,11 +77,19 @@ describe('A listener', () => {
     });
   }
 
+  it('is read in normal form', () => {
+    expect(only('[2001:DB8:0::1]:80')).to.include({ host: '2001:db8::1' });
+    expect(only('[::ffff:127.0.0.1]:80')).to.include({ host: '127.0.0.1' });
+    expect(only('LocalHost:80')).to.include({ host: 'localhost' });
+    expect(only('[fe80::1%eth0]:80')).to.include({ host: 'fe80::1%eth0' });
+    expect(problem('LocalHost:80, localhost:80')).to.match(/localhost:80 stands there twice/);
+  });
+
   it('reads back as it is written', () => {
     const host = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('localhost', 'a.example.org'));
     fc.assert(
       fc.property(host, fc.nat(65_535), (host, port) => {
-        expect(only(addressOf({ host, port }))).to.include({ host, port });
+        expect(only(printedHostAndPort({ host, port }))).to.include({ host: parseHost(host), port });
       }),
     );
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { clientAddress, forwardedFields, forwardedHost, hostName } from '../../src/gateway/forwarded.ts';
+import { type Networks, parseNetworks } from '../../src/address/ip-address.ts';
+import { clientAddress, forwardedFields, forwardedHost } from '../../src/gateway/forwarded.ts';
 import type { ProxiedRequest } from '../../src/gateway/proxied-request.ts';
-import { type Networks, parseNetworks } from '../../src/gateway/trusted-ips.ts';
 import { request } from './request.ts';
 
 function networks(...list: readonly string[]): Networks {
@@ -95,9 +95,16 @@ describe('What an upstream is told of where a request came from', () => {
   });
 
   it('the host without its port, an address with its brackets', () => {
-    expect(hostName('h.example:80')).to.equal('h.example');
-    expect(hostName('[::1]:80')).to.equal('[::1]');
-    expect(hostName('[::1]')).to.equal('[::1]');
+    for (const [sent, host] of [
+      ['h.example:80', 'h.example'],
+      ['H.Example.', 'h.example'],
+      ['[::1]:80', '[::1]'],
+      ['[0::1]', '[::1]'],
+      ['h.example:80junk', ''],
+      ['1.2.3.4:80junk', ''],
+    ] as const) {
+      expect(forwardedHost(request('GET /', { Host: sent })), sent).to.equal(host);
+    }
     expect(forwardedHost(request('GET /', { Host: '' }))).to.equal('');
     expect(told(request('GET /', { Host: '' }))).to.not.have.property('x-forwarded-host');
   });
@@ -116,6 +123,9 @@ describe('The address of a client', () => {
     ['with a port', '6.6.6.6, 1.2.3.4:5678', '1.2.3.4'],
     ['with brackets and a port', '[2001:db8::1]:443, 10.0.0.1', '2001:db8::1'],
     ['not what stands before something that is no address', '6.6.6.6, unknown, 10.0.0.1', '10.0.0.1'],
+    ['in normal form', '::ffff:1.2.3.4', '1.2.3.4'],
+    ['in normal form in IPv6', '[2001:DB8:0::1]:443', '2001:db8::1'],
+    ['not what has junk after its port', '6.6.6.6, 1.2.3.4:80junk', '127.0.0.1'],
     ['the peer itself where nothing is an address', 'unknown', '127.0.0.1'],
     ['the peer itself where nothing is said', ',', '127.0.0.1'],
   ] as const) {

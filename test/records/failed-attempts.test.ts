@@ -58,6 +58,13 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
     expect((await attempt(right, '2001:db8:0:1::9')).proof).to.equal('proven');
   });
 
+  it('IPv4 callers of a dual-stack listener count one by one, and as on an IPv4 listener', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 3; i++) await attempt('wrong', '::ffff:127.0.0.66');
+    expect((await attempt(right, '127.0.0.66')).proof).to.equal('rateLimited');
+    expect((await attempt(right, '::ffff:127.0.0.67')).proof).to.equal('proven');
+  });
+
   it('the count begins anew after the window, at its very end', async () => {
     const { attempt, advance } = world();
     for (let i = 0; i < 3; i++) await attempt('wrong', '192.0.2.1');

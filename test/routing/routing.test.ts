@@ -70,7 +70,8 @@ describe('The router', () => {
       ['GET /A', {}, 404],
       ['GET /none', { Host: 'h.example' }, '/host/none'],
       ['GET /a', { Host: 'h.example' }, '/hostpath'],
-      ['GET /a', { Host: 'H.EXAMPLE' }, '/prefix'],
+      // Kong compares the case of hosts and answers by `/prefix`.
+      ['GET /a', { Host: 'H.EXAMPLE' }, '/hostpath'],
       ['GET /none', { Host: 'h.example:99' }, '/host/none'],
       ['GET /none', { Host: 'q.w.example' }, '/wild/none'],
       ['GET /none', { Host: 'w.example' }, 404],
@@ -158,7 +159,26 @@ describe('The router', () => {
   });
 
   describe('asks for', () => {
-    it('a port where a host names one, in Host or of the listener; an address in brackets is taken whole', () => {
+    it('RFC 9110 §4.2.3: a host in any case, and RFC 1034 §3.1: with or without the final dot', () => {
+      const snapshot = routing({
+        a: { hosts: ['Gate.Example'] },
+        b: { hosts: ['*.W.example'] },
+        c: { hosts: ['X.*'] },
+      });
+      for (const [sent, place] of [
+        ['gate.example', '/a'],
+        ['GATE.example.', '/a'],
+        ['Gate.Example.:80', '/a'],
+        ['q.w.EXAMPLE.', '/b'],
+        ['x.Anything', '/c'],
+        ['gate.example..', 404],
+        ['gate.example:80junk', 404],
+      ] as const) {
+        expect(goesTo(snapshot, request('GET /', { Host: sent })), sent).to.equal(place);
+      }
+    });
+
+    it('a port where a host names one, in Host or of the listener', () => {
       const snapshot = routing({
         a: { hosts: ['h.example:8443'] },
         b: { hosts: ['*.w.example:1'] },
@@ -170,6 +190,7 @@ describe('The router', () => {
       expect(goesTo(snapshot, request('GET /', { Host: 'q.w.example:1' }))).to.equal('/b');
       expect(goesTo(snapshot, request('GET /', { Host: 'q.w.example:2' }))).to.equal(404);
       expect(goesTo(snapshot, request('GET /', { Host: '[::1]' }))).to.equal('/c');
+      expect(goesTo(snapshot, request('GET /', { Host: '[0::1]:8000' }))).to.equal('/c');
     });
 
     it('a server name, and only where there is TLS', () => {

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { parseIpAddress } from '../../../src/address/ip-address.ts';
 import type { Deadlines, Limited } from '../deadlines.ts';
 
 /** A request whose turn comes. */
@@ -40,7 +41,8 @@ export class ClientConnection implements Limited {
 
   constructor(socket: Socket, trusts: (address: string) => boolean) {
     this.socket = socket;
-    this.peer = withoutMapping(socket.remoteAddress ?? '');
+    // A dual-stack listener reports IPv4 peers as `::ffff:192.0.2.1`.
+    this.peer = parseIpAddress(socket.remoteAddress ?? '') ?? socket.remoteAddress ?? '';
     this.peerTrusted = trusts(this.peer);
     this.localPort = socket.localPort ?? 0;
     const { encrypted, servername } = socket as Partial<TLSSocket> & { servername?: string | false };
@@ -131,7 +133,3 @@ const mostWaiting = 8;
 const lingerRounds = 20;
 const lingerRound = 100;
 const lingerBytes = 16 * 1024 * 1024;
-
-function withoutMapping(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-}
