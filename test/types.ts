@@ -4,8 +4,10 @@ import type { AuthorizationServer } from '../src/authorization-server.ts';
 import type { Performers } from '../src/driver/drive.ts';
 import { type accessPerformers, authorizationPerformers, grantPerformers, type Ports } from '../src/driver/perform.ts';
 import type { authorizationCodeGrant } from '../src/grants/authorization-code.ts';
+import { grantMachine } from '../src/grants/client-authentication.ts';
 import { clientCredentialsGrant } from '../src/grants/client-credentials.ts';
-import { type GrantEffect, type GrantEvents, refuse } from '../src/grants/vocabulary.ts';
+import { type AwaitingGrant, openingGrant } from '../src/grants/new-grant.ts';
+import { type GrantEffect, type GrantEvents, refuse, type TokenRequest } from '../src/grants/vocabulary.ts';
 import type { Profile } from '../src/oauth/profile.ts';
 import type { Refusal } from '../src/oauth/refusals.ts';
 
@@ -64,6 +66,40 @@ export const impossibleState: typeof clientCredentialsGrant = {
     },
   },
 };
+
+const row = openingGrant('code_invalid');
+
+export const forgottenContinuation = grantMachine<TokenRequest, AwaitingGrant>(
+  { redirectUri: 'checked' },
+  // @ts-expect-error clientAdmitted, an outcome of the sub-machine, has no cell
+  { name: 'forgotten', then: {}, transitions: { awaitingGrant: row } },
+);
+
+export const forgottenRowAfterwards = grantMachine<TokenRequest, AwaitingGrant>(
+  { redirectUri: 'checked' },
+  // @ts-expect-error awaitingGrant has no row
+  { name: 'forgotten', then: { clientAdmitted: () => refuse('code_invalid') }, transitions: {} },
+);
+
+export const forgottenCellAfterwards = grantMachine<TokenRequest, AwaitingGrant>(
+  { redirectUri: 'checked' },
+  {
+    name: 'forgotten',
+    then: { clientAdmitted: () => refuse('code_invalid') },
+    // @ts-expect-error grantAlreadyRevoked has no cell
+    transitions: { awaitingGrant: { grantOpened: row.grantOpened } },
+  },
+);
+
+export const impossibleContinuation = grantMachine<TokenRequest, AwaitingGrant>(
+  { redirectUri: 'checked' },
+  {
+    name: 'impossible',
+    // @ts-expect-error awaitingMiracle is no state of the grant
+    then: { clientAdmitted: () => ({ state: 'awaitingMiracle' }) },
+    transitions: { awaitingGrant: row },
+  },
+);
 
 type AwaitingCode = Parameters<typeof authorizationCodeGrant.transitions.awaitingCode.codeUnknown>[0];
 // @ts-expect-error a state that waits names what it waits for

@@ -3,6 +3,7 @@
  * the grants.
  */
 import { grantOfRow, oauth2Tokens, rowOfGrant } from '../../src/entities/oauth2-tokens.ts';
+import { revocationExpiry } from '../../src/oauth/revocation.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityQuery, EntityStore, Written } from '../../src/ports/entity-store.ts';
 import type { Grants, KeptGrant } from '../../src/ports/grants.ts';
@@ -113,15 +114,11 @@ export function withGrantRows(
       if (!isTokens(kind)) return store.remove(kind, id);
       const before = await kept(id);
       if (before === undefined) return { outcome: 'missing' };
-      await grants.revoke(id, lastExpiry(before));
+      const { grant, refreshToken } = before;
+      // A token that is kept as a digest only is not shown here.
+      const hasRefreshToken = grant.retains === 'digest' || refreshToken !== undefined;
+      await grants.revoke(id, revocationExpiry({ grant, hasRefreshToken, lastIssuedAt: clock.now() }));
       return { outcome: 'removed', rows: [{ kind: kind.name, row: rowOfGrant(before, clock.now()) }] };
     },
   };
-}
-
-/** When the longest of a grant's tokens is over; `undefined`: never. */
-function lastExpiry({ grant: { expiresAt, refreshExpiresAt }, refreshToken }: KeptGrant): number | undefined {
-  if (expiresAt === undefined) return undefined;
-  if (refreshToken === undefined && refreshExpiresAt === undefined) return expiresAt;
-  return refreshExpiresAt === undefined ? undefined : Math.max(expiresAt, refreshExpiresAt);
 }

@@ -1,5 +1,5 @@
 /** What plugins use, health checks, and the configuration snapshot that routes requests. */
-import { lastOf } from '../../src/oauth/tokens.ts';
+import { revocationExpiry } from '../../src/oauth/revocation.ts';
 import { whenThere } from '../../src/ports/maybe-promise.ts';
 import { consumerOf } from '../../src/records/bearers.ts';
 import { storedPasswords } from '../../src/records/passwords.ts';
@@ -66,7 +66,8 @@ export const gateway = partsOf((provide) => {
         gate,
         plainHttpTokens: configuration.plainHttpTokens,
         publicUrl: configuration.publicUrl,
-        revokeGrant: (grant) => grants.revoke(grant.grantId, lastOf(grant)),
+        revokeGrant: (grant, issuer) =>
+          grants.revoke(grant.grantId, revocationExpiry({ grant, issuer, lastIssuedAt: clock.now() })),
         findConsumer: (idOrUsername) =>
           whenThere(consumerBy('id', idOrUsername), (byId) => byId ?? consumerBy('username', idOrUsername)),
         records,

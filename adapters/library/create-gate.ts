@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { type AuthorizationServer, authorizationServer } from '../../src/authorization-server.ts';
 import type { Ports } from '../../src/driver/perform.ts';
 import { gate } from '../../src/gate.ts';
-import { longestExpiry } from '../../src/grants/new-grant.ts';
 import { boundToService, type Issuer } from '../../src/oauth/issuer.ts';
+import { revocationExpiry } from '../../src/oauth/revocation.ts';
 import type { Grant } from '../../src/oauth/tokens.ts';
 import type { Bearers } from '../../src/ports/bearers.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -195,7 +195,7 @@ export function createGate(options: GateOptions = {}): Gate {
     async revoke(what) {
       const grant = await grantOf(grants, what);
       if (grant === undefined) return { state: 'unknown' };
-      await grants.revoke(grant.grantId, outliving(grant, issuer, clock));
+      await grants.revoke(grant.grantId, revocationExpiry({ grant, issuer, lastIssuedAt: clock.now() }));
       return { state: 'revoked', grantId: grant.grantId };
     },
 
@@ -216,14 +216,6 @@ function boundTo(audience: string): Pick<Issuer, 'audience' | 'codesBoundTo'> {
 async function grantOf(grants: Grants, what: string | { readonly grantId: string }): Promise<Grant | undefined> {
   if (typeof what !== 'string') return (await grants.get(what.grantId))?.grant;
   return (await grants.byAccessToken(what)) ?? (await grants.byRefreshToken(what))?.grant;
-}
-
-/** When even a token issued this very moment will be dead. */
-function outliving({ expiresAt, refreshExpiresAt }: Grant, issuer: Issuer, clock: Clock): number | undefined {
-  const newest = longestExpiry(issuer, clock.now());
-  return expiresAt === undefined || refreshExpiresAt === undefined || newest === undefined
-    ? undefined
-    : Math.max(expiresAt, refreshExpiresAt, newest);
 }
 
 // Options -------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
  * `import … from 'portcullis/testing'`: for the tests of a program that has a gate. A store in memory, a clock in your hand,
  * a token in one line. Nothing here belongs into production.
  */
-import { openGrant } from '../../src/grants/new-grant.ts';
+import { newGrant } from '../../src/grants/new-grant.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { createGate, type Gate, type GateOptions } from '../library/create-gate.ts';
 import { knownOptions, scopesOption, secondsOption } from '../library/options.ts';
@@ -74,7 +74,7 @@ export async function tokenFor(gate: Gate, made: TokenMade = {}): Promise<string
   const client = await clients.find(clientId);
   if (client === undefined) throw new Error(`the gate knows no client ${clientId}`);
   const at = gate.clock.now();
-  const { grant } = openGrant(gate.issuerFor(made.audience), {
+  const { grant } = newGrant(gate.issuerFor(made.audience), {
     grantId: entropy.uuid(),
     credentialId: client.id,
     subject: made.subject,

@@ -7,7 +7,8 @@
  *           └── any answer ──▶ refused
  */
 
-import { type ImplicitState, implicitGrant } from '../grants/implicit.ts';
+import { implicitGrant } from '../grants/implicit.ts';
+import type { AwaitingGrant as AwaitingImplicitGrant } from '../grants/new-grant.ts';
 import { vouchedFor } from '../grants/resource-owner.ts';
 import type { OpenGrant, Parameter } from '../grants/vocabulary.ts';
 import type { Machine, Waiting } from '../machine/machine.ts';
@@ -46,7 +47,7 @@ interface AwaitingClient extends Waiting<'awaitingClient', FindClient> {
 }
 interface AwaitingCode extends Waiting<'awaitingCode', SaveAuthorizationCode> {}
 interface AwaitingGrant extends Waiting<'awaitingGrant', OpenGrant> {
-  readonly implicit: ImplicitState;
+  readonly implicit: AwaitingImplicitGrant;
   readonly redirectUri: string;
 }
 

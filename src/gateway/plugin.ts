@@ -1,6 +1,7 @@
 import type { PluginDescription } from '../entities/plugins.ts';
 import type { BearerCheck } from '../gate.ts';
 import type { Consumer } from '../oauth/client.ts';
+import type { Issuer } from '../oauth/issuer.ts';
 import type { Grant } from '../oauth/tokens.ts';
 import type { Counters } from '../ports/counters.ts';
 import type { Json } from '../ports/entity-store.ts';
@@ -47,8 +48,8 @@ export interface PluginTools {
   readonly wallClock: () => number;
   /** The bearer check over the store. */
   readonly gate: BearerCheck;
-  /** Revokes every token of a grant. */
-  readonly revokeGrant: (grant: Grant) => MaybePromise<void>;
+  /** Revokes every token of a grant. `issuer` issued them, and may be issuing more at the same time. */
+  readonly revokeGrant: (grant: Grant, issuer: Issuer) => MaybePromise<void>;
   /** A consumer by its id or its username. */
   readonly findConsumer: (idOrUsername: string) => MaybePromise<Consumer | undefined>;
   /** `loopback`: token requests over plain HTTP are let pass on loopback alone. */

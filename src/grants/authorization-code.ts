@@ -5,28 +5,21 @@
  *           │                │                              └──grantAlreadyRevoked──▶ refused
  *           │                ├──codeReplayed──▶ awaitingRevocation ──grantRevoked──▶ refused
  *           │                └──codeMismatched, codeUnknown──▶ refused
- *           └── any answer ──▶ refused
+ *           └──any event──▶ refused
  */
-import type { Machine, Waiting } from '../machine/machine.ts';
+import type { Waiting } from '../machine/machine.ts';
 import type { Client } from '../oauth/client.ts';
 import { needsChallenge } from '../oauth/issuer.ts';
 import { codeChallengeOf, hasLengthOfVerifier, isCodeVerifier } from '../oauth/pkce.ts';
 import type { Profile } from '../oauth/profile.ts';
 import type { RefusalReason } from '../oauth/refusals.ts';
-import { admitClient } from './client-admission.ts';
-import { longestExpiry, openGrant } from './new-grant.ts';
+import { type ClientAdmitted, grantMachine } from './client-authentication.ts';
+import { type AwaitingGrant, openGrant, openingGrant } from './new-grant.ts';
+import { type AwaitingRevocation, refuseReuse, revoking } from './revocation.ts';
 import {
-  type AuthenticateClient,
-  type ClientAuthenticated,
-  type ClientRateLimited,
-  type ClientRejected,
-  type GrantEvents,
   type GrantOutcome,
-  type GrantRefused,
-  type OpenGrant,
   type Parameter,
   type RedeemAuthorizationCode,
-  type RevokeGrant,
   refuse,
   type TokenRequest,
 } from './vocabulary.ts';
@@ -36,88 +29,49 @@ export interface AuthorizationCodeRequest extends TokenRequest {
   readonly codeVerifier: Parameter;
 }
 
-interface AwaitingClient extends Waiting<'awaitingClient', AuthenticateClient> {
-  readonly request: AuthorizationCodeRequest;
-}
 interface AwaitingCode extends Waiting<'awaitingCode', RedeemAuthorizationCode> {
   readonly request: AuthorizationCodeRequest;
   readonly client: Client;
 }
-interface AwaitingRevocation extends Waiting<'awaitingRevocation', RevokeGrant> {
-  readonly refusal: GrantRefused;
-}
-interface AwaitingGrant extends Waiting<'awaitingGrant', OpenGrant> {}
-
-export type AuthorizationCodeState = AwaitingClient | AwaitingCode | AwaitingRevocation | AwaitingGrant;
-
-export const authorizationCodeGrant: Machine<
+export const authorizationCodeGrant = grantMachine<
   AuthorizationCodeRequest,
-  GrantEvents,
-  AuthorizationCodeState,
-  GrantOutcome
-> = {
-  name: 'authorization_code',
-
-  start: (request) => ({
-    state: 'awaitingClient',
-    request,
-    awaits: { effect: 'authenticateClient', authentication: request.authentication },
-  }),
-
-  transitions: {
-    awaitingClient: {
-      clientAuthenticated: redeem,
-      clientRejected: redeem,
-      clientRateLimited: redeem,
-    },
-    awaitingCode: {
-      codeRedeemed: ({ request, client }, { record }) => ({
-        state: 'awaitingGrant',
-        awaits: openGrant(request.issuer, {
-          grantId: record.grantId,
-          credentialId: client.id,
-          subject: record.subject,
-          scope: record.scope,
-          at: request.receivedAt,
-          refreshable: true,
-        }),
-      }),
-      // "If an authorization code is used more than once, the authorization server MUST deny the request and SHOULD
-      // revoke (when possible) all tokens previously issued based on that authorization code." (RFC 6749 §4.1.2)
-      codeReplayed: ({ request: { issuer } }, { grantId, expiresAt }) =>
-        issuer.profile.reuseRevokesGrant
-          ? {
-              state: 'awaitingRevocation',
-              refusal: refuse('code_invalid'),
-              // No token of the one that won the race was issued later than this, however slow it is to save them.
-              awaits: { effect: 'revokeGrant', grantId, until: longestExpiry(issuer, expiresAt) },
-            }
-          : refuse('code_invalid'),
-      codeMismatched: ({ request }, { binding }) => {
-        if (binding === 'codeChallenge') return refuse(whatIsWrongWith(request));
-        return refuse(binding === 'redirectUri' ? 'code_redirect_uri_mismatched' : 'code_invalid');
+  AwaitingCode | AwaitingRevocation | AwaitingGrant
+>(
+  { redirectUri: 'checked' },
+  {
+    name: 'authorization_code',
+    then: { clientAdmitted: redeem },
+    transitions: {
+      awaitingCode: {
+        codeRedeemed: ({ request, client }, { record }) =>
+          openGrant(request.issuer, {
+            grantId: record.grantId,
+            credentialId: client.id,
+            subject: record.subject,
+            scope: record.scope,
+            at: request.receivedAt,
+            refreshable: true,
+          }),
+        // "If an authorization code is used more than once, the authorization server MUST deny the request and SHOULD
+        // revoke (when possible) all tokens previously issued based on that authorization code." (RFC 6749 §4.1.2)
+        codeReplayed: ({ request }, { grantId, expiresAt }) =>
+          // The first redemption came before the code expired, but its grant may not be saved yet.
+          refuseReuse(request, 'code_invalid', grantId, { lastIssuedAt: expiresAt }),
+        codeMismatched: ({ request }, { binding }) => {
+          if (binding === 'codeChallenge') return refuse(whatIsWrongWith(request));
+          return refuse(binding === 'redirectUri' ? 'code_redirect_uri_mismatched' : 'code_invalid');
+        },
+        codeUnknown: () => refuse('code_invalid'),
       },
-      codeUnknown: () => refuse('code_invalid'),
-    },
-    awaitingRevocation: {
-      grantRevoked: ({ refusal }) => refusal,
-    },
-    awaitingGrant: {
-      grantOpened: ({ awaits: { grant } }, { tokens }) => ({ state: 'granted', grant, tokens }),
-      grantAlreadyRevoked: () => refuse('code_invalid'),
+      awaitingRevocation: revoking,
+      awaitingGrant: openingGrant('code_invalid'),
     },
   },
-};
+);
 
-function redeem(
-  { request }: AwaitingClient,
-  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
-): AwaitingCode | GrantOutcome {
+function redeem({ request, client }: ClientAdmitted<AuthorizationCodeRequest>): AwaitingCode | GrantOutcome {
   const { issuer, codeVerifier, redirectUri } = request;
   const { profile } = issuer;
-  const admitted = admitClient(request, event, 'checked');
-  if ('state' in admitted) return admitted;
-  const { client } = admitted;
   if (profile.closesRedemption && !issuer.grantTypes.authorizationCode) return refuse('grant_type_unsupported');
   if (typeof request.code !== 'string' || request.code === '') {
     // "The request is missing a required parameter" (RFC 6749 §5.2, invalid_request)

@@ -4,31 +4,25 @@
  *     awaitingClient ─▶ awaitingGrant ──refreshTokenFound──▶ awaitingRotation ──refreshTokenRotated──▶ granted
  *           │                │                                     ├──refreshTokenReused──▶ awaitingRevocation ─▶ refused
  *           │                └──refreshTokenUnknown──▶ refused     └──refreshTokenUnknown──▶ refused
- *           └── any answer ──▶ refused
+ *           └──any event──▶ refused
  *
  * What is read in awaitingGrant (whose grant, of what scope) never changes; everything that does is decided by the one
  * act of awaitingRotation.
  */
-import type { Machine, Waiting } from '../machine/machine.ts';
+import type { Waiting } from '../machine/machine.ts';
 import type { Client, EpochMilliseconds } from '../oauth/client.ts';
 import type { Issuer } from '../oauth/issuer.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 import { isWithin, type Scope, splitScope } from '../oauth/scope.ts';
 import type { Grant } from '../oauth/tokens.ts';
-import { admitClient } from './client-admission.ts';
-import { accessTokenExpiry, boundService, longestExpiry, refreshTokenExpiry } from './new-grant.ts';
+import { type ClientAdmitted, grantMachine } from './client-authentication.ts';
+import { accessTokenExpiry, boundService, refreshTokenExpiry } from './new-grant.ts';
+import { type AwaitingRevocation, refuseReuse, revoking } from './revocation.ts';
 import {
-  type AuthenticateClient,
-  type ClientAuthenticated,
-  type ClientRateLimited,
-  type ClientRejected,
   type FindRefreshToken,
-  type GrantEvents,
   type GrantOutcome,
-  type GrantRefused,
   type Parameter,
   type RefreshTokenFound,
-  type RevokeGrant,
   type RotateRefreshToken,
   refuse,
   refuseWith,
@@ -39,9 +33,6 @@ export interface RefreshTokenRequest extends TokenRequest {
   readonly refreshToken: Parameter;
 }
 
-interface AwaitingClient extends Waiting<'awaitingClient', AuthenticateClient> {
-  readonly request: RefreshTokenRequest;
-}
 interface AwaitingGrant extends Waiting<'awaitingGrant', FindRefreshToken> {
   readonly request: RefreshTokenRequest;
   readonly client: Client;
@@ -49,58 +40,34 @@ interface AwaitingGrant extends Waiting<'awaitingGrant', FindRefreshToken> {
 interface AwaitingRotation extends Waiting<'awaitingRotation', RotateRefreshToken> {
   readonly request: RefreshTokenRequest;
 }
-interface AwaitingRevocation extends Waiting<'awaitingRevocation', RevokeGrant> {
-  readonly refusal: GrantRefused;
-}
-
-export type RefreshTokenState = AwaitingClient | AwaitingGrant | AwaitingRotation | AwaitingRevocation;
-
-export const refreshTokenGrant: Machine<RefreshTokenRequest, GrantEvents, RefreshTokenState, GrantOutcome> = {
-  name: 'refresh_token',
-
-  start: (request) => ({
-    state: 'awaitingClient',
-    request,
-    awaits: { effect: 'authenticateClient', authentication: request.authentication },
-  }),
-
-  transitions: {
-    awaitingClient: {
-      clientAuthenticated: look,
-      clientRejected: look,
-      clientRateLimited: look,
-    },
-    awaitingGrant: {
-      refreshTokenFound: rotate,
-      refreshTokenUnknown: () => refuse('refresh_token_invalid'),
-    },
-    awaitingRotation: {
-      refreshTokenRotated: (_state, { grant, tokens }) => ({ state: 'granted', grant, tokens }),
-      // "If a refresh token is compromised and subsequently used by both the attacker and the legitimate client, one of
-      // them will present an invalidated refresh token, which will inform the authorization server of the breach."
-      // (RFC 9700 §4.14.2)
-      refreshTokenReused: ({ request: { issuer, receivedAt } }, { grant }) =>
-        issuer.profile.reuseRevokesGrant
-          ? {
-              state: 'awaitingRevocation',
-              refusal: refuse('refresh_token_invalid'),
-              awaits: { effect: 'revokeGrant', grantId: grant.grantId, until: lastsUntil(issuer, grant, receivedAt) },
-            }
-          : refuse('refresh_token_invalid'),
-      refreshTokenUnknown: () => refuse('refresh_token_invalid'),
-    },
-    awaitingRevocation: {
-      grantRevoked: ({ refusal }) => refusal,
+export const refreshTokenGrant = grantMachine<
+  RefreshTokenRequest,
+  AwaitingGrant | AwaitingRotation | AwaitingRevocation
+>(
+  { redirectUri: 'checked' },
+  {
+    name: 'refresh_token',
+    then: { clientAdmitted: find },
+    transitions: {
+      awaitingGrant: {
+        refreshTokenFound: rotate,
+        refreshTokenUnknown: () => refuse('refresh_token_invalid'),
+      },
+      awaitingRotation: {
+        refreshTokenRotated: (_state, { grant, tokens }) => ({ state: 'granted', grant, tokens }),
+        // "If a refresh token is compromised and subsequently used by both the attacker and the legitimate client, one of
+        // them will present an invalidated refresh token, which will inform the authorization server of the breach."
+        // (RFC 9700 §4.14.2)
+        refreshTokenReused: ({ request }, { grant }) =>
+          refuseReuse(request, 'refresh_token_invalid', grant.grantId, { grant, lastIssuedAt: request.receivedAt }),
+        refreshTokenUnknown: () => refuse('refresh_token_invalid'),
+      },
+      awaitingRevocation: revoking,
     },
   },
-};
+);
 
-function look(
-  { request }: AwaitingClient,
-  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
-): AwaitingGrant | GrantOutcome {
-  const admitted = admitClient(request, event, 'checked');
-  if ('state' in admitted) return admitted;
+function find({ request, client }: ClientAdmitted<RefreshTokenRequest>): AwaitingGrant | GrantOutcome {
   const { refreshToken } = request;
   if (typeof refreshToken !== 'string' || refreshToken === '') {
     // "The request is missing a required parameter" (RFC 6749 §5.2, invalid_request)
@@ -111,7 +78,7 @@ function look(
   return {
     state: 'awaitingGrant',
     request,
-    client: admitted.client,
+    client,
     awaits: { effect: 'findRefreshToken', refreshToken },
   };
 }
@@ -189,12 +156,4 @@ function nextExpiry(
   if (successor === 'none') return accessTokenExpiry(issuer, at);
   // A refresh token that stays keeps the time it was given, if none is given now (Kong).
   return refreshTokenExpiry(issuer, at) ?? (successor === 'kept' ? grant.refreshExpiresAt : undefined);
-}
-
-/** No token of the grant can live longer: neither the ones it has, nor ones that are being issued at this moment. */
-function lastsUntil(issuer: Issuer, grant: Grant, at: EpochMilliseconds): EpochMilliseconds | undefined {
-  const issuedNow = longestExpiry(issuer, at);
-  if (issuedNow === undefined || grant.expiresAt === undefined || grant.refreshExpiresAt === undefined)
-    return undefined;
-  return Math.max(issuedNow, grant.expiresAt, grant.refreshExpiresAt);
 }

@@ -1,55 +1,24 @@
 /**
- * A grant type that nobody knows. The client is authenticated all the same: who cannot say who it is learns nothing of
- * what is supported (Kong's order too).
+ * An unknown grant type. The client is authenticated all the same, as in Kong: a client that cannot prove its identity
+ * does not learn which grant types are supported.
  *
- *     awaitingClient ── any answer ──▶ refused
+ *     awaitingClient ──any event──▶ refused
  */
-import type { Machine, Waiting } from '../machine/machine.ts';
-import { admitClient } from './client-admission.ts';
-import {
-  type AuthenticateClient,
-  type ClientAuthenticated,
-  type ClientRateLimited,
-  type ClientRejected,
-  type GrantEvents,
-  type GrantRefused,
-  refuse,
-  type TokenRequest,
-} from './vocabulary.ts';
+import { grantMachine } from './client-authentication.ts';
+import { refuse, type TokenRequest } from './vocabulary.ts';
 
 export interface UnsupportedRequest extends TokenRequest {
   readonly grantTypeMissing: boolean;
 }
 
-interface AwaitingClient extends Waiting<'awaitingClient', AuthenticateClient> {
-  readonly request: UnsupportedRequest;
-}
-
-export type UnsupportedState = AwaitingClient;
-
-export const unsupportedGrant: Machine<UnsupportedRequest, GrantEvents, UnsupportedState, GrantRefused> = {
-  name: 'unsupported',
-
-  start: (request) => ({
-    state: 'awaitingClient',
-    request,
-    awaits: { effect: 'authenticateClient', authentication: request.authentication },
-  }),
-
-  transitions: {
-    awaitingClient: {
-      clientAuthenticated: decide,
-      clientRejected: decide,
-      clientRateLimited: decide,
+export const unsupportedGrant = grantMachine<UnsupportedRequest, never>(
+  { redirectUri: 'checked' },
+  {
+    name: 'unsupported',
+    then: {
+      clientAdmitted: ({ request }) =>
+        refuse(request.grantTypeMissing ? 'grant_type_missing' : 'grant_type_unsupported'),
     },
+    transitions: {},
   },
-};
-
-function decide(
-  { request }: AwaitingClient,
-  event: ClientAuthenticated | ClientRejected | ClientRateLimited,
-): GrantRefused {
-  const admitted = admitClient(request, event, 'checked');
-  if ('state' in admitted) return admitted;
-  return refuse(request.grantTypeMissing ? 'grant_type_missing' : 'grant_type_unsupported');
-}
+);

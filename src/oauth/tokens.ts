@@ -40,8 +40,15 @@ export interface Grant {
   readonly refreshExpiresAt: EpochMilliseconds | undefined;
 }
 
-/** When the last of a grant's tokens dies; `undefined`: never. */
-export function lastOf({ expiresAt, refreshExpiresAt }: Grant): EpochMilliseconds | undefined {
+/**
+ * When the last token of a grant expires; `undefined`: never. A grant without a refresh token ends with its access token,
+ * or, if that never expires, at the time that an operator set for the row.
+ */
+export function lastExpiry(
+  { expiresAt, refreshExpiresAt }: Grant,
+  hasRefreshToken: boolean,
+): EpochMilliseconds | undefined {
+  if (!hasRefreshToken) return expiresAt ?? refreshExpiresAt;
   return expiresAt === undefined || refreshExpiresAt === undefined ? undefined : Math.max(expiresAt, refreshExpiresAt);
 }
 

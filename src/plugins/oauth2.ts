@@ -168,7 +168,7 @@ function judge(
   return whenThere(outcome, (outcome) => {
     if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome, read);
     introduce(exchange, introductionOf(outcome.bearer));
-    if (revokes(exchange)) return whenThere(tools.revokeGrant(outcome.bearer.grant), () => revoked);
+    if (revokes(exchange)) return whenThere(tools.revokeGrant(outcome.bearer.grant, issuer), () => revoked);
     return settings.hide_credentials ? hide(settings, issuer.profile, exchange, read) : undefined;
   });
 }

@@ -1,6 +1,6 @@
 import type { EpochMilliseconds } from '../oauth/client.ts';
 import type { Scope } from '../oauth/scope.ts';
-import type { Grant, TokenPair } from '../oauth/tokens.ts';
+import { type Grant, lastExpiry, type TokenPair } from '../oauth/tokens.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
 /**
@@ -106,14 +106,9 @@ export interface GrantPage {
 
 // What stores without a query language decide by --------------------------------------------------------------------
 
-/**
- * When the record of a grant dies: with the last token that needs it. `undefined`: never. Without a refresh token that
- * is the access token's end, and where that has none the end that an operator set for the record.
- */
+/** When a store may delete the record of a grant: when its last token has expired. `undefined`: never. */
 export function recordExpiry(grant: Grant, tokens: TokenPair): EpochMilliseconds | undefined {
-  const { expiresAt, refreshExpiresAt } = grant;
-  if (tokens.refreshToken === undefined) return expiresAt ?? refreshExpiresAt;
-  return expiresAt === undefined || refreshExpiresAt === undefined ? undefined : Math.max(expiresAt, refreshExpiresAt);
+  return lastExpiry(grant, tokens.refreshToken !== undefined);
 }
 
 /** How a refresh token was used. */

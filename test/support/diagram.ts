@@ -59,6 +59,7 @@ export function page(walkable: Walkable): string {
   const edges = edgesOf(walkable);
   const { machine } = walkable;
   const finals = [...new Set(edges.map(({ to }) => to))].filter((state) => !Object.hasOwn(machine.transitions, state));
+  const { startsWith } = machine;
   return [
     `# ${machine.name}`,
     '',
@@ -71,13 +72,18 @@ export function page(walkable: Walkable): string {
       return `  ${from} --> ${to}${label === '' ? '' : ` : ${label}`}`;
     }),
     ...finals.map((state) => `  ${state} --> [*]`),
+    ...Object.keys(startsWith?.transitions ?? {}).map((state) => `  note left of ${state} : ${startsWith?.name}`),
     '```',
     '',
+    ...(startsWith === undefined
+      ? []
+      : [`It starts with the machine [${startsWith.name}](${fileOf({ machine: startsWith })}).`, '']),
     ...(edges.some(({ reasons }) => reasons.size > 0)
       ? ['What the reasons mean, and what the two profiles call them on a wire: [errors](../errors.md).', '']
       : []),
   ].join('\n');
 }
 
-/** Where it stands under `docs/state-machines`. */
-export const fileOf = ({ machine }: Walkable): string => `${machine.name.replaceAll('_', '-')}.md`;
+/** Its file in `docs/state-machines`. */
+export const fileOf = ({ machine }: { readonly machine: { readonly name: string } }): string =>
+  `${machine.name.replaceAll('_', '-')}.md`;

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { bearerToken } from '../../src/access/bearer-token.ts';
 import { authorizationEndpoint } from '../../src/authorization/authorization-endpoint.ts';
 import { authorizationCodeGrant } from '../../src/grants/authorization-code.ts';
+import { clientAuthentication } from '../../src/grants/client-authentication.ts';
 import { clientCredentialsGrant } from '../../src/grants/client-credentials.ts';
 import { implicitGrant } from '../../src/grants/implicit.ts';
 import { passwordGrant } from '../../src/grants/password.ts';
@@ -202,6 +203,7 @@ const walkable = <I, R, W extends Waiting, O extends Final>(
 ): Walkable => ({ machine: machine as unknown as AnyMachine, requests });
 
 export const machines: readonly Walkable[] = [
+  walkable(clientAuthentication({ redirectUri: 'checked' }), fc.record(tokenRequest)),
   walkable(
     authorizationCodeGrant,
     fc.record({ ...tokenRequest, code: parameter('brought-code'), codeVerifier: parameter(verifier, 'v'.repeat(42)) }),
