@@ -72,7 +72,7 @@ async function main(): Promise<number> {
     const missed = judged.filter(({ by }) => by === 'nothing' || by === 'not executed');
     const excused = missed.filter(({ mutant }) => isEquivalent(mutant, texts.get(mutant.path)!));
     const counted = judged.length - excused.length;
-    const score = (100 * (judged.length - missed.length)) / Math.max(1, counted);
+    const score = counted === 0 ? 100 : (100 * (judged.length - missed.length)) / counted;
     const unjudged = mutants.length - judged.length;
     console.log(
       `\n${name}: ${judged.length - missed.length} of ${counted} caught, ${score.toFixed(1)} % (bound ${bound} %)`,
