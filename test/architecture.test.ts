@@ -33,7 +33,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'src/balancer',
   ],
   'src/declarative': ['src/oauth', 'src/ports', 'src/schema', 'node:crypto'],
-  'src/balancer': ['src/ports', 'src/records', 'node:crypto'],
+  'src/balancer': ['src/address', 'src/ports', 'src/records', 'node:crypto'],
   'src/entities': ['src/oauth', 'src/ports', 'src/schema', 'src/routing', 'node:crypto'],
   'src/routing/regex': ['re2js'],
   'src/routing': ['src/address'],

@@ -2,8 +2,9 @@
  * Asks a target once how it is: whether it takes a connection (tcp), or what status it gives for a GET (http, https).
  * Only the status line is read. Resolves with what came of it, and never rejects.
  */
-import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { parseHostAndPort, serverNameFor } from '../../src/address/host.ts';
 import type { BalancedTarget } from '../../src/balancer/balancer.ts';
 import type { Outcome } from '../../src/balancer/health.ts';
 import type { Upstream } from '../../src/balancer/upstream.ts';
@@ -28,14 +29,13 @@ export function probe({ ca, pair }: ProbeOptions = {}): Probe {
         return;
       }
       const shown = upstream.clientCertificate === undefined ? undefined : pair?.(upstream.clientCertificate);
-      const called = serverName ?? upstream.hostHeader?.replace(/:\d+$/, '') ?? host;
+      const asked = serverName ?? parseHostAndPort(upstream.hostHeader ?? '')?.host ?? host;
       const socket: Socket =
         type === 'https'
           ? connectTls({
               host,
               port,
-              // "Literal IPv4 and IPv6 addresses are not permitted in "HostName"." (RFC 6066 §3)
-              servername: isIP(called) === 0 ? called : '',
+              servername: serverNameFor(asked),
               rejectUnauthorized: verifyCertificate,
               ...(ca === undefined ? {} : { ca: ca as string | string[] }),
               ...shown,

@@ -8,8 +8,7 @@
  */
 import { connect as connectPlain, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { parseHost } from '../../src/address/host.ts';
-import { parseIpAddress } from '../../src/address/ip-address.ts';
+import { parseHost, serverNameFor } from '../../src/address/host.ts';
 import type { UpstreamService } from '../../src/gateway/snapshot.ts';
 import { ChunkedReader, type ChunkReceiver } from './chunked.ts';
 import type { Deadlines, Limited } from './deadlines.ts';
@@ -122,8 +121,7 @@ export class UpstreamPool {
     const name = serverName ?? host;
     const tls = secure
       ? {
-          // "Literal IPv4 and IPv6 addresses are not permitted in "HostName"." (RFC 6066 §3)
-          servername: parseIpAddress(name) === undefined ? name : '',
+          servername: serverNameFor(name),
           verify: service.tlsVerify ?? this.settings.tlsVerify,
           authorities: service.caCertificates,
           shown: service.clientCertificate,

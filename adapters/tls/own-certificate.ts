@@ -2,6 +2,8 @@
  * Makes a self-signed certificate for this machine. The library is loaded here and now: a gate whose certificate is
  * there already never needs it.
  */
+import { isHostName, normalHostName } from '../../src/address/host.ts';
+
 export async function makeCertificate({
   hostName,
   from,
@@ -37,7 +39,6 @@ export async function makeCertificate({
 
 /** The machine's name may be anything its owner typed; only one that DNS knows as a name goes into a certificate. */
 function namesOf(hostName: string): string[] {
-  const name = hostName.toLowerCase();
-  const wellFormed = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/.test(name);
-  return wellFormed && name.length <= 253 && name !== 'localhost' ? ['localhost', name] : ['localhost'];
+  const name = normalHostName(hostName);
+  return isHostName(name) && name !== 'localhost' ? ['localhost', name] : ['localhost'];
 }

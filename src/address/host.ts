@@ -65,6 +65,12 @@ export function isHostName(text: string): boolean {
 
 const ldhName = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
 
+/** The name that a TLS handshake asks for, given a host in normal form; empty for an address. */
+export function serverNameFor(host: string): string {
+  // "Literal IPv4 and IPv6 addresses are not permitted in "HostName"." (RFC 6066 §3)
+  return parseIpAddress(host) === undefined ? host : '';
+}
+
 /** Whether a host in normal form is this machine: a loopback address, `localhost`, or a name that ends in `.localhost`. */
 export function isLoopbackHost(host: string): boolean {
   // "The domain "localhost." and any names falling within ".localhost." are special" (RFC 6761 §6.3)

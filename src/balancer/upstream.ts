@@ -1,4 +1,5 @@
 /** Kong's upstreams and targets as values: what their rows say, read once when the snapshot is compiled. */
+import { parseHostAndPort } from '../address/host.ts';
 import type { Entity, Json } from '../ports/entity-store.ts';
 import { flag, listsOrNull, number, object, reference, text, textOrNull } from '../records/rows.ts';
 import { murmur3 } from './consistent-hashing.ts';
@@ -82,15 +83,14 @@ export function targetOf(row: Entity): Target {
   const name = text(row, 'target');
   const upstreamId = reference(row, 'upstream');
   if (upstreamId === undefined) throw new TypeError('upstream is missing');
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(name) ?? [];
-  const host = bracketed ?? plain;
-  if (host === undefined) throw new TypeError(`target is not host:port: ${JSON.stringify(name)}`);
+  const address = parseHostAndPort(name);
+  if (address === undefined) throw new TypeError(`target is not host:port: ${JSON.stringify(name)}`);
   return {
     id: row.id,
     upstreamId,
     name,
-    host,
-    port: port === undefined ? usualPort : Number(port),
+    host: address.host,
+    port: address.port ?? usualPort,
     weight: number(row, 'weight', 100),
     hash: murmur3(name),
   };

@@ -1,6 +1,6 @@
 /** Kong's `ip-restriction`: lets callers pass, or not, by the address they call from. */
 
-import { isNetwork, type Networks, parseNetworks } from '../address/ip-address.ts';
+import { type Networks, parseNetworks } from '../address/ip-address.ts';
 import { errorResponse } from '../gateway/error-response.ts';
 import type { Plugin } from '../gateway/plugin.ts';
 import type { ArrayField } from '../schema/description.ts';
@@ -16,11 +16,7 @@ interface Settings {
 
 const networks = (description: string): ArrayField => ({
   type: 'array',
-  elements: {
-    type: 'string',
-    check: (text) =>
-      checkAddressOrNetwork(text) ?? (isNetwork(text) ? undefined : `invalid ip or cidr range: '${text}'`),
-  },
+  elements: { type: 'string', check: checkAddressOrNetwork },
   description,
 });
 

@@ -1,5 +1,5 @@
-/** Host names and addresses as Kong judges them in services, routes and SNIs. */
-import { luaNumber } from './lua.ts';
+/** Hosts and networks in the fields of services, routes, targets and SNIs, with the messages that Kong gives for wrong ones. */
+import { isNetwork, parseIpAddress } from '../address/ip-address.ts';
 
 export type HostReading =
   | { readonly type: 'name' | 'ipv4' | 'ipv6'; readonly port: number | undefined }
@@ -26,38 +26,23 @@ function readName(text: string): HostReading {
 }
 
 function readIpv4(text: string): HostReading {
-  const found = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::(\d+))?$/.exec(text);
-  if (found === null || found.slice(1, 5).some((octet) => Number(octet) > 255)) {
+  const [address = '', digits, ...more] = text.split(':');
+  if (parseIpAddress(address) === undefined || more.length > 0 || !/^\d+$/.test(digits ?? '0')) {
     return { wrong: `invalid ipv4 address: ${text}` };
   }
-  const port = found[5] === undefined ? undefined : Number(found[5]);
+  const port = digits === undefined ? undefined : Number(digits);
   return port !== undefined && port > 65535 ? { wrong: wrongPort } : { type: 'ipv4', port };
 }
 
 function readIpv6(text: string): HostReading {
-  const bracketed = /^\[([^\]]*)\](.*)$/.exec(text);
-  const address = bracketed === null ? text : bracketed[1]!;
-  let port: number | undefined;
-  if (bracketed !== null && bracketed[2] !== '') {
-    const digits = /^:(\d*)$/.exec(bracketed[2]!);
-    if (digits === null) return { wrong: `invalid ipv6 address: ${text}` };
-    port = luaNumber(digits[1]!);
-    if (port === undefined || port > 65535) return { wrong: wrongPort };
+  const [, bracketed, rest = ''] = /^\[([^\]]*)\](.*)$/.exec(text) ?? [];
+  const address = bracketed ?? text;
+  if (!address.includes(':') || parseIpAddress(address) === undefined || !/^(?::\d*)?$/.test(rest)) {
+    return { wrong: `invalid ipv6 address: ${text}` };
   }
-  return isIpv6(address) ? { type: 'ipv6', port } : { wrong: `invalid ipv6 address: ${text}` };
-}
-
-export function isIpv6(text: string): boolean {
-  const halves = text.split('::');
-  if (halves.length > 2) return false;
-  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
-  const fine = groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group));
-  return fine && (halves.length === 2 ? groups.length < 8 : groups.length === 8);
-}
-
-export function isIpv4(text: string): boolean {
-  const reading = readIpv4(text);
-  return 'type' in reading && reading.port === undefined;
+  if (rest === '') return { type: 'ipv6', port: undefined };
+  const port = Number(rest.slice(1));
+  return rest === ':' || port > 65535 ? { wrong: wrongPort } : { type: 'ipv6', port };
 }
 
 /** The address of an upstream: a name or an address, without a port. */
@@ -87,9 +72,5 @@ export function checkServerName(text: string): string | undefined {
 }
 
 export function checkAddressOrNetwork(text: string): string | undefined {
-  const [address, bits, ...more] = text.split('/');
-  const most = isIpv4(address!) ? 32 : isIpv6(address!) ? 128 : -1;
-  const fine =
-    most !== -1 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
-  return fine ? undefined : `invalid ip or cidr range: '${text}'`;
+  return isNetwork(text) ? undefined : `invalid ip or cidr range: '${text}'`;
 }

@@ -4,8 +4,10 @@ import {
   hostPattern,
   isHostName,
   isLoopbackHost,
+  parseHost,
   parseHostAndPort,
   printedHostAndPort,
+  serverNameFor,
 } from '../../src/address/host.ts';
 
 describe('A host', () => {
@@ -37,6 +39,27 @@ describe('A host', () => {
       expect(parseHostAndPort(text)).to.equal(undefined);
     });
   }
+
+  it('may stand without a port, an IPv6 address then without brackets', () => {
+    for (const [text, host] of [
+      ['Gate.Example.', 'gate.example'],
+      ['0::1', '::1'],
+      ['[0::1]', '::1'],
+      ['::ffff:192.0.2.1', '192.0.2.1'],
+      ['gate.example:80', undefined],
+      ['gate.example:', undefined],
+      ['', undefined],
+      ['a b', undefined],
+    ] as const) {
+      expect(parseHost(text), text).to.equal(host);
+    }
+  });
+
+  it('RFC 6066 §3: is a server name of TLS, unless it is an address', () => {
+    expect(serverNameFor('gate.example')).to.equal('gate.example');
+    expect(serverNameFor('192.0.2.1')).to.equal('');
+    expect(serverNameFor('::1')).to.equal('');
+  });
 
   it('is printed with brackets where it is an IPv6 address', () => {
     expect(printedHostAndPort({ host: '::1', port: 80 })).to.equal('[::1]:80');
