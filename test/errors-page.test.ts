@@ -4,6 +4,8 @@ import { expect } from 'chai';
 import { profiles } from '../src/oauth/profile.ts';
 import { type RefusalReason, refusals } from '../src/oauth/refusals.ts';
 import { deniedRead, readBearer } from '../src/wire/bearer.ts';
+import { unavailable } from '../src/wire/endpoint.ts';
+import { refuseHandshake } from '../src/wire/handshake.ts';
 import type { EndpointRequest } from '../src/wire/response.ts';
 import { call, compiled, pluginWorld } from './plugins/world.ts';
 import { edgesOf } from './support/diagram.ts';
@@ -73,6 +75,9 @@ function ofTheWire(): readonly (string | undefined)[] {
     token({ scope: ['a', 'b'] }),
     token({ client_id: 'printer', client_secret: secretOf(printer) }),
     authorize({ request_uri: 'https://client.example/request' }),
+    refuseHandshake(issuers.rfc9700, { method: 'POST', origin: undefined }, undefined)?.refusal?.reason,
+    refuseHandshake(issuers.rfc9700, { method: 'GET', origin: 'https://a.example' }, new Set())?.refusal?.reason,
+    unavailable.refusal?.reason,
     typeof both === 'string' ? deniedRead(both, []).reason : undefined,
   ];
 }

@@ -3,7 +3,9 @@
  * handler hears of the call, for unary calls and streams alike.
  */
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { refusals } from '../../src/oauth/refusals.ts';
 import type { Bearer } from '../../src/oauth/tokens.ts';
+import { admittedBearers } from '../library/admitted-bearers.ts';
 import type { Gate } from '../library/create-gate.ts';
 import { warn } from '../library/incoming.ts';
 import { InvalidOption, knownOptions, type Requirement, readRequirement, scopesOption } from '../library/options.ts';
@@ -58,7 +60,7 @@ export function bearerInterceptor(gate: Gate, options: BearerInterceptorOptions 
               onError(error);
               return call.sendStatus({
                 code: status.UNAVAILABLE,
-                details: 'The request could not be handled now; try again',
+                details: refusals.temporarily_unavailable.rfc9700.description,
               });
             }
             pass(metadata);
@@ -68,16 +70,14 @@ export function bearerInterceptor(gate: Gate, options: BearerInterceptorOptions 
   };
 }
 
-const bearers = new WeakMap<Metadata, Bearer>();
+const bearers = admittedBearers<Metadata>('no bearer: this call did not pass bearerInterceptor');
 
 /**
- * Whom the access token of this call stands for. Throws if the call did not pass `bearerInterceptor`, which is a bug of the
- * server: the interceptor is missing, the method is an exception, or an interceptor after it has put other metadata in.
+ * The bearer of the access token of this call. Throws if the call did not pass `bearerInterceptor`, which is a bug of the
+ * server: the interceptor is missing, the method is listed in `except`, or a later interceptor replaced the metadata.
  */
 export function bearerOf(call: { readonly metadata: Metadata }): Bearer {
-  const found = bearers.get(call.metadata);
-  if (found === undefined) throw new Error('no bearer: this call did not pass bearerInterceptor');
-  return found;
+  return bearers.get(call.metadata);
 }
 
 /** Every way in which the metadata presents a token. A binary field is none, and spoils the text beside it. */

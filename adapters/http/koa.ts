@@ -1,40 +1,29 @@
 /** `import … from 'portcullis/koa'`: the gate in a Koa app, as a middleware that checks tokens and as the routes that issue them. */
 import type { Context, Middleware, Request } from 'koa';
 import type { Bearer } from '../../src/oauth/tokens.ts';
+import { unavailable } from '../../src/wire/endpoint.ts';
+import { admittedBearers } from '../library/admitted-bearers.ts';
 import type { Gate } from '../library/create-gate.ts';
-import {
-  authorizationOf,
-  type EndpointOptions,
-  isSafe,
-  secureOption,
-  targetOf,
-  unavailable,
-} from '../library/incoming.ts';
-import {
-  audienceOption,
-  InvalidOption,
-  knownOptions,
-  type Requirement,
-  readRequirement,
-  requirementOptions,
-} from '../library/options.ts';
-import { oauthEndpoint, print } from './oauth-endpoints.ts';
+import { authorizationOf, targetOf } from '../library/incoming.ts';
+import { type EndpointOptions, nodeEndpoint } from '../library/node-endpoint.ts';
+import { knownOptions, pathOption, type Requirement, readRequirement, requirementOptions } from '../library/options.ts';
+import { oauthEndpoints, print } from './oauth-endpoints.ts';
 
-export type { EndpointOptions } from '../library/incoming.ts';
+export type { EndpointOptions } from '../library/node-endpoint.ts';
 export type { Requirement } from '../library/options.ts';
 
-/** What `bearer` leaves in `ctx.state` for the middleware after it. */
+/** What `bearer` sets in `ctx.state` for the middleware after it. */
 export interface BearerState {
-  /** Whom the access token stands for. */
+  /** The grant, the client and the consumer of the access token. */
   bearer: Bearer;
 }
 
 /**
- * Lets a request pass whose access token is good for `requirement`, with `ctx.state.bearer`; answers any other as RFC 6750
- * §3 has it: 401 or 403 with a challenge, 400 for two tokens. The token is looked for in the header `Authorization`, in
- * profile `kong` in the query as well, and never in a body or a cookie.
+ * Admits a request whose access token is valid and has the scopes of `requirement`, and sets `ctx.state.bearer`. Any other
+ * request gets an error response (RFC 6750 §3): 401 or 403 with a challenge, 400 for two tokens. The token is read from the
+ * header `Authorization`, with profile `kong` also from the query parameter `access_token`; never from a body or a cookie.
  *
- * If the store cannot be asked the answer is 503, and the app hears the error (`app.on('error', …)`).
+ * If the store cannot be reached, the response is 503 and the app emits the error (`app.on('error', …)`).
  */
 export function bearer(gate: Gate, requirement: Requirement = {}): Middleware<BearerState> {
   knownOptions('bearer', requirement, requirementOptions);
@@ -57,64 +46,34 @@ export function bearer(gate: Gate, requirement: Requirement = {}): Middleware<Be
   };
 }
 
-const bearers = new WeakMap<Request, Bearer>();
+const bearers = admittedBearers<Request>('no bearer: this request did not pass the bearer middleware');
 
-/** Whom the access token of this request stands for. Throws if `bearer` does not stand before, which is a bug of the app. */
+/** The bearer of the access token of this request. Throws if the request did not pass `bearer`, which is a bug of the app. */
 export function bearerOf(ctx: Pick<Context, 'request'>): Bearer {
-  const found = bearers.get(ctx.request);
-  if (found === undefined) throw new Error('no bearer: this request did not pass the bearer middleware');
-  return found;
+  return bearers.get(ctx.request);
 }
 
 export interface OAuthRoutesOptions extends EndpointOptions {
-  /** The path before `/token` and `/authorize`. `/oauth2` by default. */
+  /** The path before `/token` and `/authorize`. `/oauth2` by default; `''`: none. */
   readonly prefix?: string | undefined;
 }
 
 /**
- * `POST {prefix}/token` (RFC 6749 §3.2), and `POST {prefix}/authorize` for a login page elsewhere that knows the provision
- * key; a login page within the app calls `gate.authorize` instead. To be mounted before whatever reads bodies.
+ * `POST {prefix}/token` (RFC 6749 §3.2), and `POST {prefix}/authorize` for a login page outside this app that knows the
+ * provision key; a login page within the app calls `gate.authorize` instead. Any other method gets 405. Requests for other
+ * paths go on to the next middleware. Mount it before the middleware that reads request bodies.
+ *
+ * If the store cannot be reached, the response is 503 and the app emits the error (`app.on('error', …)`).
  */
 export function oauthRoutes(gate: Gate, options: OAuthRoutesOptions = {}): Middleware {
   knownOptions('oauthRoutes', options, ['prefix', 'audience', 'secure']);
-  const secure = secureOption(options);
-  const prefix = prefixOption(options.prefix ?? '/oauth2');
-  const issuer = gate.issuerFor(
-    options.audience === undefined ? undefined : audienceOption('audience', options.audience),
-  );
-  const endpoints: ReadonlyMap<string, 'token' | 'authorize'> = new Map([
-    [`${prefix}/token`, 'token'],
-    [`${prefix}/authorize`, 'authorize'],
-  ]);
-  const answer = oauthEndpoint(gate.server, (ctx) => ({
-    endpoint: endpoints.get(ctx.path) ?? 'token',
-    issuer,
-    request: {
-      method: ctx.method,
-      transport: secure || ctx.secure || isSafe(ctx.req) ? 'secure' : 'plain',
-      query: ctx.querystring,
-      contentType: ctx.get('content-type') || undefined,
-      authorization: authorizationOf(ctx.req)[0],
-      realm: gate.realm,
-      from: ctx.ip,
-    },
-  }));
-  return async (ctx, next) => {
-    if (!endpoints.has(ctx.path)) return next();
-    try {
-      if (ctx.req.readableDidRead)
-        throw new Error('oauthRoutes must be mounted before what reads the bodies of requests');
-      await answer(ctx, next);
-    } catch (error) {
-      ctx.app.emit('error', error, ctx);
-      print(ctx, unavailable);
-    }
-  };
-}
-
-function prefixOption(prefix: unknown): string {
-  if (typeof prefix !== 'string' || (prefix !== '' && !/^(\/[^/?#\s]+)+$/.test(prefix))) {
-    throw new InvalidOption('prefix', "must be a path like '/oauth2', or ''");
-  }
-  return prefix;
+  const { prefix = '/oauth2' } = options;
+  const { issuer, read } = nodeEndpoint('oauthRoutes', gate, options);
+  return oauthEndpoints({
+    server: gate.server,
+    prefix: prefix === '' ? '' : pathOption('prefix', prefix, '/oauth2'),
+    // Koa knows the scheme and the address behind a proxy (`app.proxy`).
+    read: (ctx) => ({ issuer, request: read(ctx.req, { secure: ctx.secure, from: ctx.ip }) }),
+    failed: (error, ctx) => void ctx.app.emit('error', error, ctx),
+  });
 }

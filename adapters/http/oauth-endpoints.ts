@@ -1,75 +1,95 @@
 /**
- * The token endpoint and the authorization endpoint for Koa: reads the request, asks the authorization server, prints
- * the response. Which issuer is meant is for whoever mounts it to say.
+ * The token endpoint and the authorization endpoint behind Koa, routed by @koa/router: reads the request, asks the
+ * authorization server, prints the response.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { AuthorizationServer } from '../../src/authorization-server.ts';
 import type { Exchange, Handover } from '../../src/gateway/plugin.ts';
-import type { Issuer } from '../../src/oauth/issuer.ts';
 import type { EndpointHandover } from '../../src/plugins/oauth2.ts';
-import type { EndpointRequest, OAuthResponse } from '../../src/wire/response.ts';
+import { unavailable } from '../../src/wire/endpoint.ts';
+import type { OAuthResponse } from '../../src/wire/response.ts';
 import { largestBody } from '../library/calls.ts';
-import { unavailable } from '../library/incoming.ts';
 import { readBody } from '../request-body.ts';
 
-export interface MountedEndpoint {
-  readonly endpoint: 'token' | 'authorize';
-  readonly issuer: Issuer;
-  readonly request: Omit<EndpointRequest, 'body'>;
-  /** The body, where somebody before had to read it. */
-  readonly body?: Uint8Array | undefined;
-  /** Told what was answered, for the log. */
-  readonly answered?: (response: OAuthResponse) => void;
+export interface Endpoints {
+  readonly server: AuthorizationServer;
+  /** The path before `/token` and `/authorize`. */
+  readonly prefix: string;
+  /** What a request asks for, and of which issuer. Without `body`, the endpoint reads the body of the request. */
+  read(ctx: Context): EndpointHandover & { readonly body?: Uint8Array | undefined };
+  /** Receives each response of the authorization server, for the log. */
+  responded?(ctx: Context, response: OAuthResponse): void;
+  /** Receives the error where there was no response. The client gets 503. */
+  failed(error: unknown, ctx: Context): void;
 }
 
-export function oauthEndpoint(server: AuthorizationServer, mounted: (ctx: Context) => MountedEndpoint): Middleware {
-  return async (ctx) => {
-    const { endpoint, issuer, request, answered, ...read } = mounted(ctx);
-    const body = read.body ?? (await readBody(ctx.req, ctx.req.headers['content-length'], largestBody));
-    const response = await server[endpoint](issuer, { ...request, body });
-    answered?.(response);
-    print(ctx, response);
+/** Passes every request for another path on. */
+export function oauthEndpoints({ server, prefix, read, responded, failed }: Endpoints): Middleware {
+  const answer = (endpoint: 'token' | 'authorize') => async (ctx: Context) => {
+    try {
+      const { issuer, request, body } = read(ctx);
+      const whole = body ?? (await readBody(ctx.req, ctx.req.headers['content-length'], largestBody));
+      const response = await server[endpoint](issuer, { ...request, body: whole });
+      responded?.(ctx, response);
+      print(ctx, response);
+    } catch (error) {
+      // A client that disconnects during a request is not an error and gets no response.
+      if (!ctx.req.complete && ctx.req.destroyed) return;
+      failed(error, ctx);
+      print(ctx, unavailable);
+    }
   };
+  const endpoints = { token: answer('token'), authorize: answer('authorize') };
+  const router = new Router({ sensitive: true, strict: true });
+  for (const [name, endpoint] of Object.entries(endpoints)) router.post(name, literal(`${prefix}/${name}`), endpoint);
+  const routes = router.routes() as Middleware;
+  return (ctx, next) =>
+    routes(ctx, () => {
+      // Any other method, also one that Node does not know: the authorization server refuses it in the words of the profile.
+      const route = router.stack.find((layer) => ctx['matched'].includes(layer));
+      return route === undefined ? next() : endpoints[route.name as keyof typeof endpoints](ctx);
+    });
 }
 
-/** Serves what the gate's `oauth2` plugin hands over, on the very connection the request came in by. */
+/** What path-to-regexp reads as a pattern, as the text itself. */
+function literal(path: string): string {
+  return path.replace(/[\\{}()[\]+?!*:]/g, '\\$&');
+}
+
+/** Serves the requests that the gate's `oauth2` plugin hands over, on the connections that they came by. */
 export function handedOverEndpoints(
   server: AuthorizationServer,
   failed: (error: unknown) => void,
 ): (handover: Handover, exchange: Exchange, req: IncomingMessage, res: ServerResponse) => Promise<void> {
-  const inHand = new WeakMap<IncomingMessage, { readonly handover: Handover; readonly exchange: Exchange }>();
+  const handedOver = new WeakMap<IncomingMessage, { readonly handover: Handover; readonly exchange: Exchange }>();
   const app = new Koa();
   app.silent = true;
-  app.use(async (ctx, next) => {
-    try {
-      await next();
-    } catch (error) {
-      // Who has gone away in the middle of a request is no failure, and hears no answer.
-      if (!ctx.req.complete && ctx.req.destroyed) return;
-      failed(error);
-      print(ctx, unavailable);
-    }
+  app.use((ctx, next) => {
+    // The plugin matches paths as Kong does: anything may precede /oauth2, and a slash may follow. Here each endpoint has one path.
+    ctx.path = `/oauth2/${handedOver.get(ctx.req)!.handover.handover}`;
+    return next();
   });
   app.use(
-    oauthEndpoint(server, (ctx) => {
-      const { handover, exchange } = inHand.get(ctx.req)!;
-      const { issuer, request } = handover.to as EndpointHandover;
-      return {
-        endpoint: handover.handover,
-        issuer,
-        request,
-        body: exchange.request.wholeBody,
-        answered: ({ refusal, clientId }) => {
-          exchange.refusal = refusal?.reason;
-          exchange.clientId = clientId;
-        },
-      };
+    oauthEndpoints({
+      server,
+      prefix: '/oauth2',
+      read(ctx) {
+        const { handover, exchange } = handedOver.get(ctx.req)!;
+        return { ...(handover.to as EndpointHandover), body: exchange.request.wholeBody };
+      },
+      responded(ctx, { refusal, clientId }) {
+        const { exchange } = handedOver.get(ctx.req)!;
+        exchange.refusal = refusal?.reason;
+        exchange.clientId = clientId;
+      },
+      failed,
     }),
   );
   const callback = app.callback();
   return async (handover, exchange, req, res) => {
-    inHand.set(req, { handover, exchange });
+    handedOver.set(req, { handover, exchange });
     await callback(req, res);
   };
 }

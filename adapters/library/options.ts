@@ -78,3 +78,11 @@ export function readRequirement({ scopes, audience }: Requirement): Requirement 
     audience: audience === undefined ? undefined : audienceOption('audience', audience),
   };
 }
+
+/** A path that begins with a slash and does not end with one. */
+export function pathOption(name: string, value: unknown, example: string): string {
+  if (typeof value !== 'string' || !/^(\/[^/?#\s]+)+$/.test(value)) {
+    throw new InvalidOption(name, `must be a path like '${example}'`);
+  }
+  return value;
+}

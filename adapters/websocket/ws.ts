@@ -6,29 +6,25 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Bearer } from '../../src/oauth/tokens.ts';
+import { unavailable } from '../../src/wire/endpoint.ts';
+import { refuseHandshake } from '../../src/wire/handshake.ts';
 import type { OAuthResponse } from '../../src/wire/response.ts';
+import { admittedBearers } from '../library/admitted-bearers.ts';
 import { largestBody } from '../library/calls.ts';
 import type { Gate } from '../library/create-gate.ts';
+import { authorizationOf, targetOf, warn } from '../library/incoming.ts';
+import { type EndpointOptions, nodeEndpoint } from '../library/node-endpoint.ts';
 import {
-  authorizationOf,
-  type EndpointOptions,
-  isSafe,
-  secureOption,
-  targetOf,
-  unavailable,
-  warn,
-} from '../library/incoming.ts';
-import {
-  audienceOption,
   InvalidOption,
   knownOptions,
+  pathOption,
   type Requirement,
   readRequirement,
   requirementOptions,
 } from '../library/options.ts';
 import { readBody } from '../request-body.ts';
 
-export type { EndpointOptions } from '../library/incoming.ts';
+export type { EndpointOptions } from '../library/node-endpoint.ts';
 export type { Requirement } from '../library/options.ts';
 
 /** As much of a `WebSocketServer` of the package `ws` (made with `noServer: true`) as is needed here. */
@@ -86,13 +82,12 @@ export function guardUpgrade(gate: Gate, options: GuardUpgradeOptions): UpgradeL
     const gone = (): void => void socket.destroy();
     socket.once('error', gone);
 
-    const { origin } = request.headers;
-    if (request.method !== 'GET') return answer(socket, methodRefused);
-    if (origins !== undefined && origin !== undefined && !origins.has(origin)) return answer(socket, originRefused);
+    const refused = refuseHandshake(gate.issuer, { method: request.method, origin: request.headers.origin }, origins);
+    if (refused !== undefined) return respond(socket, refused);
 
     check().then(
       (outcome) => {
-        if (outcome.state === 'denied') return answer(socket, outcome.response);
+        if (outcome.state === 'denied') return respond(socket, outcome.response);
         bearers.set(request, outcome.bearer);
         socket.off('error', gone);
         sockets.handleUpgrade(request, socket, head, (webSocket) =>
@@ -101,7 +96,7 @@ export function guardUpgrade(gate: Gate, options: GuardUpgradeOptions): UpgradeL
       },
       (error: unknown) => {
         onError(error);
-        answer(socket, unavailable);
+        respond(socket, unavailable);
       },
     );
 
@@ -111,13 +106,11 @@ export function guardUpgrade(gate: Gate, options: GuardUpgradeOptions): UpgradeL
   };
 }
 
-const bearers = new WeakMap<IncomingMessage, Bearer>();
+const bearers = admittedBearers<IncomingMessage>('no bearer: this handshake did not pass guardUpgrade');
 
-/** Whom the access token of this handshake stands for. Throws if it was not admitted by `guardUpgrade`, which is a bug of the server. */
+/** The bearer of the access token of this handshake. Throws if it did not pass `guardUpgrade`, which is a bug of the server. */
 export function bearerOf(request: IncomingMessage): Bearer {
-  const found = bearers.get(request);
-  if (found === undefined) throw new Error('no bearer: this handshake did not pass guardUpgrade');
-  return found;
+  return bearers.get(request);
 }
 
 // The token in the handshake --------------------------------------------------------------------------------------------
@@ -181,29 +174,18 @@ export function tokenRoute(
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   knownOptions('tokenRoute', options, ['path', 'audience', 'secure', 'onError']);
   const { onError = warn } = options;
-  const path = pathOption(options.path ?? '/oauth2/token');
-  const secure = secureOption(options);
-  const issuer = gate.issuerFor(
-    options.audience === undefined ? undefined : audienceOption('audience', options.audience),
-  );
+  const path = pathOption('path', options.path ?? '/oauth2/token', '/oauth2/token');
+  const { issuer, read } = nodeEndpoint('tokenRoute', gate, options);
 
-  async function tokenResponseTo(request: IncomingMessage): Promise<OAuthResponse> {
-    if (request.readableDidRead) throw new Error('tokenRoute must come before what reads the bodies of requests');
-    return gate.server.token(issuer, {
-      method: request.method ?? '',
-      transport: secure || isSafe(request) ? 'secure' : 'plain',
-      query: targetOf(request).query,
-      contentType: request.headers['content-type'],
-      body: await readBody(request, request.headers['content-length'], largestBody),
-      authorization: authorizationOf(request)[0],
-      realm: gate.realm,
-      from: request.socket.remoteAddress,
-    });
+  async function responseTo(request: IncomingMessage): Promise<OAuthResponse> {
+    const head = read(request);
+    const body = await readBody(request, request.headers['content-length'], largestBody);
+    return gate.server.token(issuer, { ...head, body });
   }
 
   return (request, response) => {
     if (targetOf(request).path !== path) return false;
-    tokenResponseTo(request)
+    responseTo(request)
       .catch((error: unknown) => {
         onError(error);
         return unavailable;
@@ -220,21 +202,7 @@ export function tokenRoute(
 
 const json = 'application/json; charset=utf-8';
 
-const methodRefused: OAuthResponse = {
-  status: 405,
-  headers: [['Allow', 'GET']],
-  body: { error: 'invalid_request', error_description: 'A WebSocket is opened with GET' },
-};
-
-// "If the origin indicated is unacceptable to the server, then it SHOULD respond to the WebSocket handshake with a response
-// containing HTTP 403 Forbidden status code." (RFC 6455 §10.2)
-const originRefused: OAuthResponse = {
-  status: 403,
-  headers: [],
-  body: { error: 'access_denied', error_description: 'Pages of this origin may not open a WebSocket here' },
-};
-
-function answer(socket: Duplex, { status, headers, body }: OAuthResponse): void {
+function respond(socket: Duplex, { status, headers, body }: OAuthResponse): void {
   const text = JSON.stringify(body);
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
@@ -266,11 +234,4 @@ function placesOption(places: unknown): ReadonlySet<TokenPlace> {
     throw new InvalidOption('tokenFrom', `must be a list of ${known.join(', ')}`);
   }
   return new Set(places);
-}
-
-function pathOption(path: unknown): string {
-  if (typeof path !== 'string' || !/^(\/[^/?#\s]+)+$/.test(path)) {
-    throw new InvalidOption('path', "must be a path like '/oauth2/token'");
-  }
-  return path;
 }

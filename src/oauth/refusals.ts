@@ -241,6 +241,18 @@ export const refusals = {
     ...both('insufficient_scope', 'The access token lacks scope: {detail}'),
     remedy: 'Get a token with the scope named in the challenge.',
   },
+  handshake_method_not_allowed: {
+    ...both('invalid_request', 'A WebSocket is opened with GET'),
+    remedy: 'Open the WebSocket with GET (RFC 6455 §4.1).',
+  },
+  origin_not_allowed: {
+    ...both('access_denied', 'Pages of this origin may not open a WebSocket here'),
+    remedy: 'Add the origin of the page to the option origins of guardUpgrade.',
+  },
+  temporarily_unavailable: {
+    ...both('temporarily_unavailable', 'The request could not be handled now; try again'),
+    remedy: 'Try again after the seconds in Retry-After. The log of the server says what failed, most often the store.',
+  },
 } as const satisfies Readonly<Record<string, RefusalText>>;
 
 export type RefusalReason = keyof typeof refusals;

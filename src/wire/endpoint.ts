@@ -1,6 +1,6 @@
 /** What the token endpoint and the authorization endpoint have in common before any parameter is looked at. */
 import type { Issuer } from '../oauth/issuer.ts';
-import { type Refusal, wordsOf } from '../oauth/refusals.ts';
+import { type OAuthError, type Refusal, refusals, wordsOf } from '../oauth/refusals.ts';
 import { bearerChallenge, type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 
 /** Both endpoints take POST only, before anything else is said (Kong; RFC 6749 §3.2 for the token endpoint). */
@@ -40,8 +40,20 @@ export function insecure({ transport }: EndpointRequest): Refusal | undefined {
   return { reason: transport === 'ambiguous' ? 'forwarded_proto_ambiguous' : 'https_required' };
 }
 
-/** A refusal told to the caller alone. */
+// "temporarily_unavailable: The authorization server is currently unable to handle the request" (RFC 6749 §4.1.2.1)
+/** The response when the store cannot be reached: no request is admitted then, and no token is issued. */
+export const unavailable: OAuthResponse = {
+  status: 503,
+  headers: [['Retry-After', '1'], ...notStored],
+  body: bodyOf(refusals.temporarily_unavailable.rfc9700),
+  refusal: { reason: 'temporarily_unavailable' },
+};
+
+/** A refusal that only the caller receives. */
 export function refusalBody(issuer: Issuer, refusal: Refusal): { error: string; error_description: string } {
-  const { error, description } = wordsOf(refusal, issuer.profile.name);
+  return bodyOf(wordsOf(refusal, issuer.profile.name));
+}
+
+function bodyOf({ error, description }: OAuthError): { error: string; error_description: string } {
   return { error, error_description: description };
 }

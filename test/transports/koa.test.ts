@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2, type OutgoingHttpHeaders } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import Router from '@koa/router';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { bearer, bearerOf, oauthRoutes } from '../../adapters/http/koa.ts';
@@ -160,6 +161,11 @@ describe('the gate in a Koa app', () => {
       expect((await ask({ ':path': '/' })).status).to.equal(401);
     });
 
+    it('a method that Node does not know is refused as any other', async () => {
+      const ask = await dial(testGate(scoped));
+      expect((await ask({ ':method': 'BREW', ':path': '/oauth2/token' })).status).to.equal(405);
+    });
+
     it('secrets in the clear are refused to whoever names another host (RFC 6749 §3.2)', async () => {
       const ask = await dial(testGate(scoped));
       const refused = await ask(
@@ -285,6 +291,52 @@ describe('the gate in a Koa app', () => {
       expect((await ask('guessed')).status).to.equal(400);
     });
 
+    describe('in an app with a router of the app', () => {
+      const token = (url: string, init: RequestInit = form({ grant_type: 'client_credentials', ...credentials })) =>
+        fetch(url, init);
+
+      it('before it and after it', async () => {
+        for (const order of ['before', 'after'] as const) {
+          const router = new Router().get('/orders', (ctx) => {
+            ctx.body = 'orders';
+          });
+          const app = new Koa();
+          if (order === 'before') app.use(oauthRoutes(testGate()));
+          app.use(router.routes()).use(router.allowedMethods());
+          if (order === 'after') app.use(oauthRoutes(testGate()));
+          const url = await serve(app);
+          expect((await token(`${url}/oauth2/token`)).status, order).to.equal(200);
+          expect(await (await fetch(`${url}/orders`)).text(), order).to.equal('orders');
+          expect((await fetch(`${url}/orders`, { method: 'DELETE' })).status, order).to.equal(405);
+          const wrong = await fetch(`${url}/oauth2/token`, { method: 'DELETE' });
+          expect([wrong.status, wrong.headers.get('allow')], order).to.deep.equal([405, 'POST']);
+        }
+      });
+
+      it('as a route of it, under a prefix', async () => {
+        const router = new Router({ prefix: '/shop' });
+        router.all('/auth/*rest', oauthRoutes(testGate(), { prefix: '/shop/auth' }));
+        const app = new Koa();
+        app.use(router.routes()).use(router.allowedMethods());
+        const url = await serve(app);
+        expect((await token(`${url}/shop/auth/token`)).status).to.equal(200);
+        expect((await token(`${url}/shop/auth/token`, {})).status).to.equal(405);
+        expect((await token(`${url}/shop/auth/other`)).status).to.equal(404);
+      });
+    });
+
+    it('take their paths as they are written, and no other', async () => {
+      const app = new Koa();
+      app.use(oauthRoutes(testGate(), { prefix: '/a:b/(d)*+!' }));
+      const url = await serve(app);
+      const status = async (path: string) =>
+        (await fetch(url + path, form({ grant_type: 'client_credentials', ...credentials }))).status;
+      expect(await status('/a:b/(d)*+!/token')).to.equal(200);
+      for (const path of ['/axb/(d)*+!/token', '/a:b/(d)*+!/token/', '/a:b/(d)*+!/Token', '/a:b/d/token']) {
+        expect(await status(path), path).to.equal(404);
+      }
+    });
+
     it('RS-22: answer 503 when the store cannot be asked, and the app hears why', async () => {
       const store = memoryStore();
       const grants = { ...store.grants, open: () => Promise.reject(new Unavailable('the disk is gone')) };
@@ -312,7 +364,7 @@ describe('the gate in a Koa app', () => {
       app.use(oauthRoutes(testGate()));
       const response = await fetch(`${await serve(app)}/oauth2/token`, form({ grant_type: 'client_credentials' }));
       expect(response.status).to.equal(503);
-      expect(heard[0]?.message).to.include('before what reads the bodies');
+      expect(heard[0]?.message).to.include('must be mounted before the code that reads request bodies');
     });
   });
 });

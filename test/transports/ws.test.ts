@@ -230,7 +230,7 @@ describe('the gate before a WebSocket', () => {
     const response = await fetch(`http://127.0.0.1:${server.port}/oauth2/token`, { method: 'POST', body });
     await server.close();
     expect(response.status).to.equal(503);
-    expect(String(heard[0])).to.include('must come before what reads the bodies');
+    expect(String(heard[0])).to.include('must be mounted before the code that reads request bodies');
   });
 
   it('a mistake in its options shows when the server is built', () => {
