@@ -1,150 +1,135 @@
 /**
- * The Admin API in the shape of Kong 3.9.1's: one Koa application over the entity store and the grants. The endpoints
- * come from the descriptions of the entities (src/entities); this file lets requests in, finds their endpoint and
- * prints what it says.
+ * The Admin API in the shape of Kong 3.9.1's: one Koa application over the entity store and the grants. Most endpoints
+ * come from the descriptions of the entities (src/entities). This file admits requests, routes them and prints the
+ * responses.
  */
+import Router, { type RouterContext } from '@koa/router';
 import Koa from 'koa';
 import { describeEntities } from '../../src/entities/entities.ts';
 import type { PluginDescriptions } from '../../src/entities/plugins.ts';
-import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import type { EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
+import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
-import { kindOf } from '../../src/schema/kind.ts';
 import { apiEndpoints, type Call } from './apis/apis.ts';
 import { readBody } from './body.ts';
-import { withCertificateNames, withNames } from './certificate-names.ts';
 import { type ConfigurationFile, configurationFileEndpoints } from './configuration-file.ts';
-import { allowedMethods, type Endpoint, finder, type Method } from './endpoints.ts';
+import { allowedMethods, type Endpoint, keyNames, type Method, methodsOf, routePath } from './endpoints.ts';
 import { entityEndpoints } from './entity-endpoints.ts';
-import { withExpiringRows } from './expiring-rows.ts';
 import { gatekeeper } from './gatekeeping.ts';
-import { withGrantRows } from './grant-rows.ts';
 import { type HealthOptions, healthEndpoints } from './health.ts';
+import { kindHooks } from './hook-table.ts';
 import { type Connections, informationEndpoints } from './information.ts';
-import { withKeysJudged, withServerNames } from './keys.ts';
-import { type AdminResponse, methodNotAllowed, notFound } from './response.ts';
+import { withKeysRead } from './keys.ts';
+import { hookedStore, withHookedFields } from './kind-hooks.ts';
+import { type AdminResponse, message, methodNotAllowed, notFound } from './response.ts';
 import { rows } from './rows.ts';
 import { schemaEndpoints } from './schemas.ts';
 import { tagEndpoints } from './tags.ts';
 import { targetEndpoints } from './targets.ts';
 
 export interface AdminApiOptions {
+  /** This store and `grants` announce each change before they return (src/records/announcing.ts). */
   readonly store: EntityStore;
   readonly grants: Grants;
-  /** Told of every change before it is answered. Left out where the stores announce by themselves. */
-  readonly announcements?: Announcements;
   /** The plugins of this gate, by name. */
   readonly plugins: PluginDescriptions;
   readonly clock: Clock;
   readonly entropy: Entropy;
-  /** The PHC form in which the secret of a client with `hash_secret` is kept. */
+  /** Hashes the secret of a client with `hash_secret`, as a PHC string. */
   readonly hashSecret: (secret: string) => Promise<string>;
-  /** What callers must present, in `kong-admin-token` or as a bearer. Left out: nothing. */
+  /** Clients must present it, in `kong-admin-token` or as a bearer token. Absent: none is required. */
   readonly token?: string;
-  /** Names by which it is reached, beside loopback and the address it listens on. `*`: any. */
-  readonly allowedHosts?: readonly string[];
-  /** Bytes of a body; 10 MiB where nothing is said. */
-  readonly bodyLimit?: number;
+  /** Host names of the Admin API, in addition to loopback and the address that it listens on. `*`: any. */
+  readonly allowedHosts: readonly string[];
   readonly version: string;
   readonly nodeId: string;
   readonly connections: () => Connections;
-  /** Who chooses among the targets of the upstream with this id. Left out, nothing is told of their health. */
-  readonly balancerOf?: HealthOptions['balancerOf'];
-  /** Who loads files. Left out, there is no `/config`. */
-  readonly file?: ConfigurationFile;
-  /** What was counted, in Prometheus' text format; left out, there is no `/metrics`. */
-  readonly metrics?: () => string;
+  /** The balancer of the upstream with this id. */
+  readonly balancerOf: HealthOptions['balancerOf'];
+  /** Loads configuration files. */
+  readonly file: ConfigurationFile;
+  /** The counters in Prometheus' text format. */
+  readonly metrics: () => string;
 }
 
 export function adminApi(options: AdminApiOptions): Koa {
-  const { grants, clock, entropy, plugins, token, allowedHosts = [], bodyLimit = 10 * 1_048_576 } = options;
+  const { clock, entropy, plugins, file, token, allowedHosts, hashSecret } = options;
   const described = describeEntities(plugins);
-  const certificates = withNames(described.get('certificates')!);
-  const entities = new Map([...described].map(([name, it]) => [name, name === 'certificates' ? certificates : it]));
-  const canExpire = ({ name }: EntityKind) => entities.get(name)?.fields['ttl'] !== undefined;
-  const named = withCertificateNames(options.store, kindOf(entities.get('snis')!), { clock, entropy });
-  const mortal = withExpiringRows(named, clock, canExpire);
-  const store = withGrantRows(mortal, grants, clock, (name) => kindOf(entities.get(name)!));
-  const { announcements, hashSecret } = options;
-  const table = rows({ store, grants, announcements, entities, clock, entropy, hashSecret, file: options.file });
+  const hooks = kindHooks(options, described);
+  const entities = withHookedFields(described, hooks);
+  const store = hookedStore(options.store, hooks);
+  const table = rows({ store, hooks, entities, clock, entropy, hashSecret, file });
 
-  const ofTargets = targetEndpoints(table, entities);
-  const ofEntities = [
-    ...ofTargets,
-    ...entityEndpoints(table, entities).filter(({ path }) => !ofTargets.some((other) => other.path === path)),
-  ];
   const endpoints: Endpoint[] = [
-    ...ofEntities
-      .map((endpoint) => withKeysJudged(table, entities, endpoint))
-      .map((endpoint) => withServerNames(table, entities, entropy, endpoint)),
-    ...(options.balancerOf === undefined
-      ? []
-      : healthEndpoints(table, entities, { balancerOf: options.balancerOf, nodeId: options.nodeId })),
-    ...tagEndpoints(table, entities),
-    ...schemaEndpoints(entities, plugins, clock, entropy),
-    ...(options.file === undefined ? [] : configurationFileEndpoints(options.file)),
     ...informationEndpoints(options, store, entities, () => endpoints),
+    ...schemaEndpoints(entities, plugins, clock, entropy),
+    ...tagEndpoints(table, entities),
+    ...configurationFileEndpoints(file),
+    ...healthEndpoints(table, entities, options),
+    ...[...targetEndpoints(table, entities), ...entityEndpoints(table, entities)].map((endpoint) =>
+      withKeysRead(table, entities, hooks, endpoint),
+    ),
   ];
-  /** A call of this very API, as an endpoint makes it. */
-  const call: Call = async (method, target, sent = {}, form = false) => {
-    const [path, query = ''] = target.split('?');
-    const found = find(path!);
-    const handler = found?.endpoint.methods[method];
-    if (found === undefined || handler === undefined) return notFound;
-    return handler({ keys: found.keys, query: new URLSearchParams(query), body: { form, sent } });
-  };
-  const find = finder([...endpoints, ...apiEndpoints(call)]);
-  const turnAway = gatekeeper({ token, allowedHosts });
+  const byPath = new Map(endpoints.toReversed().map((endpoint) => [endpoint.path, endpoint]));
+  const call: Call = async (method, path, { keys, query = '', sent = {}, form = false }) =>
+    byPath.get(path)!.methods[method]!({ keys, query: new URLSearchParams(query), body: { form, sent } });
 
-  async function responseTo(ctx: Koa.Context): Promise<AdminResponse> {
-    const [path, ...query] = ctx.req.url!.split('?');
-    const found = find(path!);
-    if (found === undefined) return notFound;
-    const { endpoint, keys } = found;
-    if (ctx.method === 'OPTIONS') return optionsOf(endpoint);
-    const method = (ctx.method === 'HEAD' ? 'GET' : ctx.method) as Method;
-    const handler = Object.hasOwn(endpoint.methods, method) ? endpoint.methods[method] : undefined;
-    if (handler === undefined) return methodNotAllowed;
-    const parameters = new URLSearchParams(query.join('?'));
-    if (method === 'GET' || method === 'DELETE') {
-      return handler({ keys, query: parameters, body: { form: false, sent: {} } });
-    }
-    const read = await readBody(ctx.req, bodyLimit, endpoint);
-    return 'refusal' in read ? read.refusal : handler({ keys, query: parameters, body: read.body });
-  }
-
+  const refusalOf = gatekeeper({ token, allowedHosts });
   const app = new Koa();
-  app.use(async (ctx) => {
-    const refusal = turnAway(ctx.req);
+  app.use(async (ctx, next) => {
+    const refusal = refusalOf(ctx.req);
     if (refusal !== undefined) {
-      // Whatever the body is, it stays unread.
+      // The body stays unread.
       ctx.set('Connection', 'close');
       print(ctx, refusal);
       return;
     }
     ctx.set('Access-Control-Allow-Origin', '*');
     ctx.set('Access-Control-Allow-Credentials', 'true');
+    // "URIs that differ in the replacement of an unreserved character with its corresponding percent-encoded US-ASCII
+    // octet are equivalent" (RFC 3986 §2.3)
+    ctx.path = ctx.path.replace(/%(?:2[DE]|5F|7E|3\d|[46][1-9A-F]|[57][0-9A])/gi, decodeURIComponent);
     try {
-      print(ctx, await responseTo(ctx));
+      await next();
     } catch (error) {
-      // Who has gone away in the middle of a request is no failure, and hears no answer.
+      // A client that disconnects during a request is not an error and gets no response.
       if (!ctx.req.complete && ctx.req.destroyed) return;
       ctx.app.emit('error', error, ctx);
       print(ctx, error instanceof Unavailable ? unavailable : unexpected);
     }
   });
+  app.use(routerOf([...endpoints, ...apiEndpoints(call)]).routes());
+  app.use((ctx) => print(ctx, notFound));
   return app;
 }
 
-const unexpected: AdminResponse = { status: 500, body: { message: 'An unexpected error occurred' } };
-const unavailable: AdminResponse = {
-  status: 503,
-  headers: { 'Retry-After': '1' },
-  body: { message: 'The gate cannot reach its store; try again' },
-};
+/** Of two endpoints that match a path, the first one handles it: a fixed segment stands before a key. */
+function routerOf(endpoints: readonly Endpoint[]): Router {
+  const router = new Router({ sensitive: true });
+  for (const endpoint of endpoints) {
+    const path = routePath(endpoint.path);
+    for (const [method] of methodsOf(endpoint)) {
+      router.register(path, [method], async (ctx) => print(ctx, await responseTo(ctx, endpoint, method)));
+    }
+    router.options(path, (ctx) => print(ctx, optionsOf(endpoint)));
+    router.all(path, (ctx) => print(ctx, methodNotAllowed));
+  }
+  return router;
+}
+
+async function responseTo(ctx: RouterContext, endpoint: Endpoint, method: Method): Promise<AdminResponse> {
+  const handler = endpoint.methods[method]!;
+  const keys = keyNames(endpoint.path).map((name) => ctx.params[name]!);
+  const query = new URLSearchParams(ctx.querystring);
+  if (method === 'GET' || method === 'DELETE') return handler({ keys, query, body: { form: false, sent: {} } });
+  const read = await readBody(ctx.req, endpoint);
+  return 'refusal' in read ? read.refusal : handler({ keys, query, body: read.body });
+}
+
+const unexpected = message(500, 'An unexpected error occurred');
+const unavailable = message(503, 'The gate cannot reach its store; try again', { 'Retry-After': '1' });
 
 function optionsOf(endpoint: Endpoint): AdminResponse {
   const allowed = allowedMethods(endpoint);
@@ -158,7 +143,7 @@ function optionsOf(endpoint: Endpoint): AdminResponse {
   };
 }
 
-function print(ctx: Koa.Context, { status, headers, body }: AdminResponse): void {
+function print(ctx: Pick<Koa.Context, 'status' | 'set' | 'body'>, { status, headers, body }: AdminResponse): void {
   ctx.status = status;
   ctx.set({ ...headers });
   if (body === undefined) ctx.body = null;
@@ -167,6 +152,6 @@ function print(ctx: Koa.Context, { status, headers, body }: AdminResponse): void
     ctx.set('Content-Type', 'application/json; charset=utf-8');
     ctx.body = JSON.stringify(body);
   }
-  // A body of null makes it 204, whatever was said before.
+  // Koa changes the status to 204 when the body is null.
   ctx.status = status;
 }

@@ -1,6 +1,6 @@
 /**
- * The body of a request: JSON as it is, forms as the tree that their names spell out. What a field of a form means is
- * for its description to say, which is not known yet.
+ * Reads the body of a request: JSON as it is, forms as the tree that their names describe. The values of a form are
+ * still text; the description of the entity says which of them are numbers or lists.
  */
 import type { IncomingMessage } from 'node:http';
 import { type FormField, readForm } from '../../src/content/form.ts';
@@ -11,12 +11,12 @@ import type { JsonObject } from '../../src/schema/description.ts';
 import { type FormPair, formTree } from '../../src/schema/form.ts';
 import { isObject } from '../../src/schema/json.ts';
 import { readBody as readBytes } from '../request-body.ts';
-import { type AdminResponse, badRequest } from './response.ts';
+import { type AdminResponse, badRequest, message, text } from './response.ts';
 
 export interface Body {
   readonly form: boolean;
   readonly sent: JsonObject;
-  /** As it was sent, where that is one text. */
+  /** The body as it was sent, if it is one text. */
   readonly text?: string;
 }
 
@@ -25,13 +25,16 @@ export type BodyRead = { readonly body: Body } | { readonly refusal: AdminRespon
 const nothing: BodyRead = { body: { form: true, sent: {} } };
 const unparsable: BodyRead = { refusal: badRequest('Cannot parse JSON body') };
 
-export async function readBody(request: IncomingMessage, limit: number, { readsText = false } = {}): Promise<BodyRead> {
+/** Bytes of a request body. */
+const largestBody = 10 * 1_048_576;
+
+export async function readBody(request: IncomingMessage, { readsText = false } = {}): Promise<BodyRead> {
   const contentType = request.headers['content-type'];
   const type = mediaType(contentType);
   const isText = readsText && textual.test(type);
   if (contentType !== undefined && !isText && ![json, urlencoded, multipart].includes(type)) return unsupported;
-  const bytes = await readBytes(request, request.headers['content-length'], limit);
-  if (bytes === undefined) return tooLarge(limit);
+  const bytes = await readBytes(request, request.headers['content-length'], largestBody);
+  if (bytes === undefined) return tooLarge;
   if (isText) return { body: { form: false, sent: {}, text: bytes.toString('utf8') } };
   switch (type) {
     case json:
@@ -48,14 +51,14 @@ export async function readBody(request: IncomingMessage, limit: number, { readsT
 const textual = /^(?:text\/(?:plain|yaml|x-yaml)|application\/(?:yaml|x-yaml))$/;
 
 function jsonBody(bytes: Buffer): BodyRead {
-  const text = textOf(bytes);
-  const read = text === undefined ? undefined : readJson(text);
-  if (text === undefined || read === undefined) return unparsable;
+  const sent = textOf(bytes);
+  const read = sent === undefined ? undefined : readJson(sent);
+  if (sent === undefined || read === undefined) return unparsable;
   const { value } = read;
-  // To Lua, on the other side of many a client, an empty list and an empty object are the same.
+  // Clients in Lua send an empty list for an empty object.
   if (Array.isArray(value) && value.length === 0) return { body: { form: false, sent: {} } };
   return isObject(value)
-    ? { body: { form: false, sent: value, text } }
+    ? { body: { form: false, sent: value, text: sent } }
     : { refusal: badRequest('Cannot parse JSON body: an object is expected') };
 }
 
@@ -86,10 +89,8 @@ function pairsOf(fields: readonly Pick<FormField, 'name' | 'value'>[]): FormPair
 }
 
 const unsupported: BodyRead = {
-  refusal: {
-    status: 415,
-    headers: { 'Content-Type': 'text/html; charset=UTF-8' },
-    body: [
+  refusal: text(
+    [
       '<html>',
       '<head><title>415 Unsupported Media Type</title></head>',
       '<body>',
@@ -98,16 +99,12 @@ const unsupported: BodyRead = {
       '</html>',
       '',
     ].join('\r\n'),
-  },
+    'text/html; charset=UTF-8',
+    415,
+  ),
 };
 
-function tooLarge(limit: number): BodyRead {
-  return {
-    refusal: {
-      status: 413,
-      // What is still on its way is not read.
-      headers: { Connection: 'close' },
-      body: { message: `Payload too large: at most ${limit} bytes are read` },
-    },
-  };
-}
+const tooLarge: BodyRead = {
+  // The rest of the body is not read.
+  refusal: message(413, `Payload too large: at most ${largestBody} bytes are read`, { Connection: 'close' }),
+};

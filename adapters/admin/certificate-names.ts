@@ -1,104 +1,98 @@
 /**
- * Certificates with the server names they are for, as Kong's Admin API shows and takes them: `snis` of a certificate are
- * rows of their own, which this store writes and reads along with it.
+ * Certificates with their server names, as Kong's Admin API shows and accepts them. Each of the `snis` of a certificate
+ * is a row of another kind, which is read and written together with the certificate; and a path may name a certificate
+ * by one of them.
  */
 
 import { checkWildcardName } from '../../src/entities/snis.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import type { Entity, EntityKind, EntityStore, Written } from '../../src/ports/entity-store.ts';
+import { type Entity, type EntityStore, referenceIn } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
-import type { Description } from '../../src/schema/description.ts';
+import { allRows } from '../../src/records/pages.ts';
+import type { Description, Field } from '../../src/schema/description.ts';
+import { kindOf } from '../../src/schema/kind.ts';
+import { isUuid } from '../../src/schema/validate.ts';
+import type { AdminRequest } from './endpoints.ts';
+import { wrongKey } from './keys.ts';
+import type { KindHooks } from './kind-hooks.ts';
+import { message, refused } from './response.ts';
 
-/** The description of a certificate with its names. */
-export function withNames(certificates: Description): Description {
-  const snis = {
-    type: 'set',
-    elements: { type: 'string', required: true, check: checkWildcardName },
-    // Kong's schema does not tell of it.
-    implicit: true,
-  } as const;
-  return { ...certificates, fields: { ...certificates.fields, snis } };
-}
+const snisField: Field = {
+  type: 'set',
+  elements: { type: 'string', required: true, check: checkWildcardName },
+  // Kong's schema does not list it.
+  implicit: true,
+};
 
-export function withCertificateNames(
+export function certificateHooks(
   store: EntityStore,
-  names: EntityKind,
+  snis: Description,
   { clock, entropy }: { readonly clock: Clock; readonly entropy: Entropy },
-): EntityStore {
-  const isCertificate = (kind: EntityKind): boolean => kind.name === 'certificates';
-
-  async function namesOf(id: string): Promise<readonly Entity[]> {
-    const rows: Entity[] = [];
-    let after: string | undefined;
-    do {
-      const page = await store.page(names, { size: 1000, after, where: { field: 'certificate.id', value: id } });
-      rows.push(...page.rows);
-      after = page.next;
-    } while (after !== undefined);
-    return rows;
-  }
-
-  async function named(row: Entity | undefined): Promise<Entity | undefined> {
-    if (row === undefined) return undefined;
-    const snis = (await namesOf(row.id)).map(({ name }) => name as string).sort();
-    return { ...row, snis };
-  }
-
-  /** Whether all names are free, or this certificate's already. */
-  async function taken(id: string, wanted: readonly string[]): Promise<Written | undefined> {
-    for (const name of wanted) {
-      const holder = await store.getBy(names, 'name', name);
-      if (holder !== undefined && (holder['certificate'] as { readonly id: string }).id !== id) {
-        return { outcome: 'taken', fields: ['snis'] };
-      }
-    }
-    return undefined;
-  }
-
-  async function rename(id: string, wanted: readonly string[]): Promise<void> {
-    const there = await namesOf(id);
-    const seconds = Math.floor(clock.now() / 1000);
-    for (const row of there) if (!wanted.includes(row['name'] as string)) await store.remove(names, row.id);
-    for (const name of wanted) {
-      if (there.some((row) => row['name'] === name)) continue;
-      const certificate = { id };
-      const row = { id: entropy.uuid(), name, created_at: seconds, updated_at: seconds, tags: null, certificate };
-      await store.insert(names, row);
-    }
-  }
-
-  async function write(row: Entity, written: (bare: Entity) => Written | Promise<Written>): Promise<Written> {
-    const { snis, ...bare } = row;
-    const wanted = Array.isArray(snis) ? (snis as readonly string[]) : undefined;
-    const obstacle = wanted === undefined ? undefined : await taken(row.id, wanted);
-    if (obstacle !== undefined) return obstacle;
-    const outcome = await written(bare as Entity);
-    if (outcome.outcome === 'written' && wanted !== undefined) await rename(row.id, wanted);
-    return outcome;
-  }
-
-  function bareOf(row: Entity): Entity {
-    const { snis: _, ...bare } = row;
-    return bare as Entity;
-  }
+): KindHooks {
+  const kind = kindOf(snis);
+  const rowsOf = async (id: string) => allRows(store, kind, { where: { field: 'certificate.id', value: id } });
 
   return {
-    insert: (kind, row) =>
-      isCertificate(kind) ? write(row, async (bare) => store.insert(kind, bare)) : store.insert(kind, row),
-    replace(kind, row, how) {
-      if (!isCertificate(kind)) return store.replace(kind, row, how);
-      const expected = how?.expected === undefined ? {} : { expected: bareOf(how.expected) };
-      return write(row, async (bare) => store.replace(kind, bare, { ...how, ...expected }));
+    fields: { snis: snisField },
+
+    async shown(stored) {
+      const names = (await rowsOf(stored.id)).map(({ name }) => name as string);
+      return { ...stored, snis: names.sort() };
     },
-    get: (kind, id) => (isCertificate(kind) ? Promise.resolve(store.get(kind, id)).then(named) : store.get(kind, id)),
-    getBy: (kind, field, value) => store.getBy(kind, field, value),
-    remove: (kind, id) => store.remove(kind, id),
-    async page(kind, query) {
-      const page = await store.page(kind, query);
-      if (!isCertificate(kind)) return page;
-      const rows: Entity[] = [];
-      for (const row of page.rows) rows.push((await named(row))!);
-      return { ...page, rows };
+
+    stored(row) {
+      const { snis: _, ...rest } = row;
+      return rest as Entity;
+    },
+
+    /** A server name belongs to one certificate. */
+    async beforeWrite(row) {
+      for (const name of namesIn(row) ?? []) {
+        const holder = await store.getBy(kind, 'name', name);
+        if (holder !== undefined && referenceIn(holder, 'certificate') !== row.id) {
+          return { outcome: 'taken', fields: ['snis'] };
+        }
+      }
+      return undefined;
+    },
+
+    async afterWrite(row) {
+      const names = namesIn(row);
+      if (names === undefined) return;
+      const present = await rowsOf(row.id);
+      const seconds = Math.floor(clock.now() / 1000);
+      for (const { id, name } of present) if (!names.includes(name as string)) await store.remove(kind, id);
+      for (const name of names) {
+        if (present.some((one) => one['name'] === name)) continue;
+        const times = { created_at: seconds, updated_at: seconds };
+        await store.insert(kind, { id: entropy.uuid(), name, ...times, tags: null, certificate: { id: row.id } });
+      }
+    },
+
+    /** `/certificates/{a server name}` and the paths of its SNIs. */
+    async readKeys(request, path, method) {
+      const [name, ...others] = request.keys as [string, ...string[]];
+      if (isUuid(name) || !/^\/certificates\/\{certificates\}(?:$|\/snis)/.test(path)) return request;
+      const wrong = wrongKey(snis, name);
+      if (wrong !== undefined) return refused(wrong);
+      const found = await store.getBy(kind, 'name', name);
+      if (found !== undefined) return { ...request, keys: [referenceIn(found, 'certificate')!, ...others] };
+      return others.length === 0 && path.endsWith('}') && method === 'PUT'
+        ? withName({ ...request, keys: [entropy.uuid()] }, name)
+        : message(404, 'SNI not found');
     },
   };
+}
+
+function namesIn({ snis }: Entity): readonly string[] | undefined {
+  return Array.isArray(snis) ? (snis as readonly string[]) : undefined;
+}
+
+/** A certificate that a PUT creates under a server name gets that name. */
+function withName(request: AdminRequest, name: string): AdminRequest {
+  const { body } = request;
+  const sent = body.sent['snis'] ?? [];
+  const snis = body.form && typeof sent === 'string' ? [sent] : sent;
+  if (!Array.isArray(snis) || snis.includes(name)) return request;
+  return { ...request, body: { ...body, sent: { ...body.sent, snis: [...snis, name] } } };
 }

@@ -1,7 +1,7 @@
 /**
- * `/config`: the whole configuration as one file (Kong's endpoint of a gateway without a database). While a file is in
- * force it alone says what services, routes, plugins, consumers and credentials there are, and writing them one by one
- * is refused as Kong refuses it; tokens can still be written.
+ * `/config`: the whole configuration as one file (Kong's endpoint of a gateway without a database). While a file is
+ * active, only the file defines services, routes, plugins, consumers and credentials, and the Admin API refuses to write
+ * them one by one, as Kong does. Tokens can still be written.
  */
 
 import type { Entity } from '../../src/ports/entity-store.ts';
@@ -10,14 +10,14 @@ import { codes, type RefusalBody } from '../../src/schema/error-bodies.ts';
 import { own } from '../../src/schema/json.ts';
 import type { Body } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
-import { type AdminResponse, badRequest, created, ok } from './response.ts';
+import { type AdminResponse, badRequest, created, ok, refused } from './response.ts';
 
-/** What the endpoints need of whoever loads files. */
+/** Loads configuration files, for the endpoints. */
 export interface ConfigurationFile {
-  /** A digest of the file in force; `undefined`: the Admin API writes the configuration. */
-  inForce(): string | undefined;
+  /** The digest of the active file. `undefined`: no file is active, and the Admin API writes the configuration. */
+  activeDigest(): string | undefined;
   load(text: string, how: { readonly checkHash: boolean }): Promise<FileLoaded>;
-  /** Reads the file of the settings again. `undefined`: there is none. */
+  /** Reads the file of the settings again. `undefined`: the settings name none. */
   reload(): Promise<FileLoaded | undefined>;
   print(): Promise<string>;
 }
@@ -50,7 +50,7 @@ export function configurationFileEndpoints(file: ConfigurationFile): readonly En
           return ok({ config: await file.print() });
         },
         async POST({ body, query }) {
-          if (file.inForce() === undefined) return notInForce;
+          if (file.activeDigest() === undefined) return notActive;
           const text = textOf(body);
           if (text === undefined)
             return badRequest("expected a declarative configuration, or one in the field 'config'");
@@ -64,33 +64,29 @@ export function configurationFileEndpoints(file: ConfigurationFile): readonly En
       methods: {
         async POST() {
           const loaded = await file.reload();
-          return loaded === undefined ? notInForce : responseTo(loaded);
+          return loaded === undefined ? notActive : responseTo(loaded);
         },
       },
     },
   ];
 }
 
-/** The refusal of a write, where a file says what there is. */
-export function writtenByFile(
-  file: ConfigurationFile | undefined,
-  act: string,
-  kind: string,
-): AdminResponse | undefined {
-  if (kind === 'oauth2_tokens' || file?.inForce() === undefined) return undefined;
+/** Refuses to write a row of `kind` while a file is active. */
+export function writtenByFile(file: ConfigurationFile, act: string, kind: string): AdminResponse | undefined {
+  if (kind === 'oauth2_tokens' || file.activeDigest() === undefined) return undefined;
   const body: RefusalBody = {
     code: codes.operationUnsupported,
     name: 'operation unsupported',
     message: `cannot ${act} '${kind}' entities when not using a database`,
   };
-  return { status: 405, body };
+  return refused(body);
 }
 
-const notInForce = badRequest(
-  'this endpoint is only available when a configuration file is in force: start the gate with PORTCULLIS_CONFIG',
+const notActive = badRequest(
+  'this endpoint is only available while a configuration file is active: start the gate with PORTCULLIS_CONFIG',
 );
 
-/** As Kong takes it: the document itself, or its text in a field of JSON or a form. */
+/** As Kong accepts it: the document itself, or its text in the field `config` of JSON or a form. */
 function textOf({ sent, text }: Body): string | undefined {
   const config = own(sent, 'config');
   if (typeof config === 'string') return config;
@@ -111,7 +107,7 @@ function responseTo(loaded: FileLoaded): AdminResponse {
       return { status: 304 };
     case 'loaded': {
       const { added, changed, removed, skipped } = loaded;
-      return ok({ message: 'the configuration file is in force', added, changed, removed, skipped_plugins: skipped });
+      return ok({ message: 'the configuration file is active', added, changed, removed, skipped_plugins: skipped });
     }
     case 'refused':
       return { status: 400, body: refusal(loaded.problems) };
@@ -142,7 +138,7 @@ function fieldText(place: FileProblem['place']): string {
     .join('');
 }
 
-/** As Kong nests them: by field, lists with null where nothing is wrong. */
+/** As Kong nests them: by field, and lists with null for correct elements. */
 function nested(problems: readonly FileProblem[]): JsonObject {
   const root: Tree = Object.create(null);
   for (const { place, message } of problems) {

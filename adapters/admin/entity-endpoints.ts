@@ -3,15 +3,16 @@
  * nested ones on both sides (`/routes/{routes}/service`, `/services/{services}/routes/{routes}`).
  */
 
-import type { Entity } from '../../src/ports/entity-store.ts';
+import { type Entity, referenceIn } from '../../src/ports/entity-store.ts';
+import { allRows } from '../../src/records/pages.ts';
 import { adminNameOf, adminNestedNameOf, type Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { isUuid } from '../../src/schema/validate.ts';
 import type { Body } from './body.ts';
 import type { AdminRequest, Endpoint } from './endpoints.ts';
 import { nextPage, readListQuery } from './lists.ts';
-import { type AdminResponse, created, methodNotAllowed, noContent, notFound, ok } from './response.ts';
-import { type Outcome, printed, type Rows } from './rows.ts';
+import { created, methodNotAllowed, noContent, notFound, ok, responseTo } from './response.ts';
+import { printed, type Rows } from './rows.ts';
 
 export function entityEndpoints(rows: Rows, entities: ReadonlyMap<string, Description>): readonly Endpoint[] {
   return [...entities.values()].flatMap((description) => [
@@ -56,16 +57,16 @@ function rowEndpoint(rows: Rows, description: Description): Endpoint {
       },
       PUT: async ({ keys, body }) => responseTo(await rows.put(description, keys[0]!, body), ok),
       async PATCH({ keys, body }) {
-        // Kong looks for a plugin before anything else, and says so in other words.
+        // Kong looks the plugin up first, and its 404 has another body.
         if (description.name === 'plugins' && (await rows.find(description, keys[0]!)) === undefined) return notFound;
-        return responseTo(await rows.change(description, keys[0]!, body), ok);
+        return responseTo(await rows.change(description, keys[0]!, body));
       },
       DELETE: async ({ keys }) => (await rows.remove(description, keys[0]!)) ?? noContent,
     },
   };
 }
 
-/** The other end of a reference: `/routes/{routes}/service`. */
+/** The row that a reference points to: `/routes/{routes}/service`. */
 function referenceEndpoint(rows: Rows, description: Description, field: string, parent: Description): Endpoint {
   const parentOf = async (key: string) => {
     const row = await rows.find(description, key);
@@ -82,7 +83,7 @@ function referenceEndpoint(rows: Rows, description: Description, field: string, 
       async PUT({ keys, body }) {
         const { row, id } = await parentOf(keys[0]!);
         if (row === undefined) return notFound;
-        if (id !== undefined) return responseTo(await rows.put(parent, id, body), ok);
+        if (id !== undefined) return responseTo(await rows.put(parent, id, body));
         const made = await rows.insert(parent, body);
         if (made.refusal !== undefined) return made.refusal;
         const sent = { [field]: { id: made.row.id } };
@@ -91,7 +92,7 @@ function referenceEndpoint(rows: Rows, description: Description, field: string, 
       },
       async PATCH({ keys, body }) {
         const { id } = await parentOf(keys[0]!);
-        return id === undefined ? notFound : responseTo(await rows.change(parent, id, body), ok);
+        return id === undefined ? notFound : responseTo(await rows.change(parent, id, body));
       },
       DELETE: async ({ keys }) => ((await parentOf(keys[0]!)).id === undefined ? notFound : methodNotAllowed),
     },
@@ -132,15 +133,9 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
   const { nestedKey } = description;
   const rowBelow = async (above: Entity, key: string): Promise<Entity | undefined> => {
     if (nestedKey === undefined || isUuid(key)) return rows.find(description, key);
-    let after: string | undefined;
-    do {
-      const where = { field: `${field}.id`, value: above.id };
-      const page = await rows.store.page(kindOf(description), { size: 100, after, where });
-      const found = page.rows.find((row) => row[nestedKey] === key);
-      if (found !== undefined) return printed(description, found);
-      after = page.next;
-    } while (after !== undefined);
-    return undefined;
+    const where = { field: `${field}.id`, value: above.id };
+    const found = (await allRows(rows.store, kindOf(description), { where })).find((row) => row[nestedKey] === key);
+    return found === undefined ? undefined : printed(description, found);
   };
   return {
     path: `/${adminNameOf(parent)}/{${parent.name}}/${adminNestedNameOf(description)}/{${description.name}}`,
@@ -154,12 +149,11 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
         if (above === undefined) return notFound;
         const named = under(body, field, above);
         if (nestedKey === undefined || isUuid(keys[1]!))
-          return responseTo(await rows.put(description, keys[1]!, named), ok);
+          return responseTo(await rows.put(description, keys[1]!, named));
         const sent = { ...named, sent: { ...named.sent, [nestedKey]: keys[1]! } };
         const before = await rowBelow(above, keys[1]!);
         return responseTo(
           before === undefined ? await rows.insert(description, sent) : await rows.put(description, before.id, sent),
-          ok,
         );
       },
       async PATCH(request) {
@@ -167,7 +161,7 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
         if (found === undefined) return notFound;
         const { body } = request;
         const said = Object.hasOwn(body.sent, field) ? body : under(body, field, found.above);
-        return responseTo(await rows.change(description, found.row.id, said), ok);
+        return responseTo(await rows.change(description, found.row.id, said));
       },
       async DELETE(request) {
         const found = await both(request);
@@ -177,15 +171,7 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
   };
 }
 
-/** What the path says of the parent outranks what the body says. */
+/** The parent in the path replaces the one in the body. */
 function under(body: Body, field: string, parent: Entity): Body {
   return { ...body, sent: { ...body.sent, [field]: { id: parent.id } } };
-}
-
-function referenceIn(row: Entity, field: string): string | undefined {
-  return (row[field] as { readonly id: string } | null | undefined)?.id;
-}
-
-function responseTo(outcome: Outcome, done: (row: Entity) => AdminResponse): AdminResponse {
-  return outcome.refusal ?? done(outcome.row);
 }

@@ -1,22 +1,22 @@
 /**
- * Who may speak to the Admin API at all (docs/decisions/0014), decided before anything is read. A page in a browser can
- * send requests to any address its user can reach; it cannot choose the Origin, and what it calls us by stands in Host
- * (DNS rebinding). So both have to be names of ours.
+ * Decides which requests reach the Admin API (docs/decisions/0014), before anything is read. A page in a browser can
+ * send requests to any address that its user can reach, but it cannot choose the headers Origin and Host. So both must
+ * name the Admin API; Host also stops DNS rebinding.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type HostAndPort, isLoopbackHost, parseHost, parseHostAndPort } from '../../src/address/host.ts';
 import { parseIpAddress } from '../../src/address/ip-address.ts';
-import type { AdminResponse } from './response.ts';
+import { type AdminResponse, message } from './response.ts';
 
 export interface Gatekeeping {
-  /** `undefined`: none is asked for. */
+  /** `undefined`: none is required. */
   readonly token: string | undefined;
-  /** Names by which the Admin API is reached, beside those of loopback and the address it listens on. `*`: any. */
+  /** Host names of the Admin API, in addition to loopback and the address that it listens on. `*`: any. */
   readonly allowedHosts: readonly string[];
 }
 
-/** Why a request is not read; `undefined`: it is. */
+/** Returns the response to a refused request; `undefined`: the request is admitted. */
 export function gatekeeper({
   token,
   allowedHosts,
@@ -43,30 +43,26 @@ export function gatekeeper({
   return (request) => {
     const { host, origin } = request.headers;
     if (host !== undefined && !isOurs(parseHostAndPort(host), request)) {
-      return { status: 421, body: { message: `The Admin API is not known as '${host}' here` } };
+      return message(421, `The Admin API is not known as '${host}' here`);
     }
     if (origin !== undefined && !isOurPage(origin, request)) {
-      return { status: 403, body: { message: `The Admin API does not serve pages of '${origin}'` } };
+      return message(403, `The Admin API does not serve pages of '${origin}'`);
     }
     if (proof !== undefined && !presented(request).some((given) => timingSafeEqual(digest(given), proof))) {
-      return {
-        status: 401,
-        headers: { 'WWW-Authenticate': 'Bearer realm="admin"' },
-        body: { message: 'Unauthorized' },
-      };
+      return message(401, 'Unauthorized', { 'WWW-Authenticate': 'Bearer realm="admin"' });
     }
     return undefined;
   };
 }
 
-/** Kong's own header, or the one for bearers. */
+/** The tokens in Kong's header and in the one for bearer tokens. */
 function presented(request: IncomingMessage): string[] {
   const { 'kong-admin-token': own, authorization } = request.headers;
   const bearer = /^bearer +(.+)$/i.exec(authorization ?? '')?.[1];
   return [own, bearer].filter((given): given is string => typeof given === 'string');
 }
 
-/** Of one length, whatever is compared. */
+/** Digests have equal lengths, which timingSafeEqual needs. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

@@ -1,7 +1,7 @@
 /**
- * How the targets of an upstream are, and an operator's word about it, which holds until checks find otherwise. In the
- * shape of Kong's `/upstreams/{upstreams}/health`; a target is one address here, since its name is looked up anew for
- * each connection.
+ * The health of the targets of an upstream, which an operator can also set; that holds until a check changes it. In the
+ * shape of Kong's `/upstreams/{upstreams}/health`. A target is one address here, since its name is resolved for each
+ * connection.
  */
 import type { BalancedTarget, Balancer } from '../../src/balancer/balancer.ts';
 import { targetWithPort } from '../../src/entities/targets.ts';
@@ -13,7 +13,7 @@ import { noContent, notFound, ok } from './response.ts';
 import { printed, type Rows } from './rows.ts';
 
 export interface HealthOptions {
-  /** Who chooses among the targets of the upstream with this id. */
+  /** The balancer of the upstream with this id. */
   readonly balancerOf: (upstreamId: string) => Balancer | undefined;
   readonly nodeId: string;
 }
@@ -108,7 +108,7 @@ function wholeOf(id: string, balancer: Balancer | undefined) {
   };
 }
 
-/** Where nothing is checked, nothing is said, unless an operator has said it. */
+/** Without health checks only an operator can make a target unhealthy. */
 function healthOf(balancer: Balancer | undefined, isHealthy: boolean): Health {
   if (!isHealthy) return 'UNHEALTHY';
   return balancer?.upstream.isChecked === true ? 'HEALTHY' : 'HEALTHCHECKS_OFF';

@@ -1,13 +1,14 @@
-/** What the gate says of itself: `/`, `/status`, `/endpoints`, `/plugins/enabled`. In Kong's shape, since tools read it. */
+/** Information about the gate: `/`, `/status`, `/metrics`, `/endpoints`, `/plugins/enabled`, in the shape that Kong's tools read. */
 import { hostname } from 'node:os';
 import type { PluginDescriptions } from '../../src/entities/plugins.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
-import { adminNameOf, type Description } from '../../src/schema/description.ts';
+import { eachPage } from '../../src/records/pages.ts';
+import type { Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { type Endpoint, sortedPaths } from './endpoints.ts';
-import { type AdminResponse, ok } from './response.ts';
+import { type AdminResponse, ok, text } from './response.ts';
 
-/** The Kong whose answers these are. */
+/** The version of Kong that these responses imitate. */
 const kongVersion = '3.9.1';
 
 export interface Information {
@@ -15,11 +16,11 @@ export interface Information {
   readonly version: string;
   readonly nodeId: string;
   readonly plugins: PluginDescriptions;
-  /** What the listeners have counted. */
+  /** The counters of the listeners. */
   readonly connections: () => Connections;
-  /** What was counted, in Prometheus' text format. */
-  readonly metrics?: () => string;
-  readonly file?: { inForce(): string | undefined };
+  /** The counters in Prometheus' text format. */
+  readonly metrics: () => string;
+  readonly file: { activeDigest(): string | undefined };
 }
 
 /** In the words of nginx' stub_status. */
@@ -42,12 +43,9 @@ export function informationEndpoints(
   async function inUse(): Promise<readonly string[]> {
     const kind = kindOf(entities.get('plugins')!);
     const names = new Set<string>();
-    let after: string | undefined;
-    do {
-      const page = await store.page(kind, { size: 1000, after });
-      for (const { name } of page.rows) names.add(name as string);
-      after = page.next;
-    } while (after !== undefined);
+    await eachPage(store, kind, { size: 1000 }, (rows) => {
+      for (const { name } of rows) names.add(name as string);
+    });
     return [...names];
   }
 
@@ -63,17 +61,17 @@ export function informationEndpoints(
       timers: { running: 0, pending: 0 },
       lua_version: `none (Node.js ${process.version})`,
       plugins: { available_on_server: Object.fromEntries(available), enabled_in_cluster: await inUse() },
-      configuration: { database: file?.inForce() === undefined ? 'postgres' : 'off', portcullis: { version } },
+      configuration: { database: file.activeDigest() === undefined ? 'postgres' : 'off', portcullis: { version } },
     });
   }
 
   async function status(): Promise<AdminResponse> {
     const { accepted, active, handled, reading, writing, waiting, requests } = connections();
-    const digest = file?.inForce();
+    const digest = file.activeDigest();
     return ok({
       // Kong's digest is 32 characters long.
       ...(digest === undefined ? {} : { configuration_hash: digest.slice(0, 32) }),
-      database: { reachable: await isReachable(store, entities) },
+      database: { reachable: await isReachable(store, entities.get('services')!) },
       memory: {
         lua_shared_dicts: {},
         workers_lua_vms: [{ pid: process.pid, http_allocated_gc: inMebibytes(process.memoryUsage().heapUsed) }],
@@ -93,7 +91,8 @@ export function informationEndpoints(
   return [
     { path: '/', methods: { GET: root } },
     { path: '/status', methods: { GET: status } },
-    ...(metrics === undefined ? [] : [{ path: '/metrics', methods: { GET: () => text(metrics()) } }]),
+    // https://prometheus.io/docs/instrumenting/exposition_formats
+    { path: '/metrics', methods: { GET: () => text(metrics(), 'text/plain; version=0.0.4; charset=utf-8') } },
     { path: '/endpoints', methods: { GET: () => ok({ data: sortedPaths(all()) }) } },
     {
       path: '/plugins/enabled',
@@ -102,21 +101,14 @@ export function informationEndpoints(
   ];
 }
 
-/** https://prometheus.io/docs/instrumenting/exposition_formats */
-function text(body: string): AdminResponse {
-  return { status: 200, headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }, body };
-}
-
-/** Without our own: tools compare these lists with Kong's. */
+/** Kong's plugins only, since tools compare these lists with Kong's. */
 function kongs(plugins: PluginDescriptions) {
   return [...plugins.values()].filter(({ ours }) => ours !== true);
 }
 
-async function isReachable(store: EntityStore, entities: ReadonlyMap<string, Description>): Promise<boolean> {
+async function isReachable(store: EntityStore, services: Description): Promise<boolean> {
   try {
-    for (const description of entities.values()) {
-      if (adminNameOf(description) === 'services') await store.page(kindOf(description), { size: 1, after: undefined });
-    }
+    await store.page(kindOf(services), { size: 1, after: undefined });
     return true;
   } catch {
     return false;

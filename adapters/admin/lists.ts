@@ -1,4 +1,4 @@
-/** Lists: what the query string says of them, and the page that comes of it. */
+/** Lists: reads the query string, and writes the address of the next page. */
 import { Buffer } from 'node:buffer';
 import type { EntityQuery } from '../../src/ports/entity-store.ts';
 import type { Description } from '../../src/schema/description.ts';
@@ -41,7 +41,7 @@ export function readSize(parameters: URLSearchParams): number | RefusalBody {
   return size;
 }
 
-/** An offset is a position in a list, which callers are to hand back as it is. */
+/** An offset is a position in a list. Clients send it back unchanged. */
 export function offsetOf(position: unknown): string {
   return Buffer.from(JSON.stringify(position), 'utf8').toString('base64');
 }
@@ -79,7 +79,7 @@ function readTags(text: string): NonNullable<EntityQuery['tags']> | RefusalBody 
   return and || list.length === 1 ? { all: list } : { any: list };
 }
 
-/** The address of the next page. Lists at the top keep their size and tags, nested ones do not (Kong). */
+/** The address of the next page. Top-level lists keep their size and tags, nested ones do not (Kong). */
 export function nextPage(
   path: string,
   next: unknown,

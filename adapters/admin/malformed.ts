@@ -1,4 +1,4 @@
-/** Requests that Node's parser gives up on before there is a request: for the `clientError` event of the Admin listener. */
+/** Responds to requests that Node's parser rejects: for the `clientError` event of the Admin listener. */
 import type { Duplex } from 'node:stream';
 
 export function respondMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
@@ -6,7 +6,7 @@ export function respondMalformed(error: Error & { readonly code?: string }, sock
     socket.destroy();
     return;
   }
-  const [status, message] = answers[error.code ?? ''] ?? ['400 Bad Request', 'Bad request'];
+  const [status, message] = responses[error.code ?? ''] ?? ['400 Bad Request', 'Bad request'];
   const body = JSON.stringify({ message });
   socket.end(
     [
@@ -22,8 +22,8 @@ export function respondMalformed(error: Error & { readonly code?: string }, sock
   );
 }
 
-const answers: Readonly<Record<string, readonly [status: string, message: string]>> = {
-  // An unknown method is no syntax error (RFC 9110 §9.1), but Node knows a fixed list.
+const responses: Readonly<Record<string, readonly [status: string, message: string]>> = {
+  // An unknown method is no syntax error (RFC 9110 §9.1), but Node accepts a fixed list only.
   HPE_INVALID_METHOD: ['405 Method Not Allowed', 'Method not allowed'],
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers are too large'],
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request took too long'],

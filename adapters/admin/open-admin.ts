@@ -6,7 +6,7 @@ import { respondMalformed } from './malformed.ts';
 
 export interface OpenAdmin {
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  /** Requests in flight are answered; no new ones are taken. */
+  /** Finishes the requests in flight and accepts no new ones. */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
-/** What the Admin API answers, before Koa prints it. */
+/** The responses of the Admin API, before Koa prints them. */
+import type { Entity } from '../../src/ports/entity-store.ts';
 import { codes, type RefusalBody } from '../../src/schema/error-bodies.ts';
 
 export interface AdminResponse {
@@ -6,6 +7,32 @@ export interface AdminResponse {
   /** Printed as JSON; text is printed as it is. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function ok(body: unknown): AdminResponse {
+  return { status: 200, body };
+}
+
+export function created(body: unknown): AdminResponse {
+  return { status: 201, body };
+}
+
+export const noContent: AdminResponse = { status: 204 };
+
+export function text(body: string, contentType: string, status = 200): AdminResponse {
+  return { status, headers: { 'Content-Type': contentType }, body };
+}
+
+/** Most of Kong's errors say one sentence. */
+export function message(status: number, sentence: string, headers?: Readonly<Record<string, string>>): AdminResponse {
+  return { status, body: { message: sentence }, ...(headers === undefined ? {} : { headers }) };
+}
+
+export const notFound = message(404, 'Not found');
+export const methodNotAllowed = message(405, 'Method not allowed');
+
+export function badRequest(sentence: string): AdminResponse {
+  return message(400, sentence);
 }
 
 const statuses: Readonly<Record<(typeof codes)[keyof typeof codes], number>> = {
@@ -28,18 +55,9 @@ export function refused(body: RefusalBody): AdminResponse {
   return { status: statuses[body.code as keyof typeof statuses], body };
 }
 
-export const notFound: AdminResponse = { status: 404, body: { message: 'Not found' } };
-export const methodNotAllowed: AdminResponse = { status: 405, body: { message: 'Method not allowed' } };
-export const noContent: AdminResponse = { status: 204 };
+/** The row that was read or written, or the response that says why there is none. */
+export type Outcome = { readonly row: Entity; readonly refusal?: undefined } | { readonly refusal: AdminResponse };
 
-export function ok(body: unknown): AdminResponse {
-  return { status: 200, body };
-}
-
-export function created(body: unknown): AdminResponse {
-  return { status: 201, body };
-}
-
-export function badRequest(message: string): AdminResponse {
-  return { status: 400, body: { message } };
+export function responseTo(outcome: Outcome, done: (row: Entity) => AdminResponse = ok): AdminResponse {
+  return outcome.refusal ?? done(outcome.row);
 }

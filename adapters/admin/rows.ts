@@ -1,13 +1,11 @@
 /**
- * Reading and writing rows by their descriptions: what was sent is drafted, references by name are looked up, everything
- * is judged, and the store has the last word. Each function gives the row or the refusal.
+ * The rows behind the endpoints. A write drafts a row from what was sent, resolves references by name, validates the row
+ * and gives it to the store. Each function returns the row, or the response that says why there is none.
  */
 
-import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import type { Entity, EntityStore, Removed, Written } from '../../src/ports/entity-store.ts';
+import { type Entity, type EntityStore, referenceIn, type Written } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
-import type { Grants } from '../../src/ports/grants.ts';
 import { type Auto, presented, tokensNeeded } from '../../src/schema/complete.ts';
 import type { Description, JsonObject } from '../../src/schema/description.ts';
 import {
@@ -40,44 +38,37 @@ import { isUuid } from '../../src/schema/validate.ts';
 import type { Violations } from '../../src/schema/violations.ts';
 import type { Body } from './body.ts';
 import { type ConfigurationFile, writtenByFile } from './configuration-file.ts';
-import { sharesNoProtocol } from './plugin-protocols.ts';
-import { type AdminResponse, refused } from './response.ts';
+import type { Hooks } from './kind-hooks.ts';
+import { type AdminResponse, message, type Outcome, refused } from './response.ts';
 
 export interface RowsOptions {
   /** Holds the rows of every entity, tokens included. */
   readonly store: EntityStore;
-  readonly grants: Grants;
-  readonly announcements: Announcements | undefined;
+  readonly hooks: Hooks;
   readonly entities: ReadonlyMap<string, Description>;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly hashSecret: (secret: string) => Promise<string>;
-  readonly file: ConfigurationFile | undefined;
+  readonly file: ConfigurationFile;
 }
-
-export type Outcome = { readonly row: Entity; readonly refusal?: undefined } | { readonly refusal: AdminResponse };
 
 export interface Rows {
   readonly store: EntityStore;
-  describe(kind: string): Description | undefined;
   /** By id, or by the field that may stand for it. */
   find(description: Description, key: string): Promise<Entity | undefined>;
   insert(description: Description, body: Body): Promise<Outcome>;
   change(description: Description, key: string, body: Body): Promise<Outcome>;
-  /** Puts a row in the place of the one that the key names, or where there is none. */
+  /** Replaces the row that the key names, or inserts one. */
   put(description: Description, key: string, body: Body): Promise<Outcome>;
-  /** `undefined`: it is gone, or never was there. */
+  /** `undefined`: the row does not exist any more. */
   remove(description: Description, key: string): Promise<AdminResponse | undefined>;
 }
 
-/** How often a change is made anew because somebody else was quicker. */
+/** How often a change is repeated because another request changed the row first. */
 const attempts = 10;
 
-/** With more grants ended at once, forgetting everything is cheaper than naming them. */
-const namedOneByOne = 100;
-
 export function rows(options: RowsOptions): Rows {
-  const { store, grants, announcements, entities, clock, entropy, hashSecret, file } = options;
+  const { store, hooks, entities, clock, entropy, hashSecret, file } = options;
   const describe = (kind: string): Description | undefined => entities.get(kind);
 
   async function stored(description: Description, key: string): Promise<Entity | undefined> {
@@ -102,7 +93,7 @@ export function rows(options: RowsOptions): Rows {
   }
 
   /** The row that is ready for the store. */
-  async function judged(draft: Draft): Promise<Outcome> {
+  async function checked(draft: Draft): Promise<Outcome> {
     let resolved = draft;
     const unknown: NotResolved[] = [];
     if (draft.violations === undefined) {
@@ -113,7 +104,8 @@ export function rows(options: RowsOptions): Rows {
       }
     }
     if (unknown.length > 0) return { refusal: refused(referencesUnresolved(unknown)) };
-    const violations = violationsOf(resolved, describe) ?? (await sharesNoProtocol(resolved, store, entities));
+    const violations =
+      violationsOf(resolved, describe) ?? (await hooks.get(draft.description.name)?.violations?.(resolved));
     if (violations !== undefined) return { refusal: refused(refusalOf(draft.description, violations)) };
     return { row: await hashed(draft.description, finished(resolved)) };
   }
@@ -136,14 +128,9 @@ export function rows(options: RowsOptions): Rows {
     return done;
   }
 
-  async function settled(description: Description, row: Entity, written: Written): Promise<Outcome> {
+  function outcomeOf(description: Description, row: Entity, written: Written): Outcome {
     switch (written.outcome) {
       case 'written':
-        await announcements?.publish(
-          description.name === 'oauth2_tokens'
-            ? { announces: 'grantChanged', grantId: row.id }
-            : { announces: 'entityChanged', kind: description.name, id: row.id },
-        );
         return { row };
       case 'taken':
         return {
@@ -156,7 +143,7 @@ export function rows(options: RowsOptions): Rows {
       case 'dangling': {
         const { field } = written;
         const { kind } = kindOf(description).foreign.find((foreign) => foreign.field === field)!;
-        return { refusal: refused(danglingReference(field, (row[field] as { readonly id: string }).id, kind)) };
+        return { refusal: refused(danglingReference(field, referenceIn(row, field)!, kind)) };
       }
       default:
         return missing(description, row.id);
@@ -172,9 +159,9 @@ export function rows(options: RowsOptions): Rows {
     const refusal = writtenByFile(file, 'create', description.name);
     if (refusal !== undefined) return { refusal };
     const sent = read(description, body);
-    const ready = await judged(draftInsert(description, sent, auto(description, sent)));
+    const ready = await checked(draftInsert(description, sent, auto(description, sent)));
     if (ready.refusal !== undefined) return ready;
-    return settled(description, ready.row, await store.insert(kindOf(description), ready.row));
+    return outcomeOf(description, ready.row, await store.insert(kindOf(description), ready.row));
   }
 
   async function change(description: Description, key: string, body: Body): Promise<Outcome> {
@@ -185,10 +172,10 @@ export function rows(options: RowsOptions): Rows {
       const expected = await stored(description, key);
       if (expected === undefined) return missing(description, key);
       const draft = draftChange(description, read(description, body, expected), expected, clock.now());
-      const ready = await judged(draft);
+      const ready = await checked(draft);
       if (ready.refusal !== undefined) return ready;
       const written = await store.replace(kind, ready.row, { expected });
-      if (written.outcome !== 'changed') return settled(description, ready.row, written);
+      if (written.outcome !== 'changed') return outcomeOf(description, ready.row, written);
       if (attempt === attempts) return { refusal: contended };
     }
   }
@@ -202,15 +189,15 @@ export function rows(options: RowsOptions): Rows {
       const before = await stored(description, key);
       const named = byId ? { id: key.toLowerCase() } : { [description.endpointKey ?? 'id']: key };
       const sent = { ...read(description, body), ...named };
-      const ready = await judged(draftReplace(description, sent, auto(description, sent), before));
+      const ready = await checked(draftReplace(description, sent, auto(description, sent), before));
       if (ready.refusal !== undefined) return ready;
       const { row } = ready;
-      // A new row under a name must not take the place of another that the body names by its id.
+      // A new row under a name must not replace another row that the body names by its id.
       const isNew = before === undefined && !byId;
       const written = isNew ? await store.insert(kind, row) : await store.replace(kind, row, { orInsert: true });
       const overtaken = isNew && written.outcome === 'taken' && attempt < attempts;
       if (overtaken && (await stored(description, key)) !== undefined) continue;
-      return settled(description, row, written);
+      return outcomeOf(description, row, written);
     }
   }
 
@@ -219,38 +206,19 @@ export function rows(options: RowsOptions): Rows {
     if (refusal !== undefined) return refusal;
     const found = await stored(description, key);
     if (found === undefined) return undefined;
-    const removed: Removed = await store.remove(kindOf(description), found.id);
-    if (removed.outcome === 'restricted') return refused(stillReferenced(description.name, removed.by));
-    if (removed.outcome === 'missing') return undefined;
-    for (const { kind, row } of removed.rows) {
-      const ended =
-        kind === 'oauth2_credentials'
-          ? await grants.removeOf({ credentialId: row.id })
-          : kind === 'services'
-            ? await grants.removeOf({ serviceId: row.id })
-            : kind === 'oauth2_tokens'
-              ? [row.id]
-              : [];
-      await announceRevoked(ended);
-      if (kind !== 'oauth2_tokens') await announcements?.publish({ announces: 'entityChanged', kind, id: row.id });
-    }
-    return undefined;
+    const removed = await store.remove(kindOf(description), found.id);
+    return removed.outcome === 'restricted' ? refused(stillReferenced(description.name, removed.by)) : undefined;
   }
 
-  async function announceRevoked(grantIds: readonly string[]): Promise<void> {
-    if (grantIds.length > namedOneByOne) await announcements?.publish({ announces: 'everythingChanged' });
-    else for (const grantId of grantIds) await announcements?.publish({ announces: 'grantChanged', grantId });
-  }
-
-  return { store, describe, find, insert, change, put, remove };
+  return { store, find, insert, change, put, remove };
 }
 
-/** A row with all the fields that are known today, whatever was known when it was written. */
+/** A row with all fields of its description, also with those that did not exist when it was written. */
 export function printed(description: Description, row: Entity): Entity {
   return presented(description, row as JsonObject) as Entity;
 }
 
-/** To Kong the time to live is no field but an option, which is looked at when the fields are fine. */
+/** In Kong, `ttl` is an option and not a field; it is validated after the fields. */
 function refusalOf({ fields }: Description, violations: Violations): RefusalBody {
   const { ttl, ...others } = violations;
   if (ttl === undefined || fields['ttl']?.implicit !== true) return schemaViolation(violations);
@@ -259,7 +227,4 @@ function refusalOf({ fields }: Description, violations: Violations): RefusalBody
     : invalidOption('ttl', 'must be an integer between 0 and 100000000');
 }
 
-const contended: AdminResponse = {
-  status: 409,
-  body: { message: 'Others are changing this entity at the same time; nothing was written' },
-};
+const contended = message(409, 'Others are changing this entity at the same time; nothing was written');

@@ -1,5 +1,6 @@
-/** Which entities carry which tags, over all entities: `/tags` and `/tags/{tags}`. */
+/** The tags of all entities: `/tags` and `/tags/{tags}`. */
 
+import { eachPage } from '../../src/records/pages.ts';
 import type { Description } from '../../src/schema/description.ts';
 import { invalidUnique } from '../../src/schema/error-bodies.ts';
 import { tag } from '../../src/schema/fields.ts';
@@ -16,7 +17,7 @@ interface Tagged {
   readonly tag: string;
 }
 
-/** After which entity, and after how many tags of the next one, a page goes on. */
+/** Where a page begins: after which entity, and after how many tags of the next one. */
 type Position = readonly [entity: string, id: string | null, tags: number];
 
 export function tagEndpoints(rows: Rows, entities: ReadonlyMap<string, Description>): readonly Endpoint[] {
@@ -34,25 +35,29 @@ export function tagEndpoints(rows: Rows, entities: ReadonlyMap<string, Descripti
     let skip = skipped;
     for (const description of tagged.slice(tagged.findIndex(({ name }) => name === from))) {
       let id = description.name === from ? after : null;
-      let more = true;
-      while (more) {
-        const tags = wanted === undefined ? {} : { tags: { all: [wanted] } };
-        const page = await rows.store.page(kindOf(description), { size: 100, after: id ?? undefined, ...tags });
-        for (const row of page.rows) {
-          const all = (row['tags'] as readonly string[] | null | undefined) ?? [];
-          const its = wanted === undefined ? all : [wanted];
-          for (const [place, one] of its.entries()) {
+      let next: Position | undefined;
+      const select = {
+        size: 100,
+        after: id ?? undefined,
+        ...(wanted === undefined ? {} : { tags: { all: [wanted] } }),
+      };
+      await eachPage(rows.store, kindOf(description), select, (page) => {
+        for (const row of page) {
+          const tags = wanted === undefined ? ((row['tags'] ?? []) as readonly string[]) : [wanted];
+          for (const [place, tag] of tags.entries()) {
             if (place < skip) continue;
             if (data.length === size) {
-              return ok({ data, ...nextPage(path, [description.name, id, place] satisfies Position, query) });
+              next = [description.name, id, place];
+              return false;
             }
-            data.push({ entity_name: description.name, entity_id: row.id, tag: one });
+            data.push({ entity_name: description.name, entity_id: row.id, tag });
           }
           skip = 0;
           id = row.id;
         }
-        more = page.next !== undefined;
-      }
+        return true;
+      });
+      if (next !== undefined) return ok({ data, ...nextPage(path, next, query) });
     }
     return ok({ data, next: null });
   }

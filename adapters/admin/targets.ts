@@ -1,41 +1,34 @@
-/** The targets of an upstream: each is known by its address as well as by its id, and `/targets/all` has no pages (Kong). */
+/** The targets of an upstream. A path names one by its id or its address; `/targets/all` has no pages (Kong). */
 import { targetWithPort } from '../../src/entities/targets.ts';
-import type { Entity } from '../../src/ports/entity-store.ts';
+import { type Entity, referenceIn } from '../../src/ports/entity-store.ts';
+import { allRows } from '../../src/records/pages.ts';
 import type { Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { isUuid } from '../../src/schema/validate.ts';
 import type { Body } from './body.ts';
 import type { AdminRequest, Endpoint } from './endpoints.ts';
-import { type AdminResponse, noContent, notFound, ok } from './response.ts';
-import { type Outcome, printed, type Rows } from './rows.ts';
+import { noContent, notFound, ok, responseTo } from './response.ts';
+import { printed, type Rows } from './rows.ts';
 
 export function targetEndpoints(rows: Rows, entities: ReadonlyMap<string, Description>): readonly Endpoint[] {
-  const upstreams = entities.get('upstreams');
-  const targets = entities.get('targets');
-  if (upstreams === undefined || targets === undefined) return [];
+  const upstreams = entities.get('upstreams')!;
+  const targets = entities.get('targets')!;
 
   async function targetsOf(upstream: Entity): Promise<readonly Entity[]> {
-    const all: Entity[] = [];
-    let after: string | undefined;
-    do {
-      const where = { field: 'upstream.id', value: upstream.id };
-      const page = await rows.store.page(kindOf(targets!), { size: 1000, after, where });
-      all.push(...page.rows.map((row) => printed(targets!, row)));
-      after = page.next;
-    } while (after !== undefined);
-    return all;
+    const where = { field: 'upstream.id', value: upstream.id };
+    return (await allRows(rows.store, kindOf(targets), { where })).map((row) => printed(targets, row));
   }
 
   async function both({ keys }: AdminRequest) {
-    const upstream = await rows.find(upstreams!, keys[0]!);
+    const upstream = await rows.find(upstreams, keys[0]!);
     if (upstream === undefined) return undefined;
     return { upstream, target: await targetIn(upstream, keys[1]!) };
   }
 
   async function targetIn(upstream: Entity, key: string): Promise<Entity | undefined> {
     if (isUuid(key)) {
-      const row = await rows.find(targets!, key);
-      return row !== undefined && (row['upstream'] as { readonly id: string }).id === upstream.id ? row : undefined;
+      const row = await rows.find(targets, key);
+      return row !== undefined && referenceIn(row, 'upstream') === upstream.id ? row : undefined;
     }
     const address = targetWithPort(key);
     return (await targetsOf(upstream)).find((row) => row['target'] === address);
@@ -70,14 +63,14 @@ export function targetEndpoints(rows: Rows, entities: ReadonlyMap<string, Descri
           const { upstream, target: there } = found;
           const [, key] = request.keys as [string, string];
           const body = under(request.body, upstream);
-          if (there !== undefined) return responseTo(await rows.put(targets, there.id, named(body, there, key)), ok);
-          if (isUuid(key)) return responseTo(await rows.put(targets, key, body), ok);
-          return responseTo(await rows.insert(targets, { ...body, sent: { ...body.sent, target: key } }), ok);
+          if (there !== undefined) return responseTo(await rows.put(targets, there.id, named(body, there, key)));
+          if (isUuid(key)) return responseTo(await rows.put(targets, key, body));
+          return responseTo(await rows.insert(targets, { ...body, sent: { ...body.sent, target: key } }));
         },
         async PATCH(request) {
           const found = await both(request);
           if (found?.target === undefined) return notFound;
-          return responseTo(await rows.change(targets, found.target.id, request.body), ok);
+          return responseTo(await rows.change(targets, found.target.id, request.body));
         },
         async DELETE(request) {
           const found = await both(request);
@@ -89,11 +82,7 @@ export function targetEndpoints(rows: Rows, entities: ReadonlyMap<string, Descri
   ];
 }
 
-/** The address in the path outranks the one in the body. */
+/** The address in the path replaces the one in the body. */
 function named(body: Body, target: Entity, key: string): Body {
   return isUuid(key) ? body : { ...body, sent: { ...body.sent, target: target['target']! } };
-}
-
-function responseTo(outcome: Outcome, done: (row: Entity) => AdminResponse): AdminResponse {
-  return outcome.refusal ?? done(outcome.row);
 }

@@ -4,7 +4,7 @@ import type { DeclarativeConfiguration, Loaded, LoadOptions } from './declarativ
 import { problemLines } from './problem-lines.ts';
 
 export interface ActiveFile {
-  inForce(): string | undefined;
+  activeDigest(): string | undefined;
   load(text: string, how?: LoadOptions): Promise<Loaded>;
   /** `undefined`: the settings name no file. */
   reload(): Promise<Loaded | undefined>;
@@ -31,7 +31,7 @@ export async function openFile(
   { takesOver, log }: { readonly takesOver: boolean; readonly log: FileLog },
 ): Promise<ActiveFile> {
   if (path === undefined) {
-    if (declarative.inForce() !== undefined) await declarative.handOver();
+    if (declarative.activeDigest() !== undefined) await declarative.handOver();
   } else {
     const loaded = await loadFile(path, { takesOver });
     if (loaded.outcome === 'refused') throw new UnusableFile(problemLines(loaded.problems, path).join('\n'));
@@ -64,7 +64,7 @@ export async function openFile(
   }
 
   return {
-    inForce: declarative.inForce,
+    activeDigest: declarative.activeDigest,
     print: declarative.print,
     async load(text, how) {
       const loaded = await declarative.load(text, how);

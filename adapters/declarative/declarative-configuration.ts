@@ -26,7 +26,7 @@ import { readTextAside } from './read-text-aside.ts';
 
 export interface DeclarativeConfiguration {
   /** A digest of the text in force; `undefined`: none is, and the Admin API writes the configuration. */
-  inForce(): string | undefined;
+  activeDigest(): string | undefined;
   /** One load at a time; the next one waits. */
   load(text: string, how?: LoadOptions): Promise<Loaded>;
   /** What is in force, as a file. */
@@ -88,7 +88,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
   const kinds = configurationKinds(entities);
   const left = await store.get(ownershipKind, ownershipId);
   let isOwner = left !== undefined;
-  let inForce = left === undefined ? undefined : String(left['digest']);
+  let activeDigest = left === undefined ? undefined : String(left['digest']);
   let turn: Promise<unknown> = Promise.resolve();
   const proven = provenSecrets();
 
@@ -96,7 +96,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
 
   async function load(text: string, { checkHash = false, takesOver = false }: LoadOptions): Promise<Loaded> {
     const digest = createHash('sha256').update(text, 'utf8').digest('hex');
-    if (checkHash && digest === inForce) return { outcome: 'unchanged', digest };
+    if (checkHash && digest === activeDigest) return { outcome: 'unchanged', digest };
     const syntax = await readTextAside(text);
     if (syntax.problems !== undefined) return { outcome: 'refused', problems: syntax.problems };
     const document = documentOf(syntax);
@@ -144,8 +144,8 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     await become(wanted, before);
     await store.replace(ownershipKind, { id: ownershipId, digest }, { orInsert: true });
     isOwner = true;
-    const switched = inForce !== digest;
-    inForce = digest;
+    const switched = activeDigest !== digest;
+    activeDigest = digest;
     if (changes.length > 0 || switched) await announcements.publish({ announces: 'everythingChanged' });
     const skipped = read.skipped.map(({ name }) => name);
     return { outcome: 'loaded', digest, rows: wanted, ...counted, skipped };
@@ -206,12 +206,12 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
   };
 
   return {
-    inForce: () => inForce,
+    activeDigest: () => activeDigest,
     load: (text, how = {}) => inTurn(() => load(text, how)),
     print: async () => printText(await storedRows()),
     handOver: () =>
       inTurn(async () => {
-        inForce = undefined;
+        activeDigest = undefined;
         isOwner = false;
         await store.remove(ownershipKind, ownershipId);
       }),

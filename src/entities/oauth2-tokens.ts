@@ -33,6 +33,17 @@ export const oauth2Tokens: Description = {
       : undefined,
 };
 
+export type GrantOwner = { readonly credentialId: string } | { readonly serviceId: string };
+
+/**
+ * The grants that are removed together with a row: those of a client or of a service, to which tokens refer with
+ * `on_delete: 'cascade'`.
+ */
+export function grantsRemovedWith(kind: string, id: string): GrantOwner | undefined {
+  if (kind === 'oauth2_credentials') return { credentialId: id };
+  return kind === 'services' ? { serviceId: id } : undefined;
+}
+
 const ellipsis = '…';
 
 function isHint(accessToken: unknown): boolean {

@@ -2,8 +2,10 @@
  * Kong's plugins: what is done to the requests of a route, a service, a consumer, or all of them. The settings of each
  * are described beside its code (../plugins/…-config.ts) and looked up by name here.
  */
+import type { Entity, Json } from '../ports/entity-store.ts';
 import type { Description, Subschema } from '../schema/description.ts';
 import { httpProtocols, id, name, tags, timestamp } from '../schema/fields.ts';
+import type { Violations } from '../schema/violations.ts';
 
 /** What an operator may write of one plugin. */
 export interface PluginDescription extends Subschema {
@@ -41,5 +43,24 @@ export function plugins(known: PluginDescriptions): Description {
       err: "plugin '%s' not enabled; add it to the 'plugins' configuration property",
       get: (value) => known.get(value),
     },
+  };
+}
+
+/**
+ * Kong: a plugin with protocols must share one with its route, or with one of the routes of its service. `routes` holds
+ * that route, or those of the service.
+ */
+export function protocolViolation(
+  protocols: readonly Json[],
+  on: 'route' | 'service',
+  routes: readonly Entity[],
+): Violations | undefined {
+  const shares = (route: Entity): boolean => (route['protocols'] as readonly Json[]).some((p) => protocols.includes(p));
+  if (routes.length === 0 || routes.some(shares)) return undefined;
+  return {
+    protocols:
+      on === 'route'
+        ? "must match the associated route's protocols"
+        : "must match the protocols of at least one route pointing to this Plugin's service",
   };
 }

@@ -4,11 +4,14 @@ import { isPending, type MaybePromise, whenThere } from '../ports/maybe-promise.
 
 export type Pages = Pick<EntityStore, 'page'>;
 
-/** Calls `visit` with the rows of each page, in the order of their ids, and waits for what it returns. */
+/**
+ * Calls `visit` with the rows of each page, in the order of their ids, and waits for what it returns. Stops after the
+ * page for which it returns `false`.
+ */
 export function eachPage(
   store: Pages,
   kind: EntityKind,
-  query: Omit<EntityQuery, 'after'>,
+  query: Omit<EntityQuery, 'after'> & { readonly after?: string | undefined },
   visit: (rows: readonly Entity[]) => MaybePromise<unknown>,
 ): MaybePromise<void> {
   // A loop, not a recursion: a synchronous store with many pages must not fill the stack.
@@ -18,13 +21,15 @@ export function eachPage(
       const page = store.page(kind, { ...query, after });
       const visited = whenThere(page, ({ rows }) => visit(rows));
       if (isPending(page) || isPending(visited)) {
-        return whenThere(visited, () => whenThere(page, ({ next }) => (next === undefined ? undefined : from(next))));
+        return whenThere(visited, (more) =>
+          whenThere(page, ({ next }) => (next === undefined || more === false ? undefined : from(next))),
+        );
       }
-      after = page.next;
+      after = visited === false ? undefined : page.next;
     } while (after !== undefined);
     return undefined;
   };
-  return from(undefined);
+  return from(query.after);
 }
 
 /** All rows that `query` selects, in the order of their ids. */

@@ -6,14 +6,14 @@ describe('The Admin API and the configuration file', () => {
   let admin: Gate;
   let loads: { text: string; checkHash: boolean }[];
   let next: FileLoaded;
-  let inForce: string | undefined;
+  let activeDigest: string | undefined;
 
   beforeEach(async () => {
     loads = [];
-    inForce = 'ab'.repeat(32);
+    activeDigest = 'ab'.repeat(32);
     next = { outcome: 'loaded', rows: [], added: 1, changed: 2, removed: 3, skipped: [] };
     const file: ConfigurationFile = {
-      inForce: () => inForce,
+      activeDigest: () => activeDigest,
       async load(text, how) {
         loads.push({ text, ...how });
         return next;
@@ -118,12 +118,12 @@ describe('The Admin API and the configuration file', () => {
   });
 
   it('GET /config prints the configuration whoever writes it; without a file there is nothing to replace', async () => {
-    inForce = undefined;
+    activeDigest = undefined;
     expect((await admin.call('GET /config')).body).to.deep.equal({ config: '_format_version: "3.0"\n' });
     const { status, body } = await admin.call('POST /config', { config: 'x' });
     expect([status, body.message]).to.deep.equal([
       400,
-      'this endpoint is only available when a configuration file is in force: start the gate with PORTCULLIS_CONFIG',
+      'this endpoint is only available while a configuration file is active: start the gate with PORTCULLIS_CONFIG',
     ]);
     expect((await admin.call('POST /services', { host: 'h' })).status).to.equal(201);
     expect((await admin.call('GET /')).body.configuration.database).to.equal('postgres');

@@ -355,16 +355,6 @@ describe('The Admin API: entities', () => {
       expect(admin.announced).to.deep.equal([one, one, one, one]);
     });
 
-    it('forget everything where very many grants ended with their client', async () => {
-      await make('POST /consumers', { username: 'bob' });
-      await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c' });
-      const tokens = Array.from({ length: 101 }, () => make('POST /oauth2/c/oauth2_tokens', { expires_in: 10 }));
-      await Promise.all(tokens);
-      admin.announced.length = 0;
-      await admin.call('DELETE /oauth2/c');
-      expect(admin.announced.map(({ announces }) => announces)).to.deep.equal(['everythingChanged', 'entityChanged']);
-    });
-
     it('are not made where nothing was written', async () => {
       await admin.call('POST /services', {});
       await admin.call('PATCH /services/nope', {});

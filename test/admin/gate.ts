@@ -1,4 +1,4 @@
-/** An Admin API on a real socket, with memory behind it and a clock in the test's hand. */
+/** An Admin API on a real socket, over memory stores and a clock that the test sets. */
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type AdminApiOptions, adminApi } from '../../adapters/admin/admin-api.ts';
@@ -6,8 +6,9 @@ import { respondMalformed } from '../../adapters/admin/malformed.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
 import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
-import type { Announcement } from '../../src/ports/announcements.ts';
+import type { Announcement, Announcements } from '../../src/ports/announcements.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
+import { announcingEntityStore, announcingGrants } from '../../src/records/announcing.ts';
 
 export interface Gate {
   readonly port: number;
@@ -24,7 +25,7 @@ export interface Gate {
 export interface DirectResponse {
   readonly status: number;
   readonly headers: Record<string, string>;
-  // biome-ignore lint/suspicious/noExplicitAny: whatever JSON the answer holds
+  // biome-ignore lint/suspicious/noExplicitAny: any JSON
   readonly body: any;
 }
 
@@ -33,15 +34,15 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
   const announced: Announcement[] = [];
   const secrets: string[] = [];
   const errors: unknown[] = [];
-  const options: AdminApiOptions = {
-    store: memoryEntityStore(),
-    grants: memoryGrants(clock),
-    announcements: {
-      publish: (announcement) => {
-        announced.push(announcement);
-      },
-      subscribe: () => () => undefined,
+  const announcements: Announcements = {
+    publish: (announcement) => {
+      announced.push(announcement);
     },
+    subscribe: () => () => undefined,
+  };
+  const options: AdminApiOptions = {
+    store: announcingEntityStore(memoryEntityStore(), announcements),
+    grants: announcingGrants(memoryGrants(clock), announcements),
     plugins: pluginDescriptions,
     clock,
     entropy: counting(),
@@ -49,8 +50,17 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
       secrets.push(secret);
       return `$pbkdf2-sha512$i=10000,l=32$salt$digest${secrets.length}`;
     },
+    allowedHosts: [],
     version: '0.0.0',
     nodeId: 'node',
+    balancerOf: () => undefined,
+    file: {
+      activeDigest: () => undefined,
+      load: async () => ({ outcome: 'unchanged' }),
+      reload: async () => undefined,
+      print: async () => '',
+    },
+    metrics: () => '',
     connections: () => ({ accepted: 1, active: 1, handled: 1, reading: 0, writing: 1, waiting: 0, requests: 1 }),
     ...given,
   };
@@ -113,7 +123,7 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
   };
 }
 
-/** Ids in the order in which they were made, tokens that can be told apart. */
+/** Ids and tokens that count up. */
 function counting(): Entropy {
   let made = 0;
   const next = () => (++made).toString(16).padStart(12, '0');

@@ -83,7 +83,33 @@ describe('The Admin API: what it says of itself', () => {
     expect([noPlugin.status, noPlugin.body]).to.deep.equal([404, { message: "No plugin named 'nope'" }]);
   });
 
-  it('judges without writing', async () => {
+  it('?all=true also shows the fields and values that Kong does not have', async () => {
+    const text = async (path: string) => JSON.stringify((await admin.call(`GET ${path}`)).body);
+    const config = async (path: string) =>
+      (await admin.call(`GET ${path}`)).body.fields.map((f: object) => Object.keys(f)[0]);
+    const ours = ['profile', 'refresh_token_grace', 'token_default_scopes', 'limit_failures', 'token_group'];
+    expect(await config('/plugins/schema/oauth2?all=true')).to.include.members(ours);
+    expect(await config('/plugins/schema/oauth2')).not.to.include.oneOf(ours);
+    for (const [path, shown] of [
+      ['/schemas/plugins/oauth2', ours],
+      ['/schemas/plugins/rate-limiting', []],
+      ['/schemas/keyauth_credentials', ['ttl']],
+      ['/schemas/oauth2_tokens', ['ttl']],
+      ['/schemas/certificates', ['snis']],
+      ['/schemas/services', ['wss']],
+      ['/schemas/routes', ['wss']],
+    ] as const) {
+      const [kongs, all] = [await text(path), await text(`${path}?all=true`)];
+      for (const word of shown) {
+        expect(kongs, path).not.to.include(`"${word}"`);
+        expect(all, path).to.include(`"${word}"`);
+      }
+      expect(await text(`${path}?all=false`), path).to.equal(kongs);
+      expect(all, path).not.to.match(/"(?:check|sealed|encrypted|unlessSet|implicit|also|aliases|defaultAfter)":/);
+    }
+  });
+
+  it('validates without writing', async () => {
     const judge = (name: string, body: unknown) => admin.call(`POST /schemas/${name}/validate`, body);
     expect((await judge('services', { url: 'http://x' })).body).to.deep.equal({
       message: 'schema validation successful',

@@ -56,7 +56,7 @@ describe('decK', () => {
 
   it('ping: a gate whose configuration is a file says so, and decK leaves it alone', async () => {
     const loads = { load: async () => ({ outcome: 'unchanged' }) as const, reload: async () => undefined };
-    const other = await gate({ file: { ...loads, inForce: () => 'digest', print: async () => '' } });
+    const other = await gate({ file: { ...loads, activeDigest: () => 'digest', print: async () => '' } });
     try {
       await deck(other).ping();
       expect.fail('was taken for a gate with a database');

@@ -29,11 +29,11 @@ consumers:
 
   it('becomes what the store holds, is announced once, and a second load changes nothing', async () => {
     const { configuration, announced, store } = await world();
-    expect(configuration.inForce()).to.equal(undefined);
+    expect(configuration.activeDigest()).to.equal(undefined);
     const loaded = await configuration.load(file(['a', 'b']));
     expect(loaded).to.include({ outcome: 'loaded', added: 4, changed: 0, removed: 0 });
     expect(announced).to.deep.equal([{ announces: 'everythingChanged' }]);
-    expect(configuration.inForce()).to.match(/^[0-9a-f]{64}$/);
+    expect(configuration.activeDigest()).to.match(/^[0-9a-f]{64}$/);
     const before = all(store);
     expect(await configuration.load(file(['a', 'b']))).to.include({ added: 0, changed: 0, removed: 0 });
     expect(all(store)).to.deep.equal(before);
@@ -80,12 +80,12 @@ consumers:
     const { configuration, store, announced } = await world();
     await configuration.load(file(['a']));
     const before = all(store);
-    const digest = configuration.inForce();
+    const digest = configuration.activeDigest();
     const refused = await configuration.load("_format_version: '3.0'\nservices:\n- {name: x}\n- {host: 'a b'}\n");
     expect(refused.outcome === 'refused' && refused.problems.map(({ line }) => line)).to.deep.equal([3, 4]);
     expect(await configuration.load(': : :\n -')).to.include({ outcome: 'refused' });
     expect(all(store)).to.deep.equal(before);
-    expect(configuration.inForce()).to.equal(digest);
+    expect(configuration.activeDigest()).to.equal(digest);
     expect(announced).to.have.length(1);
   });
 
@@ -165,10 +165,10 @@ consumers:
     const first = await world({ store });
     await first.configuration.load(file(['a']));
     const second = await world({ store });
-    expect(second.configuration.inForce()).to.equal(first.configuration.inForce());
+    expect(second.configuration.activeDigest()).to.equal(first.configuration.activeDigest());
     expect(await second.configuration.load(file(['b']))).to.include({ outcome: 'loaded', added: 1, removed: 1 });
     await second.configuration.handOver();
-    expect((await world({ store })).configuration.inForce()).to.equal(undefined);
+    expect((await world({ store })).configuration.activeDigest()).to.equal(undefined);
   });
 
   it('what is printed loads again as the same rows, in this gate and in an empty one', async () => {

@@ -1,27 +1,41 @@
 /**
- * The Admin API of Kong before 0.13, as far as tutorials print it: `/apis`, told onto services and routes. An API is a
- * service with the tag `apis`, a route for its `request_host` and one for its `request_path` (either was enough to be
- * matched). A token that one of them issued was good for all of them; so the plugins made here share a token group, which
- * one made on `/services` never joins. Everything is done by calls of today's API; leave this folder out, and nothing
+ * The Admin API of Kong before 0.13, as far as tutorials print it: `/apis`, on top of services and routes. An API is a
+ * service with the tag `apis`, a route for its `request_host` and one for its `request_path` (a request had to match
+ * either). A token that one API issued was valid at all of them; so the plugins created here share a token group, which
+ * a plugin created on `/services` never joins. Everything is done by calls of today's API: without this folder, nothing
  * else changes.
  */
 import type { JsonObject } from '../../../src/schema/description.ts';
 import type { AdminRequest, Endpoint, Method } from '../endpoints.ts';
 import { type AdminResponse, badRequest, created, methodNotAllowed, noContent, notFound, ok } from '../response.ts';
 
-/** Answers a call of today's API. */
-export type Call = (method: Method, path: string, sent?: JsonObject, form?: boolean) => Promise<AdminResponse>;
+/** Calls an endpoint of today's API, by its path as in `/endpoints`. */
+export type Call = (method: Method, path: string, request: CallRequest) => Promise<AdminResponse>;
+
+export interface CallRequest {
+  readonly keys: readonly string[];
+  readonly query?: string;
+  readonly sent?: JsonObject;
+  /** Whether `sent` comes from a form. */
+  readonly form?: boolean;
+}
+
+const oneService = '/services/{services}';
+const routesOfService = '/services/{services}/routes';
+const oneRoute = '/routes/{routes}';
+const allPlugins = '/services/{services}/plugins';
+const onePlugin = '/services/{services}/plugins/{plugins}';
 
 const group = 'apis';
 const fields = ['name', 'upstream_url', 'request_host', 'request_path', 'strip_request_path', 'preserve_host'];
 
 export function apiEndpoints(call: Call): readonly Endpoint[] {
   const one = async (key: string): Promise<Api | undefined> => {
-    const service = await call('GET', `/services/${encodeURIComponent(key)}`);
+    const service = await call('GET', oneService, { keys: [key] });
     if (service.status !== 200) return undefined;
     const row = service.body as JsonObject;
     if (!Array.isArray(row['tags']) || !row['tags'].includes(group)) return undefined;
-    const routes = await call('GET', `/services/${row['id']}/routes`);
+    const routes = await call('GET', routesOfService, { keys: [String(row['id'])] });
     return { service: row, routes: (routes.body as { readonly data: readonly JsonObject[] }).data };
   };
   const found =
@@ -31,13 +45,12 @@ export function apiEndpoints(call: Call): readonly Endpoint[] {
       return api === undefined ? notFound : f(api, request);
     };
 
-  const plugins = (api: Api): string => `/services/${api.service['id']}/plugins`;
   return [
     {
       path: '/apis',
       methods: {
         async GET() {
-          const services = await call('GET', `/services?size=1000&tags=${group}`);
+          const services = await call('GET', '/services', { keys: [], query: `size=1000&tags=${group}` });
           const rows = (services.body as { readonly data: readonly JsonObject[] }).data;
           const apis = await Promise.all(rows.map(({ id }) => one(String(id))));
           const data = apis.filter((api) => api !== undefined).map(printed);
@@ -62,11 +75,13 @@ export function apiEndpoints(call: Call): readonly Endpoint[] {
       path: '/apis/{apis}/plugins',
       methods: {
         GET: found(async (api) => {
-          const { data } = (await call('GET', plugins(api))).body as { readonly data: readonly JsonObject[] };
+          const response = await call('GET', allPlugins, { keys: [idOf(api)] });
+          const { data } = response.body as { readonly data: readonly JsonObject[] };
           return ok({ data: data.map((row) => printedPlugin(api, row)), total: data.length });
         }),
         POST: found(async (api, { body }) => {
-          const response = await call('POST', plugins(api), pluginOf(body.sent, body.form), body.form);
+          const sent = pluginOf(body.sent, body.form);
+          const response = await call('POST', allPlugins, { keys: [idOf(api)], sent, form: body.form });
           return response.status === 201 ? created(printedPlugin(api, response.body as JsonObject)) : response;
         }),
       },
@@ -74,13 +89,11 @@ export function apiEndpoints(call: Call): readonly Endpoint[] {
     {
       path: '/apis/{apis}/plugins/{plugins}',
       methods: {
-        GET: found(async (api, { keys }) =>
-          ofApi(api, await call('GET', `${plugins(api)}/${encodeURIComponent(keys[1]!)}`)),
-        ),
+        GET: found(async (api, { keys }) => ofApi(api, await call('GET', onePlugin, { keys: [idOf(api), keys[1]!] }))),
         PATCH: found(async (api, { keys, body }) =>
-          ofApi(api, await call('PATCH', `${plugins(api)}/${encodeURIComponent(keys[1]!)}`, body.sent, body.form)),
+          ofApi(api, await call('PATCH', onePlugin, { keys: [idOf(api), keys[1]!], ...body })),
         ),
-        DELETE: found((api, { keys }) => call('DELETE', `${plugins(api)}/${encodeURIComponent(keys[1]!)}`)),
+        DELETE: found((api, { keys }) => call('DELETE', onePlugin, { keys: [idOf(api), keys[1]!] })),
       },
     },
   ];
@@ -89,6 +102,10 @@ export function apiEndpoints(call: Call): readonly Endpoint[] {
 interface Api {
   readonly service: JsonObject;
   readonly routes: readonly JsonObject[];
+}
+
+function idOf({ service }: Api): string {
+  return String(service['id']);
 }
 
 async function make(
@@ -103,14 +120,13 @@ async function make(
     return badRequest('request_host or request_path: one of them is required');
   }
   const service = await call('POST', '/services', {
-    ...(isText(sent['name']) ? { name: sent['name'] } : {}),
-    url: sent['upstream_url'],
-    tags: [group],
+    keys: [],
+    sent: { ...(isText(sent['name']) ? { name: sent['name'] } : {}), url: sent['upstream_url'], tags: [group] },
   });
   if (service.status !== 201) return service;
   const id = String((service.body as JsonObject)['id']);
   for (const route of routesOf(sent)) {
-    const response = await call('POST', `/services/${id}/routes`, route);
+    const response = await call('POST', routesOfService, { keys: [id], sent: route });
     if (response.status !== 201) {
       const half = await one(id);
       if (half !== undefined) await remove(call, half);
@@ -120,7 +136,7 @@ async function make(
   return created(printed((await one(id))!));
 }
 
-/** Made anew from what it was and what is sent; the new one is there before the old routes go. */
+/** Merges the change into the API. The new routes are created before the old ones are deleted. */
 async function change(
   call: Call,
   one: (key: string) => Promise<Api | undefined>,
@@ -133,27 +149,27 @@ async function change(
   if (!isText(next['request_host']) && !isText(next['request_path'])) {
     return badRequest('request_host or request_path: one of them is required');
   }
-  const service = await call('PATCH', `/services/${api.service['id']}`, {
-    ...(isText(next['name']) ? { name: next['name'] } : {}),
-    url: next['upstream_url']!,
+  const service = await call('PATCH', oneService, {
+    keys: [idOf(api)],
+    sent: { ...(isText(next['name']) ? { name: next['name'] } : {}), url: next['upstream_url']! },
   });
   if (service.status !== 200) return service;
   const made: string[] = [];
   for (const route of routesOf(next)) {
-    const response = await call('POST', `/services/${api.service['id']}/routes`, route);
+    const response = await call('POST', routesOfService, { keys: [idOf(api)], sent: route });
     if (response.status !== 201) {
-      for (const id of made) await call('DELETE', `/routes/${id}`);
+      for (const id of made) await call('DELETE', oneRoute, { keys: [id] });
       return response;
     }
     made.push(String((response.body as JsonObject)['id']));
   }
-  for (const route of api.routes) await call('DELETE', `/routes/${route['id']}`);
-  return ok(printed((await one(String(api.service['id'])))!));
+  for (const route of api.routes) await call('DELETE', oneRoute, { keys: [String(route['id'])] });
+  return ok(printed((await one(idOf(api)))!));
 }
 
 async function remove(call: Call, api: Api): Promise<void> {
-  for (const route of api.routes) await call('DELETE', `/routes/${route['id']}`);
-  await call('DELETE', `/services/${api.service['id']}`);
+  for (const route of api.routes) await call('DELETE', oneRoute, { keys: [String(route['id'])] });
+  await call('DELETE', oneService, { keys: [idOf(api)] });
 }
 
 function routesOf(api: JsonObject): readonly JsonObject[] {
@@ -165,7 +181,7 @@ function routesOf(api: JsonObject): readonly JsonObject[] {
   ];
 }
 
-/** In the words of then; times in milliseconds. */
+/** An API as that version printed it; times in milliseconds. */
 function printed({ service, routes }: Api): JsonObject {
   const host = routes.find((route) => Array.isArray(route['hosts']));
   const path = routes.find((route) => Array.isArray(route['paths']));
@@ -183,7 +199,7 @@ function printed({ service, routes }: Api): JsonObject {
   };
 }
 
-/** What was asked of a plugin of then: codes were issued unless it said otherwise. */
+/** The settings of a plugin of that version: it issued authorization codes unless they were switched off. */
 function pluginOf(sent: JsonObject, form: boolean): JsonObject {
   if (sent['name'] !== 'oauth2') return sent;
   const config = (sent['config'] ?? {}) as JsonObject;

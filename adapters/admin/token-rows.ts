@@ -1,14 +1,19 @@
-/**
- * The tokens as rows: an entity store that keeps every other entity where it is kept, and serves `oauth2_tokens` from
- * the grants.
- */
-import { grantOfRow, oauth2Tokens, rowOfGrant } from '../../src/entities/oauth2-tokens.ts';
+/** The tokens as rows: an entity store that holds `oauth2_tokens` only, in the form of grants. */
+import { grantOfRow, rowOfGrant } from '../../src/entities/oauth2-tokens.ts';
 import { revocationExpiry } from '../../src/oauth/revocation.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import type { Entity, EntityKind, EntityQuery, EntityStore, Written } from '../../src/ports/entity-store.ts';
+import {
+  type Entity,
+  type EntityKind,
+  type EntityQuery,
+  type EntityStore,
+  referenceIn,
+  type Written,
+} from '../../src/ports/entity-store.ts';
 import type { Grants, KeptGrant } from '../../src/ports/grants.ts';
 
-export function withGrantRows(
+/** `store` holds the rows that tokens refer to. */
+export function tokenRows(
   store: EntityStore,
   grants: Grants,
   clock: Clock,
@@ -23,19 +28,19 @@ export function withGrantRows(
     return refreshExpiresAt !== undefined && refreshExpiresAt <= clock.now();
   }
 
-  async function get(id: string): Promise<Entity | undefined> {
+  async function get(_: EntityKind, id: string): Promise<Entity | undefined> {
     const found = await kept(id);
     return found === undefined ? undefined : rowOfGrant(found, clock.now());
   }
 
-  async function getBy(field: string, value: string): Promise<Entity | undefined> {
+  async function getBy(kind: EntityKind, field: string, value: string): Promise<Entity | undefined> {
     const grant =
       field === 'access_token'
         ? await grants.byAccessToken(value)
         : field === 'refresh_token'
           ? await currentRefreshToken(value)
           : undefined;
-    return grant === undefined ? undefined : get(grant.grantId);
+    return grant === undefined ? undefined : get(kind, grant.grantId);
   }
 
   async function currentRefreshToken(value: string) {
@@ -45,7 +50,7 @@ export function withGrantRows(
 
   async function dangling(kind: EntityKind, row: Entity): Promise<Written | undefined> {
     for (const { field, kind: target } of kind.foreign) {
-      const id = (row[field] as { readonly id: string } | null)?.id;
+      const id = referenceIn(row, field);
       if (id !== undefined && (await store.get(kindNamed(target), id)) === undefined) {
         return { outcome: 'dangling', field };
       }
@@ -65,7 +70,7 @@ export function withGrantRows(
     if (reason !== undefined) return reason;
     const { grant, tokens } = grantOfRow(row, clock.now());
     const outcome = await grants.open(grant, tokens);
-    // The id of a grant that was ended is not given again while its record is there.
+    // The id of a revoked grant is taken until its record is deleted.
     if (outcome === 'revoked') return { outcome: 'taken', fields: ['id'] };
     return outcome === 'opened' ? { outcome: 'written' } : taken(row);
   }
@@ -86,7 +91,7 @@ export function withGrantRows(
     return outcome === 'missing' ? { outcome: 'missing' } : taken(row);
   }
 
-  async function page({ size, after, where }: EntityQuery) {
+  async function page(_: EntityKind, { size, after, where }: EntityQuery) {
     const credentialId = where?.field === 'credential.id' ? where.value : undefined;
     const serviceId = where?.field === 'service.id' ? where.value : undefined;
     const rows: Entity[] = [];
@@ -103,22 +108,20 @@ export function withGrantRows(
     return { rows, next };
   }
 
-  const isTokens = (kind: EntityKind): boolean => kind.name === oauth2Tokens.name;
   return {
-    insert: (kind, row) => (isTokens(kind) ? insert(kind, row) : store.insert(kind, row)),
-    get: (kind, id) => (isTokens(kind) ? get(id) : store.get(kind, id)),
-    getBy: (kind, field, value) => (isTokens(kind) ? getBy(field, value) : store.getBy(kind, field, value)),
-    replace: (kind, row, how) => (isTokens(kind) ? replace(kind, row, how) : store.replace(kind, row, how)),
-    page: (kind, query) => (isTokens(kind) ? page(query) : store.page(kind, query)),
-    async remove(kind, id) {
-      if (!isTokens(kind)) return store.remove(kind, id);
+    insert,
+    get,
+    getBy,
+    replace,
+    page,
+    async remove({ name }, id) {
       const before = await kept(id);
       if (before === undefined) return { outcome: 'missing' };
       const { grant, refreshToken } = before;
       // A token that is kept as a digest only is not shown here.
       const hasRefreshToken = grant.retains === 'digest' || refreshToken !== undefined;
       await grants.revoke(id, revocationExpiry({ grant, hasRefreshToken, lastIssuedAt: clock.now() }));
-      return { outcome: 'removed', rows: [{ kind: kind.name, row: rowOfGrant(before, clock.now()) }] };
+      return { outcome: 'removed', rows: [{ kind: name, row: rowOfGrant(before, clock.now()) }] };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { withExpiringRows } from '../../adapters/admin/expiring-rows.ts';
+import { expiringRowHooks } from '../../adapters/admin/expiring-rows.ts';
+import { hookedStore } from '../../adapters/admin/kind-hooks.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { keyauthCredentials } from '../../src/entities/keyauth-credentials.ts';
 import type { Entity } from '../../src/ports/entity-store.ts';
@@ -12,25 +13,26 @@ const row = (n: number, also: object): Entity => ({
   ...also,
 });
 
-function mortal() {
-  const store = memoryEntityStore();
+function expiring() {
+  const raw = memoryEntityStore();
   const world = { now: 1_000_000 };
-  return { world, raw: store, store: withExpiringRows(store, { now: () => world.now }, () => true) };
+  const hooks = new Map([[kind.name, expiringRowHooks({ now: () => world.now })]]);
+  return { world, raw, store: hookedStore(raw, hooks) };
 }
 
 describe('Rows with a ttl', () => {
-  it('say how many seconds are left, and are not there any more when none is', async () => {
-    const { world, store, raw } = mortal();
+  it('show the seconds that are left, and are deleted when they have expired', async () => {
+    const { world, store, raw } = expiring();
     await store.insert(kind, row(1, { key: 'a', ttl: 10 }));
     world.now += 3500;
     expect(await store.get(kind, row(1, {}).id)).to.deep.equal(row(1, { key: 'a', ttl: 7 }));
     world.now += 6500;
     expect(await store.getBy(kind, 'key', 'a')).to.equal(undefined);
-    expect(raw.get(kind, row(1, {}).id), 'buried').to.equal(undefined);
+    expect(raw.get(kind, row(1, {}).id), 'deleted').to.equal(undefined);
   });
 
-  it('live on when something else of them changes, as long as they would have', async () => {
-    const { world, store } = mortal();
+  it('keep their time of expiry when another field changes', async () => {
+    const { world, store } = expiring();
     await store.insert(kind, row(1, { key: 'a', ttl: 10 }));
     world.now += 3500;
     const read = (await store.get(kind, row(1, {}).id))!;
@@ -41,8 +43,8 @@ describe('Rows with a ttl', () => {
     expect(await store.get(kind, read.id)).to.equal(undefined);
   });
 
-  it('begin anew with a new ttl, and never end with 0', async () => {
-    const { world, store } = mortal();
+  it('count from the change with a new ttl, and never expire with 0', async () => {
+    const { world, store } = expiring();
     await store.insert(kind, row(1, { key: 'a', ttl: 10 }));
     world.now += 9000;
     const read = (await store.get(kind, row(1, {}).id))!;
@@ -55,8 +57,8 @@ describe('Rows with a ttl', () => {
     expect(await store.get(kind, read.id)).to.include({ ttl: null });
   });
 
-  it('that came in by a file count from when they were made', async () => {
-    const { world, store, raw } = mortal();
+  it('from a configuration file count from their time of creation', async () => {
+    const { world, store, raw } = expiring();
     raw.insert(kind, row(1, { key: 'a', ttl: 10 }));
     world.now += 9999;
     expect(await store.get(kind, row(1, {}).id)).to.include({ ttl: 1 });
@@ -64,8 +66,8 @@ describe('Rows with a ttl', () => {
     expect((await store.page(kind, { size: 10, after: undefined })).rows).to.deep.equal([]);
   });
 
-  it('leave what they had to others when they are dead', async () => {
-    const { world, store } = mortal();
+  it('free their unique values when they have expired', async () => {
+    const { world, store } = expiring();
     await store.insert(kind, row(1, { key: 'a', ttl: 10 }));
     expect(await store.insert(kind, row(2, { key: 'a', ttl: null }))).to.deep.include({ outcome: 'taken' });
     world.now += 10_000;
