@@ -78,7 +78,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'adapters/declarative': ['src', 'yaml'],
   'adapters/tls': ['src', 'adapters/live-rows', 'selfsigned'],
   'adapters/logging': ['pino'],
-  'adapters/configuration': ['src', 'yaml', 'zod'],
+  'adapters/configuration': ['src', 'yaml'],
   'adapters/live-rows': ['src'],
   'adapters/live-snapshot': ['src', 'adapters/live-rows'],
   'adapters/metrics': ['src', 'adapters/proxy'],

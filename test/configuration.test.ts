@@ -3,25 +3,22 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { configurationPage } from '../adapters/configuration/page.ts';
+import { settingNames as names, type SettingName, settingCalled } from '../adapters/configuration/settings.ts';
 import { inEnvironment, inFile, onCommandLine } from '../adapters/configuration/sources.ts';
 import {
   type Configuration,
   type ConfigurationReading,
-  descriptions,
   problemLine,
   readConfiguration,
-  type SettingName,
   type SettingSources,
-  settings,
 } from '../adapters/configuration.ts';
 
-const names = Object.keys(settings.shape) as SettingName[];
 const directories = { state: '/state', settings: '/settings' };
 const read = (sources: SettingSources): ConfigurationReading => readConfiguration(sources, directories);
 const fromEnv = (env: Record<string, string>) => read({ env });
 
 describe('The configuration', () => {
-  it('needs nothing to be set', () => {
+  it('has a default or no need for each setting', () => {
     const { proxyListen, adminListen, ...rest } = accepted(read({}));
     expect(proxyListen.map(({ host, port, ssl, http2 }) => [host, port, ssl, http2])).to.deep.equal([
       ['0.0.0.0', 8000, false, false],
@@ -51,7 +48,7 @@ describe('The configuration', () => {
     });
   });
 
-  describe('is read from the command line, the environment and a file by the same names', () => {
+  describe('has the same names on the command line, in the environment and in a file', () => {
     const samples: Readonly<Record<SettingName, string>> = {
       proxyListen: '127.0.0.1:1',
       adminListen: '127.0.0.1:2',
@@ -77,7 +74,7 @@ describe('The configuration', () => {
       sslCertKey: '/key.pem',
       stateDir: '/elsewhere',
     };
-    // Some only make sense together with another.
+    // Some settings need another one.
     const beside: Partial<Record<SettingName, SettingName>> = { sslCert: 'sslCertKey', sslCertKey: 'sslCert' };
 
     for (const name of names) {
@@ -97,7 +94,7 @@ describe('The configuration', () => {
     }
   });
 
-  it('lets the command line win over the environment, that over the file, and that over a variable of Kong', () => {
+  it('prefers the command line to the environment, that to the file, and that to a variable of Kong', () => {
     const all = {
       flags: { 'log-level': 'trace' },
       env: { PORTCULLIS_LOG_LEVEL: 'debug', KONG_LOG_LEVEL: 'error' },
@@ -109,7 +106,7 @@ describe('The configuration', () => {
     expect(accepted(read({ env: { KONG_LOG_LEVEL: 'error' } })).logLevel).to.equal('error');
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     const env = Object.fromEntries(names.map((name) => [inEnvironment(name), '']));
     expect(accepted(read({ env }))).to.deep.equal(accepted(read({})));
   });
@@ -124,7 +121,7 @@ describe('The configuration', () => {
     ]);
   });
 
-  describe('refuses a name it does not know, and says which was meant', () => {
+  describe('refuses an unknown name, and suggests the one that was meant', () => {
     it('in the environment', () => {
       expect(refused(fromEnv({ PORTCULLIS_STROE: 'memory:' }))).to.deep.equal([
         'PORTCULLIS_STROE: there is no such setting; did you mean PORTCULLIS_STORE?',
@@ -140,12 +137,12 @@ describe('The configuration', () => {
         refused(read({ file: { path: 'gate.yml', text: '# ours\nstore: "memory:"\nproxy-listen: off\n' } })),
       ).to.deep.equal(['gate.yml:3 proxy-listen: there is no such setting; did you mean proxy_listen?']);
     });
-    it('and guesses nothing where nothing is near', () => {
+    it('and suggests nothing if no name is similar', () => {
       expect(refused(fromEnv({ PORTCULLIS_X_Y_Z_UNRELATED: '1' }))).to.deep.equal([
         'PORTCULLIS_X_Y_Z_UNRELATED: there is no such setting',
       ]);
     });
-    it('even if it is a name that every object has', () => {
+    it('even if every object has that name', () => {
       for (const name of Object.getOwnPropertyNames(Object.prototype)) {
         expect(refused(fromEnv({ [`PORTCULLIS_${name}`]: '1' })), name).to.have.length(1);
         expect(refused(read({ flags: { [`x-${name}`]: '1' } })), name).to.have.length(1);
@@ -154,25 +151,25 @@ describe('The configuration', () => {
     });
   });
 
-  it('tells everything that is wrong at once', () => {
+  it('lists all problems at once', () => {
     const lines = refused(fromEnv({ PORTCULLIS_STROE: 'x', PORTCULLIS_WORKERS: '4', PORTCULLIS_LOG_LEVEL: 'loud' }));
     expect(lines).to.deep.equal([
       'PORTCULLIS_STROE: there is no such setting; did you mean PORTCULLIS_STORE?',
       'PORTCULLIS_WORKERS: 4 workers are not supported yet; the only number is 1',
-      'PORTCULLIS_LOG_LEVEL: "loud" is no level; there are trace, debug, info, warn, error, fatal and silent',
+      'PORTCULLIS_LOG_LEVEL: takes trace, debug, info, warn, error, fatal or silent, not "loud"',
     ]);
   });
 
-  describe('refuses a value it does not understand, and says what may stand there', () => {
+  describe('refuses a wrong value, and says what the setting takes', () => {
     const wrong: readonly (readonly [variable: string, value: string, says: RegExp])[] = [
       ['PORTCULLIS_STORE', 'redis://localhost', /takes lmdb:DIRECTORY, memory: or mongodb:/],
       ['PORTCULLIS_STORE', 'lmdb:~/store', /~ is not expanded/],
       ['PORTCULLIS_STORE', 'mongodb://', /takes lmdb/],
-      ['PORTCULLIS_STORE_TIMEOUT', '0', /no number of seconds between 1 and 60/],
-      ['PORTCULLIS_STORE_TIMEOUT', '61', /no number of seconds between 1 and 60/],
-      ['PORTCULLIS_STORE_POOL', '0', /no number of connections between 1 and 500/],
-      ['PORTCULLIS_STORE_POOL', '501', /no number of connections between 1 and 500/],
-      ['PORTCULLIS_STALENESS_LIMIT', '30s', /no number of seconds between 0 and 3600/],
+      ['PORTCULLIS_STORE_TIMEOUT', '0', /takes a number of seconds from 1 to 60/],
+      ['PORTCULLIS_STORE_TIMEOUT', '61', /takes a number of seconds from 1 to 60/],
+      ['PORTCULLIS_STORE_POOL', '0', /takes a number of connections from 1 to 500/],
+      ['PORTCULLIS_STORE_POOL', '501', /takes a number of connections from 1 to 500/],
+      ['PORTCULLIS_STALENESS_LIMIT', '30s', /takes a number of seconds from 0 to 3600/],
       ['PORTCULLIS_PUBLIC_URL', 'api.example.org', /takes an absolute URL/],
       ['PORTCULLIS_PUBLIC_URL', 'http://api.example.org', /must be https/],
       ['PORTCULLIS_PUBLIC_URL', 'https://api.example.org/?', /query or a fragment/],
@@ -185,11 +182,11 @@ describe('The configuration', () => {
       ['PORTCULLIS_KEY', 'ab'.repeat(31), /shorter than 32 bytes/],
       ['PORTCULLIS_KEY', 'no key at all!', /neither hexadecimal nor base64url/],
       ['PORTCULLIS_ADMIN_TOKEN', 'short', /16 or more visible ASCII/],
-      ['PORTCULLIS_ADMIN_HOSTS', 'gate:8001', /"gate:8001" is no host name/],
-      ['PORTCULLIS_ADMIN_HOSTS', 'http://gate', /is no host name/],
+      ['PORTCULLIS_ADMIN_HOSTS', 'gate:8001', /"gate:8001" is not a host name/],
+      ['PORTCULLIS_ADMIN_HOSTS', 'http://gate', /is not a host name/],
       ['PORTCULLIS_WORKERS', 'many', /the only one supported yet is 1/],
-      ['PORTCULLIS_DRAIN_LIMIT', '1h', /no number of seconds between 0 and 3600/],
-      ['PORTCULLIS_DRAIN_LIMIT', '3601', /no number of seconds between 0 and 3600/],
+      ['PORTCULLIS_DRAIN_LIMIT', '1h', /takes a number of seconds from 0 to 3600/],
+      ['PORTCULLIS_DRAIN_LIMIT', '3601', /takes a number of seconds from 0 to 3600/],
       ['PORTCULLIS_SSL_CERT', '/cert.pem', /needs PORTCULLIS_SSL_CERT_KEY as well/],
       ['PORTCULLIS_SSL_CERT_KEY', '/key.pem', /needs PORTCULLIS_SSL_CERT as well/],
       ['PORTCULLIS_ADMIN_LISTEN', '127.0.0.1:8001 ssl', /served over plain HTTP/],
@@ -205,15 +202,15 @@ describe('The configuration', () => {
       });
     }
 
-    it('a value with a colon at its end that does not stand in quotes, with its line and what to write', () => {
+    it('a value that ends with a colon without quotes, with its line and what to write', () => {
       const [line, ...more] = refused(read({ file: { path: 'f', text: 'log_level: info\nstore: memory:\n' } }));
-      expect(line).to.match(/^f:2: .*; a value that ends with a colon stands in quotes, as in store: "memory:"$/);
+      expect(line).to.match(/^f:2: .*; put a value that ends with a colon in quotes, as in store: "memory:"$/);
       expect(more).to.deep.equal([]);
     });
 
-    it('a settings file that is no list of names, with its line', () => {
+    it('a settings file that is not a list of names, with its line', () => {
       expect(refused(read({ file: { path: 'f', text: '- a\n' } }))).to.deep.equal([
-        'f:1: a settings file holds lines of the form name: value',
+        'f:1: a settings file has lines of the form name: value',
       ]);
       expect(refused(read({ file: { path: 'f', text: 'store: memory:\n  x: [\n' } }))[0]).to.match(/^f:\d+: /);
       expect(refused(read({ file: { path: 'f', text: 'store: { kind: memory }\n' } }))).to.deep.equal([
@@ -224,7 +221,7 @@ describe('The configuration', () => {
       );
     });
 
-    it('one and the same address for both listeners', () => {
+    it('the same address for both listeners', () => {
       const both = { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:9', PORTCULLIS_ADMIN_LISTEN: '127.0.0.1:9' };
       expect(refused(fromEnv(both))).to.deep.equal([
         'PORTCULLIS_ADMIN_LISTEN: 127.0.0.1:9 is a proxy listener already',
@@ -238,7 +235,7 @@ describe('The configuration', () => {
   });
 
   it('SE-02: no message repeats the value of a secret', () => {
-    const secrets = names.filter((name) => descriptions.get(settings.shape[name])?.secret === true);
+    const secrets = names.filter((name) => settingCalled(name)?.secret === true);
     expect(secrets).to.include.members(['key', 'adminToken', 'store']);
     fc.assert(
       fc.property(fc.constantFrom(...secrets), fc.string({ minLength: 4, maxLength: 200 }), (name, noise) => {
@@ -265,14 +262,14 @@ describe('The configuration', () => {
       expect(accepted(reading).adminToken).to.equal('x'.repeat(16));
       expect(reading.warnings).to.deep.equal([]);
     });
-    it('is accepted with none spelt out, and warned about', () => {
+    it('is accepted with the token none, with a warning', () => {
       const reading = fromEnv({ ...open, PORTCULLIS_ADMIN_TOKEN: 'none' });
       expect(accepted(reading).adminToken).to.equal(undefined);
       expect(reading.warnings).to.deep.equal([
-        'PORTCULLIS_ADMIN_TOKEN: none: whoever reaches 0.0.0.0:8001 can change everything',
+        'PORTCULLIS_ADMIN_TOKEN: none: any caller that reaches 0.0.0.0:8001 can change everything',
       ]);
     });
-    it('is not meant by a loopback address', () => {
+    it('needs no token on a loopback address', () => {
       for (const host of ['127.0.0.1', '127.8.8.8', '[::1]', 'localhost']) {
         expect(fromEnv({ PORTCULLIS_ADMIN_LISTEN: `${host}:8001` }), host).to.include({ ok: true });
       }
@@ -299,7 +296,7 @@ describe('The configuration', () => {
         'PORTCULLIS_KEY_FILE: the master key is given twice, here and by PORTCULLIS_KEY; leave one out',
       ]);
     });
-    it('that has to be given where a store is shared', () => {
+    it('which has to be given with a shared store', () => {
       const shared = { PORTCULLIS_STORE: 'mongodb://one,two/portcullis' };
       expect(refused(fromEnv(shared))[0]).to.match(/^PORTCULLIS_STORE: .*PORTCULLIS_KEY/);
       expect(accepted(fromEnv({ ...shared, PORTCULLIS_KEY: bytes.toString('hex') })).store).to.deep.equal({
@@ -308,7 +305,7 @@ describe('The configuration', () => {
       });
       expect(accepted(fromEnv({ ...shared, PORTCULLIS_KEY_FILE: '/run/key' })).masterKey).to.include({ make: false });
     });
-    it('which is warned about on the command line', () => {
+    it('which causes a warning on the command line', () => {
       const { warnings } = read({ flags: { key: bytes.toString('hex') } });
       expect(warnings).to.deep.equal([
         '--key: every user of this machine can read a command line; use PORTCULLIS_KEY instead',
@@ -316,8 +313,8 @@ describe('The configuration', () => {
     });
   });
 
-  describe('understands the variables of Kong', () => {
-    it('that mean something here', () => {
+  describe('reads the variables of Kong', () => {
+    it('for which this gate has a setting', () => {
       const configuration = accepted(
         fromEnv({
           KONG_PROXY_LISTEN: '0.0.0.0:80 reuseport backlog=16384, 0.0.0.0:443 http2 ssl reuseport backlog=16384',
@@ -342,7 +339,7 @@ describe('The configuration', () => {
         workers: 1,
       });
     });
-    it('in a kong.conf too, with comments and quotes; the environment goes before it, ours before both', () => {
+    it('in a kong.conf too, with comments and quotes; the environment overrides it, our names override both', () => {
       const text = [
         '# Kong configuration',
         'proxy_listen = 0.0.0.0:80 reuseport # plain',
@@ -357,19 +354,19 @@ describe('The configuration', () => {
       expect(accepted(reading)).to.deep.include({ logLevel: 'info', trustedIps: ['10.0.0.0/8'], config: undefined });
       expect(accepted(reading).proxyListen.map(({ port }) => port)).to.deep.equal([80]);
       expect(reading.warnings).to.include(
-        'kong.conf:6 database is a setting of Kong that means nothing here; it has no effect',
+        'kong.conf:6 database is a setting of Kong that this gate does not have; it is ignored',
       );
       const env = { KONG_LOG_LEVEL: 'error' };
       expect(accepted(read({ kongConf, env })).logLevel).to.equal('error');
       expect(accepted(read({ kongConf, env, flags: { 'log-level': 'debug' } })).logLevel).to.equal('debug');
       expect(refused(read({ kongConf: { path: 'kong.conf', text: 'log_level = loud' } }))[0]).to.include('kong.conf:1');
     });
-    it('and names each that does not, once', () => {
+    it('and warns about each other variable once', () => {
       const reading = fromEnv({ KONG_DATABASE: 'postgres', KONG_PG_HOST: 'db', KONG_LOG_LEVEL: 'warn' });
       expect(accepted(reading).logLevel).to.equal('warn');
       expect(reading.warnings).to.deep.equal([
-        'KONG_DATABASE is a setting of Kong that means nothing here; it has no effect',
-        'KONG_PG_HOST is a setting of Kong that means nothing here; it has no effect',
+        'KONG_DATABASE is a setting of Kong that this gate does not have; it is ignored',
+        'KONG_PG_HOST is a setting of Kong that this gate does not have; it is ignored',
       ]);
     });
     it('and refuses a wrong value under the name that was written', () => {
@@ -379,7 +376,7 @@ describe('The configuration', () => {
     });
   });
 
-  it('is not confused by what Kubernetes puts beside a Service called portcullis or kong-admin', () => {
+  it('ignores the variables that Kubernetes sets for a Service called portcullis or kong-admin', () => {
     const env = {
       PORTCULLIS_PORT: 'tcp://10.96.0.12:8000',
       PORTCULLIS_PORT_8000_TCP: 'tcp://10.96.0.12:8000',
@@ -398,9 +395,9 @@ describe('The configuration', () => {
     expect(refused(fromEnv({ PORTCULLIS_PORT: '8000' }))).to.have.length(1);
   });
 
-  it('leaves no setting without words, and docs/configuration.md shows them as they are (npm run docs)', () => {
+  it('describes each setting, and docs/configuration.md is current (npm run docs)', () => {
     for (const name of names) {
-      const about = descriptions.get(settings.shape[name]);
+      const about = settingCalled(name);
       expect(about, name).to.include.keys('title', 'form', 'description', 'recommendation');
     }
     const page = readFileSync(join(import.meta.dirname, '..', 'docs', 'configuration.md'), 'utf8');

@@ -1,7 +1,7 @@
 /** What `--help` prints. The settings are told by their schema. */
 import { defaultOf } from '../configuration/page.ts';
+import { settingCalled, settingNames } from '../configuration/settings.ts';
 import { inEnvironment, kongConfVariable, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
-import { descriptions, type SettingName, settings } from '../configuration.ts';
 import type { Paint } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -91,9 +91,9 @@ settings that it was started with: its Admin address and token.
 }
 
 function settingsHelp({ bold, dim }: Paint): string {
-  return (Object.keys(settings.shape) as SettingName[])
+  return settingNames
     .map((name) => {
-      const about = descriptions.get(settings.shape[name])!;
+      const about = settingCalled(name);
       return `  ${bold(onCommandLine(name))}  ${dim(inEnvironment(name))}
 ${folded(`${about.title}: ${about.form}`)}
 ${dim(folded(`default: ${defaultOf(name).replaceAll('`', '')}`))}

@@ -1,15 +1,16 @@
 /** From a command line to a configuration, or to the words that say why there is none. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { settingNames } from '../configuration/settings.ts';
 import { type Given, kongConfVariable, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
-import { type ConfigurationReading, problemLine, readConfiguration, settings } from '../configuration.ts';
+import { type ConfigurationReading, problemLine, readConfiguration } from '../configuration.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The flags every command that runs a gate understands. */
 export const settingFlags: readonly string[] = [
   'settings',
   'kong-conf',
-  ...Object.keys(settings.shape).map((name) => onCommandLine(name).slice(2)),
+  ...settingNames.map((name) => onCommandLine(name).slice(2)),
 ];
 
 /** `undefined` when it said on `err` what is wrong. `defaults`: what the command has in the place of our defaults. */

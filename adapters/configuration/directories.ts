@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 
 /**
- * Where the gate keeps things when nobody says otherwise: `state` for what it can make anew or has stored, and
- * `settings` for the master key, so that a copy of the one never holds the other. For root the system's directories,
- * for anybody else the user's, by the XDG base directory specification.
+ * The default directories of the gate. `state` holds the store and the self-signed certificate; `settings` holds the
+ * master key, so that a copy of one directory never contains both. Root has the directories of the system, other users
+ * have their own, as the XDG base directory specification says.
  */
 export interface Directories {
   readonly state: string;

@@ -22,7 +22,7 @@ export interface Listen {
   /** TCP keep-alive probes on the connections; `keepAliveDelay` (milliseconds) before the first of them. */
   readonly keepAlive: boolean;
   readonly keepAliveDelay: number | undefined;
-  /** Flags that Kong knows and that change nothing here. */
+  /** Flags of Kong's that have no effect in this gate. */
   readonly ineffective: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export function readListens(text: string): Reading<readonly Listen[]> {
     if (isProblem(reading)) return reading;
     const { host, port } = reading.value;
     if (port !== 0 && listens.some((other) => other.host === host && other.port === port)) {
-      return { problem: `${printedHostAndPort(reading.value)} stands there twice` };
+      return { problem: `${printedHostAndPort(reading.value)} is given twice` };
     }
     listens.push(reading.value);
   }
@@ -44,7 +44,7 @@ export function readListens(text: string): Reading<readonly Listen[]> {
 const form = 'write host:port, as in 0.0.0.0:8000 or [::]:8443 ssl';
 
 function readListen(text: string): Reading<Listen> {
-  if (text === '') return { problem: `nothing stands before or after a comma; ${form}` };
+  if (text === '') return { problem: `an address is missing before or after a comma; ${form}` };
   const [address, ...flags] = text.split(/\s+/) as [string, ...string[]];
   const endpoint = readEndpoint(address);
   if (isProblem(endpoint)) return endpoint;
@@ -84,7 +84,7 @@ function readEndpoint(address: string): Reading<{ host: string; port: number }> 
   const host = name ?? '';
   if (host === '') return { problem: `${quoted} has no host; for all interfaces write 0.0.0.0:${port}` };
   if (host === '*') return { problem: `${quoted}: for all interfaces write 0.0.0.0:${port} or [::]:${port}` };
-  if (host.includes(':')) return { problem: `${quoted}: an IPv6 address stands in brackets, as in [::1]:8000` };
+  if (host.includes(':')) return { problem: `${quoted}: write an IPv6 address in brackets, as in [::1]:8000` };
   const normal = parseIpAddress(host) ?? (isHostName(host) ? normalHostName(host) : undefined);
   return normal === undefined
     ? { problem: `${quoted} has neither an address nor a host name before the port` }
@@ -114,16 +114,17 @@ function withFlag(listen: Listen, flag: string): Reading<Listen> {
         return { value: { ...listen, ineffective: [...listen.ineffective, name] } };
       case 'proxy_protocol':
         return {
-          problem: 'proxy_protocol is not supported; let the balancer send X-Forwarded-For and name it in trusted_ips',
+          problem:
+            'proxy_protocol is not supported; have the balancer send X-Forwarded-For, and list it in trusted_ips',
         };
     }
   }
-  return { problem: `${JSON.stringify(flag)} is no flag of a listener; there are ${allFlags}` };
+  return { problem: `${JSON.stringify(flag)} is not a flag of a listener; the flags are ${allFlags}` };
 }
 
 const allFlags = 'ssl, http2, reuseport, backlog=N, ipv6only=on|off, so_keepalive=on|off|idle:interval:count';
 
-/** nginx's forms: `on`, `off`, or `idle:interval:count`, each part of which may be missing; times in seconds, or with a unit. */
+/** nginx's forms: `on`, `off`, or `idle:interval:count` with optional parts; times in seconds, or with a unit. */
 function withKeepAlive(listen: Listen, value: string): Reading<Listen> {
   if (value === 'on' || value === 'off') return { value: { ...listen, keepAlive: value === 'on' } };
   const [, idle, unit, interval, count] = /^(?:(\d{1,6})([smh])?)?:(\d{1,6}[smh]?)?:(\d{1,6})?$/.exec(value) ?? [];

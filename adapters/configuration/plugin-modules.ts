@@ -1,6 +1,6 @@
 /**
- * Plugins of the operator's own: modules that export one as `plugin` (docs/plugins.md). They are loaded once, at the
- * start, and stand beside the gate's own plugins from then on.
+ * The plugins of the operator: modules that export one as `plugin` (docs/plugins.md). The gate loads them once, at the
+ * start, in addition to its own plugins.
  */
 import { pathToFileURL } from 'node:url';
 import type { PluginDescriptions } from '../../src/entities/plugins.ts';
@@ -12,7 +12,7 @@ export interface Plugins {
   readonly descriptions: PluginDescriptions;
 }
 
-/** Throws an error that names the setting and the module, when one of them is no plugin. */
+/** Throws an error that names the setting and the module if a module is not a plugin. */
 export async function loadPlugins(modules: readonly string[]): Promise<Plugins> {
   const all = new Map(bundled.map((plugin) => [plugin.name, plugin]));
   for (const path of modules) {
@@ -37,10 +37,10 @@ async function loaded(path: string): Promise<Plugin> {
 }
 
 function whatIsWrong(plugin: unknown): string | undefined {
-  if (typeof plugin !== 'object' || plugin === null) return "exports no object by the name 'plugin'";
+  if (typeof plugin !== 'object' || plugin === null) return "does not export an object named 'plugin'";
   const { name, priority, authenticates, fields, compile } = plugin as { readonly [field: string]: unknown };
   if (typeof name !== 'string' || !/^[a-z0-9][a-z0-9_-]*$/.test(name)) {
-    return 'plugin.name has to be of small letters, digits, - and _';
+    return 'plugin.name has to consist of lower-case letters, digits, - and _';
   }
   if (typeof priority !== 'number' || !Number.isFinite(priority)) return 'plugin.priority has to be a number';
   if (typeof authenticates !== 'boolean') return 'plugin.authenticates has to be true or false';

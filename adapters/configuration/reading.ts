@@ -1,4 +1,4 @@
-/** What came of reading the text of a setting: its value, or what is wrong with it and what may stand there instead. */
+/** The value of a setting's text, or what is wrong with the text and what the setting takes. */
 export type Reading<T> = { readonly value: T } | { readonly problem: string };
 
 export function isProblem<T>(reading: Reading<T>): reading is { readonly problem: string } {

@@ -1,6 +1,6 @@
 /**
- * Collects what was set, and where: command line before environment before settings file before Kong's names in the
- * environment before those in a kong.conf. A name is told in the spelling of its source, so that the operator finds it.
+ * Collects the settings that were given. The command line comes first, then the environment, the settings file, Kong's
+ * names in the environment, and a kong.conf. A message spells a name as its source does, so that the operator finds it.
  */
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Scalar } from 'yaml';
 import { nearest } from './suggestion.ts';
@@ -13,18 +13,18 @@ export interface SettingSources {
   readonly file?: { readonly path: string; readonly text: string };
   /** A kong.conf: `proxy_listen = 0.0.0.0:8000`, by Kong's names. */
   readonly kongConf?: { readonly path: string; readonly text: string };
-  /** By the names of the schema: what a command has in the place of our defaults. Everything else goes before it. */
+  /** Defaults of a command, by the names of the table. All other sources override them. */
   readonly defaults?: Readonly<Record<string, Given>>;
 }
 
 export interface Given {
   readonly text: string;
-  /** The name as it was written, and where. */
+  /** The name as written, and the place. */
   readonly from: string;
 }
 
 interface Gathered {
-  /** By the names of the schema. */
+  /** By the names of the table. */
   readonly given: ReadonlyMap<string, Given>;
   readonly problems: readonly { readonly from: string; readonly problem: string }[];
   readonly warnings: readonly string[];
@@ -32,13 +32,12 @@ interface Gathered {
 
 export function gather(
   { flags = {}, env = {}, file, kongConf, defaults = {} }: SettingSources,
-  shape: Readonly<Record<string, unknown>>,
+  names: readonly string[],
   kongNames: ReadonlyMap<string, string>,
 ): Gathered {
   const given = new Map<string, Given>();
   const problems: { from: string; problem: string }[] = [];
   const warnings: string[] = [];
-  const names = Object.keys(shape);
   const take = (text: string, written: string, from: string, spell: (name: string) => string) => {
     const name = names.find((one) => spell(one) === written);
     if (name !== undefined) return void given.set(name, { text, from });
@@ -52,13 +51,14 @@ export function gather(
   for (const [name, byDefault] of Object.entries(defaults)) given.set(name, byDefault);
   for (const { name: written, text, from } of kongConf === undefined ? [] : kongLines(kongConf)) {
     const name = kongNames.get(written.toUpperCase());
-    if (name === undefined) warnings.push(`${from} is a setting of Kong that means nothing here; it has no effect`);
+    if (name === undefined) warnings.push(`${from} is a setting of Kong that this gate does not have; it is ignored`);
     else if (text !== '') given.set(name, { text: asOurs(name, text), from });
   }
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('KONG_') || value === undefined || isServiceLink(variable, value)) continue;
     const name = kongNames.get(variable.slice('KONG_'.length));
-    if (name === undefined) warnings.push(`${variable} is a setting of Kong that means nothing here; it has no effect`);
+    if (name === undefined)
+      warnings.push(`${variable} is a setting of Kong that this gate does not have; it is ignored`);
     else if (value !== '') given.set(name, { text: asOurs(name, value), from: variable });
   }
   if (file !== undefined) {
@@ -68,7 +68,7 @@ export function gather(
     }
   }
   for (const [variable, value] of Object.entries(env)) {
-    // An empty variable is how a template says that nothing was set.
+    // Templates leave a variable empty when nothing was set.
     if (!variable.startsWith('PORTCULLIS_') || !value || isServiceLink(variable, value)) continue;
     if (variable !== settingsFileVariable && variable !== kongConfVariable)
       take(value, variable, variable, inEnvironment);
@@ -77,10 +77,10 @@ export function gather(
   return { given, problems, warnings };
 }
 
-/** Names the settings file itself; on the command line it is `--settings`. */
+/** The variable that names the settings file; on the command line it is `--settings`. */
 export const settingsFileVariable = 'PORTCULLIS_SETTINGS';
 
-/** Names a kong.conf whose settings are taken over; on the command line it is `--kong-conf`. */
+/** The variable that names a kong.conf to read; on the command line it is `--kong-conf`. */
 export const kongConfVariable = 'PORTCULLIS_KONG_CONF';
 
 /** `proxyListen` is `proxy_listen` in a file … */
@@ -98,15 +98,12 @@ export function onCommandLine(name: string): string {
   return `--${inFile(name).replaceAll('_', '-')}`;
 }
 
-/** Kong's `auto` is one worker for each core; ours is one worker so far. */
+/** Kong's `auto` is one worker for each core. Only one worker is supported so far. */
 function asOurs(name: string, value: string): string {
   return name === 'workers' && value === 'auto' ? '1' : value;
 }
 
-/**
- * Kubernetes sets `PORTCULLIS_PORT=tcp://10.0.0.1:8000` and the like in every pod beside a Service of that name. They
- * are not settings.
- */
+/** For a Service called portcullis, Kubernetes sets `PORTCULLIS_PORT=tcp://10.0.0.1:8000` and more in each pod. */
 function isServiceLink(variable: string, value: string): boolean {
   return (
     /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/.test(variable) ||
@@ -115,7 +112,7 @@ function isServiceLink(variable: string, value: string): boolean {
   );
 }
 
-/** The lines of a kong.conf: `name = value`, the value perhaps in quotes, a comment behind ` #`. */
+/** The lines of a kong.conf: `name = value`, with optional quotes around the value and a comment after ` #`. */
 function* kongLines({ path, text }: { readonly path: string; readonly text: string }) {
   for (const [at, line] of text.split(/\r?\n/).entries()) {
     const [, name, rest] = /^\s*([A-Za-z0-9_]+)\s*=(.*)$/.exec(line) ?? [];
@@ -140,8 +137,7 @@ function linesOf({ path, text }: { readonly path: string; readonly text: string 
     }));
   }
   if (document.contents === null) return [];
-  if (!isMap(document.contents))
-    return [{ from: at(0), problem: 'a settings file holds lines of the form name: value' }];
+  if (!isMap(document.contents)) return [{ from: at(0), problem: 'a settings file has lines of the form name: value' }];
   return document.contents.items.flatMap((pair): FileLine[] => {
     const name = isScalar(pair.key) ? String(pair.key.value) : '';
     const from = `${at(isScalar(pair.key) ? pair.key.range?.[0] : undefined)} ${name}`;
@@ -155,9 +151,9 @@ function linesOf({ path, text }: { readonly path: string; readonly text: string 
   });
 }
 
-const colonInQuotes = 'a value that ends with a colon stands in quotes, as in store: "memory:"';
+const colonInQuotes = 'put a value that ends with a colon in quotes, as in store: "memory:"';
 
-/** As it stands in the file: `0x10` and `1e3` are not turned into other numbers first. */
+/** The text in the file: `0x10` and `1e3` are not converted to other numbers first. */
 function written(scalar: Scalar): string {
   return scalar.source ?? String(scalar.value);
 }

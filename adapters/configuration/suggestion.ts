@@ -1,4 +1,4 @@
-/** The name somebody most likely meant, for "did you mean …?". `undefined` when none is near. */
+/** The most similar name, for "did you mean …?". `undefined` when none is similar. */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, Math.floor(name.length / 3)) + 1;
@@ -9,7 +9,7 @@ export function nearest(name: string, names: Iterable<string>): string | undefin
   return best;
 }
 
-/** How many letters must be changed, put in, taken out or swapped with their neighbour. */
+/** Damerau-Levenshtein: how many letters to change, insert, delete or swap with their neighbour. */
 function editDistance(one: string, other: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: other.length + 1 }, (_, j) => j);

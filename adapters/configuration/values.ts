@@ -1,17 +1,17 @@
-/** How the text of each kind of setting is read. What is wrong is said without repeating a value that may be a secret. */
+/** How the text of each kind of setting is read. A problem never repeats a value that may be a secret. */
 import { resolve } from 'node:path';
 import { isHostName, isLoopbackHost, parseHost } from '../../src/address/host.ts';
 import { isNetwork, parseIpAddress } from '../../src/address/ip-address.ts';
-import type { Reading } from './reading.ts';
+import { isProblem, type Reading } from './reading.ts';
 
 export function readPath(text: string): Reading<string> {
   if (text === '') return { problem: 'takes a path' };
-  if (text.includes('\0')) return { problem: 'a path cannot hold a zero byte' };
-  if (/^~(\/|$)/.test(text)) return { problem: '~ is not expanded here; write the whole path' };
+  if (text.includes('\0')) return { problem: 'a path cannot contain a zero byte' };
+  if (/^~(\/|$)/.test(text)) return { problem: '~ is not expanded; write the whole path' };
   return { value: resolve(text) };
 }
 
-/** The directory of an lmdb store is `undefined` where the default is meant. */
+/** The directory of an lmdb store is `undefined` for the default. */
 export type ReadStore =
   | { readonly kind: 'memory' }
   | { readonly kind: 'lmdb'; readonly directory: string | undefined }
@@ -32,10 +32,10 @@ export function readAdminToken(text: string): Reading<string> {
   if (text === 'none') return { value: text };
   return /^[\x21-\x7E]{16,}$/.test(text)
     ? { value: text }
-    : { problem: 'takes 16 or more visible ASCII characters without blanks (openssl rand -hex 32), or none' };
+    : { problem: 'takes 16 or more visible ASCII characters without spaces (openssl rand -hex 32), or none' };
 }
 
-/** 64 hexadecimal digits would also do as base64url; hex is what our own messages tell people to make, so it goes first. */
+/** 64 hexadecimal digits are also valid base64url. Our messages recommend hex, so hex is tried first. */
 export function readKey(text: string): Reading<Uint8Array> {
   if (/^(?:[0-9a-fA-F]{2})+$/.test(text)) return longEnough(Buffer.from(text, 'hex'));
   if (/^[A-Za-z0-9_-]+={0,2}$/.test(text)) return longEnough(Buffer.from(text, 'base64url'));
@@ -50,37 +50,13 @@ export function readPublicUrl(text: string): Reading<string> {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     return { problem: 'takes an absolute URL, as in https://api.example.org' };
-  if (url.username !== '' || url.password !== '') return { problem: 'cannot hold a user name or password' };
+  if (url.username !== '' || url.password !== '') return { problem: 'cannot contain a user name or password' };
   // "a URL that uses the "https" scheme and has no query or fragment components" (RFC 8414 §2)
   if (/[?#]/.test(text)) return { problem: 'cannot have a query or a fragment (RFC 8414 §2)' };
   if (url.protocol === 'http:' && !isLoopbackHost(parseHost(url.hostname) ?? '')) {
     return { problem: 'must be https, except on loopback (RFC 8414 §2)' };
   }
   return { value: url.href.replace(/\/+$/, '') };
-}
-
-export function readAddresses(text: string): Reading<readonly string[]> {
-  const addresses = text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
-  const wrong = addresses.find((address) => !isNetwork(address));
-  if (wrong !== undefined) {
-    return {
-      problem: `${JSON.stringify(wrong)} is neither an address nor a network, as in 10.0.0.0/8 or 2001:db8::1`,
-    };
-  }
-  return { value: addresses };
-}
-
-export function readHosts(text: string): Reading<readonly string[]> {
-  const hosts: string[] = [];
-  for (const written of text.split(',').map((part) => part.trim())) {
-    if (written === '') continue;
-    const host = written === '*' ? written : parseHost(written);
-    if (host === undefined || (host !== '*' && !isHostName(host) && parseIpAddress(host) === undefined)) {
-      return { problem: `${JSON.stringify(written)} is no host name; write it without scheme and port: gate.internal` };
-    }
-    hosts.push(host);
-  }
-  return { value: hosts };
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -103,41 +79,68 @@ const levels: Readonly<Record<string, LogLevel>> = {
 export function readLogLevel(text: string): Reading<LogLevel> {
   const level = Object.hasOwn(levels, text) ? levels[text] : undefined;
   return level === undefined
-    ? { problem: `${JSON.stringify(text)} is no level; there are trace, debug, info, warn, error, fatal and silent` }
+    ? { problem: `takes trace, debug, info, warn, error, fatal or silent, not ${JSON.stringify(text)}` }
     : { value: level };
 }
 
-export function readTimeout(text: string): Reading<number> {
-  return /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 60
-    ? { value: Number(text) * 1000 }
-    : { problem: `${JSON.stringify(text)} is no number of seconds between 1 and 60` };
+/** Seconds in the text, milliseconds in the value. */
+export function secondsFrom(least: number, most: number): (text: string) => Reading<number> {
+  const read = wholeNumber('seconds', least, most);
+  return (text) => {
+    const seconds = read(text);
+    return isProblem(seconds) ? seconds : { value: seconds.value * 1000 };
+  };
 }
 
-export function readPool(text: string): Reading<number> {
-  return /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 500
-    ? { value: Number(text) }
-    : { problem: `${JSON.stringify(text)} is no number of connections between 1 and 500` };
+export function wholeNumber(of: string, least: number, most: number): (text: string) => Reading<number> {
+  return (text) =>
+    /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most
+      ? { value: Number(text) }
+      : { problem: `takes a number of ${of} from ${least} to ${most}, not ${JSON.stringify(text)}` };
 }
 
-/** Seconds as they are written, milliseconds as they are used. */
-export function readSeconds(text: string): Reading<number> {
-  return /^\d{1,4}$/.test(text) && Number(text) <= 3600
-    ? { value: Number(text) * 1000 }
-    : { problem: `${JSON.stringify(text)} is no number of seconds between 0 and 3600` };
+export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => Reading<T> {
+  return (text) => {
+    const choice = choices.find((one) => one === text);
+    return choice === undefined ? { problem: `takes ${choices.join(' or ')}` } : { value: choice };
+  };
 }
 
-/** Each from the directory the gate was started in. */
-export function readPaths(text: string): Reading<readonly string[]> {
-  const paths: string[] = [];
-  for (const part of text.split(',')) {
-    if (part.trim() === '') continue;
-    const path = readPath(part.trim());
-    if ('problem' in path) return path;
-    paths.push(path.value);
-  }
-  return { value: paths };
+export function readWorkers(text: string): Reading<1> {
+  if (text === '1') return { value: 1 };
+  return {
+    problem: /^\d+$/.test(text)
+      ? `${text} workers are not supported yet; the only number is 1`
+      : 'takes a number; the only one supported yet is 1',
+  };
 }
 
-export function readNames(text: string): Reading<readonly string[]> {
-  return { value: text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()])) };
+/** Relative to the directory in which the gate was started. */
+export const readPaths = listOf(readPath);
+
+export const readNames = listOf((name) => ({ value: name }));
+
+export const readAddresses = listOf((address) =>
+  isNetwork(address)
+    ? { value: address }
+    : { problem: `${JSON.stringify(address)} is neither an address nor a network, as in 10.0.0.0/8 or 2001:db8::1` },
+);
+
+export const readHosts = listOf((text) => {
+  const host = text === '*' ? text : parseHost(text);
+  return host !== undefined && (host === '*' || isHostName(host) || parseIpAddress(host) !== undefined)
+    ? { value: host }
+    : { problem: `${JSON.stringify(text)} is not a host name; write it without scheme and port, as in gate.internal` };
+});
+
+/** Items with commas between them. Empty items are left out. */
+function listOf<T>(readItem: (item: string) => Reading<T>): (text: string) => Reading<readonly T[]> {
+  return (text) => {
+    const items = text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
+      .map(readItem);
+    return items.find(isProblem) ?? { value: items.flatMap((item) => (isProblem(item) ? [] : [item.value])) };
+  };
 }

@@ -1,4 +1,4 @@
-/** `npm run docs`: stores the pages that are made from the code. */
+/** Part of `npm run docs`: writes docs/configuration.md. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configurationPage } from './page.ts';

@@ -9,8 +9,8 @@ import { expect } from 'chai';
 import { commands, helpFor } from '../../adapters/cli/help.ts';
 import { main } from '../../adapters/cli/main.ts';
 import { paintFor } from '../../adapters/cli/terminal.ts';
+import { settingNames } from '../../adapters/configuration/settings.ts';
 import { onCommandLine } from '../../adapters/configuration/sources.ts';
-import { settings } from '../../adapters/configuration.ts';
 import { testTerminal } from './terminal.ts';
 
 const own = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -72,7 +72,7 @@ describe('portcullis', () => {
 
   it('helps with every setting', () => {
     const help = helpFor('start', paintFor({ write() {} }, {}));
-    for (const name of Object.keys(settings.shape)) expect(help).to.include(`${onCommandLine(name)} `);
+    for (const name of settingNames) expect(help).to.include(`${onCommandLine(name)} `);
   });
 
   it('asks whether another command was meant', async () => {

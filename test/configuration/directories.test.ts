@@ -3,8 +3,8 @@ import { directoriesOf } from '../../adapters/configuration/directories.ts';
 
 const ada = { env: {}, home: '/home/ada', isRoot: false, platform: 'linux' } as const;
 
-describe('Where things are kept by default', () => {
-  it('for a user: the directories of the XDG specification', () => {
+describe('The default directories', () => {
+  it('are those of the XDG specification for a user', () => {
     expect(directoriesOf(ada)).to.deep.equal({
       state: '/home/ada/.local/state/portcullis',
       settings: '/home/ada/.config/portcullis',
@@ -13,19 +13,19 @@ describe('Where things are kept by default', () => {
     expect(directoriesOf({ ...ada, env })).to.deep.equal({ state: '/s/portcullis', settings: '/c/portcullis' });
   });
 
-  it('"must be absolute", otherwise a variable is ignored', () => {
+  it('ignore a variable with a relative path: "must be absolute"', () => {
     const env = { XDG_STATE_HOME: 's', XDG_CONFIG_HOME: '' };
     expect(directoriesOf({ ...ada, env })).to.deep.equal(directoriesOf(ada));
   });
 
-  it('for root: the directories of the system', () => {
+  it('are those of the system for root', () => {
     expect(directoriesOf({ ...ada, isRoot: true })).to.deep.equal({
       state: '/var/lib/portcullis',
       settings: '/etc/portcullis',
     });
   });
 
-  it('never the master key beside the store', () => {
+  it('never have the master key next to the store', () => {
     for (const platform of ['linux', 'darwin', 'win32'] as const) {
       for (const isRoot of [true, false]) {
         const { state, settings } = directoriesOf({ ...ada, platform, isRoot });

@@ -21,7 +21,7 @@ describe('A listener', () => {
 
   it('has an IPv6 address in brackets', () => {
     expect(only('[::1]:8000')).to.include({ host: '::1', port: 8000 });
-    expect(problem('::1:8000')).to.match(/stands in brackets/);
+    expect(problem('::1:8000')).to.match(/in brackets/);
     expect(problem('[127.0.0.1]:8000')).to.match(/no IPv6 address between the brackets/);
   });
 
@@ -47,7 +47,7 @@ describe('A listener', () => {
     expect(only('a:1 so_keepalive=:5:').keepAliveDelay).to.equal(undefined);
   });
 
-  it('names the flags of Kong that change nothing', () => {
+  it('lists the flags of Kong that have no effect', () => {
     expect(only('a:1 deferred bind').ineffective).to.deep.equal(['deferred', 'bind']);
   });
 
@@ -60,12 +60,12 @@ describe('A listener', () => {
     ['1.2.3.999:80', /neither an address nor a host name/],
     ['-a:80', /neither an address nor a host name/],
     ['a..b:80', /neither an address nor a host name/],
-    ['http://a:80', /stands in brackets|neither an address/],
+    ['http://a:80', /in brackets|neither an address/],
     ['a:1,', /before or after a comma/],
     ['', /before or after a comma/],
-    ['a:1, a:1', /a:1 stands there twice/],
-    ['a:1 ssl2', /"ssl2" is no flag of a listener; there are ssl, http2/],
-    ['a:1 ssl=on', /"ssl=on" is no flag/],
+    ['a:1, a:1', /a:1 is given twice/],
+    ['a:1 ssl2', /"ssl2" is not a flag of a listener; the flags are ssl, http2/],
+    ['a:1 ssl=on', /"ssl=on" is not a flag/],
     ['a:1 backlog=many', /backlog= takes a number/],
     ['a:1 backlog=0', /backlog= takes a number/],
     ['a:1 so_keepalive=', /takes on, off, or idle/],
@@ -82,10 +82,10 @@ describe('A listener', () => {
     expect(only('[::ffff:127.0.0.1]:80')).to.include({ host: '127.0.0.1' });
     expect(only('LocalHost:80')).to.include({ host: 'localhost' });
     expect(only('[fe80::1%eth0]:80')).to.include({ host: 'fe80::1%eth0' });
-    expect(problem('LocalHost:80, localhost:80')).to.match(/localhost:80 stands there twice/);
+    expect(problem('LocalHost:80, localhost:80')).to.match(/localhost:80 is given twice/);
   });
 
-  it('reads back as it is written', () => {
+  it('is read again from its printed form', () => {
     const host = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('localhost', 'a.example.org'));
     fc.assert(
       fc.property(host, fc.nat(65_535), (host, port) => {
@@ -94,7 +94,7 @@ describe('A listener', () => {
     );
   });
 
-  it('is never read from noise with an exception', () => {
+  it('never throws, whatever the text', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'[]:,. =0189afoslk\t\n*-') }), (text) => {
         const reading = readListens(text);

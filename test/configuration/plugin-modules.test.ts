@@ -25,7 +25,7 @@ describe('Plugins of the operator’s own', () => {
       (error) => error.message,
     );
 
-  it('stand beside those of the gate', async () => {
+  it('are loaded in addition to those of the gate', async () => {
     const { definitions, descriptions } = await loadPlugins([module(whole('mine')), module(whole('mine-too'))]);
     expect([...definitions.keys()]).to.include.members(['oauth2', 'mine', 'mine-too']);
     expect(descriptions.get('mine')).to.include({ priority: 5, ours: true });
@@ -33,7 +33,7 @@ describe('Plugins of the operator’s own', () => {
 
   for (const [what, text, why] of [
     ['a module that does not parse', 'export const', 'cannot be loaded'],
-    ['a module without a plugin', 'export const other = 1;', "exports no object by the name 'plugin'"],
+    ['a module without a plugin', 'export const other = 1;', "does not export an object named 'plugin'"],
     ['a plugin without a name', whole(''), 'plugin.name'],
     ['a plugin whose name no path could have', whole('a b'), 'plugin.name'],
     ['a plugin without a priority', whole('a').replace('priority: 5,', ''), 'plugin.priority'],
@@ -50,7 +50,7 @@ describe('Plugins of the operator’s own', () => {
     });
   }
 
-  it('refuses a module that is not there, and one that comes twice', async () => {
+  it('refuses a module that does not exist, and one that is listed twice', async () => {
     expect(await failure('/nowhere/plugin.js')).to.contain('plugin_modules: /nowhere/plugin.js cannot be loaded');
     const path = module(whole('mine'));
     expect(await failure(path, path)).to.contain("there is a plugin 'mine' already");
