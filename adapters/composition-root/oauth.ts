@@ -12,13 +12,7 @@ export const oauth = partsOf((provide) => {
     t.clients,
     { store: t.entityStore, entities: t.entities, hashes: t.secretHashes, clock: t.clock },
     ({ store, entities, hashes, clock }) =>
-      limitedClients(
-        registeredClients(store, kindIn(entities, 'oauth2_credentials'), {
-          isHashed: (text) => text.startsWith('$pbkdf2-sha512$'),
-          verify: hashes.verify,
-        }),
-        clock,
-      ),
+      limitedClients(registeredClients(store, kindIn(entities, 'oauth2_credentials'), hashes), clock),
   );
   provide(
     t.bearers,

@@ -7,20 +7,11 @@
  */
 import { createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import type { SecretVerifier } from '../../src/ports/secret-verifier.ts';
 
-export interface SecretHashes {
+export interface SecretHashes extends SecretVerifier {
   /** The PHC string of a secret. Waits its turn, however many wait. */
   hash(secret: string): Promise<string>;
-  /**
-   * Whether `secret` is the one that `phc` was made of; `deferred`: too many wait, nothing was tried. `clientRecordId`
-   * names whose turn it takes. Where there is no `phc` the same work is done for nothing.
-   */
-  verify(
-    clientRecordId: string,
-    phc: string | undefined,
-    secret: string,
-  ): MaybePromise<'proven' | 'failed' | 'rateLimited'>;
   /** A client was changed or removed: what was proven for it is proven no more. */
   forget(clientRecordId: string): void;
   forgetAll(): void;

@@ -11,7 +11,7 @@ import { rememberedBearers } from '../../src/records/bearers.ts';
 import { registeredClients } from '../../src/records/clients.ts';
 import { limitedClients } from '../../src/records/failed-attempts.ts';
 import { kindOf } from '../../src/schema/kind.ts';
-import { readPhc, secretHashes } from '../crypto/secret-hash.ts';
+import { secretHashes } from '../crypto/secret-hash.ts';
 
 export const clientsKind = kindOf(oauth2Credentials);
 export const consumersKind = kindOf(consumers);
@@ -23,8 +23,7 @@ export function readRecords(
   clock: Clock,
 ): { readonly clients: Clients; readonly bearers: Bearers } {
   const hashes = secretHashes();
-  const proofs = { isHashed: (text: string) => readPhc(text) !== undefined, verify: hashes.verify };
-  const clients = limitedClients(registeredClients(records, clientsKind, proofs), clock);
+  const clients = limitedClients(registeredClients(records, clientsKind, hashes), clock);
   const bearers = rememberedBearers(
     { grants, store: records, clock },
     { clients: clientsKind, consumers: consumersKind },

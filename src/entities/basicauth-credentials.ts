@@ -2,6 +2,7 @@
  * Kong's basicauth_credentials: user names and passwords of consumers. A password is kept as PBKDF2 in PHC form, and comes
  * back so in every answer (Kong keeps and prints SHA-1 of it).
  */
+import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';
 
@@ -25,7 +26,7 @@ export const basicauthCredentials: Description = {
       hashes: {
         field: 'password',
         when: () => true,
-        isDone: (password) => /^\$pbkdf2-sha512\$i=\d+,l=\d+\$[^$]+\$[^$]+$/.test(password),
+        isDone: isHashedSecret,
       },
     },
   ],

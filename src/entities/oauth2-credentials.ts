@@ -2,6 +2,7 @@
  * Kong's oauth2_credentials: the clients (RFC 6749 §2). A secret with `hash_secret` is kept as PBKDF2 in PHC form, and
  * comes back so in every answer.
  */
+import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';
 import { urlParts } from '../schema/url.ts';
@@ -30,7 +31,7 @@ export const oauth2Credentials: Description = {
       hashes: {
         field: 'client_secret',
         when: (row) => row['hash_secret'] === true,
-        isDone: (secret) => /^\$pbkdf2-sha512\$i=\d+,l=\d+\$[^$]+\$[^$]+$/.test(secret),
+        isDone: isHashedSecret,
       },
     },
   ],

@@ -4,7 +4,8 @@
  *
  *     base64url(header) . base64url(claims) . base64url(signature)
  */
-import { constants, createHmac, createPublicKey, type KeyObject, timingSafeEqual, verify } from 'node:crypto';
+import { constants, createHmac, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { sameOctets } from './same-secret.ts';
 
 export const jwsAlgorithms = [
   'HS256',
@@ -61,8 +62,7 @@ export function verifies(token: JsonWebToken, algorithm: JwsAlgorithm, key: Veri
   const rule = rules[algorithm];
   if (rule.kind === 'hmac') {
     if (!(key instanceof Uint8Array) || key.length === 0) return false;
-    const made = createHmac(rule.hash, key).update(signed).digest();
-    return made.length === signature.length && timingSafeEqual(made, signature);
+    return sameOctets(createHmac(rule.hash, key).update(signed).digest(), signature);
   }
   if (key instanceof Uint8Array || !fits(algorithm, key)) return false;
   const octets = Buffer.from(signed);

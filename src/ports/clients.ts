@@ -1,20 +1,20 @@
 import type { Client, ClientAuthentication } from '../oauth/client.ts';
 import type { MaybePromise } from './maybe-promise.ts';
+import type { Proof } from './secret-verifier.ts';
 
 export interface Clients {
   find(clientId: string): MaybePromise<Client | undefined>;
   /**
-   * Whether `authentication` proves who it names. Does the same work for an unknown client as for a wrong secret, and
-   * never tells why a proof failed. A public client has nothing to prove: it is told `failed` when it sent a secret.
+   * Whether `authentication` proves the identity of the client that it names. An unknown client costs the same work as a
+   * wrong secret, and the result does not say why a proof failed. A public client has no secret: it fails if it sends one.
    */
   authenticate(authentication: ClientAuthentication): MaybePromise<ClientProof>;
 }
 
 export interface ClientProof {
-  /** The client that was named, proven or not; `undefined` when there is none. */
+  /** The client that was named, whatever the result; `undefined` if there is no such client. */
   readonly client: Client | undefined;
-  /** `deferred`: too many failures lately, or too many slow hashes wait already; nothing was tried. */
-  readonly proof: 'proven' | 'failed' | 'rateLimited';
-  /** Seconds after which it is worth trying again, when `deferred`. */
+  readonly proof: Proof;
+  /** Seconds after which the client may try again, if it is rate limited. */
   readonly retryAfter?: number;
 }

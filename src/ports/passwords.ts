@@ -1,20 +1,14 @@
 import type { MaybePromise } from './maybe-promise.ts';
+import type { Proof } from './secret-verifier.ts';
 
 export interface Passwords {
-  /**
-   * Whether `password` is that of a credential. Where there is no credential (`undefined`) the same work is done for
-   * nothing. `deferred`: too many wait already, nothing was tried.
-   */
-  verify(
-    credential: StoredPassword | undefined,
-    password: string,
-    username: string,
-  ): MaybePromise<'proven' | 'failed' | 'rateLimited'>;
+  /** Whether `password` is the one of a credential. Without a credential the same work is done, and fails. */
+  verify(credential: StoredPassword | undefined, password: string, username: string): MaybePromise<Proof>;
 }
 
 export interface StoredPassword {
   readonly credentialId: string;
   readonly consumerId: string;
-  /** As it stands in the store: hashed by us, or as Kong has it. */
+  /** As stored: hashed by the gate, or imported from Kong. */
   readonly stored: string;
 }

@@ -1,29 +1,24 @@
 /**
- * Clients, as they stand in the entity store (Kong's oauth2 credentials), and how they prove who they are.
+ * Clients in the entity store (Kong's oauth2 credentials), and how they are authenticated.
  *
- * An unknown client costs the same work as a wrong secret: one comparison of digests and, in a gate that has met a
- * hashed secret, one slow hash. Where no secret is hashed a flood of guesses must not be given a slow hash to play with.
+ * An unknown client costs the same work as a wrong secret: one comparison of digests and, once the gate has seen a hashed
+ * secret, one slow hash. Where no secret is hashed, a flood of guesses must not cause slow hashes.
  */
 import type { Client, ClientAuthentication } from '../oauth/client.ts';
+import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import { sameSecret } from '../oauth/same-secret.ts';
 import type { ClientProof, Clients } from '../ports/clients.ts';
 import type { Entity, EntityKind, EntityStore, Json } from '../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
-
-/** The part of adapters/crypto that is needed here. */
-export interface Proofs {
-  /** Whether a text is a hashed secret. */
-  isHashed(text: string): boolean;
-  verify(clientRecordId: string, phc: string | undefined, secret: string): MaybePromise<ClientProof['proof']>;
-}
+import type { SecretVerifier } from '../ports/secret-verifier.ts';
 
 export function registeredClients(
   store: Pick<EntityStore, 'getBy'>,
   kind: EntityKind,
-  proofs: Proofs,
+  hashes: SecretVerifier,
   same: (one: string, other: string) => boolean = sameSecret,
 ): Clients {
-  let metHashedSecret = false;
+  let sawHashedSecret = false;
 
   function prove(row: Entity | undefined, { clientId, clientSecret }: ClientAuthentication): MaybePromise<ClientProof> {
     const client = row === undefined ? undefined : clientOf(row);
@@ -32,17 +27,17 @@ export function registeredClients(
       return { client, proof: clientSecret === undefined || clientSecret === '' ? 'proven' : 'failed' };
     }
     const stored = text(row?.['client_secret']);
-    const isHashed = stored !== undefined && (row?.['hash_secret'] === true || proofs.isHashed(stored));
-    if (isHashed) metHashedSecret = true;
+    const isHashed = stored !== undefined && (row?.['hash_secret'] === true || isHashedSecret(stored));
+    if (isHashed) sawHashedSecret = true;
     const secret = clientSecret ?? '';
     const plain = isHashed ? undefined : stored;
-    // Always compared, whatever there is to compare with.
+    // Always compared, even with nothing, so that the time is the same.
     const isSame = same(secret, plain ?? '') && plain !== undefined && plain !== '';
     if (isSame) return { client, proof: 'proven' };
-    if (!metHashedSecret) return { client, proof: 'failed' };
+    if (!sawHashedSecret) return { client, proof: 'failed' };
     return whenThere(
-      // A hash is for a secret: what stands in the store is no proof, not even of itself.
-      proofs.verify(client?.id ?? `unknown ${clientId}`, isHashed ? stored : undefined, secret),
+      // The hash itself never authenticates: only the secret that it was made of does.
+      hashes.verify(client?.id ?? `unknown ${clientId}`, isHashed ? stored : undefined, secret),
       (proof) => ({ client, proof }),
     );
   }
@@ -56,7 +51,7 @@ export function registeredClients(
   };
 }
 
-/** The client that a row of the store stands for. */
+/** The client of a stored row. */
 export function clientOf(row: Entity): Client {
   const consumer = row['consumer'] as { readonly id: string } | null | undefined;
   const redirectUris = row['redirect_uris'];

@@ -1,17 +1,13 @@
 /**
- * Passwords of basic-auth. Ours are kept as a slow hash (adapters/crypto/secret-hash.ts); one that came out of Kong is
- * SHA-1 over the password and the consumer's id, in hex, and good as long as nobody changes it.
+ * Passwords of basic-auth. The gate stores a slow hash (adapters/crypto/secret-hash.ts). A password that was imported from
+ * Kong stays a SHA-1 over the password and the consumer's id, in hex, until it is changed.
  */
 import { createHash } from 'node:crypto';
 import { sameSecret } from '../oauth/same-secret.ts';
 import type { Passwords } from '../ports/passwords.ts';
+import type { SecretVerifier } from '../ports/secret-verifier.ts';
 
-/** The part of adapters/crypto that is needed here. */
-export interface SlowHashes {
-  verify(credentialId: string, phc: string | undefined, password: string): ReturnType<Passwords['verify']>;
-}
-
-export function storedPasswords(hashes: SlowHashes): Passwords {
+export function storedPasswords(hashes: SecretVerifier): Passwords {
   return {
     verify(credential, password, username) {
       if (credential === undefined) return hashes.verify(`unknown ${username}`, undefined, password);

@@ -1,16 +1,16 @@
 /**
- * What plugins look up by key, remembered in memory under the same promise as bearers: what was announced as changed is
- * forgotten at once, what was being read while anything was announced is not kept, and what is unknown is looked for
- * each time.
+ * Rows that plugins look up by key, remembered in memory. A change that was announced takes effect at once
+ * (`bounded-cache.ts`); a key without a row is looked up each time.
  */
 import type { Announcement } from '../ports/announcements.ts';
 import type { Entity, EntityKind, EntityStore } from '../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import type { PluginRecords } from '../ports/plugin-records.ts';
+import { boundedCache, type CacheEntry } from './bounded-cache.ts';
 import { allRows } from './pages.ts';
 
 export interface RememberedRecords extends PluginRecords {
-  /** To be subscribed to the announcements. */
+  /** Subscribe this to the announcements. */
   apply(announcement: Announcement): void;
   readonly remembered: number;
 }
@@ -19,56 +19,26 @@ export function rememberedRecords(
   store: Pick<EntityStore, 'get' | 'getBy' | 'page'>,
   kindOf: (name: string) => EntityKind,
   limit = 100_000,
-  /** Whether all that other nodes announced until a moment ago was heard. */
+  /** Whether all announcements of other nodes up to a moment ago were received. */
   isFresh: () => boolean = () => true,
 ): RememberedRecords {
-  /** In the order they were remembered; one that was asked for since gets a second round before it is let go. */
-  const entries = new Map<string, Entry>();
-  const byRow = new Map<string, Set<Entry>>();
-  /** Lists, by the kind of their rows: a new row may belong to any of them. */
-  const lists = new Map<string, Set<Entry>>();
-  let generation = 0;
+  const cache = boundedCache<string, Entry, 'row' | 'list'>(limit, {
+    row: ({ found }) => (isList(found) ? found.map(({ id }) => id) : [found.id]),
+    // By the kind of their rows: a new row may belong to any list.
+    list: ({ kind, found }) => (isList(found) ? [kind] : []),
+  });
 
   function recall<T extends Entry['found']>(
     key: string,
     kind: string,
     read: () => MaybePromise<T | undefined>,
   ): MaybePromise<T | undefined> {
-    const entry = isFresh() ? entries.get(key) : undefined;
+    const entry = isFresh() ? cache.get(key) : undefined;
     if (entry !== undefined) {
-      entry.askedFor = true;
+      entry.wasUsed = true;
       return entry.found as T;
     }
-    const readAt = generation;
-    return whenThere(read(), (found) => {
-      if (found !== undefined && readAt === generation) remember({ key, kind, found, askedFor: false });
-      return found;
-    });
-  }
-
-  function remember(entry: Entry): void {
-    let looks = 0;
-    for (const oldest of entries.values()) {
-      if (entries.size < limit) break;
-      // Where everything is asked for, something has to go in the end.
-      if (oldest.askedFor && looks < 32) {
-        oldest.askedFor = false;
-        entries.delete(oldest.key);
-        entries.set(oldest.key, oldest);
-      } else forget(oldest);
-      looks++;
-    }
-    const before = entries.get(entry.key);
-    if (before !== undefined) forget(before);
-    entries.set(entry.key, entry);
-    for (const id of idsOf(entry)) add(byRow, id, entry);
-    if (isList(entry.found)) add(lists, entry.kind, entry);
-  }
-
-  function forget(entry: Entry): void {
-    entries.delete(entry.key);
-    for (const id of idsOf(entry)) drop(byRow, id, entry);
-    drop(lists, entry.kind, entry);
+    return cache.readAndKeep(key, read, (found) => ({ key, kind, found, wasUsed: false }));
   }
 
   return {
@@ -87,43 +57,24 @@ export function rememberedRecords(
     },
 
     apply(announcement) {
-      generation++;
+      cache.announced();
       if (announcement.announces === 'entityChanged') {
-        for (const entry of byRow.get(announcement.id) ?? []) forget(entry);
-        for (const entry of lists.get(announcement.kind) ?? []) forget(entry);
-      } else if (announcement.announces === 'everythingChanged') {
-        for (const all of [entries, byRow, lists]) all.clear();
-      }
+        cache.removeBy('row', announcement.id);
+        cache.removeBy('list', announcement.kind);
+      } else if (announcement.announces === 'everythingChanged') cache.clear();
     },
 
     get remembered() {
-      return entries.size;
+      return cache.size;
     },
   };
 }
 
-interface Entry {
-  readonly key: string;
+interface Entry extends CacheEntry<string> {
   readonly kind: string;
   readonly found: Entity | readonly Entity[];
-  askedFor: boolean;
-}
-
-function idsOf({ found }: Entry): readonly string[] {
-  return isList(found) ? found.map(({ id }) => id) : [found.id];
 }
 
 function isList(found: Entry['found']): found is readonly Entity[] {
   return Array.isArray(found);
-}
-
-function add(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
-  const there = index.get(key);
-  if (there === undefined) index.set(key, new Set([entry]));
-  else there.add(entry);
-}
-
-function drop(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
-  const there = index.get(key);
-  if (there?.delete(entry) && there.size === 0) index.delete(key);
 }

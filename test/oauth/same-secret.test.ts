@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { sameSecret } from '../../src/oauth/same-secret.ts';
+import { sameOctets, sameSecret } from '../../src/oauth/same-secret.ts';
 
 describe('Comparing secrets', () => {
   it('CA-08: says the same as ===, for any two texts', () => {
@@ -9,6 +9,15 @@ describe('Comparing secrets', () => {
       fc.property(text, text, (one, other) => {
         expect(sameSecret(one, other)).to.equal(one === other);
         expect(sameSecret(one, one)).to.equal(true);
+      }),
+    );
+  });
+
+  it('compares octets', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.uint8Array(), (one, other) => {
+        expect(sameOctets(one, other)).to.equal(Buffer.from(one).equals(other));
+        expect(sameOctets(one, Uint8Array.from(one))).to.equal(true);
       }),
     );
   });

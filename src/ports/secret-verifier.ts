@@ -1,0 +1,13 @@
+import type { MaybePromise } from './maybe-promise.ts';
+
+/** The result of an attempt to prove an identity. `rateLimited`: too many attempts failed or wait; this one was not tried. */
+export type Proof = 'proven' | 'failed' | 'rateLimited';
+
+/** Compares secrets with slow hashes. */
+export interface SecretVerifier {
+  /**
+   * Whether `secret` is the one that `hash` was made of. `id` names the credential; each credential has its own queue.
+   * Without a `hash` the same work is done, and fails.
+   */
+  verify(id: string, hash: string | undefined, secret: string): MaybePromise<Proof>;
+}
