@@ -1,5 +1,6 @@
 /** What everything else stands on: the log, metrics, the clock, randomness, keys, and the kinds of entities. */
 import { describeEntities } from '../../src/entities/entities.ts';
+import type { Vault } from '../../src/ports/vault.ts';
 import { loadPlugins } from '../configuration/plugin-modules.ts';
 import type { Configuration } from '../configuration.ts';
 import { systemEntropy } from '../crypto/entropy.ts';
@@ -7,7 +8,7 @@ import { masterKeys } from '../crypto/master-key.ts';
 import { secretHashes } from '../crypto/secret-hash.ts';
 import { derivedSuccessors } from '../crypto/successors.ts';
 import { clockFor } from '../crypto/system-clock.ts';
-import { openVault, type Vault } from '../crypto/vault.ts';
+import { openVault } from '../crypto/vault.ts';
 import { type Log, openLog } from '../logging.ts';
 import { metrics } from '../metrics.ts';
 import { partsOf, tokens as t } from './parts.ts';

@@ -1,10 +1,11 @@
 /** The store that the settings name, and its ports as the rest of the gate sees them: each change is announced. */
+
+import type { Vault } from '../../src/ports/vault.ts';
 import { announcingEntityStore, announcingGrants } from '../../src/records/announcing.ts';
 import { noticedChallenges } from '../../src/records/code-challenges.ts';
 import { inProcessAnnouncements } from '../announcements/in-process.ts';
 import type { Configuration } from '../configuration.ts';
 import type { NodeClock } from '../crypto/system-clock.ts';
-import type { Vault } from '../crypto/vault.ts';
 import type { Log } from '../logging.ts';
 import { partsOf, type Stores, tokens as t } from './parts.ts';
 

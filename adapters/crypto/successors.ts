@@ -4,8 +4,8 @@
  */
 import { createHmac } from 'node:crypto';
 import type { Successors } from '../../src/ports/entropy.ts';
+import type { Vault } from '../../src/ports/vault.ts';
 import { base62 } from './base62.ts';
-import type { Vault } from './vault.ts';
 
 export function derivedSuccessors(vault: Pick<Vault, 'derive'>): Successors {
   const key = vault.derive('successors of refresh tokens');

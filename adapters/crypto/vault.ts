@@ -9,24 +9,7 @@
  * while those of the previous keys are still found and opened.
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-
-export interface Vault {
-  /** Which key is used for what is written now. */
-  readonly keyId: string;
-  /** All keys there are, the current one first. */
-  readonly keyIds: readonly string[];
-  /** The same for the same value, and of no use to anybody without the key. `purpose` keeps kinds of values apart. */
-  digest(purpose: string, value: string): string;
-  /** The digests that a value may be stored under: by the current key, then by the previous ones. */
-  candidates(purpose: string, value: string): readonly string[];
-  seal(purpose: string, value: string): string;
-  /** Throws `SealBroken`, if the text was not sealed for this purpose with one of the keys. */
-  unseal(purpose: string, sealed: string): string;
-  /** Proves, kept beside what it protects, that the key of this id is the same as ever. */
-  checkValue(keyId: string): string | undefined;
-  /** A key for another use, derived from the current master key. */
-  derive(use: string): Buffer;
-}
+import type { Vault } from '../../src/ports/vault.ts';
 
 export class SealBroken extends Error {
   override readonly name = 'SealBroken';

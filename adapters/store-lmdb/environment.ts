@@ -1,8 +1,8 @@
 /**
- * The one lmdb environment behind the three ports: its collections, its acts, and what must be true before it is used.
+ * The one lmdb environment behind the three ports: its collections, its transactions, and the checks before it is used.
  *
- * An act is one transaction, alone among all processes, and answered when it is on the disk; many acts that are asked
- * for together share one commit. Reads see whatever any process has committed: nothing is cached here.
+ * Only one process writes at a time. A transaction resolves when it is on the disk; transactions that are requested
+ * together share one commit. Reads see everything that any process has committed: nothing is cached here.
  */
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -10,40 +10,32 @@ import { type Database, type Key, open, type RootDatabase } from 'lmdb';
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import { type Clock, farthestSetBack } from '../../src/ports/clock.ts';
 import type { Json } from '../../src/ports/entity-store.ts';
-import { Unavailable } from '../../src/ports/unavailable.ts';
+import { StoreUnusable, Unavailable } from '../../src/ports/unavailable.ts';
+import type { Vault } from '../../src/ports/vault.ts';
+import { checkMasterKeys, checkSchema, schemaVersion } from '../../src/records/store-format.ts';
+import { sweepSchedule } from '../../src/records/sweep-schedule.ts';
 import { examine } from './examination.ts';
-
-/** The part of the vault that the store needs. */
-export interface Vault {
-  readonly keyId: string;
-  readonly keyIds: readonly string[];
-  digest(purpose: string, value: string): string;
-  candidates(purpose: string, value: string): readonly string[];
-  seal(purpose: string, value: string): string;
-  unseal(purpose: string, sealed: string): string;
-  checkValue(keyId: string): string | undefined;
-}
 
 export interface Environment {
   readonly vault: Vault;
   readonly clock: Clock;
   collection<V, K extends Key = string>(name: string): Database<V, K>;
-  /** Runs `work` as one act: all of what it writes is kept, or, if it throws, nothing. */
-  act<T>(work: () => T): Promise<T>;
-  /** Reads what is committed now. Both throw `Unavailable`, if the store cannot be asked. */
+  /** Runs `work` as one transaction: everything that it writes is kept, or, if it throws, nothing. */
+  transact<T>(work: () => T): Promise<T>;
+  /** Reads what is committed now. Both throw `Unavailable` if the store cannot be read or written. */
   read<T>(work: () => T): T;
-  /** Notes that something dies, and takes the note back. To be called within an act. */
-  expect(mortal: Expiring, at: EpochMilliseconds | undefined): void;
-  unexpect(mortal: Expiring, at: EpochMilliseconds | undefined): void;
-  /** What to do when the time of such a thing has come, within the act of somebody else. */
-  whenDue(kind: Expiring['kind'], bury: (id: string) => void): void;
-  /** Buries all that is due, a batch at a time. */
+  /** Both record, within a transaction, when a row expires; `undefined`: never. */
+  scheduleExpiry(row: Expiring, at: EpochMilliseconds | undefined): void;
+  cancelExpiry(row: Expiring, at: EpochMilliseconds | undefined): void;
+  /** How to delete an expired row of this kind, within any transaction. */
+  onExpiry(kind: Expiring['kind'], remove: (id: string) => void): void;
+  /** Deletes all expired rows, in batches. */
   sweep(): Promise<void>;
-  /** How late it was when somebody last looked for what is due; `undefined`: nobody has. */
+  /** The time of the last sweep by any process; `undefined`: there was none. */
   lastSweepAt(): EpochMilliseconds | undefined;
-  /** Forgets a key that nothing is sealed with any more. */
+  /** Forgets a key that nothing is stored under any more. */
   forgetKey(keyId: string): Promise<void>;
-  /** The keys that something may be sealed with. */
+  /** The keys under which something may be stored. */
   keysInUse(): readonly string[];
   close(): Promise<void>;
 }
@@ -53,18 +45,9 @@ export interface Expiring {
   readonly id: string;
 }
 
-/** The store cannot be opened. The message says where and why, and what can be done. */
-export class StoreUnusable extends Error {
-  override readonly name = 'StoreUnusable';
-}
-
-/** What this version writes. A store with a higher number is left alone. */
-const schema = 1;
-/** How many of the dead one write buries: more than it ever adds. */
-const fewExpired = 16;
-const manyExpired = 500;
-/** Once nothing was due, how long before the next write looks again. In milliseconds. */
-const lookAgain = 250;
+/** How many expired rows one write deletes: more than it ever adds. */
+const sweptByWrite = 16;
+const sweptAtOnce = 500;
 
 export function openEnvironment(directory: string, vault: Vault, clock: Clock): Environment {
   const root = openRoot(directory);
@@ -73,28 +56,14 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
   const meta = collection<Json>('meta');
   const expiries = collection<0, [at: number, kind: string, id: string]>('expiries');
   const deleters = new Map<string, (id: string) => void>();
-  let nextLook = Number.NEGATIVE_INFINITY;
+  const sweeps = sweepSchedule();
   let isClosed = false;
 
-  function checkSchema(): void {
-    const found = meta.get('schema');
-    if (found === undefined) meta.putSync('schema', schema);
-    else if (typeof found !== 'number' || found > schema) {
-      throw new StoreUnusable(
-        `the store in ${directory} was written by a newer version (schema ${found}, this one knows ${schema}); nothing was changed`,
-      );
-    }
-  }
-
-  function checkKeys(): void {
+  function check(): void {
+    if (meta.get('schema') === undefined) meta.putSync('schema', schemaVersion);
+    checkSchema(`in ${directory}`, meta.get('schema'));
     const known = keyChecks();
-    for (const [keyId, check] of Object.entries(known)) {
-      if (vault.checkValue(keyId) === check) continue;
-      throw new StoreUnusable(
-        `the store in ${directory} was written with another master key (PORTCULLIS_KEY or PORTCULLIS_KEY_FILE); ` +
-          'start with that key, or keep it below the new one in the key file',
-      );
-    }
+    checkMasterKeys(`in ${directory}`, vault, Object.entries(known));
     if (known[vault.keyId] === undefined) {
       meta.putSync('keys', { ...known, [vault.keyId]: vault.checkValue(vault.keyId)! });
     }
@@ -107,59 +76,54 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
     return typeof time === 'number' ? time : undefined;
   }
 
-  /** Answers whether there may be more. */
-  function sweepExpired(most: number): boolean {
+  /** Returns whether there may be more. */
+  function deleteExpired(limit: number): boolean {
     const now = clock.now();
     const before = lastSweepAt() ?? 0;
-    // A time that a wrong clock has told, once, must not stand for ever: nothing would be held against it any more.
+    // A wrong time, recorded once by a wrong clock, must not stay: no later time would ever replace it.
     if (now > before || before - now > farthestSetBack) meta.putSync('time', now);
-    const due = [...expiries.getKeys({ end: [now, '\uffff'], limit: most })];
+    const due = [...expiries.getKeys({ end: [now, '\uffff'], limit })];
     for (const key of due) {
       const [, kind, id] = key;
       deleters.get(kind)?.(id);
       expiries.removeSync(key);
     }
-    return due.length === most;
+    return due.length === limit;
   }
 
-  async function act<T>(work: () => T): Promise<T> {
+  async function transact<T>(work: () => T): Promise<T> {
     if (isClosed) throw new Unavailable(`the store in ${directory} is closed`);
     try {
       return await root.childTransaction(() => {
         const now = clock.now();
-        // A clock that was set back is looked at again at once.
-        if (now >= nextLook || now < nextLook - lookAgain) nextLook = sweepExpired(fewExpired) ? now : now + lookAgain;
+        if (sweeps.isDue(now)) sweeps.swept(now, deleteExpired(sweptByWrite));
         return work();
       });
     } catch (error) {
-      throw await told(error);
+      throw await writeError(error);
     }
   }
 
   function read<T>(work: () => T): T {
     if (isClosed) throw new Unavailable(`the store in ${directory} is closed`);
-    // Else the snapshot might be a moment older than what another process has told us of.
+    // Without it the snapshot may be older than a commit that another process has announced.
     root.resetReadTxn();
     try {
       return work();
     } catch (error) {
-      throw isLmdbs(error) ? new Unavailable(`the store in ${directory} cannot be read`, { cause: error }) : error;
+      throw isLmdbError(error) ? new Unavailable(`the store in ${directory} cannot be read`, { cause: error }) : error;
     }
   }
 
-  /** What whoever asked is told of an error: the error itself, if it is not the store's. */
-  async function told(error: unknown): Promise<unknown> {
-    if (!isLmdbs(error)) return error;
-    // Why a commit failed is told by a promise of its own.
+  async function writeError(error: unknown): Promise<unknown> {
+    if (!isLmdbError(error)) return error;
+    // lmdb gives the reason why a commit failed as a promise.
     const cause = 'commitError' in error ? await Promise.resolve(error.commitError).catch((reason) => reason) : error;
     return new Unavailable(`the store in ${directory} cannot be written`, { cause });
   }
 
   try {
-    root.transactionSync(() => {
-      checkSchema();
-      checkKeys();
-    });
+    root.transactionSync(check);
   } catch (error) {
     void root.close();
     throw error;
@@ -169,21 +133,21 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
     vault,
     clock,
     collection,
-    act,
+    transact,
     read,
-    expect(mortal, at) {
-      if (at !== undefined) expiries.putSync([at, mortal.kind, mortal.id], 0);
+    scheduleExpiry({ kind, id }, at) {
+      if (at !== undefined) expiries.putSync([at, kind, id], 0);
     },
-    unexpect(mortal, at) {
-      if (at !== undefined) expiries.removeSync([at, mortal.kind, mortal.id]);
+    cancelExpiry({ kind, id }, at) {
+      if (at !== undefined) expiries.removeSync([at, kind, id]);
     },
-    whenDue: (kind, bury) => void deleters.set(kind, bury),
+    onExpiry: (kind, remove) => void deleters.set(kind, remove),
     async sweep() {
-      while (await act(() => sweepExpired(manyExpired)));
+      while (await transact(() => deleteExpired(sweptAtOnce)));
     },
     lastSweepAt: () => read(lastSweepAt),
     forgetKey: (keyId) =>
-      act(() => {
+      transact(() => {
         const { [keyId]: _, ...others } = keyChecks();
         meta.putSync('keys', others);
       }),
@@ -202,10 +166,10 @@ function openRoot(directory: string): RootDatabase {
   } catch (error) {
     throw new StoreUnusable(`the store directory ${directory} cannot be used: ${messageOf(error)}`, { cause: error });
   }
-  const trouble = examine(directory);
-  if (trouble !== undefined) {
+  const damage = examine(directory);
+  if (damage !== undefined) {
     throw new StoreUnusable(
-      `the store in ${directory} cannot be used: ${trouble}. Nothing was changed; put a backup in its place, or name another directory`,
+      `the store in ${directory} cannot be used: ${damage}. Nothing was changed; restore a backup, or name another directory`,
     );
   }
   try {
@@ -214,9 +178,9 @@ function openRoot(directory: string): RootDatabase {
       noSubdir: false,
       maxDbs: 32,
       encoding: 'json',
-      // Answered when it is on the disk, not before.
+      // A write resolves when it is on the disk, not before.
       overlappingSync: false,
-      // With it lmdb makes a promise for each batch that nobody holds: a full disk would end the process.
+      // With it lmdb creates a promise for each batch that has no handler: a full disk would crash the process.
       eventTurnBatching: false,
       cache: false,
     });
@@ -225,7 +189,7 @@ function openRoot(directory: string): RootDatabase {
   }
 }
 
-/** One after the other: below /proc, where nothing can be made, Node's own `recursive` tries without end. */
+/** Level by level: below /proc, where no directory can be created, Node's own `recursive` never returns. */
 function makeDirectory(directory: string): void {
   const isThere = () => statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true;
   if (isThere()) return;
@@ -233,7 +197,7 @@ function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    // Another process may have been quicker.
+    // Another process may have created it first.
     if (!isThere()) throw error;
   }
 }
@@ -242,12 +206,12 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Errors of lmdb have a number for a code, or are about a commit. */
-function isLmdbs(error: unknown): error is Error {
+/** An error of lmdb has a numeric code, or a commit error. */
+function isLmdbError(error: unknown): error is Error {
   return error instanceof Error && ('commitError' in error || ('code' in error && typeof error.code === 'number'));
 }
 
-/** Where a name may stand in a key: ids are UUIDs, but nobody's path or form may break a key. */
+/** Whether a text may be part of a key. Ids are UUIDs, but a path or form can contain any text. */
 export function isId(text: string): boolean {
   return /^[\x21-\x7e]{1,128}$/.test(text);
 }
@@ -256,7 +220,26 @@ export function mustBeId(text: string, what: string): void {
   if (!isId(text)) throw new RangeError(`${what} is not an id: 1 to 128 visible ASCII characters`);
 }
 
-/** Keys that begin with these parts, in their order. */
+/** The range of keys that begin with these parts. */
 export function under(...parts: readonly string[]): { readonly start: string[]; readonly end: string[] } {
   return { start: [...parts, ''], end: [...parts, '\uffff'] };
+}
+
+/** Calls `visit` for all keys of a collection, in batches of one transaction each. */
+export async function eachKey<K extends Key>(
+  { transact }: Pick<Environment, 'transact'>,
+  collection: Database<unknown, K>,
+  batchSize: number,
+  visit: (key: K) => void,
+): Promise<void> {
+  let after: K | undefined;
+  do {
+    const start = after;
+    after = await transact(() => {
+      const from = start === undefined ? {} : { start, exclusiveStart: true };
+      const keys = [...collection.getKeys({ ...from, limit: batchSize })];
+      for (const key of keys) visit(key);
+      return keys.length < batchSize ? undefined : keys.at(-1);
+    });
+  } while (after !== undefined);
 }

@@ -1,6 +1,6 @@
 /**
- * A look at the data file before it is opened. LMDB maps the file into memory and believes what it finds there: a file
- * that is something else, or was cut off, would end the process without a word.
+ * Examines the data file before it is opened. LMDB maps the file into memory and trusts its content: a file of another
+ * kind, or one that was cut off, would crash the process without a message.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -12,7 +12,7 @@ export function examine(directory: string): string | undefined {
   const shape = shapeOf(join(directory, 'data.mdb'));
   if (shape === 'none' || shape === 'whole') return undefined;
   if (shape === 'foreign') return 'data.mdb is not a file of this store';
-  // A sound file may be shorter than its header says, where its last pages are free. Only reading all of it tells.
+  // An intact file may be shorter than its header says, if its last pages are free. Only a full read can decide.
   const reading = spawnSync(process.execPath, [import.meta.filename, directory], { stdio: 'ignore' });
   return reading.status === 0 ? undefined : 'data.mdb is damaged: its end is missing';
 }
@@ -32,7 +32,7 @@ function shapeOf(path: string): 'none' | 'whole' | 'short' | 'foreign' {
     throw error;
   }
   try {
-    // Read before the size is asked for: another process may be writing, and the file only ever grows.
+    // The pages are read before the size: another process may be writing, and the file only grows.
     const first = metaAt(file, 0);
     const second = first === undefined ? undefined : metaAt(file, first.pageSize);
     const { size } = fstatSync(file);
@@ -53,7 +53,7 @@ function metaAt(file: number, position: number): { readonly pageSize: number; re
   return { pageSize, lastPage: Number(page.readBigUInt64LE(at.lastPage)) };
 }
 
-/** Touches every page of every collection. */
+/** Reads every page of every collection. */
 function readAll(directory: string): void {
   const root = open({ path: directory, noSubdir: false, readOnly: true, maxDbs: 64, encoding: 'binary' });
   for (const name of [...root.getKeys()]) {

@@ -1,36 +1,33 @@
 /**
- * Grants in lmdb. Tokens stand here as digests; where the Admin API prints them again, as a sealed copy too.
+ * Grants in lmdb. Tokens are stored as digests, and as an encrypted copy where the Admin API shows them again.
  *
- *     grants     grant id → the grant, the digests of its pair, the sealed pair or a hint
+ *     grants     grant id → the grant, the digests of its pair, the encrypted pair or a hint
  *     access     digest of the access token → grant id
  *     refresh    digest of a refresh token, current or used → grant id, and how it was used
- *     used      grant id, number → digest of a used refresh token: the last hundred
+ *     used       grant id, number → digest of a used refresh token: the last hundred
  *     owners     client or service, grant id
- *     revoked      grant id → until when its end is remembered
+ *     revoked    grant id → until when the revocation is remembered
  */
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
-import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
+import { type Grant, laterExpiry, type TokenPair } from '../../src/oauth/tokens.ts';
 import {
   afterRotation,
   type Grants,
-  hintOf,
   judgeRotation,
-  type KeptGrant,
   type RefreshTokenUse,
   recordExpiry,
+  rememberedRefreshTokens,
 } from '../../src/ports/grants.ts';
-import { type Environment, isId, mustBeId, under } from './environment.ts';
+import { digestsOfKey } from '../../src/ports/vault.ts';
+import { type EncryptedPair, grantFromJson, tokenEncryption } from '../../src/records/grants-at-rest.ts';
+import { takePage } from '../../src/records/pages.ts';
+import { type Environment, eachKey, isId, mustBeId, under } from './environment.ts';
 
-interface GrantRow {
+interface GrantRow extends EncryptedPair {
   readonly grant: Grant;
-  readonly access: string;
-  readonly refresh?: string;
-  /** The pair, sealed. */
-  readonly sealed?: string;
-  readonly hint?: string;
-  /** When the record dies, as it stands among the expiries. */
+  /** The time that is recorded for this row in the collection of expiries. */
   readonly deleteAt?: EpochMilliseconds;
-  /** The attempt that made the current pair, where it kept the refresh token. */
+  /** The attempt that issued the current pair, if that kept the refresh token. */
   readonly keptBy?: string;
   /** How many refresh tokens of this grant were used. */
   readonly used: number;
@@ -42,20 +39,19 @@ interface RefreshRow {
 }
 
 export interface LmdbGrants extends Grants {
-  /** Writes anew, with the current key, what was sealed with an older one. */
+  /** Encrypts again, with the current key, what was encrypted with an older one. */
   reencrypt(): Promise<void>;
-  /** Whether anything is still found by a digest of this key. */
+  /** Whether any token is stored under a digest of this key. */
   uses(keyId: string): boolean;
 }
 
-/** How many used refresh tokens of one grant are remembered, to notice their reuse. */
-const remembered = 100;
-/** How many grants one act removes, when all of a client or a service go. */
+/** How many grants one transaction removes, when all grants of a client or a service are removed. */
 const removedAtOnce = 200;
 const reencryptedAtOnce = 100;
 
 export function lmdbGrants(environment: Environment): LmdbGrants {
-  const { vault, clock, act, read, expect, unexpect, collection } = environment;
+  const { vault, clock, transact, read, scheduleExpiry, cancelExpiry, collection } = environment;
+  const { encrypt, decrypt, kept, isPair, accessCandidates, refreshCandidates } = tokenEncryption(vault);
   const grants = collection<GrantRow>('grants');
   const access = collection<string>('access');
   const refresh = collection<RefreshRow>('refresh');
@@ -63,41 +59,29 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
   const owners = collection<0, [owner: 'client' | 'service', id: string, grantId: string]>('owners');
   const revoked = collection<EpochMilliseconds | null>('revoked');
 
-  environment.whenDue('grant', (grantId) => {
+  environment.onExpiry('grant', (grantId) => {
     const row = grants.get(grantId);
     if (row !== undefined) remove(row);
   });
-  environment.whenDue('revoked', (grantId) => void revoked.removeSync(grantId));
+  environment.onExpiry('revoked', (grantId) => void revoked.removeSync(grantId));
 
-  const accessCandidates = (token: string) => vault.candidates('access token', token);
-  const refreshCandidates = (token: string) => vault.candidates('refresh token', token);
-
-  function livingRow(grantId: string | undefined): GrantRow | undefined {
+  function unexpiredRow(grantId: string | undefined): GrantRow | undefined {
     const row = grantId === undefined || !isId(grantId) ? undefined : grants.get(grantId);
-    return row === undefined || isOver(row.deleteAt) ? undefined : { ...row, grant: { ...absent, ...row.grant } };
+    return row === undefined || isExpired(row.deleteAt) ? undefined : { ...row, grant: grantFromJson(row.grant) };
   }
 
-  function isOver(at: EpochMilliseconds | null | undefined): boolean {
+  function isExpired(at: EpochMilliseconds | null | undefined): boolean {
     return typeof at === 'number' && at <= clock.now();
   }
 
   function rowOfAccess(accessToken: string): GrantRow | undefined {
-    return livingRow(first(accessCandidates(accessToken), (digest) => access.get(digest))?.found);
+    return unexpiredRow(first(accessCandidates(accessToken), (digest) => access.get(digest))?.found);
   }
 
   function rowOfRefresh(refreshToken: string) {
     const hit = first(refreshCandidates(refreshToken), (digest) => refresh.get(digest));
-    const row = livingRow(hit?.found.grantId);
+    const row = unexpiredRow(hit?.found.grantId);
     return hit === undefined || row === undefined ? undefined : { row, digest: hit.digest, by: hit.found.by };
-  }
-
-  function isInForce(row: GrantRow, { accessToken, refreshToken }: TokenPair): boolean {
-    return (
-      accessCandidates(accessToken).includes(row.access) &&
-      (refreshToken === undefined
-        ? row.refresh === undefined
-        : row.refresh !== undefined && refreshCandidates(refreshToken).includes(row.refresh))
-    );
   }
 
   function holdsAnother(tokens: TokenPair, grantId: string): boolean {
@@ -108,7 +92,7 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
     return holders.some((row) => row !== undefined && row.grant.grantId !== grantId);
   }
 
-  /** Puts a grant with its pair in the place of `before`. The refresh token of `before` is left for the caller. */
+  /** Writes a grant with its pair in the place of `before`. The caller handles the refresh token of `before`. */
   function write(
     before: GrantRow | undefined,
     grant: Grant,
@@ -116,83 +100,67 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
     { keptBy, used: count = before?.used ?? 0 }: { readonly keptBy?: string | undefined; readonly used?: number } = {},
   ): void {
     const { grantId } = grant;
-    const digest = vault.digest('access token', tokens.accessToken);
-    const refreshDigest =
-      tokens.refreshToken === undefined ? undefined : vault.digest('refresh token', tokens.refreshToken);
+    const pair = encrypt(grant, tokens);
     const deleteAt = recordExpiry(grant, tokens);
 
     if (before !== undefined) unlink(before);
-    access.putSync(digest, grantId);
-    if (refreshDigest !== undefined) {
-      const known = refresh.get(refreshDigest)?.by;
+    access.putSync(pair.access, grantId);
+    if (pair.refresh !== undefined) {
+      const known = refresh.get(pair.refresh)?.by;
       if (known !== undefined) used.removeSync([grantId, known.number]);
-      refresh.putSync(refreshDigest, { grantId });
+      refresh.putSync(pair.refresh, { grantId });
     }
     owners.putSync(['client', grant.credentialId, grantId], 0);
     if (grant.serviceId !== undefined) owners.putSync(['service', grant.serviceId, grantId], 0);
-    expect({ kind: 'grant', id: grantId }, deleteAt);
+    scheduleExpiry({ kind: 'grant', id: grantId }, deleteAt);
     grants.putSync(grantId, {
       grant,
-      access: digest,
-      ...(refreshDigest !== undefined && { refresh: refreshDigest }),
-      ...(grant.retains === 'encrypted'
-        ? { sealed: vault.seal(`tokens of ${grantId}`, JSON.stringify(tokens)) }
-        : { hint: hintOf(tokens) }),
+      ...pair,
       ...(deleteAt !== undefined && { deleteAt }),
       ...(keptBy !== undefined && { keptBy }),
       used: count,
     });
   }
 
-  /** Takes a row out of all that leads to it, but for its refresh tokens. */
+  /** Removes a row from all indexes except that of refresh tokens. */
   function unlink({ grant, access: digest, deleteAt }: GrantRow): void {
-    // The token may have gone to another grant since this one died.
+    // Another grant may hold the token since this one expired.
     if (access.get(digest) === grant.grantId) access.removeSync(digest);
     owners.removeSync(['client', grant.credentialId, grant.grantId]);
     if (grant.serviceId !== undefined) owners.removeSync(['service', grant.serviceId, grant.grantId]);
-    unexpect({ kind: 'grant', id: grant.grantId }, deleteAt);
+    cancelExpiry({ kind: 'grant', id: grant.grantId }, deleteAt);
   }
 
   function remove(row: GrantRow): void {
     const { grantId } = row.grant;
     unlink(row);
     grants.removeSync(grantId);
-    if (row.refresh !== undefined) forget(row.refresh, grantId);
+    if (row.refresh !== undefined) unindex(row.refresh, grantId);
     for (const { key, value } of [...used.getRange({ start: [grantId, 0], end: [grantId, Number.MAX_VALUE] })]) {
       used.removeSync(key);
-      forget(value, grantId);
+      unindex(value, grantId);
     }
   }
 
-  function forget(refreshDigest: string, grantId: string): void {
+  function unindex(refreshDigest: string, grantId: string): void {
     if (refresh.get(refreshDigest)?.grantId === grantId) refresh.removeSync(refreshDigest);
   }
 
-  function spend(grantId: string, number: number, digest: string, { attempt, at }: RefreshTokenUse): void {
+  function markUsed(grantId: string, number: number, digest: string, { attempt, at }: RefreshTokenUse): void {
     refresh.putSync(digest, { grantId, by: { attempt, at, number } });
     used.putSync([grantId, number], digest);
-    const forgotten = used.get([grantId, number - remembered]);
-    if (forgotten !== undefined) {
-      used.removeSync([grantId, number - remembered]);
-      forget(forgotten, grantId);
+    const oldest = used.get([grantId, number - rememberedRefreshTokens]);
+    if (oldest !== undefined) {
+      used.removeSync([grantId, number - rememberedRefreshTokens]);
+      unindex(oldest, grantId);
     }
   }
 
-  function kept(row: GrantRow): KeptGrant {
-    const { grant, sealed, hint } = row;
-    const { accessToken, refreshToken } = sealed === undefined ? nothing : pairOf(grant.grantId, sealed);
-    return { grant, accessToken, refreshToken, hint };
-  }
-
-  function pairOf(grantId: string, sealed: string): TokenPair {
-    return { ...nothing, ...(JSON.parse(vault.unseal(`tokens of ${grantId}`, sealed)) as TokenPair) };
-  }
-
-  function reencryptOne(grantId: string): void {
-    const row = livingRow(grantId);
-    if (row?.sealed === undefined || row.sealed.startsWith(`${vault.keyId}.`)) return;
-    const tokens = pairOf(grantId, row.sealed);
-    if (row.refresh !== undefined) forget(row.refresh, grantId);
+  function reencryptRow(grantId: string): void {
+    const row = unexpiredRow(grantId);
+    if (row?.encrypted === undefined || row.encrypted.startsWith(`${vault.keyId}.`)) return;
+    const tokens = decrypt(grantId, row.encrypted);
+    if (row.refresh !== undefined) unindex(row.refresh, grantId);
     write(row, row.grant, tokens, { keptBy: row.keptBy });
   }
 
@@ -208,18 +176,25 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
     }
   }
 
+  function* unexpiredAfter(after: string | undefined, credentialId: string | undefined): Iterable<GrantRow> {
+    for (const id of idsAfter(after, credentialId)) {
+      const row = unexpiredRow(id);
+      if (row !== undefined) yield row;
+    }
+  }
+
   return {
     open(grant, tokens) {
       const { grantId } = grant;
       mustBeIds(grant);
-      return act(() => {
-        const end = revoked.get(grantId);
-        if (end !== undefined && !isOver(end)) return 'revoked';
-        const present = livingRow(grantId);
-        if (present !== undefined) return isInForce(present, tokens) ? 'opened' : 'taken';
+      return transact(() => {
+        const until = revoked.get(grantId);
+        if (until !== undefined && !isExpired(until)) return 'revoked';
+        const present = unexpiredRow(grantId);
+        if (present !== undefined) return isPair(present, tokens) ? 'opened' : 'taken';
         if (holdsAnother(tokens, grantId)) return 'taken';
-        const dead = grants.get(grantId);
-        if (dead !== undefined) remove(dead);
+        const expired = grants.get(grantId);
+        if (expired !== undefined) remove(expired);
         write(undefined, grant, tokens);
         return 'opened';
       });
@@ -235,53 +210,53 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
       }),
 
     rotate: (refreshToken, by) =>
-      act(() => {
+      transact(() => {
         const hit = rowOfRefresh(refreshToken);
         if (hit === undefined) return { outcome: 'unknown' };
         const { row, digest } = hit;
         const { grant, keptBy } = row;
-        const inForce = by.grace > 0 && isInForce(row, by.tokens);
+        const inForce = by.grace > 0 && isPair(row, by.tokens);
         const judgement = judgeRotation({ grant, used: hit.by, keptBy, inForce }, by);
         if (judgement !== 'rotate') return judgement;
         const next = afterRotation(grant, by);
         if (by.tokens.refreshToken === refreshToken) {
-          // Found under a previous key: it is written under the current one now.
-          forget(digest, grant.grantId);
+          // The token may have been found under a previous key; it is written under the current one.
+          unindex(digest, grant.grantId);
           write(row, next, by.tokens, { keptBy: by.attempt });
         } else {
           write(row, next, by.tokens, { used: row.used + 1 });
-          spend(grant.grantId, row.used + 1, digest, by);
+          markUsed(grant.grantId, row.used + 1, digest, by);
         }
         return { outcome: 'rotated', grant: next };
       }),
 
     revoke(grantId, until) {
       mustBeId(grantId, 'the id of the grant');
-      return act(() => {
+      return transact(() => {
         const row = grants.get(grantId);
         if (row !== undefined) remove(row);
         const before = revoked.get(grantId);
-        const last = before === undefined ? until : later(before ?? undefined, until);
-        if (before !== undefined) unexpect({ kind: 'revoked', id: grantId }, before ?? undefined);
+        const last = before === undefined ? until : laterExpiry(before ?? undefined, until);
+        if (before !== undefined) cancelExpiry({ kind: 'revoked', id: grantId }, before ?? undefined);
         revoked.putSync(grantId, last ?? null);
-        expect({ kind: 'revoked', id: grantId }, last);
+        scheduleExpiry({ kind: 'revoked', id: grantId }, last);
       });
     },
 
     get: (grantId) =>
       read(() => {
-        const row = livingRow(grantId);
-        return row === undefined ? undefined : kept(row);
+        const row = unexpiredRow(grantId);
+        return row === undefined ? undefined : kept(row.grant, row);
       }),
 
     replace(grant, tokens) {
       mustBeIds(grant);
-      return act(() => {
-        const row = livingRow(grant.grantId);
+      return transact(() => {
+        const row = unexpiredRow(grant.grantId);
         if (row === undefined) return 'missing';
         if (holdsAnother(tokens, grant.grantId)) return 'taken';
-        // A token that an operator took away was not used by anybody.
-        if (row.refresh !== undefined) forget(row.refresh, grant.grantId);
+        // A token that an operator replaces was not used.
+        if (row.refresh !== undefined) unindex(row.refresh, grant.grantId);
         write(row, grant, tokens);
         return 'replaced';
       });
@@ -289,14 +264,9 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
 
     page: ({ size, after, credentialId }) =>
       read(() => {
-        const rows: KeptGrant[] = [];
-        for (const id of idsAfter(after, credentialId)) {
-          const row = livingRow(id);
-          if (row === undefined) continue;
-          if (rows.length === size) return { rows, next: rows.at(-1)?.grant.grantId };
-          rows.push(kept(row));
-        }
-        return { rows, next: undefined };
+        const found = unexpiredAfter(after, credentialId);
+        const { rows, next } = takePage(found, size, ({ grant }) => grant.grantId);
+        return { rows: rows.map((row) => kept(row.grant, row)), next };
       }),
 
     async removeOf(owner) {
@@ -304,9 +274,9 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
         'credentialId' in owner ? (['client', owner.credentialId] as const) : (['service', owner.serviceId] as const);
       if (!isId(id)) return [];
       const removed: string[] = [];
-      // A million grants are not one act: nobody else could write meanwhile.
+      // Not one transaction for a million grants: no other write could run meanwhile.
       for (;;) {
-        const some = await act(() => {
+        const some = await transact(() => {
           const ids = [...owners.getKeys({ ...under(kind, id), limit: removedAtOnce })].map(([, , grantId]) => grantId);
           for (const grantId of ids) {
             const row = grants.get(grantId);
@@ -319,29 +289,15 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
       }
     },
 
-    async reencrypt() {
-      let after: string | undefined = '';
-      while (after !== undefined) {
-        const start: string = after;
-        after = await act(() => {
-          const ids = [...grants.getKeys({ start, limit: reencryptedAtOnce })];
-          for (const id of ids) reencryptOne(id);
-          return ids.length < reencryptedAtOnce ? undefined : `${ids.at(-1)}!`;
-        });
-      }
-    },
+    reencrypt: () => eachKey(environment, grants, reencryptedAtOnce, reencryptRow),
 
     uses: (keyId) =>
       read(() => {
-        const range = { start: `${keyId}.`, end: `${keyId}/`, limit: 1 };
+        const range = { ...digestsOfKey(keyId), limit: 1 };
         return access.getKeysCount(range) + refresh.getKeysCount(range) > 0;
       }),
   };
 }
-
-/** What JSON leaves out. */
-const absent = { subject: undefined, serviceId: undefined, expiresAt: undefined, refreshExpiresAt: undefined };
-const nothing = { accessToken: undefined, refreshToken: undefined };
 
 function first<T>(digests: readonly string[], look: (digest: string) => T | undefined) {
   for (const digest of digests) {
@@ -355,11 +311,4 @@ function mustBeIds({ grantId, credentialId, serviceId }: Grant): void {
   mustBeId(grantId, 'the id of the grant');
   mustBeId(credentialId, 'the id of the client');
   if (serviceId !== undefined) mustBeId(serviceId, 'the id of the service');
-}
-
-function later(
-  one: EpochMilliseconds | undefined,
-  other: EpochMilliseconds | undefined,
-): EpochMilliseconds | undefined {
-  return one === undefined || other === undefined ? undefined : Math.max(one, other);
 }

@@ -4,30 +4,28 @@ import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts'
 import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
+import type { Vault } from '../../src/ports/vault.ts';
+import { reencryptStore } from '../../src/records/store-format.ts';
 import { lmdbAuthorizationCodes } from './authorization-codes.ts';
 import { lmdbEntityStore } from './entity-store.ts';
-import { openEnvironment, type Vault } from './environment.ts';
+import { openEnvironment } from './environment.ts';
 import { lmdbGrants } from './grants.ts';
 
 export interface LmdbStore {
   readonly authorizationCodes: AuthorizationCodes;
   readonly grants: Grants;
   readonly entityStore: EntityStore;
-  /** Buries what has died. Each write buries a few; a call now and then keeps an idle store small, too. */
+  /** Deletes expired rows. Each write deletes a few; regular calls keep an idle store small, too. */
   sweep(): Promise<void>;
-  /** How late it was when the store was last written or swept, by the clock of whoever did. */
+  /** The time of the last sweep or write by any process, by the clock of that process. */
   lastSweepAt(): EpochMilliseconds | undefined;
-  /**
-   * After a rotation of the master key: seals with the new key what was sealed with older ones. Tells the ids of the
-   * keys that are still needed; the digest of a token can only be made anew when the token is presented, so an old key
-   * is done with when the last token of its time has died.
-   */
+  /** After a rotation of the master key: see `reencryptStore`. */
   reencrypt(): Promise<readonly string[]>;
-  /** Waits for what is being written. */
+  /** Waits for pending writes. */
   close(): Promise<void>;
 }
 
-/** Opens the store in `directory`, or makes one. Throws `StoreUnusable` when it cannot be used as it is. */
+/** Opens the store in `directory`, or creates one. Throws `StoreUnusable` if it cannot be used. */
 export function openLmdbStore({
   directory,
   vault,
@@ -48,16 +46,7 @@ export function openLmdbStore({
     entityStore,
     sweep: environment.sweep,
     lastSweepAt: environment.lastSweepAt,
-    async reencrypt() {
-      if (environment.keysInUse().every((keyId) => keyId === vault.keyId)) return [vault.keyId];
-      await grants.reencrypt();
-      await entityStore.reencrypt();
-      for (const keyId of environment.keysInUse()) {
-        const isUsed = [authorizationCodes, grants, entityStore].some((port) => port.uses(keyId));
-        if (keyId !== vault.keyId && !isUsed) await environment.forgetKey(keyId);
-      }
-      return environment.keysInUse();
-    },
+    reencrypt: async () => reencryptStore({ ...environment, parts: [grants, entityStore, authorizationCodes] }),
     close: environment.close,
   };
 }

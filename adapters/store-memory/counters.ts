@@ -1,8 +1,8 @@
 /**
- * What rate limits count, in memory. Every act is synchronous, hence indivisible.
+ * Counters of rate limits in memory. Every operation is synchronous, hence atomic.
  *
- * Whoever calls under many names (addresses, mostly) must not fill the memory: no more than `most` are remembered. Each
- * call looks at a few of the oldest, buries the dead, and gives the others a second round.
+ * A client that calls under many names (addresses, mostly) must not fill the memory, so at most `limit` counters are
+ * kept. Each call checks a few of the oldest, deletes the expired ones, and moves the others to the end.
  */
 import type { Clock } from '../../src/ports/clock.ts';
 import { type Counters, type Counts, countsExpiry, judgeCall } from '../../src/ports/counters.ts';
@@ -14,27 +14,27 @@ export interface MemoryCounters extends Counters {
 interface CounterRow {
   counts: Counts;
   deleteAt: number;
-  /** Counted since the last look. */
+  /** Counted since the row was last checked. */
   inUse: boolean;
 }
 
-export function memoryCounters(clock: Clock, most = 200_000): MemoryCounters {
+export function memoryCounters(clock: Clock, limit = 200_000): MemoryCounters {
   const rows = new Map<string, CounterRow>();
 
   function makeRoom(): void {
     const now = clock.now();
-    let looks = 0;
+    let checked = 0;
     for (const [key, row] of rows) {
-      const isFull = rows.size >= most;
-      if (!isFull && looks >= 2) return;
-      // Where everybody calls all the time, somebody has to go in the end.
-      const goes = row.deleteAt <= now || (isFull && (!row.inUse || looks >= 32));
+      const isFull = rows.size >= limit;
+      if (!isFull && checked >= 2) return;
+      // Where every counter is in use, the 33rd one is evicted all the same.
+      const isEvicted = row.deleteAt <= now || (isFull && (!row.inUse || checked >= 32));
       rows.delete(key);
-      if (!goes) {
+      if (!isEvicted) {
         row.inUse = false;
         rows.set(key, row);
       }
-      looks++;
+      checked++;
     }
   }
 

@@ -1,53 +1,56 @@
-/** What an operator writes, in memory. Every act is synchronous, hence indivisible. */
+/** Entities (services, routes, consumers …) in memory. Every operation is synchronous, hence atomic. */
 import type {
   Entity,
   EntityKind,
-  EntityPage,
+  EntityQuery,
   EntityStore,
   ForeignKey,
   Json,
   Written,
 } from '../../src/ports/entity-store.ts';
-import { matches, referenceIn, sameRow, uniqueKey, uniqueKeys } from '../../src/ports/entity-store.ts';
+import { matches, referenceIn, replacementProblem, uniqueKey, uniqueKeys } from '../../src/ports/entity-store.ts';
+import { plainRow } from '../../src/records/entities-at-rest.ts';
+import { takePage } from '../../src/records/pages.ts';
+import { planRemoval, type RelatedRows } from '../../src/records/removal.ts';
 import { type OrderedIds, orderedIds } from './ordered-ids.ts';
 
 interface EntityRow {
   readonly kind: EntityKind;
   readonly entity: Entity;
-  /** Where it stands among the references to other rows. */
+  /** Its own references to other rows. */
   readonly references: Reference[];
 }
 
 interface Collection {
   readonly rows: Map<string, EntityRow>;
   readonly ids: OrderedIds;
-  /** The unique values, named with their fields, to the id of the row that has them. */
+  /** From each unique key to the id of the row that has it. */
   readonly unique: Map<string, string>;
 }
 
 interface Reference {
   readonly from: EntityRow;
   readonly by: ForeignKey;
-  /** The kind and id it points to. */
-  readonly place: string;
+  /** The kind and id of the row that it points to. */
+  readonly target: string;
 }
 
 export function memoryEntityStore(): EntityStore {
   const collections = new Map<string, Collection>();
-  /** By kind and id of the row they point to. */
+  /** By the kind and id of the row that they point to. */
   const references = new Map<string, Set<Reference>>();
 
   function collection({ name }: { readonly name: string }): Collection {
     const known = collections.get(name);
     if (known !== undefined) return known;
     const rows = new Map<string, EntityRow>();
-    const made = { rows, ids: orderedIds(rows), unique: new Map<string, string>() };
-    collections.set(name, made);
-    return made;
+    const created = { rows, ids: orderedIds(rows), unique: new Map<string, string>() };
+    collections.set(name, created);
+    return created;
   }
 
-  /** Why `entity` cannot be written; its own row, if there is one, is no obstacle. */
-  function obstacle(kind: EntityKind, entity: Entity): Written | undefined {
+  /** Why `entity` cannot be written; `undefined` if it can. */
+  function problem(kind: EntityKind, entity: Entity): Written | undefined {
     const { unique } = collection(kind);
     for (const { fields, key } of uniqueKeys(kind, entity)) {
       const holder = unique.get(key);
@@ -71,12 +74,12 @@ export function memoryEntityStore(): EntityStore {
     rows.set(entity.id, row);
     for (const { key } of uniqueKeys(kind, entity)) unique.set(key, entity.id);
     for (const by of kind.foreign) {
-      const target = referenceIn(entity, by.field);
-      if (target === undefined) continue;
-      const place = placeOf(by.kind, target);
-      const reference = { from: row, by, place };
+      const id = referenceIn(entity, by.field);
+      if (id === undefined) continue;
+      const target = nameOf(by.kind, id);
+      const reference = { from: row, by, target };
       row.references.push(reference);
-      references.set(place, (references.get(place) ?? new Set()).add(reference));
+      references.set(target, (references.get(target) ?? new Set()).add(reference));
     }
   }
 
@@ -84,24 +87,26 @@ export function memoryEntityStore(): EntityStore {
     const { unique } = collection(row.kind);
     for (const { key } of uniqueKeys(row.kind, row.entity)) unique.delete(key);
     for (const reference of row.references) {
-      const there = references.get(reference.place)!;
+      const there = references.get(reference.target)!;
       there.delete(reference);
-      if (there.size === 0) references.delete(reference.place);
+      if (there.size === 0) references.delete(reference.target);
     }
   }
 
-  /** The row and all that cascades from it, and what else points to any of them. */
-  function reach(first: EntityRow): { readonly going: Set<EntityRow>; readonly staying: readonly Reference[] } {
-    const going = new Set([first]);
-    const others: Reference[] = [];
-    for (const row of going) {
-      for (const reference of references.get(placeOf(row.kind.name, row.entity.id)) ?? []) {
-        if (reference.by.onDelete === 'cascade') going.add(reference.from);
-        else others.push(reference);
-      }
-    }
-    return { going, staying: others.filter(({ from }) => !going.has(from)) };
-  }
+  const related: RelatedRows<EntityRow> = {
+    kindOf: ({ kind }) => kind.name,
+    nameOf: ({ kind, entity }) => nameOf(kind.name, entity.id),
+    pointersTo: ({ kind, entity }) =>
+      [...(references.get(nameOf(kind.name, entity.id)) ?? [])].map(({ from, by: { field, onDelete } }) => ({
+        from,
+        field,
+        onDelete,
+      })),
+    withoutReferences(row, fields) {
+      const entity = { ...row.entity, ...Object.fromEntries(fields.map((field) => [field, null])) };
+      return problem(row.kind, entity)?.outcome === 'taken' ? undefined : { ...row, entity };
+    },
+  };
 
   function candidates(
     kind: EntityKind,
@@ -114,7 +119,7 @@ export function memoryEntityStore(): EntityStore {
     }
     const foreign = kind.foreign.find(({ field }) => `${field}.id` === where.field);
     if (foreign === undefined) return undefined;
-    return [...(references.get(placeOf(foreign.kind, where.value)) ?? [])]
+    return [...(references.get(nameOf(foreign.kind, where.value)) ?? [])]
       .filter(({ from, by }) => from.kind.name === kind.name && by.field === foreign.field)
       .map(({ from }) => from.entity)
       .sort((one, other) => (one.id < other.id ? -1 : 1));
@@ -131,12 +136,19 @@ export function memoryEntityStore(): EntityStore {
     for (const id of ids.after(after)) yield rows.get(id)!.entity;
   }
 
+  function* matching(kind: EntityKind, query: EntityQuery): Iterable<Entity> {
+    const { after, where } = query;
+    for (const entity of candidates(kind, where) ?? all(kind, after)) {
+      if ((after === undefined || entity.id > after) && matches(entity, query)) yield entity;
+    }
+  }
+
   return {
     insert(kind, entity) {
       if (collection(kind).rows.has(entity.id)) return { outcome: 'taken', fields: ['id'] };
       const row = frozen(entity);
-      const reason = obstacle(kind, row);
-      if (reason !== undefined) return reason;
+      const refused = problem(kind, row);
+      if (refused !== undefined) return refused;
       put(kind, row);
       return { outcome: 'written' };
     },
@@ -145,13 +157,10 @@ export function memoryEntityStore(): EntityStore {
 
     getBy: (kind, field, value) => bySingleField(kind, field, value)?.entity,
 
-    replace(kind, entity, { expected, orInsert = false } = {}) {
-      const before = collection(kind).rows.get(entity.id)?.entity;
-      if (before === undefined && !orInsert) return { outcome: 'missing' };
-      if (expected !== undefined && (before === undefined || !sameRow(before, expected))) return { outcome: 'changed' };
+    replace(kind, entity, how = {}) {
       const row = frozen(entity);
-      const reason = obstacle(kind, row);
-      if (reason !== undefined) return reason;
+      const refused = replacementProblem(collection(kind).rows.get(row.id)?.entity, how) ?? problem(kind, row);
+      if (refused !== undefined) return refused;
       put(kind, row);
       return { outcome: 'written' };
     },
@@ -159,42 +168,25 @@ export function memoryEntityStore(): EntityStore {
     remove(kind, id) {
       const first = collection(kind).rows.get(id);
       if (first === undefined) return { outcome: 'missing' };
-      const { going, staying } = reach(first);
-      const emptied = new Map<EntityRow, Entity>();
-      for (const { from, by } of staying) {
-        if (by.onDelete === 'restrict') return { outcome: 'restricted', by: from.kind.name };
-        emptied.set(from, { ...(emptied.get(from) ?? from.entity), [by.field]: null });
-      }
-      for (const [{ kind }, entity] of emptied) {
-        // Without the reference it would be the same as another row.
-        if (obstacle(kind, entity)?.outcome === 'taken') return { outcome: 'restricted', by: kind.name };
-      }
-      for (const row of going) {
+      const plan = planRemoval(first, related);
+      if ('restrictedBy' in plan) return { outcome: 'restricted', by: plan.restrictedBy };
+      for (const row of plan.deleted) {
         unlink(row);
         collection(row.kind).rows.delete(row.entity.id);
       }
-      for (const [{ kind }, entity] of emptied) put(kind, frozen(entity));
-      return { outcome: 'removed', rows: [...going].map(({ kind, entity }) => ({ kind: kind.name, row: entity })) };
+      for (const { after } of plan.changed) put(after.kind, frozen(after.entity));
+      return { outcome: 'removed', rows: plan.deleted.map(({ kind, entity }) => ({ kind: kind.name, row: entity })) };
     },
 
-    page(kind, query): EntityPage {
-      const rows: Entity[] = [];
-      const { after, size, where } = query;
-      for (const entity of candidates(kind, where) ?? all(kind, after)) {
-        if ((after !== undefined && entity.id <= after) || !matches(entity, query)) continue;
-        if (rows.length === size) return { rows, next: rows.at(-1)?.id };
-        rows.push(entity);
-      }
-      return { rows, next: undefined };
-    },
+    page: (kind, query) => takePage(matching(kind, query), query.size, ({ id }) => id),
   };
 }
 
-const placeOf = (kind: string, id: string): string => JSON.stringify([kind, id]);
+const nameOf = (kind: string, id: string): string => JSON.stringify([kind, id]);
 
-/** A copy that nobody else holds and nobody can change. */
+/** A copy that cannot be changed. */
 function frozen(entity: Entity): Entity {
-  return freeze(JSON.parse(JSON.stringify(entity)) as Entity);
+  return freeze(plainRow(entity));
 }
 
 function freeze<T extends Json | Entity>(value: T): T {

@@ -1,34 +1,34 @@
 /**
- * When the rows of a memory store die. Dead rows are buried a few at a time, whenever something is written, so that no
- * single call pays for all of them and no timer is needed. A binary heap of what is to be looked at, and when.
+ * Expiry of the rows of a memory store. Each write deletes a few expired rows, so that no single call pays for all of
+ * them and no timer is needed. A binary heap holds the rows by the time at which each is checked next.
  */
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 
-/** How many rows one write looks at. More than one write ever adds, so that burying keeps up. */
+/** How many rows one write checks: more than one write ever adds, so that the sweeps keep up. */
 const batch = 8;
 
 export interface Expiries<Row extends Expiring> {
   /** To be called whenever `row.deleteAt` was set. */
-  expect(row: Row): void;
-  /** Buries some of those whose time has come. */
-  sweepExpired(): void;
+  schedule(row: Row): void;
+  /** Deletes a few expired rows. */
+  sweep(): void;
 }
 
 export interface Expiring {
   /** Exclusive; `undefined`: never. May change. */
   deleteAt: EpochMilliseconds | undefined;
-  /** When the heap will look at it; kept by this file alone. A row stands in the heap once, not once for each change. */
-  lookedAt?: EpochMilliseconds | undefined;
+  /** When the heap checks the row next; only this file writes it. A row is in the heap once, not once for each change. */
+  checkAt?: EpochMilliseconds | undefined;
 }
 
-export function expiries<Row extends Expiring>(clock: Clock, bury: (row: Row) => void): Expiries<Row> {
+export function expiries<Row extends Expiring>(clock: Clock, remove: (row: Row) => void): Expiries<Row> {
   const heap: { readonly at: number; readonly row: Row }[] = [];
 
-  function expect(row: Row): void {
-    const { deleteAt, lookedAt } = row;
-    if (deleteAt === undefined || (lookedAt !== undefined && lookedAt <= deleteAt)) return;
-    row.lookedAt = deleteAt;
+  function schedule(row: Row): void {
+    const { deleteAt, checkAt } = row;
+    if (deleteAt === undefined || (checkAt !== undefined && checkAt <= deleteAt)) return;
+    row.checkAt = deleteAt;
     push({ at: deleteAt, row });
   }
 
@@ -63,17 +63,17 @@ export function expiries<Row extends Expiring>(clock: Clock, bury: (row: Row) =>
   }
 
   return {
-    expect,
-    sweepExpired() {
+    schedule,
+    sweep() {
       const now = clock.now();
-      for (let looks = 0; looks < batch && heap.length > 0 && heap[0]!.at <= now; looks++) {
+      for (let checked = 0; checked < batch && heap.length > 0 && heap[0]!.at <= now; checked++) {
         const { at } = heap[0]!;
         const row = pop();
-        // Left over from before its death was moved forward.
-        if (row.lookedAt !== at) continue;
-        row.lookedAt = undefined;
-        if (isExpired(row, now)) bury(row);
-        else expect(row);
+        // An old entry: the row was scheduled again for an earlier time.
+        if (row.checkAt !== at) continue;
+        row.checkAt = undefined;
+        if (isExpired(row, now)) remove(row);
+        else schedule(row);
       }
     },
   };

@@ -1,6 +1,5 @@
-/** Grants in memory. Every act is synchronous, hence indivisible. Nothing here outlives the process. */
-import type { EpochMilliseconds } from '../../src/oauth/client.ts';
-import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
+/** Grants in memory. Every operation is synchronous, hence atomic. The data is lost when the process exits. */
+import { type Grant, laterExpiry, type TokenPair } from '../../src/oauth/tokens.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import {
   afterRotation,
@@ -10,20 +9,19 @@ import {
   type KeptGrant,
   type RefreshTokenUse,
   recordExpiry,
+  rememberedRefreshTokens,
 } from '../../src/ports/grants.ts';
+import { takePage } from '../../src/records/pages.ts';
 import { type Expiring, expiries, isExpired } from './expiries.ts';
 import { orderedIds } from './ordered-ids.ts';
-
-/** How many used refresh tokens of one grant are remembered, to notice their reuse. */
-const remembered = 100;
 
 interface GrantRow extends Expiring {
   readonly grantId: string;
   grant: Grant;
   tokens: TokenPair;
-  /** In the order they were used. */
+  /** In the order in which they were used. */
   readonly used: Map<string, RefreshTokenUse>;
-  /** The attempt that made the current pair, where it kept the refresh token. */
+  /** The attempt that issued the current pair, if that kept the refresh token. */
   keptBy: string | undefined;
 }
 
@@ -34,30 +32,30 @@ interface RevokedGrant extends Expiring {
 export function memoryGrants(clock: Clock): Grants {
   const rows = new Map<string, GrantRow>();
   const byAccessToken = new Map<string, GrantRow>();
-  /** Current and used ones. */
+  /** By current and by used refresh tokens. */
   const byRefreshToken = new Map<string, GrantRow>();
   const revoked = new Map<string, RevokedGrant>();
   const ids = orderedIds(rows);
-  const dying = expiries<GrantRow>(clock, remove);
-  const fading = expiries<RevokedGrant>(clock, ({ grantId }) => revoked.delete(grantId));
+  const expiringRows = expiries<GrantRow>(clock, remove);
+  const expiringRevocations = expiries<RevokedGrant>(clock, ({ grantId }) => revoked.delete(grantId));
 
-  function bury(): void {
-    dying.sweepExpired();
-    fading.sweepExpired();
+  function sweep(): void {
+    expiringRows.sweep();
+    expiringRevocations.sweep();
   }
 
-  function living(row: GrantRow | undefined): GrantRow | undefined {
+  function unexpired(row: GrantRow | undefined): GrantRow | undefined {
     return row === undefined || isExpired(row, clock.now()) ? undefined : row;
   }
 
   function holdsAnother(tokens: TokenPair, grantId: string): boolean {
-    const access = living(byAccessToken.get(tokens.accessToken));
-    const refresh = tokens.refreshToken === undefined ? undefined : living(byRefreshToken.get(tokens.refreshToken));
+    const access = unexpired(byAccessToken.get(tokens.accessToken));
+    const refresh = tokens.refreshToken === undefined ? undefined : unexpired(byRefreshToken.get(tokens.refreshToken));
     return [access, refresh].some((row) => row !== undefined && row.grantId !== grantId);
   }
 
   function write(row: GrantRow, grant: Grant, tokens: TokenPair): void {
-    forget(byAccessToken, row.tokens.accessToken, row);
+    unindex(byAccessToken, row.tokens.accessToken, row);
     row.grant = grant;
     row.tokens = tokens;
     row.deleteAt = recordExpiry(grant, tokens);
@@ -66,35 +64,42 @@ export function memoryGrants(clock: Clock): Grants {
       byRefreshToken.set(tokens.refreshToken, row);
       row.used.delete(tokens.refreshToken);
     }
-    dying.expect(row);
+    expiringRows.schedule(row);
   }
 
   function remove(row: GrantRow): void {
-    forget(rows, row.grantId, row);
-    forget(byAccessToken, row.tokens.accessToken, row);
-    if (row.tokens.refreshToken !== undefined) forget(byRefreshToken, row.tokens.refreshToken, row);
-    for (const token of row.used.keys()) forget(byRefreshToken, token, row);
+    unindex(rows, row.grantId, row);
+    unindex(byAccessToken, row.tokens.accessToken, row);
+    if (row.tokens.refreshToken !== undefined) unindex(byRefreshToken, row.tokens.refreshToken, row);
+    for (const token of row.used.keys()) unindex(byRefreshToken, token, row);
   }
 
-  function spend(row: GrantRow, refreshToken: string, { attempt, at }: RefreshTokenUse): void {
+  function markUsed(row: GrantRow, refreshToken: string, { attempt, at }: RefreshTokenUse): void {
     row.used.set(refreshToken, { attempt, at });
-    if (row.used.size <= remembered) return;
+    if (row.used.size <= rememberedRefreshTokens) return;
     const oldest = row.used.keys().next().value!;
     row.used.delete(oldest);
     byRefreshToken.delete(oldest);
   }
 
+  function* unexpiredAfter(after: string | undefined, credentialId: string | undefined): Iterable<GrantRow> {
+    for (const id of ids.after(after)) {
+      const row = unexpired(rows.get(id));
+      if (row !== undefined && (credentialId === undefined || row.grant.credentialId === credentialId)) yield row;
+    }
+  }
+
   return {
     open(grant, tokens) {
-      bury();
+      sweep();
       const { grantId } = grant;
-      const end = revoked.get(grantId);
-      if (end !== undefined && !isExpired(end, clock.now())) return 'revoked';
-      const present = living(rows.get(grantId));
+      const revocation = revoked.get(grantId);
+      if (revocation !== undefined && !isExpired(revocation, clock.now())) return 'revoked';
+      const present = unexpired(rows.get(grantId));
       if (present !== undefined) return isSamePair(present.tokens, tokens) ? 'opened' : 'taken';
       if (holdsAnother(tokens, grantId)) return 'taken';
-      const dead = rows.get(grantId);
-      if (dead !== undefined) remove(dead);
+      const expired = rows.get(grantId);
+      if (expired !== undefined) remove(expired);
       const row: GrantRow = { grantId, grant, tokens, used: new Map(), keptBy: undefined, deleteAt: undefined };
       rows.set(grantId, row);
       ids.add(grantId);
@@ -102,16 +107,16 @@ export function memoryGrants(clock: Clock): Grants {
       return 'opened';
     },
 
-    byAccessToken: (accessToken) => living(byAccessToken.get(accessToken))?.grant,
+    byAccessToken: (accessToken) => unexpired(byAccessToken.get(accessToken))?.grant,
 
     byRefreshToken(refreshToken) {
-      const row = living(byRefreshToken.get(refreshToken));
+      const row = unexpired(byRefreshToken.get(refreshToken));
       if (row === undefined) return undefined;
       return { found: row.tokens.refreshToken === refreshToken ? 'current' : 'used', grant: row.grant };
     },
 
     rotate(refreshToken, by) {
-      bury();
+      sweep();
       const row = byRefreshToken.get(refreshToken);
       if (row === undefined) return { outcome: 'unknown' };
       const { grant, tokens, keptBy } = row;
@@ -122,32 +127,32 @@ export function memoryGrants(clock: Clock): Grants {
       const keeps = by.tokens.refreshToken === refreshToken;
       row.keptBy = keeps ? by.attempt : undefined;
       write(row, afterRotation(grant, by), by.tokens);
-      if (!keeps) spend(row, refreshToken, by);
+      if (!keeps) markUsed(row, refreshToken, by);
       return { outcome: 'rotated', grant: row.grant };
     },
 
     revoke(grantId, until) {
-      bury();
+      sweep();
       const row = rows.get(grantId);
       if (row !== undefined) remove(row);
       const before = revoked.get(grantId);
-      const end: RevokedGrant = before ?? { grantId, deleteAt: until };
-      if (before !== undefined) before.deleteAt = later(before.deleteAt, until);
-      else revoked.set(grantId, end);
-      fading.expect(end);
+      const revocation: RevokedGrant = before ?? { grantId, deleteAt: until };
+      if (before !== undefined) before.deleteAt = laterExpiry(before.deleteAt, until);
+      else revoked.set(grantId, revocation);
+      expiringRevocations.schedule(revocation);
     },
 
     get(grantId) {
-      const row = living(rows.get(grantId));
+      const row = unexpired(rows.get(grantId));
       return row === undefined ? undefined : kept(row);
     },
 
     replace(grant, tokens) {
-      bury();
-      const row = living(rows.get(grant.grantId));
+      sweep();
+      const row = unexpired(rows.get(grant.grantId));
       if (row === undefined) return 'missing';
       if (holdsAnother(tokens, grant.grantId)) return 'taken';
-      // A token that an operator took away was not used by anybody.
+      // A token that an operator replaces was not used.
       if (row.tokens.refreshToken !== undefined) byRefreshToken.delete(row.tokens.refreshToken);
       row.keptBy = undefined;
       write(row, grant, tokens);
@@ -155,27 +160,20 @@ export function memoryGrants(clock: Clock): Grants {
     },
 
     page({ size, after, credentialId }) {
-      const found: KeptGrant[] = [];
-      let last: string | undefined;
-      for (const id of ids.after(after)) {
-        const row = living(rows.get(id));
-        if (row === undefined || (credentialId !== undefined && row.grant.credentialId !== credentialId)) continue;
-        if (found.length === size) return { rows: found, next: last };
-        found.push(kept(row));
-        last = id;
-      }
-      return { rows: found, next: undefined };
+      const found = unexpiredAfter(after, credentialId);
+      const { rows: page, next } = takePage(found, size, ({ grantId }) => grantId);
+      return { rows: page.map(kept), next };
     },
 
     removeOf(owner) {
-      bury();
-      const isTheirs =
+      sweep();
+      const isOwned =
         'credentialId' in owner
           ? ({ grant }: GrantRow) => grant.credentialId === owner.credentialId
           : ({ grant }: GrantRow) => grant.serviceId === owner.serviceId;
-      const theirs = [...rows.values()].filter(isTheirs);
-      for (const row of theirs) remove(row);
-      return theirs.map(({ grantId }) => grantId);
+      const owned = [...rows.values()].filter(isOwned);
+      for (const row of owned) remove(row);
+      return owned.map(({ grantId }) => grantId);
     },
   };
 }
@@ -186,18 +184,11 @@ function kept({ grant, tokens }: GrantRow): KeptGrant {
     : { grant, accessToken: undefined, refreshToken: undefined, hint: hintOf(tokens) };
 }
 
-/** The key may have gone to another row since. */
-function forget(index: Map<string, GrantRow>, key: string, row: GrantRow): void {
+/** Another row may hold the key since. */
+function unindex(index: Map<string, GrantRow>, key: string, row: GrantRow): void {
   if (index.get(key) === row) index.delete(key);
 }
 
 function isSamePair(one: TokenPair, other: TokenPair): boolean {
   return one.accessToken === other.accessToken && one.refreshToken === other.refreshToken;
-}
-
-function later(
-  one: EpochMilliseconds | undefined,
-  other: EpochMilliseconds | undefined,
-): EpochMilliseconds | undefined {
-  return one === undefined || other === undefined ? undefined : Math.max(one, other);
 }

@@ -3,7 +3,7 @@ import { memoryAuthorizationCodes } from './authorization-codes.ts';
 import { memoryEntityStore } from './entity-store.ts';
 import { memoryGrants } from './grants.ts';
 
-/** All three stores in memory; everything is gone with the process. */
+/** All three stores in memory; the data is lost when the process exits. */
 export function openMemoryStores(clock: Clock) {
   return {
     entities: memoryEntityStore(),

@@ -1,28 +1,28 @@
 /**
- * The ids of a collection in their order, for paging. Adding and removing cost next to nothing; the first page after
- * additions merges them in, so that loading a million rows sorts them once.
+ * The ids of a collection in order, for pages. Adding and removing an id cost almost nothing; the first page after
+ * additions merges the new ids in, so that loading a million rows sorts them once.
  */
 export interface OrderedIds {
   add(id: string): void;
-  /** The living ids, from the first after `after` on. */
+  /** The ids of rows that are in the collection, from the first one after `after`. */
   after(after: string | undefined): Iterable<string>;
 }
 
-/** `living` is the collection itself: an id that is no longer in it is left out. */
-export function orderedIds(living: { has(id: string): boolean; readonly size: number }): OrderedIds {
+/** Skips ids that are no longer in `collection`. */
+export function orderedIds(collection: { has(id: string): boolean; readonly size: number }): OrderedIds {
   let sorted: string[] = [];
   let added: string[] = [];
 
-  function settle(): void {
+  function merge(): void {
     if (added.length === 0) return;
-    const newcomers = added.filter((id) => living.has(id)).sort(byCodeUnits);
+    const fresh = added.filter((id) => collection.has(id)).sort(byCodeUnits);
     const merged: string[] = [];
     let place = 0;
     for (const id of sorted) {
-      while (place < newcomers.length && newcomers[place]! < id) merged.push(newcomers[place++]!);
-      if (living.has(id)) merged.push(id);
+      while (place < fresh.length && fresh[place]! < id) merged.push(fresh[place++]!);
+      if (collection.has(id)) merged.push(id);
     }
-    while (place < newcomers.length) merged.push(newcomers[place++]!);
+    while (place < fresh.length) merged.push(fresh[place++]!);
     // An id that was removed and added again came from both sides.
     sorted = merged.filter((id, at) => id !== merged[at - 1]);
     added = [];
@@ -31,14 +31,14 @@ export function orderedIds(living: { has(id: string): boolean; readonly size: nu
   return {
     add(id) {
       added.push(id);
-      // Where nobody ever asks for a page, ids of the dead must not pile up.
-      if (added.length > 1_000 && sorted.length + added.length > 2 * living.size) settle();
+      // Where no page is ever read, the ids of deleted rows must not accumulate.
+      if (added.length > 1_000 && sorted.length + added.length > 2 * collection.size) merge();
     },
     *after(after) {
-      settle();
+      merge();
       const ids = sorted;
       for (let at = after === undefined ? 0 : firstAfter(ids, after); at < ids.length; at++) {
-        if (living.has(ids[at]!)) yield ids[at]!;
+        if (collection.has(ids[at]!)) yield ids[at]!;
       }
     },
   };

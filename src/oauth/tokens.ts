@@ -49,7 +49,15 @@ export function lastExpiry(
   hasRefreshToken: boolean,
 ): EpochMilliseconds | undefined {
   if (!hasRefreshToken) return expiresAt ?? refreshExpiresAt;
-  return expiresAt === undefined || refreshExpiresAt === undefined ? undefined : Math.max(expiresAt, refreshExpiresAt);
+  return laterExpiry(expiresAt, refreshExpiresAt);
+}
+
+/** The later of two expiry times, where `undefined` means never. */
+export function laterExpiry(
+  one: EpochMilliseconds | undefined,
+  other: EpochMilliseconds | undefined,
+): EpochMilliseconds | undefined {
+  return one === undefined || other === undefined ? undefined : Math.max(one, other);
 }
 
 /** What a good access token proves. */

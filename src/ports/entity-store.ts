@@ -13,15 +13,16 @@ export interface EntityStore {
    * Writes `row` over the one with its id. With `expected` (the row as it was read) only if it is still that one:
    * `changed` otherwise. `missing` when there is none, unless `orInsert`.
    */
-  replace(
-    kind: EntityKind,
-    row: Entity,
-    how?: { readonly expected?: Entity; readonly orInsert?: boolean },
-  ): MaybePromise<Written>;
+  replace(kind: EntityKind, row: Entity, how?: Replacement): MaybePromise<Written>;
   /** Removes a row with everything that cascades from it, in one act; or nothing, if something restricts it. */
   remove(kind: EntityKind, id: string): MaybePromise<Removed>;
   /** In the order of their ids. Survives inserts between two pages: a page goes on after an id, not after a count. */
   page(kind: EntityKind, query: EntityQuery): MaybePromise<EntityPage>;
+}
+
+export interface Replacement {
+  readonly expected?: Entity;
+  readonly orInsert?: boolean;
 }
 
 /** A row: JSON values only. `id` is a UUID. A reference to another row is `{ id }` or null. */
@@ -148,6 +149,15 @@ export function matches(row: Entity, { where, tags }: EntityQuery): boolean {
   if (tags === undefined) return true;
   const its = Array.isArray(row['tags']) ? (row['tags'] as readonly Json[]) : [];
   return 'all' in tags ? tags.all.every((tag) => its.includes(tag)) : tags.any.some((tag) => its.includes(tag));
+}
+
+/** Why a row cannot be written over `before`; `undefined` if it can. */
+export function replacementProblem(
+  before: Entity | undefined,
+  { expected, orInsert = false }: Replacement,
+): Written | undefined {
+  if (before === undefined && !orInsert) return { outcome: 'missing' };
+  return expected !== undefined && !sameRow(before, expected) ? { outcome: 'changed' } : undefined;
 }
 
 /** Whether two rows are the same as JSON: the order of names and members that are undefined do not count. */

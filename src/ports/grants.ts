@@ -111,6 +111,9 @@ export function recordExpiry(grant: Grant, tokens: TokenPair): EpochMilliseconds
   return lastExpiry(grant, tokens.refreshToken !== undefined);
 }
 
+/** How many used refresh tokens of one grant a store remembers, to detect that one is used again. */
+export const rememberedRefreshTokens = 100;
+
 /** How a refresh token was used. */
 export interface RefreshTokenUse {
   readonly attempt: string;

@@ -9,3 +9,12 @@ export function whenThere<T, U>(value: MaybePromise<T>, f: (value: T) => MaybePr
 export function isPending<T>(value: MaybePromise<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
+
+/** Calls `visit` for one item after the other. Waits for each promise that it returns before the next call. */
+export function eachInTurn<T>(items: readonly T[], visit: (item: T) => MaybePromise<unknown>): MaybePromise<void> {
+  for (const [at, item] of items.entries()) {
+    const visited = visit(item);
+    if (isPending(visited)) return visited.then(() => eachInTurn(items.slice(at + 1), visit));
+  }
+  return undefined;
+}

@@ -5,3 +5,8 @@
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
 }
+
+/** A store cannot be opened. The message says which store and why, and what the operator can do. */
+export class StoreUnusable extends Error {
+  override readonly name = 'StoreUnusable';
+}

@@ -44,3 +44,17 @@ export function allRows(
   });
   return whenThere(read, () => found);
 }
+
+/** The first page of `rows`, which come in the order of their ids. One row more decides whether there is another page. */
+export function takePage<Row>(
+  rows: Iterable<Row>,
+  size: number,
+  idOf: (row: Row) => string,
+): { readonly rows: readonly Row[]; readonly next: string | undefined } {
+  const page: Row[] = [];
+  for (const row of rows) {
+    if (page.length === size) return { rows: page, next: page.length === 0 ? undefined : idOf(page.at(-1)!) };
+    page.push(row);
+  }
+  return { rows: page, next: undefined };
+}

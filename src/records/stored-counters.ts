@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../ports/clock.ts';
 import { type Counters, type Counts, countsExpiry, judgeCall } from '../ports/counters.ts';
 import type { Entity, EntityKind, EntityStore, Json, Written } from '../ports/entity-store.ts';
-import { isPending, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
+import { eachInTurn, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { Unavailable } from '../ports/unavailable.ts';
 import { eachPage } from './pages.ts';
 
@@ -49,20 +49,15 @@ export function storedCounters(
       });
     });
 
-  const removeExpired = (rows: readonly Entity[], from: number): MaybePromise<void> => {
-    for (let i = from; i < rows.length; i++) {
-      const row = rows[i]!;
-      if (countsExpiry(countsOf(row)) > clock.now()) continue;
-      const removed = store.remove(countersKind, row.id);
-      if (isPending(removed)) return removed.then(() => removeExpired(rows, i + 1));
-    }
-    return undefined;
-  };
+  const isExpired = (row: Entity) => countsExpiry(countsOf(row)) <= clock.now();
 
   return {
     count: (key, windows) => attempt(idOf(key), windows, attempts),
 
-    sweep: () => eachPage(store, countersKind, { size: 500 }, (rows) => removeExpired(rows, 0)),
+    sweep: () =>
+      eachPage(store, countersKind, { size: 500 }, (rows) =>
+        eachInTurn(rows.filter(isExpired), ({ id }) => store.remove(countersKind, id)),
+      ),
   };
 }
 

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { open } from 'lmdb';
 import { openVault } from '../../adapters/crypto/vault.ts';
-import { StoreUnusable } from '../../adapters/store-lmdb/environment.ts';
 import { openLmdbStore } from '../../adapters/store-lmdb/store.ts';
-import { Unavailable } from '../../src/ports/unavailable.ts';
+import { StoreUnusable, Unavailable } from '../../src/ports/unavailable.ts';
+import { schemaVersion } from '../../src/records/store-format.ts';
 import { noon } from '../contract/clock.ts';
 import { cleanUp, newDirectory, openTestStore, testKey } from './directory.ts';
 import { consumers, world } from './writer.ts';
@@ -103,12 +103,17 @@ describe('Opening an lmdb store', () => {
     expect(openTestStore(directory, clock).entityStore.get(consumers, 'row-7')).to.include({ username: '7' });
   });
 
-  it('refuses a store that a newer version wrote', async () => {
+  it('refuses a store that a newer or an older version wrote', async () => {
     const directory = await filled();
-    const root = open({ path: directory, noSubdir: false, overlappingSync: false, encoding: 'json' });
-    await root.openDB({ name: 'meta', encoding: 'json' }).put('schema', 2);
-    await root.close();
-    expect(opening(directory)).to.throw(StoreUnusable, /newer version \(schema 2, this one knows 1\)/);
+    for (const [schema, message] of [
+      [schemaVersion + 1, /was written by a newer version \(schema 3, this one knows 2\)/],
+      [schemaVersion - 1, /was written by an older version \(schema 1, this one knows 2\)/],
+    ] as const) {
+      const root = open({ path: directory, noSubdir: false, overlappingSync: false, encoding: 'json' });
+      await root.openDB({ name: 'meta', encoding: 'json' }).put('schema', schema);
+      await root.close();
+      expect(opening(directory)).to.throw(StoreUnusable, message);
+    }
   });
 
   it('refuses a file that is something else, and leaves it alone', () => {
