@@ -44,7 +44,7 @@ export async function openGate(configuration: Configuration, io: { readonly log?
       admin: admin.addresses,
       async reload() {
         await file.reload();
-        await renewed?.lookAgain();
+        await renewed?.reload();
       },
       async close() {
         await admin.close();

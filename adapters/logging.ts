@@ -1,8 +1,8 @@
 /**
- * The gate's log: one JSON object a line, or, on a terminal, a line for a reader. Each request is one line at `info`.
+ * The gate's log: one JSON object per line, or a readable line on a terminal. Each request is one line at `info`.
  *
- * SE-02: no token, secret, code or query value is ever written. Those who log are not to hand any over; this file is
- * the net below them: whatever looks like one is blotted out of the finished line, at every level, errors included.
+ * SE-02: no token, secret, code or query value is ever written. Callers must not log any. As a second defence, this file
+ * redacts whatever looks like one in the finished line, at every level, errors included.
  */
 import { type DestinationStream, destination, type LogFn, pino } from 'pino';
 
@@ -13,33 +13,33 @@ export interface Log {
   readonly error: LogFn;
   /** The access line of one request. */
   request(entry: object): void;
-  /** A line that is written at every level, `silent` too: the gate is ready. */
+  /** Written at every level, also `silent`: the gate is ready. */
   announce(fields: object, message: string): void;
-  /** Resolves when everything is written. What is logged afterwards is lost. */
+  /** Resolves when everything is written. Later lines are lost. */
   close(): Promise<void>;
 }
 
 export interface LogOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
-  /** Strings that are blotted out wherever they stand: the admin token, the password of the database. */
+  /** Strings redacted everywhere: the admin token, the password of the database. */
   readonly secrets?: readonly string[];
-  /** Where to, instead of standard output. */
+  /** Written to instead of standard output. */
   readonly to?: { write(line: string): void };
-  /** Lines for a reader instead of JSON. */
+  /** Readable lines instead of JSON. */
   readonly readable?: { readonly colours: boolean } | undefined;
 }
 
 export function openLog({ level, secrets = [], to, readable }: LogOptions): Log {
   const output = to === undefined ? standardOutput() : { write: to.write.bind(to), close: async () => {} };
   const stream = readable === undefined ? output : readableLines(output, readable.colours);
-  const blot = blotter(secrets);
+  const redact = lineRedactor(secrets);
   const log = pino(
     {
       level,
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: (line) => fitting(blot(line)) },
+      hooks: { streamWrite: (line) => shortened(redact(line)) },
     },
     stream,
   );
@@ -55,11 +55,11 @@ export function openLog({ level, secrets = [], to, readable }: LogOptions): Log 
   };
 }
 
-/** Written without waiting, so that a slow reader of the log does not slow the gate. */
+/** Writes asynchronously, so that a slow reader of the log does not slow the gate. */
 function standardOutput(): { write(line: string): void; close(): Promise<void> } {
   const output = destination({ dest: 1, sync: false });
   let open = true;
-  // Nobody reads any more: then nothing is written, and nothing waited for.
+  // The reader closed the pipe: from now on nothing is written.
   output.on('close', () => {
     open = false;
   });
@@ -78,21 +78,21 @@ function standardOutput(): { write(line: string): void; close(): Promise<void> }
   };
 }
 
-/** Blots secrets out of a line of JSON and leaves it JSON. A line without anything of the kind costs one search. */
-export function blotter(secrets: readonly string[]): (line: string) => string {
+/** Redacts secrets in a line of JSON, which stays JSON. A line without a suspicious text costs one search. */
+export function lineRedactor(secrets: readonly string[]): (line: string) => string {
   const inJson = spellings(secrets).map((secret) => JSON.stringify(secret).slice(1, -1));
-  const blotText = textBlotter(secrets);
+  const redactText = textRedactor(secrets);
   return (line) => {
     if (!suspect.test(line) && !inJson.some((secret) => line.includes(secret))) return line;
-    return `${JSON.stringify(blotted(JSON.parse(line), blotText))}\n`;
+    return `${JSON.stringify(redacted(JSON.parse(line), redactText))}\n`;
   };
 }
 
-/** The same for a text of any kind: the message of an error that is printed. */
-export function textBlotter(secrets: readonly string[]): (text: string) => string {
+/** The same for any text, such as a printed error message. */
+export function textRedactor(secrets: readonly string[]): (text: string) => string {
   const known = spellings(secrets);
   return (text) =>
-    known.reduce((rest, secret) => rest.replaceAll(secret, redacted), text.replace(tellingText, redacted));
+    known.reduce((rest, secret) => rest.replaceAll(secret, redaction), text.replace(secretText, redaction));
 }
 
 function spellings(secrets: readonly string[]): string[] {
@@ -100,13 +100,13 @@ function spellings(secrets: readonly string[]): string[] {
     secrets
       .flatMap((secret) => [secret, encodeURIComponent(secret)])
       .filter((secret, at, all) => secret !== '' && all.indexOf(secret) === at)
-      // A secret that holds another one goes first, or its rest would stay.
+      // A secret that contains another one goes first, or the rest of it would stay.
       .sort((one, other) => other.length - one.length)
   );
 }
 
-/** A name that an operator gave may have a megabyte, and stand in the line of each request; a line does not. */
-function fitting(line: string): string {
+/** Limits the length of a line: a name from an operator can have a megabyte and appear in the line of each request. */
+function shortened(line: string): string {
   return line.length <= longestLine ? line : `${JSON.stringify(cut(JSON.parse(line)))}\n`;
 }
 
@@ -120,21 +120,21 @@ function cut(value: JsonValue): JsonValue {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, cut(item)]));
 }
 
-const redacted = '[redacted]';
+const redaction = '[redacted]';
 
 const names =
   'access_?token|refresh_?token|id_?token|client_?secret|code_?verifier|provision_?key|admin_?token|master_?key|' +
   'proxy-authorization|authorization|set-cookie|cookie|password|secret|token|code';
 
 const suspect = new RegExp(String.raw`[?=@]|bearer|basic|"(?:${names})\\*"`, 'i');
-const tellingName = new RegExp(`^(?:${names})$`, 'i');
+const secretName = new RegExp(`^(?:${names})$`, 'i');
 /** `ECONNRESET`, `ERR_TLS_CERT_ALTNAME_INVALID`: the code of an error. */
 const errorCode = /^[A-Z][A-Z0-9_]*$/;
 
-// What stands before is looked for within bounds, so that a long hostile text costs no more than its length.
-const tellingText = new RegExp(
+// Lookbehinds are bounded, so that the cost of a long hostile text is linear in its length.
+const secretText = new RegExp(
   [
-    // client_secret=… and "client_secret":"…", however often the quotes were escaped
+    // client_secret=… and "client_secret":"…", with quotes escaped any number of times
     String.raw`(?<=(?<![A-Za-z0-9_-])(?:${names})=)[^\s"&\\]+`,
     String.raw`(?<=(?<![A-Za-z0-9_-])(?:${names})\\{0,16}"\s{0,4}:\s{0,4}\\{0,16}")[^"\\]+`,
     // Authorization: Bearer …
@@ -150,27 +150,27 @@ const tellingText = new RegExp(
 
 type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
 
-function blotted(value: JsonValue, blotText: (text: string) => string): JsonValue {
-  if (typeof value === 'string') return blotText(value);
+function redacted(value: JsonValue, redactText: (text: string) => string): JsonValue {
+  if (typeof value === 'string') return redactText(value);
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     // A list of headers, name and value in turn.
-    return value.map((item, at) => (tells(value[at - 1], item) ? redacted : blotted(item, blotText)));
+    return value.map((item, at) => (isSecret(value[at - 1], item) ? redaction : redacted(item, redactText)));
   }
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [
-      blotText(name),
-      tells(name, item) ? redacted : blotted(item, blotText),
+      redactText(name),
+      isSecret(name, item) ? redaction : redacted(item, redactText),
     ]),
   );
 }
 
-function tells(name: JsonValue | undefined, value: JsonValue): boolean {
-  if (typeof name !== 'string' || !tellingName.test(name) || value === null) return false;
+function isSecret(name: JsonValue | undefined, value: JsonValue): boolean {
+  if (typeof name !== 'string' || !secretName.test(name) || value === null) return false;
   return typeof value === 'string' ? !errorCode.test(value) : typeof value === 'object';
 }
 
-/** Turns each line of JSON into one for a reader: time, level, what, and the rest as name=value. */
+/** Formats each line of JSON as a readable line: time, level, message, and the rest as name=value. */
 function readableLines(to: DestinationStream, colours: boolean): DestinationStream {
   const paint = (code: number, text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
   const levels: Readonly<Record<string, number>> = { warn: 33, error: 31, fatal: 31 };
@@ -184,19 +184,19 @@ function readableLines(to: DestinationStream, colours: boolean): DestinationStre
       const label =
         levels[String(level)] === undefined ? '' : `${paint(levels[String(level)]!, String(level).toUpperCase())} `;
       const text = msg === 'request' ? requestText(rest) : [String(msg ?? ''), ...error, ...fields].join(' ');
-      to.write(`${paint(2, String(time).slice(11, 19))} ${label}${harmless(text)}\n`);
+      to.write(`${paint(2, String(time).slice(11, 19))} ${label}${withoutControls(text)}\n`);
     },
   };
 }
 
-/** `GET /orders 401 0.8 ms invalid_token`: what somebody who watches wants to see of a request. */
+/** `GET /orders 401 0.8 ms invalid_token`: the fields of a request that matter on a terminal. */
 function requestText({ method, path, status, milliseconds, refusal }: Record<string, JsonValue>): string {
   const time = typeof milliseconds === 'number' ? `${Number(milliseconds.toFixed(1))} ms` : undefined;
   return [method, path, status, time, refusal].filter((part) => part !== undefined && part !== null).join(' ');
 }
 
-/** What a client sent must not move the cursor of a terminal, nor start a line of its own. */
-function harmless(text: string): string {
+/** Text from a client must not move the cursor of a terminal or start a line. */
+function withoutControls(text: string): string {
   return text.replace(
     /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
     (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,

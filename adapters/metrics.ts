@@ -1,10 +1,10 @@
-/** What the gate counts, in Prometheus' text format, for `GET /metrics` of the Admin API. No label holds what a client sent. */
+/** The gate's metrics in Prometheus text format, for `GET /metrics` of the Admin API. No label holds a value from a client. */
 import type { AccessLogEntry } from './proxy/access-log.ts';
 
 export interface Metrics {
-  /** One request is over. */
+  /** Counts a completed request. */
   count(entry: AccessLogEntry): void;
-  /** A client has sent a code challenge again. */
+  /** Counts a code challenge that a client sent before. */
   countReusedChallenge(): void;
   print(connections: { readonly active: number; readonly accepted: number }): string;
 }
@@ -15,7 +15,7 @@ const bounds = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 export function metrics(): Metrics {
   const byStatus = new Map<number, number>();
   const byRefusal = new Map<string, number>();
-  /** How many fit under each bound and under none before; the last place is for what fits under none. */
+  /** Requests per bound, not cumulative; the last place is for those above all bounds. */
   const buckets = [...bounds, Number.POSITIVE_INFINITY].map(() => 0);
   let reusedChallenges = 0;
   let count = 0;
@@ -24,7 +24,7 @@ export function metrics(): Metrics {
   return {
     count({ status, refusal, milliseconds }) {
       add(byStatus, status);
-      // The codes are ours (docs/errors.md), so that there is an end to the labels.
+      // The gate defines the codes (docs/errors.md), so the number of labels is bounded.
       if (refusal !== undefined) add(byRefusal, refusal);
       count++;
       sum += milliseconds;
@@ -35,15 +35,27 @@ export function metrics(): Metrics {
     countReusedChallenge: () => void reusedChallenges++,
     print: ({ active, accepted }) =>
       [
-        ...family('portcullis_requests_total', 'counter', 'Requests answered, by status.', 'status', byStatus),
-        ...family('portcullis_refusals_total', 'counter', 'Requests refused by the gate, by code.', 'code', byRefusal),
+        ...family(
+          'portcullis_requests_total',
+          'counter',
+          'Requests completed, by response status.',
+          'status',
+          byStatus,
+        ),
+        ...family(
+          'portcullis_refusals_total',
+          'counter',
+          'Requests that the gate refused or could not complete, by refusal code.',
+          'code',
+          byRefusal,
+        ),
         ...single(
           'portcullis_code_challenges_reused_total',
           'counter',
-          'Authorization requests with a code challenge that the same client had sent before.',
+          'Authorization requests that reuse a code challenge of the same client.',
           reusedChallenges,
         ),
-        '# HELP portcullis_request_duration_milliseconds From the head of a request to the end of its answer.',
+        '# HELP portcullis_request_duration_milliseconds Time from the request head to the end of the response.',
         '# TYPE portcullis_request_duration_milliseconds histogram',
         ...bounds.map((bound, at) => {
           const under = buckets.slice(0, at + 1).reduce((total, each) => total + each);
@@ -55,10 +67,10 @@ export function metrics(): Metrics {
         ...single(
           'portcullis_connections_accepted_total',
           'counter',
-          'Connections of clients since the start.',
+          'Client connections accepted since the start.',
           accepted,
         ),
-        ...single('portcullis_connections_active', 'gauge', 'Connections of clients now.', active),
+        ...single('portcullis_connections_active', 'gauge', 'Open client connections.', active),
         '',
       ].join('\n'),
   };

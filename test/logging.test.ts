@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { blotter, type LogOptions, openLog } from '../adapters/logging.ts';
+import { type LogOptions, lineRedactor, openLog } from '../adapters/logging.ts';
 
 const canary = 'Zk3uQm9vXw7rTb5nYc1dHs8jLf4gPa2e';
 
@@ -16,7 +16,7 @@ describe('The log', () => {
     expect(JSON.parse(lines[0]!).time).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
-  it('leaves out what is below its level, but not that the gate is ready', () => {
+  it('omits lines below its level, but not the line that the gate is ready', () => {
     for (const level of ['error', 'silent'] as const) {
       const lines = logged({ level }, (log) => {
         log.warn('careful');
@@ -27,13 +27,13 @@ describe('The log', () => {
     }
   });
 
-  it('has one line for a request, of what the proxy tells about it', () => {
+  it('has one line for a request, with the fields of the access log', () => {
     const entry = { method: 'GET', path: '/orders', status: 401, milliseconds: 0.8, client: '127.0.0.1' };
     const [line] = logged({ level: 'info' }, (log) => log.request(entry));
     expect(JSON.parse(line!)).to.deep.include({ ...entry, msg: 'request' });
   });
 
-  it('SE-09: cuts what is too long for a line, and blots out before it cuts', () => {
+  it('SE-09: shortens a line that is too long, and redacts before it shortens', () => {
     const clientId = 'i'.repeat(900_000);
     const text = `${'x'.repeat(980)} client_secret=${canary}`;
     const [line, whole] = logged({ level: 'info' }, (log) => {
@@ -45,7 +45,7 @@ describe('The log', () => {
     expect(JSON.parse(whole!).path).to.have.length(16_001);
   });
 
-  it('keeps what an operator needs of an error', () => {
+  it('keeps the code and message of an error', () => {
     const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:3000'), { code: 'ECONNREFUSED', port: 3000 });
     const [line] = logged({ level: 'info' }, (log) => log.error({ err: cause }, 'the upstream is not there'));
     expect(JSON.parse(line!).err).to.include({ code: 'ECONNREFUSED', port: 3000, message: cause.message });
@@ -107,7 +107,7 @@ describe('The log', () => {
       expect(all).not.to.include(canary);
     });
 
-    it('nor a secret of the configuration, wherever it stands', () => {
+    it('nor a secret of the configuration, anywhere', () => {
       const secret = 'p"a\\ss w&ord\u00e9';
       const secrets = [secret, 'short', 'shorter-secret'];
       const lines = logged({ level: 'trace', secrets }, (log) => {
@@ -120,7 +120,7 @@ describe('The log', () => {
       }
     });
 
-    it('in lines for a reader', () => {
+    it('in readable lines', () => {
       const lines = logged({ level: 'info', readable: { colours: false } }, (log) => {
         log.request({ method: 'GET', path: `/orders?access_token=${canary}` });
         log.error({ err: new Error(`client_secret=${canary}`) }, 'failed');
@@ -130,12 +130,12 @@ describe('The log', () => {
     });
   });
 
-  it('stays JSON, and whole where there is nothing to hide', () => {
-    const blotLine = blotter([canary]);
+  it('stays JSON, and unchanged where there is nothing to redact', () => {
+    const redactLine = lineRedactor([canary]);
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const line = `${JSON.stringify({ value })}\n`;
-        const out = blotLine(line);
+        const out = redactLine(line);
         expect(out.endsWith('\n') && out.indexOf('\n') === out.length - 1).to.equal(true);
         JSON.parse(out);
       }),
@@ -146,13 +146,13 @@ describe('The log', () => {
         (entry) => {
           fc.pre(!/bearer|basic/i.test(JSON.stringify(entry)));
           const line = `${JSON.stringify(entry)}\n`;
-          expect(blotLine(line)).to.equal(line);
+          expect(redactLine(line)).to.equal(line);
         },
       ),
     );
   });
 
-  it('for a reader: cannot be made to move the cursor or to start a line of its own', () => {
+  it('a readable line: no text of a client moves the cursor or starts a line', () => {
     const [line, ...more] = logged({ level: 'info', readable: { colours: false } }, (log) =>
       log.request({
         method: 'GET',
@@ -168,7 +168,7 @@ describe('The log', () => {
     expect(line!.slice(0, -1)).not.to.match(/[\u0000-\u001f\u007f-\u009f\u2028]/);
   });
 
-  it('for a reader: has colours only if it is asked for them', () => {
+  it('a readable line: has colours only on request', () => {
     const write = (colours: boolean) =>
       logged({ level: 'info', readable: { colours } }, (log) => log.warn('careful'))[0]!;
     expect(write(false)).to.match(/^\d\d:\d\d:\d\d WARN careful\n$/);

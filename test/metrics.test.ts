@@ -20,7 +20,7 @@ describe('The metrics', () => {
     expect(lines).to.include('portcullis_connections_accepted_total 5');
   });
 
-  it('tell how many requests took no longer than each bound, the bound itself included', () => {
+  it('count the requests that took at most each bound', () => {
     const lines = printed(request(0), request(5), request(6), request(10_000), request(10_001));
     const under = (bound: string) => `portcullis_request_duration_milliseconds_bucket{le="${bound}"}`;
     for (const [bound, count] of [

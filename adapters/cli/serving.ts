@@ -2,7 +2,7 @@
 import { printedHostAndPort } from '../../src/address/host.ts';
 import { inEnvironment } from '../configuration/sources.ts';
 import type { Configuration } from '../configuration.ts';
-import { type Log, openLog, textBlotter } from '../logging.ts';
+import { type Log, openLog, textRedactor } from '../logging.ts';
 import { type OpenGate, showsColours, type Terminal } from './terminal.ts';
 
 /** A log on the terminal's output: JSON, or lines for a reader where there is one. */
@@ -29,7 +29,7 @@ export async function serve(
   set: ReadonlyMap<string, string> = new Map(),
 ): Promise<number> {
   const stopped = terminal.stopped();
-  const blotted = textBlotter(secretsOf(configuration));
+  const redacted = textRedactor(secretsOf(configuration));
   // Node itself would print whatever stands in the error, in full.
   terminal.onBreakdown(async (error) => {
     log.error({ err: error }, 'broke down, and ends');
@@ -40,7 +40,7 @@ export async function serve(
     const openGate = await terminal.gate();
     gate = await openGate(configuration, { log });
   } catch (error) {
-    terminal.err.write(`portcullis: the gate cannot be opened: ${blotted(reasonOf(error, configuration, set))}\n`);
+    terminal.err.write(`portcullis: the gate cannot be opened: ${redacted(reasonOf(error, configuration, set))}\n`);
     log.debug({ err: error }, 'not opened');
     await log.close();
     return 1;
@@ -53,7 +53,7 @@ export async function serve(
     }
     return outcome === 'failed' ? 1 : 0;
   } catch (error) {
-    terminal.err.write(`portcullis: ${blotted(error instanceof Error ? error.message : String(error))}\n`);
+    terminal.err.write(`portcullis: ${redacted(error instanceof Error ? error.message : String(error))}\n`);
     return 1;
   } finally {
     await gate.close();

@@ -12,7 +12,7 @@ import { liveSnapshot } from '../live-snapshot.ts';
 import { memoryCounters } from '../store-memory/counters.ts';
 import { kindIn } from './kinds.ts';
 import { type OpenCounters, partsOf, tokens as t } from './parts.ts';
-import { logTurned } from './proxy.ts';
+import { logHealthChange } from './proxy.ts';
 
 export const gateway = partsOf((provide) => {
   provide(
@@ -85,7 +85,7 @@ export const gateway = partsOf((provide) => {
       healthChecks({
         every: everyInterval,
         probe: probe({ pair: certificates.pair }),
-        turned: (target) => logTurned(log, target, 'active'),
+        healthChanged: (change) => logHealthChange(log, change, 'active'),
       }),
     (checks) => checks.close(),
   );

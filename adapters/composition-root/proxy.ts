@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Configuration } from '../configuration.ts';
 import { handedOverEndpoints } from '../http/oauth-endpoints.ts';
 import type { Log } from '../logging.ts';
-import type { TurnedTarget } from '../proxy/environment.ts';
+import type { TargetHealthChange } from '../proxy/environment.ts';
 import type { Certificate } from '../proxy/listener/listen.ts';
 import { openProxy } from '../proxy/open-proxy.ts';
 import { liveCertificates } from '../tls/live-certificates.ts';
@@ -63,7 +63,7 @@ export const proxy = partsOf((provide) => {
         },
         failed: (error, about) => log.error({ err: error, ...about }, 'a request failed'),
         upstreamFailed: (problem) => log.warn(problem, 'an upstream could not be reached'),
-        targetTurned: (target) => logTurned(log, target, 'passive'),
+        targetHealthChanged: (change) => logHealthChange(log, change, 'passive'),
       });
       renewed?.onRenewed((certificate) => opened.setCertificate(asServed(certificate)));
       return opened;
@@ -71,9 +71,9 @@ export const proxy = partsOf((provide) => {
   );
 });
 
-export function logTurned(log: Log, target: TurnedTarget, by: 'active' | 'passive'): void {
-  if (target.healthy) log.info({ ...target, by }, 'a target is healthy again');
-  else log.warn({ ...target, by }, 'a target became unhealthy');
+export function logHealthChange(log: Log, change: TargetHealthChange, by: 'active' | 'passive'): void {
+  if (change.healthy) log.info({ ...change, by }, 'a target is healthy again');
+  else log.warn({ ...change, by }, 'a target became unhealthy');
 }
 
 async function tlsCertificate(configuration: Configuration, log: Log): Promise<TlsCertificate> {
@@ -86,7 +86,7 @@ async function tlsCertificate(configuration: Configuration, log: Log): Promise<T
       failed: (error) => log.error({ err: error }, 'the certificate could not be renewed; the old one stays in use'),
     },
   );
-  const timer = setInterval(() => void renewed.lookAgain(), 24 * 60 * 60 * 1000).unref();
+  const timer = setInterval(() => void renewed.reload(), 24 * 60 * 60 * 1000).unref();
   return { renewed, close: () => clearInterval(timer) };
 }
 

@@ -1,18 +1,18 @@
 /**
- * Active health checks: the targets of each upstream are probed at its intervals, those that are fit at one, those that
- * are not at the other. The timers follow the configuration: what an operator changes holds from the next probe on.
+ * Active health checks: probes the targets of each upstream, healthy ones at one interval and unhealthy ones at another.
+ * The timers follow the configuration: a change applies from the next probe on.
  */
 import type { BalancedTarget, Balancer } from '../../src/balancer/balancer.ts';
 import type { Probe } from './probe.ts';
 
 export interface HealthChecks {
-  /** From now on these upstreams are checked, and no others. */
+  /** Checks these upstreams from now on, and no others. */
   follow(balancers: Iterable<Balancer>): void;
-  /** Stops all timers and gives up the probes that are under way. */
+  /** Stops all timers and aborts running probes. */
   close(): void;
 }
 
-/** Calls again and again until it is told to stop. */
+/** Runs a task at an interval. Returns a function that stops it. */
 export type Every = (milliseconds: number, task: () => void) => () => void;
 
 export const everyInterval: Every = (milliseconds, task) => {
@@ -23,41 +23,45 @@ export const everyInterval: Every = (milliseconds, task) => {
 export function healthChecks(options: {
   readonly every: Every;
   readonly probe: Probe;
-  /** A target is fit no longer, or again. */
-  readonly turned: (turned: { readonly upstream: string; readonly target: string; readonly healthy: boolean }) => void;
+  /** A target became unhealthy, or healthy again. */
+  readonly healthChanged: (change: {
+    readonly upstream: string;
+    readonly target: string;
+    readonly healthy: boolean;
+  }) => void;
 }): HealthChecks {
-  const { every, probe, turned } = options;
+  const { every, probe, healthChanged } = options;
   const watches = new Map<string, Watch>();
 
   function watch(balancer: Balancer): Watch {
     const { healthyInterval, unhealthyInterval } = balancer.upstream.active;
-    const givenUp = new AbortController();
-    const underWay = new Set<string>();
-    const found: Watch = {
+    const aborting = new AbortController();
+    const running = new Set<string>();
+    const watched: Watch = {
       balancer,
       healthyInterval,
       unhealthyInterval,
       stop() {
         for (const stop of timers) stop();
-        givenUp.abort();
+        aborting.abort();
       },
     };
     const check = async (target: BalancedTarget) => {
-      underWay.add(target.name);
+      running.add(target.name);
       try {
-        const outcome = await probe(target, found.balancer.upstream, givenUp.signal);
-        // The target may have got another balancer meanwhile; what is known of it is in its state.
-        if (outcome === undefined || !found.balancer.report(target, 'active', outcome)) return;
+        const outcome = await probe(target, watched.balancer.upstream, aborting.signal);
+        // The target may belong to another balancer by now. Its health is in its state, which both share.
+        if (outcome === undefined || !watched.balancer.report(target, 'active', outcome)) return;
         const healthy = target.state.health.healthy;
-        turned({ upstream: found.balancer.upstream.name, target: target.name, healthy });
+        healthChanged({ upstream: watched.balancer.upstream.name, target: target.name, healthy });
       } finally {
-        underWay.delete(target.name);
+        running.delete(target.name);
       }
     };
     const round = (healthy: boolean) => () => {
-      const { targets, upstream } = found.balancer;
-      // Those that are still being asked are not asked twice.
-      const due = targets.filter(({ name, state }) => state.health.healthy === healthy && !underWay.has(name));
+      const { targets, upstream } = watched.balancer;
+      // A target whose probe is still running is not probed again.
+      const due = targets.filter(({ name, state }) => state.health.healthy === healthy && !running.has(name));
       const next = async () => {
         for (let target = due.shift(); target !== undefined; target = due.shift()) await check(target);
       };
@@ -67,25 +71,25 @@ export function healthChecks(options: {
       ...(healthyInterval > 0 ? [every(healthyInterval, round(true))] : []),
       ...(unhealthyInterval > 0 ? [every(unhealthyInterval, round(false))] : []),
     ];
-    return found;
+    return watched;
   }
 
   return {
     follow(balancers) {
-      const gone = new Set(watches.keys());
+      const removed = new Set(watches.keys());
       for (const balancer of balancers) {
         const { id, active } = balancer.upstream;
-        gone.delete(id);
-        const running = watches.get(id);
+        removed.delete(id);
+        const present = watches.get(id);
         const sameTimes =
-          running?.healthyInterval === active.healthyInterval && running.unhealthyInterval === active.unhealthyInterval;
-        if (running !== undefined && sameTimes) running.balancer = balancer;
+          present?.healthyInterval === active.healthyInterval && present.unhealthyInterval === active.unhealthyInterval;
+        if (present !== undefined && sameTimes) present.balancer = balancer;
         else {
-          running?.stop();
+          present?.stop();
           watches.set(id, watch(balancer));
         }
       }
-      for (const id of gone) {
+      for (const id of removed) {
         watches.get(id)!.stop();
         watches.delete(id);
       }

@@ -1,6 +1,6 @@
 /**
- * Asks a target once how it is: whether it takes a connection (tcp), or what status it gives for a GET (http, https).
- * Only the status line is read. Resolves with what came of it, and never rejects.
+ * One health check of a target: whether it accepts a connection (tcp), or the status of its response to a GET (http,
+ * https). Reads only the status line. Resolves with the outcome, and never rejects.
  */
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -9,48 +9,49 @@ import type { BalancedTarget } from '../../src/balancer/balancer.ts';
 import type { Outcome } from '../../src/balancer/health.ts';
 import type { Upstream } from '../../src/balancer/upstream.ts';
 
-/** `undefined`: it was given up. */
-export type Probe = (target: BalancedTarget, upstream: Upstream, givenUp: AbortSignal) => Promise<Outcome | undefined>;
+/** `undefined`: it was aborted. */
+export type Probe = (target: BalancedTarget, upstream: Upstream, abort: AbortSignal) => Promise<Outcome | undefined>;
 
 export interface ProbeOptions {
-  /** Authorities in PEM that certificates are verified by, in the place of those Node knows. */
+  /** CA certificates in PEM, in place of Node's own. */
   readonly ca?: string | readonly string[] | undefined;
-  /** The certificate with this id, for targets that ask for one. */
+  /** The client certificate with this id, for targets that request one. */
   readonly pair?: ((id: string) => { readonly cert: string; readonly key: string } | undefined) | undefined;
 }
 
 export function probe({ ca, pair }: ProbeOptions = {}): Probe {
-  return (target, upstream, givenUp) =>
+  return (target, upstream, abort) =>
     new Promise<Outcome | undefined>((resolve) => {
       const { host, port } = target;
       const { type, timeout, serverName, verifyCertificate } = upstream.active;
-      if (givenUp.aborted) {
+      if (abort.aborted) {
         resolve(undefined);
         return;
       }
-      const shown = upstream.clientCertificate === undefined ? undefined : pair?.(upstream.clientCertificate);
-      const asked = serverName ?? parseHostAndPort(upstream.hostHeader ?? '')?.host ?? host;
+      const clientCertificate =
+        upstream.clientCertificate === undefined ? undefined : pair?.(upstream.clientCertificate);
+      const name = serverName ?? parseHostAndPort(upstream.hostHeader ?? '')?.host ?? host;
       const socket: Socket =
         type === 'https'
           ? connectTls({
               host,
               port,
-              servername: serverNameFor(asked),
+              servername: serverNameFor(name),
               rejectUnauthorized: verifyCertificate,
               ...(ca === undefined ? {} : { ca: ca as string | string[] }),
-              ...shown,
+              ...clientCertificate,
             })
           : connectPlain({ host, port });
       const done = (outcome: Outcome | undefined) => {
         clearTimeout(timer);
-        givenUp.removeEventListener('abort', giveUp);
+        abort.removeEventListener('abort', aborted);
         socket.destroy();
         resolve(outcome);
       };
-      const giveUp = () => done(undefined);
-      givenUp.addEventListener('abort', giveUp);
+      const aborted = () => done(undefined);
+      abort.addEventListener('abort', aborted);
       const timer = setTimeout(() => done({ outcome: 'timeout' }), Math.max(timeout, 1));
-      // Once it is done, there may still be an error to come, which is of no interest.
+      // An error after the outcome has no effect.
       socket.on('error', () => done({ outcome: 'tcpFailure' }));
       socket.on('close', () => done({ outcome: 'tcpFailure' }));
       socket.on(type === 'https' ? 'secureConnect' : 'connect', () => {
@@ -63,7 +64,7 @@ export function probe({ ca, pair }: ProbeOptions = {}): Probe {
         const status = statusIn(text);
         if (status !== undefined) done(status);
       });
-      // A certificate that cannot be used is told at once.
+      // `connectTls` throws if the client certificate is unusable.
     }).catch(() => ({ outcome: 'tcpFailure' }) as const);
 }
 
@@ -85,7 +86,7 @@ function oneLine(text: string): string {
 
 const longestStatusLine = 8192;
 
-/** `undefined`: not all of the line is there yet, or it belongs to an interim answer. */
+/** `undefined`: the line is incomplete, or belongs to an interim response. */
 function statusIn(text: string): Outcome | undefined {
   let rest = text;
   for (;;) {

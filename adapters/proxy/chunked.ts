@@ -1,13 +1,13 @@
 /**
- * Reads a chunked body (RFC 9112 §7.1) out of whatever pieces it arrives in.
+ * Reads a chunked body (RFC 9112 §7.1), in pieces of any size.
  *
  *   size line ──▶ data ──▶ CRLF ──▶ size line …   the size 0 ──▶ trailer lines ──▶ done
  *
- * Strict: a size in hexadecimal digits alone, CRLF where it belongs. Anything else ends the reading.
+ * Strict: a size is hexadecimal digits only, and lines end with CRLF. Anything else is malformed.
  */
 
 export interface ChunkReceiver {
-  /** Data of the body: `bytes` from `from` to `to`, only good until the call returns. */
+  /** Data of the body: `bytes` from `from` to `to`, valid only until the call returns. */
   chunk(bytes: Buffer, from: number, to: number): void;
 }
 
@@ -20,7 +20,7 @@ export class ChunkedReader {
   #digits = 0;
   #line = 0;
 
-  /** Reads `bytes` from `from` to `to`. Returns where it stopped: after the body when `done`, or -1 if it is malformed. */
+  /** Reads `bytes` from `from` to `to`. Returns where it stopped: after the body when `done`; -1: malformed. */
   read(bytes: Buffer, from: number, to: number, receiver: ChunkReceiver): number {
     let at = from;
     while (at < to) {
@@ -37,7 +37,7 @@ export class ChunkedReader {
         case sizeDigits: {
           const digit = hex(byte);
           if (digit >= 0) {
-            // 12 digits are 256 TiB: more is no size but an attempt to overflow somebody's.
+            // 12 digits are 256 TiB: a longer size is an attempt at an integer overflow.
             if (++this.#digits > 12) return -1;
             this.#size = this.#size * 16 + digit;
           } else if (this.#digits === 0) return -1;

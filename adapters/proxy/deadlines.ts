@@ -1,11 +1,10 @@
 /**
- * Time limits of many connections by one timer. A limit is a number written into the connection; the timer looks at all
- * of them now and then, so a request costs no timer of its own. A limit is kept to within a quarter of the shortest one
- * that was ever set here.
+ * Time limits of many connections with one timer. A limit is a number in the connection, and the timer checks all of them
+ * at intervals, so a request costs no timer. A limit is exact to within a quarter of the shortest limit ever set here.
  */
 
 export interface Limited {
-  /** When it is over, on the clock of `performance.now()`; `Infinity`: never. */
+  /** When the limit ends, on the clock of `performance.now()`; `Infinity`: never. */
   deadline: number;
   /** Its place in the list. Only `Deadlines` writes it. */
   deadlineAt: number;
@@ -41,10 +40,10 @@ export class Deadlines {
       return;
     }
     limited.deadline = now + milliseconds;
-    if (milliseconds < this.#interval * 4) this.#hurry(milliseconds);
+    if (milliseconds < this.#interval * 4) this.#shortenInterval(milliseconds);
   }
 
-  #hurry(milliseconds: number): void {
+  #shortenInterval(milliseconds: number): void {
     const interval = Math.max(5, Math.ceil(milliseconds / 4));
     if (interval >= this.#interval) return;
     this.#interval = interval;
@@ -54,7 +53,7 @@ export class Deadlines {
   }
 
   #start(): NodeJS.Timeout {
-    return setInterval(() => this.#look(), this.#interval).unref();
+    return setInterval(() => this.#check(), this.#interval).unref();
   }
 
   #stop(): void {
@@ -62,9 +61,9 @@ export class Deadlines {
     this.#timer = undefined;
   }
 
-  #look(): void {
+  #check(): void {
     const now = performance.now();
-    // From the end: what expires may take itself out, and the last one then moves to where we have been.
+    // From the end: an expired one may remove itself, and the last one then moves to a place already checked.
     for (let i = this.#limited.length - 1; i >= 0; i--) {
       const limited = this.#limited[i];
       if (limited === undefined || limited.deadline > now) continue;

@@ -1,28 +1,28 @@
-/** What all proxied calls of a gate share, and what they report. */
+/** What all proxied requests of a gate share, and what they report. */
 
 import type { Networks } from '../../src/address/ip-address.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
 import type { AccessLogEntry } from './access-log.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
-/** What all exchanges have in common. */
+/** Shared by all exchanges. */
 export interface ExchangeEnvironment {
   readonly snapshot: () => Snapshot;
   readonly trusted: Networks;
   readonly pool: UpstreamPool;
   readonly limits: ForwardLimits;
-  /** The gate's name in `Server`, where it answers itself. */
+  /** The value of `Server` in responses of the gate itself. */
   readonly serverName: string;
   readonly log: ((entry: AccessLogEntry) => void) | undefined;
-  /** Something of ours has failed; the client was told no more than that. */
+  /** Logs an internal error. The client gets only a 500 or 503. */
   readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
-  /** An upstream could not be had, for the operator: the client is not told more than that. */
+  /** Logs why a request to an upstream failed. The client gets only a 502 or 503. */
   readonly upstreamFailed: (failure: UpstreamProblem) => void;
-  /** Requests have shown that a target is fit no longer, or again. */
-  readonly targetTurned: (turned: TurnedTarget) => void;
+  /** Requests have shown that a target became unhealthy, or healthy again. */
+  readonly targetHealthChanged: (change: TargetHealthChange) => void;
 }
 
-export interface TurnedTarget {
+export interface TargetHealthChange {
   /** Its name. */
   readonly upstream: string;
   /** `host:port` */
@@ -40,10 +40,10 @@ export interface UpstreamProblem {
   readonly cause: string;
 }
 
-/** How long a client may keep us waiting, in milliseconds. How long an upstream may is the service's to say. */
+/** Time limits for clients, in milliseconds. Those for upstreams are properties of the service. */
 export interface ForwardLimits {
   /** Between two pieces of a request's body. */
   readonly clientBody: number;
-  /** Until the client has taken what was sent to it. */
+  /** Until the client has read what was sent to it. */
   readonly clientSend: number;
 }

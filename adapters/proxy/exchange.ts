@@ -1,8 +1,8 @@
 /**
- * What happens to one request: matched with the snapshot of its moment, led through the plugins of its route, then
- * answered, handed to one of our endpoints, or forwarded. Synchronous as long as every plugin answers at once.
+ * One request through the gate: matches it against the current snapshot, runs the plugins of its route, then responds,
+ * hands it over to an OAuth endpoint, or forwards it. Synchronous while no plugin returns a promise.
  *
- *   match ──▶ access, access … ──▶ answer | hand over | forward ──▶ respond, respond … ──▶ log
+ *   match ──▶ access hooks ──▶ respond | hand over | forward ──▶ respond hooks ──▶ log
  */
 
 import { errorResponse } from '../../src/gateway/error-response.ts';
@@ -36,12 +36,12 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
   refusal: RefusalCode | undefined;
   clientId: string | undefined;
   status = 0;
-  /** Milliseconds until the head of the upstream's answer had come; -1: there was none. */
+  /** Milliseconds until the head of the upstream's response; -1: there was none. */
   upstreamLatency = -1;
-  tries = 0;
+  upstreamAttempts = 0;
   #match: Match | undefined;
   #forwarding: Forwarding | undefined;
-  #ended = false;
+  #logged = false;
 
   constructor(environment: ExchangeEnvironment, incoming: Incoming) {
     this.environment = environment;
@@ -57,14 +57,14 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     const { request } = this;
     request.observe(this);
     if (request.problem !== undefined) {
-      this.broken(request.problem);
+      this.requestFailed(request.problem);
       return;
     }
     try {
       const found = this.environment.snapshot().match(request);
       if ('status' in found) {
         this.refusal = 'unmatched';
-        this.answer(found);
+        this.respond(found);
         return;
       }
       this.#match = found;
@@ -79,51 +79,51 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     }
   }
 
-  /** Answers in the gate's own name. Does nothing once an answer is under way. */
-  answer(answer: DirectResponse): void {
-    if (this.request.hasResponded || this.request.isOver) return;
+  /** Sends a response of the gate itself. Does nothing once a response has begun. */
+  respond(response: DirectResponse): void {
+    if (this.request.hasResponded || this.request.isClosed) return;
     const fields: string[] = [];
-    for (const [name, value] of answer.headers) {
-      // How the answer is framed is the listener's to say.
-      if (!isFraming(name) || (answer.status === 426 && isUpgrade(name))) fields.push(name, wireValue(value));
+    for (const [name, value] of response.headers) {
+      // The listener frames the response.
+      if (!isFraming(name) || (response.status === 426 && isUpgrade(name))) fields.push(name, wireValue(value));
     }
-    const head = new FieldList(answer.status, fields);
-    this.#sign(head);
-    if (!this.respond(head)) return;
-    const { body } = answer;
-    if (!this.wantsBody(head)) this.#send(answer.status, fields, body, 'utf8');
+    const head = new FieldList(response.status, fields);
+    this.#addGateFields(head);
+    if (!this.runRespondHooks(head)) return;
+    const { body } = response;
+    if (!this.wantsBody(head)) this.#send(response.status, fields, body, 'utf8');
     else {
       const changed = this.changedBody(head, Buffer.from(body, 'utf8'));
-      if (changed !== undefined) this.#send(answer.status, fields, changed.toString('latin1'), 'latin1');
+      if (changed !== undefined) this.#send(response.status, fields, changed.toString('latin1'), 'latin1');
     }
   }
 
   #send(status: number, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void {
     this.status = status;
-    this.request.answer(status, '', fields, body, encoding);
+    this.request.respond(status, '', fields, body, encoding);
   }
 
-  /** Lets the plugins see the head of an answer. False: one of them has failed, and another answer was given. */
-  respond(head: ResponseHead): boolean {
+  /** Runs the plugins' hooks on a response head. False: one failed, and another response was sent. */
+  runRespondHooks(head: ResponseHead): boolean {
     const match = this.#match;
     if (match === undefined) return true;
     try {
       for (const hooks of match.hooks) hooks.respond?.(this, head);
       return true;
     } catch (error) {
-      // What a plugin was to take out of the answer must not get out because it failed.
+      // A plugin that fails must not leak what it was to remove from the response.
       this.#match = undefined;
       this.fail(error);
       return false;
     }
   }
 
-  /** Whether a plugin is to see the body of this answer. */
+  /** Whether a plugin reads the body of this response. */
   wantsBody(head: ResponseHead): boolean {
     return this.#match?.hooks.some(({ body }) => body?.wants(this, head)) ?? false;
   }
 
-  /** The body that goes to the client. `undefined`: a plugin has failed, and another answer was given. */
+  /** The body for the client. `undefined`: a plugin failed, and another response was sent. */
   changedBody(head: ResponseHead, body: Buffer): Buffer | undefined {
     let changed: Uint8Array = body;
     try {
@@ -146,7 +146,7 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     return this.#match?.hooks.some((hooks) => hooks.respond !== undefined) ?? false;
   }
 
-  /** An error of ours. The client learns that there was one, the operator learns which. */
+  /** An internal error: the client gets a 500, the log gets the error. */
   fail(error: unknown): void {
     if (error instanceof Unavailable) {
       this.#unavailable(error);
@@ -156,10 +156,10 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     this.environment.failed(error, { requestId: this.requestId, routeId: this.routeId });
     this.#forwarding?.cancel();
     if (this.request.hasResponded) this.request.abort();
-    else this.answer(errorResponse(this.request, 500, 'An unexpected error occurred'));
+    else this.respond(errorResponse(this.request, 500, 'An unexpected error occurred'));
   }
 
-  /** The store cannot be asked: nothing is known of the caller, who may try again. Nobody passes (RS-22). */
+  /** The store cannot be reached: no request passes, and clients may retry (RS-22). */
   #unavailable(error: Unavailable): void {
     this.refusal = 'store_unavailable';
     this.environment.failed(error, { requestId: this.requestId, routeId: this.routeId });
@@ -167,29 +167,29 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
       this.request.abort();
       return;
     }
-    const answer = errorResponse(this.request, 503, 'The gate cannot reach its store; try again');
-    this.answer({ ...answer, headers: [...answer.headers, ['Retry-After', '1']] });
+    const response = errorResponse(this.request, 503, 'The gate cannot reach its store; try again');
+    this.respond({ ...response, headers: [...response.headers, ['Retry-After', '1']] });
   }
 
   refuse(status: number, message: string, refusal: RefusalCode, otherwise: 'json' | 'text' = 'json'): void {
     this.refusal = refusal;
-    this.answer(errorResponse(this.request, status, message, { otherwise }));
+    this.respond(errorResponse(this.request, status, message, { otherwise }));
   }
 
   drained(): void {
     this.#forwarding?.clientDrained();
   }
 
-  broken({ status, message, refusal }: RequestProblem): void {
+  requestFailed({ status, message, refusal }: RequestProblem): void {
     this.#forwarding?.cancel();
     if (this.request.hasResponded) this.request.abort();
-    // Where Kong's nginx answers before Kong does.
+    // In Kong, nginx itself responds to these, in plain text unless the client accepts another type.
     else this.refuse(status, message, refusal, 'text');
   }
 
-  over(): void {
-    if (this.#ended) return;
-    this.#ended = true;
+  closed(): void {
+    if (this.#logged) return;
+    this.#logged = true;
     const aborted = this.#forwarding?.cancel() ?? false;
     const { log } = this.environment;
     if (log === undefined) return;
@@ -198,7 +198,7 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     log({
       requestId: request.requestId,
       method: request.method,
-      // What stands behind `?` may be a token (SE-02).
+      // The query may hold a token (SE-02).
       path: query === -1 ? request.target : request.target.slice(0, query),
       scheme: request.scheme,
       httpVersion: request.httpVersion,
@@ -214,7 +214,7 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
       bytesSent: request.bytesSent,
       milliseconds: Math.round(performance.now() - request.startedAt),
       upstreamMilliseconds: this.upstreamLatency === -1 ? undefined : this.upstreamLatency,
-      tries: this.tries,
+      upstreamAttempts: this.upstreamAttempts,
     });
   }
 
@@ -241,39 +241,39 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     else this.#handOver(match, decision, next);
   }
 
-  /** The plugins that have not had their turn see what becomes of the request, and may stop it. */
+  /** The plugins after `from` see where the request goes, and may refuse it. */
   #handOver(match: Match, handover: Handover, from: number): void {
     const { hooks } = match;
     for (let i = from; i < hooks.length; i++) {
-      const answer = hooks[i]!.handover?.(this, handover);
-      if (answer === undefined) continue;
-      if (isPending(answer)) {
-        this.#wait(answer, (later) => {
+      const response = hooks[i]!.handover?.(this, handover);
+      if (response === undefined) continue;
+      if (isPending(response)) {
+        this.#wait(response, (later) => {
           if (later === undefined) this.#handOver(match, handover, i + 1);
           else this.#refuse(later);
         });
         return;
       }
-      this.#refuse(answer);
+      this.#refuse(response);
       return;
     }
     this.request.handOver(handover, this, (head) => {
       this.status = head.status;
-      this.#sign(head);
-      return this.respond(head);
+      this.#addGateFields(head);
+      return this.runRespondHooks(head);
     });
   }
 
-  #refuse(answer: DirectResponse): void {
+  #refuse(response: DirectResponse): void {
     this.refusal ??= 'plugin';
-    this.answer(answer);
+    this.respond(response);
   }
 
   #wait<T>(pending: PromiseLike<T>, goOn: (value: T) => void): void {
     pending.then(
       (value) => {
-        // Nobody is there any more to be answered, and nothing was sent upstream.
-        if (this.request.isOver) return;
+        // The client disconnected, and nothing was sent upstream.
+        if (this.request.isClosed) return;
         try {
           goOn(value);
         } catch (error) {
@@ -304,7 +304,7 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     }
   }
 
-  #sign(head: ResponseHead): void {
+  #addGateFields(head: ResponseHead): void {
     head.setHeader('X-Kong-Response-Latency', String(Math.round(performance.now() - this.request.startedAt)));
     if (head.header('server') === undefined) head.setHeader('Server', this.environment.serverName);
     head.setHeader('X-Kong-Request-Id', this.requestId);

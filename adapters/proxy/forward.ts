@@ -1,11 +1,11 @@
 /**
- * Forwards one request: head and body to the upstream, head and body of the answer back, each no faster than the other
- * side takes it. What failed before anything of it could have been done is tried again.
+ * Forwards one request to the upstream and its response to the client, each no faster than the receiver reads. Retries
+ * where the upstream cannot have processed the request.
  *
- *   take a connection ──▶ head, body ──▶ answer's head ──▶ answer's body ──▶ given back
- *         ▲───────── refused, timed out, closed before it answered ─────┘
+ *   acquire connection ──▶ request head, body ──▶ response head, body ──▶ release
+ *         ▲── retry: refused, timed out, closed before a response ──┘
  *
- * Where the service is balanced, each try goes to a target that was not tried before, as long as there is one.
+ * With a balanced service, each attempt goes to a target that has not been tried yet, while there is one.
  */
 import { parseHostAndPort, printedHost } from '../../src/address/host.ts';
 import type { BalancedTarget } from '../../src/balancer/balancer.ts';
@@ -19,22 +19,22 @@ import type { Balancing, Match, UpstreamService } from '../../src/gateway/snapsh
 import type { ExchangeEnvironment } from './environment.ts';
 import type { BodyReceiver, Incoming } from './incoming.ts';
 import { FieldList } from './response-head.ts';
+import type { Origin, ResponseReceiver, UpstreamConnection, UpstreamFailure } from './upstream-connection.ts';
 import type { UpstreamHead } from './upstream-head.ts';
-import type { Origin, ResponseReceiver, UpstreamConnection, UpstreamFailure } from './upstream-pool.ts';
 
-/** The exchange that a request is forwarded for, as this file uses it. */
+/** What forwarding uses of the exchange. */
 export interface ForwardedExchange extends Exchange {
   readonly request: Incoming;
   readonly environment: ExchangeEnvironment;
   /** Of the response to the client; 0 until there is one. */
   status: number;
-  /** How many times an upstream was asked. */
-  tries: number;
-  /** Milliseconds until the head of the upstream's answer had come; -1: there was none. */
+  /** How many times the request was sent upstream: 1, plus the retries. */
+  upstreamAttempts: number;
+  /** Milliseconds until the head of the upstream's response; -1: there was none. */
   upstreamLatency: number;
   readonly hasRespondHooks: boolean;
   readonly hasBodyHooks: boolean;
-  respond(head: ResponseHead): boolean;
+  runRespondHooks(head: ResponseHead): boolean;
   wantsBody(head: ResponseHead): boolean;
   changedBody(head: ResponseHead, body: Buffer): Buffer | undefined;
   refuse(status: number, message: string, refusal: RefusalCode, otherwise?: 'json' | 'text'): void;
@@ -48,7 +48,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   readonly #match: Match;
   readonly #method: string;
   readonly #preservedHost: string | undefined;
-  /** As it is spoken to in this try. */
+  /** For a balanced service, with the target of this attempt. */
   #service: UpstreamService;
   #origin: Origin | undefined;
   #head = '';
@@ -58,7 +58,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   #bodyStarted = false;
   #upstreamFull = false;
   #clientFull = false;
-  #held: HeldResponse | undefined;
+  #buffered: BufferedResponse | undefined;
 
   constructor(exchange: ForwardedExchange, match: Match, service: UpstreamService) {
     const { request } = exchange;
@@ -74,17 +74,18 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
       const hash = hashInput(balancing.balancer.upstream, exchange);
       this.#balanced = { balancing, hash, tried: [], target: undefined };
     }
-    if (balancing === undefined) this.#aim(service, undefined);
+    if (balancing === undefined) this.#prepareRequest(service, undefined);
   }
 
-  #aim(service: UpstreamService, hostHeader: string | undefined): void {
+  /** Chooses the origin and writes the request head for it. */
+  #prepareRequest(service: UpstreamService, hostHeader: string | undefined): void {
     const request = this.#request;
     const preserved = this.#preservedHost;
-    const told = preserved ?? hostHeader;
+    const hostSent = preserved ?? hostHeader;
     this.#service = service;
     this.#origin = this.#exchange.environment.pool.origin(
       service,
-      told === undefined ? undefined : parseHostAndPort(told)?.host,
+      hostSent === undefined ? undefined : parseHostAndPort(hostSent)?.host,
     );
     this.#head = upstreamHead({
       method: this.#method,
@@ -104,10 +105,10 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   }
 
   begin(): void {
-    this.#try(false);
+    this.#startAttempt(false);
   }
 
-  /** The client is gone, or nothing more is wanted of the upstream. Whether there still was something. */
+  /** Closes the upstream connection, if there is one. Returns whether there was. */
   cancel(): boolean {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -116,15 +117,15 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     return connection !== undefined;
   }
 
-  /** One of the tries. A balanced one begins with the choice of a target. */
-  #try(fresh: boolean): void {
-    if (this.#balanced !== undefined && !this.#aimAtTarget(this.#balanced)) {
+  /** The first attempt or a retry. With a balanced service, it begins with the choice of a target. */
+  #startAttempt(fresh: boolean): void {
+    if (this.#balanced !== undefined && !this.#chooseTarget(this.#balanced)) {
       this.#exchange.refuse(503, 'failure to get a peer from the ring-balancer', 'no_healthy_target');
-    } else this.#attempt(fresh);
+    } else this.#sendRequest(fresh);
   }
 
-  /** False: there is no target that could be called. */
-  #aimAtTarget(balanced: BalancedCall): boolean {
+  /** False: no target is healthy. */
+  #chooseTarget(balanced: BalancedCall): boolean {
     const { balancing, hash, tried } = balanced;
     const { balancer } = balancing;
     this.#leaveTarget();
@@ -133,7 +134,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     tried.push(target);
     balanced.target = target;
     balancer.begun(target);
-    this.#aim(balancing.at(target), balancer.upstream.hostHeader);
+    this.#prepareRequest(balancing.at(target), balancer.upstream.hostHeader);
     return true;
   }
 
@@ -144,14 +145,14 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     balanced.target = undefined;
   }
 
-  /** What came of a try is a passive check. */
+  /** The outcome of each attempt is a passive health check. */
   #report(outcome: Outcome): void {
     const balanced = this.#balanced;
     if (balanced?.target === undefined) return;
     const { balancer } = balanced.balancing;
     if (outcome.outcome === 'answered') balancer.measured(balanced.target, this.#exchange.upstreamLatency);
     if (balancer.report(balanced.target, 'passive', outcome)) {
-      this.#exchange.environment.targetTurned({
+      this.#exchange.environment.targetHealthChanged({
         upstream: balancer.upstream.name,
         target: balanced.target.name,
         healthy: balanced.target.state.health.healthy,
@@ -159,13 +160,13 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     }
   }
 
-  #attempt(fresh: boolean): void {
+  #sendRequest(fresh: boolean): void {
     const { pool } = this.#exchange.environment;
-    const connection = pool.take(this.#origin!, this, fresh);
+    const connection = pool.acquire(this.#origin!, this, fresh);
     this.#connection = connection;
-    this.#exchange.tries++;
+    this.#exchange.upstreamAttempts++;
     this.#upstreamFull = false;
-    this.#held = undefined;
+    this.#buffered = undefined;
     this.#sentAt = performance.now();
     const { upstreamBody, wholeBody } = this.#request;
     connection.send(this.#head);
@@ -175,17 +176,17 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     else connection.limit(this.#service.connectTimeout, this.#sentAt);
   }
 
-  // The request, on its way to the upstream --------------------------------------------------------------------
+  // The request, to the upstream -------------------------------------------------------------------------------
 
   connected(): void {
     this.#waitOn();
-    // The body of a request can be had only once: it is not touched before there is somebody to take it.
+    // A request body can be read only once, so reading starts when the upstream connection is ready.
     if (this.requestSent || this.#bodyStarted) return;
     this.#bodyStarted = true;
     this.#request.sendBody(this);
   }
 
-  bodyReceived(bytes: Buffer): void {
+  requestBodyReceived(bytes: Buffer): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     const room = this.#request.upstreamBody === 'chunked' ? connection.writeChunk(bytes) : connection.write(bytes);
@@ -196,7 +197,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#waitOn();
   }
 
-  bodyEnded(): void {
+  requestBodyEnded(): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     if (this.#request.upstreamBody === 'chunked') connection.send('0\r\n\r\n');
@@ -211,16 +212,16 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#waitOn();
   }
 
-  // The answer, on its way to the client -----------------------------------------------------------------------
+  // The response, to the client --------------------------------------------------------------------------------
 
-  informed(head: UpstreamHead): void {
+  interimResponseReceived(head: UpstreamHead): void {
     // "A proxy MUST forward 1xx responses unless the proxy itself requested the generation of the 1xx response."
-    // (RFC 9110 §15.2) 100 is our own affair: the client's wish for it ends here. 102 says nothing that is of use.
-    if (head.status === 103 && !this.#request.hasResponded) this.#request.inform(103, head.fields);
+    // (RFC 9110 §15.2) The gate itself sends 100 to clients that expect it. 102 tells a client nothing useful.
+    if (head.status === 103 && !this.#request.hasResponded) this.#request.sendInterimResponse(103, head.fields);
     this.#waitOn();
   }
 
-  answered(head: UpstreamHead, whole: string | undefined): void {
+  responseHeadReceived(head: UpstreamHead, whole: string | undefined): void {
     if (whole !== undefined) this.#connection = undefined;
     const exchange = this.#exchange;
     const request = this.#request;
@@ -241,33 +242,33 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
       request.requestId,
     );
     const list = new FieldList(status, fields);
-    if (exchange.hasRespondHooks && !exchange.respond(list)) return;
-    const isHeld = exchange.hasBodyHooks && exchange.wantsBody(list);
+    if (exchange.hasRespondHooks && !exchange.runRespondHooks(list)) return;
+    const isBuffered = exchange.hasBodyHooks && exchange.wantsBody(list);
     exchange.status = status;
     if (head.framing === 'none') {
-      // The length of a body that would have been changed is not known, and what the client did not ask a HEAD for is empty.
+      // The length after a change by plugins is unknown. Where a plugin made a HEAD of the request, the body is empty.
       const isEmpty = this.toHead && request.method !== 'HEAD' && status !== 304;
-      request.respondBodiless(status, reason, fields, isHeld ? -1 : isEmpty ? 0 : head.length);
-    } else if (isHeld) {
-      this.#held = { head: list, reason, fields, pieces: [], length: 0 };
+      request.respondBodiless(status, reason, fields, isBuffered ? -1 : isEmpty ? 0 : head.length);
+    } else if (isBuffered) {
+      this.#buffered = { head: list, reason, fields, pieces: [], length: 0 };
       if (whole !== undefined) {
-        this.received(Buffer.from(whole, 'latin1'));
-        this.finished([]);
-      } else if (head.length > largestHeld) this.#refuseTooLarge();
+        this.responseBodyReceived(Buffer.from(whole, 'latin1'));
+        this.responseEnded([]);
+      } else if (head.length > largestBuffered) this.#refuseTooLarge();
       else this.#waitOn();
-    } else if (whole !== undefined) request.answer(status, reason, fields, whole, 'latin1');
+    } else if (whole !== undefined) request.respond(status, reason, fields, whole, 'latin1');
     else {
       request.beginResponse(status, reason, fields, head.framing === 'length' ? head.length : -1);
       this.#waitOn();
     }
   }
 
-  received(bytes: Buffer): void {
-    const held = this.#held;
-    if (held !== undefined) {
-      held.pieces.push(bytes);
-      held.length += bytes.length;
-      if (held.length > largestHeld) this.#refuseTooLarge();
+  responseBodyReceived(bytes: Buffer): void {
+    const buffered = this.#buffered;
+    if (buffered !== undefined) {
+      buffered.pieces.push(bytes);
+      buffered.length += bytes.length;
+      if (buffered.length > largestBuffered) this.#refuseTooLarge();
       else this.#waitOn();
       return;
     }
@@ -278,18 +279,18 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#waitOn();
   }
 
-  finished(trailers: string[]): void {
+  responseEnded(trailers: string[]): void {
     this.#connection = undefined;
-    const held = this.#held;
-    if (held === undefined) {
+    const buffered = this.#buffered;
+    if (buffered === undefined) {
       this.#request.end(trailers);
       return;
     }
-    this.#held = undefined;
-    const { head, reason, fields } = held;
-    const body = this.#exchange.changedBody(head, Buffer.concat(held.pieces, held.length));
+    this.#buffered = undefined;
+    const { head, reason, fields } = buffered;
+    const body = this.#exchange.changedBody(head, Buffer.concat(buffered.pieces, buffered.length));
     if (body === undefined) return;
-    if (trailers.length === 0) this.#request.answer(head.status, reason, fields, body.toString('latin1'), 'latin1');
+    if (trailers.length === 0) this.#request.respond(head.status, reason, fields, body.toString('latin1'), 'latin1');
     else {
       this.#request.beginResponse(head.status, reason, fields, -1);
       this.#request.write(body);
@@ -297,14 +298,14 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     }
   }
 
-  /** A part of an answer that was to be changed must not get out unchanged. */
+  /** The client must not get a part of a response that plugins were to change. */
   #refuseTooLarge(): void {
-    this.#held = undefined;
+    this.#buffered = undefined;
     this.cancel();
     this.#exchange.refuse(
       502,
-      'The answer of the upstream is too large to be changed',
-      'upstream_answer_too_large',
+      'The response of the upstream is too large for a plugin to change',
+      'upstream_response_too_large',
       'text',
     );
   }
@@ -316,22 +317,22 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#waitOn();
   }
 
-  // What goes wrong --------------------------------------------------------------------------------------------
+  // Failures and retries ---------------------------------------------------------------------------------------
 
-  failed({ kind, cause, sent, reused, answered }: UpstreamFailure): void {
+  failed({ kind, cause, sent, reused, responseStarted }: UpstreamFailure): void {
     this.#connection = undefined;
-    const wasStale = reused && kind === 'closed' && !answered;
+    const wasStale = reused && kind === 'closed' && !responseStarted;
     if (!wasStale) this.#report({ outcome: kind === 'malformed' ? 'malformed' : 'tcpFailure' });
     if (this.#request.hasResponded) {
-      // A part of an answer must never look like a whole one.
+      // A truncated response must never look complete.
       this.#exchange.refusal = `upstream_${kind}`;
       this.#request.abort();
-    } else if (wasStale && this.#mayRepeat(answered)) {
-      // It had been closed before we wrote, and we had not heard of it yet: nobody's failure, and not one of the tries.
-      this.#exchange.tries--;
-      this.#attempt(true);
-    } else if (this.#exchange.tries <= this.#service.retries && this.#mayTryAgain(kind, sent, answered)) {
-      this.#try(true);
+    } else if (wasStale && this.#mayRepeat(responseStarted)) {
+      // The upstream closed the idle connection before the request was written. That is no failure and no attempt.
+      this.#exchange.upstreamAttempts--;
+      this.#sendRequest(true);
+    } else if (this.#hasRetries && this.#mayRetry(kind, sent, responseStarted)) {
+      this.#startAttempt(true);
     } else this.#giveUp(kind, cause);
   }
 
@@ -355,7 +356,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     if (this.#request.hasResponded) {
       this.#exchange.refusal = 'upstream_timeout';
       this.#request.abort();
-    } else if (this.#exchange.tries <= this.#service.retries && (!sent || this.#mayRepeat(false))) this.#try(true);
+    } else if (this.#hasRetries && (!sent || this.#mayRepeat(false))) this.#startAttempt(true);
     else this.#exchange.refuse(504, 'The upstream server is timing out', 'upstream_timeout', 'text');
   }
 
@@ -380,19 +381,23 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     }
   }
 
-  #mayTryAgain(kind: UpstreamFailure['kind'], sent: boolean, answered: boolean): boolean {
+  get #hasRetries(): boolean {
+    return this.#exchange.upstreamAttempts <= this.#service.retries;
+  }
+
+  #mayRetry(kind: UpstreamFailure['kind'], sent: boolean, responseStarted: boolean): boolean {
     if (kind === 'malformed') return false;
-    // Another target may have a name that is known.
+    // The name of another target may resolve.
     if (kind === 'unresolved') return this.#balanced !== undefined;
-    return !sent || this.#mayRepeat(answered);
+    return !sent || this.#mayRepeat(responseStarted);
   }
 
-  /** "A proxy MUST NOT automatically retry non-idempotent requests." (RFC 9110 §9.2.2) Nor one whose body is gone. */
-  #mayRepeat(answered: boolean): boolean {
-    return !answered && !this.#bodyStarted && idempotent.has(this.#method);
+  /** "A proxy MUST NOT automatically retry non-idempotent requests." (RFC 9110 §9.2.2) Nor one whose body was read. */
+  #mayRepeat(responseStarted: boolean): boolean {
+    return !responseStarted && !this.#bodyStarted && idempotent.has(this.#method);
   }
 
-  /** Starts the time anew for what is being waited for now. */
+  /** Restarts the time limit, for what the connection waits for now. */
   #waitOn(): void {
     const connection = this.#connection;
     if (connection === undefined || !connection.isConnected) return;
@@ -409,17 +414,17 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   }
 }
 
-/** A call of a balanced service. */
+/** A request to a balanced service. */
 interface BalancedCall {
   readonly balancing: Balancing;
   readonly hash: HashInput;
   readonly tried: BalancedTarget[];
-  /** Where the request is now. */
+  /** The target of the current attempt. */
   target: BalancedTarget | undefined;
 }
 
-/** An answer whose body plugins are to change, as far as it has come. */
-interface HeldResponse {
+/** A response whose body plugins are to change, as far as it has arrived. */
+interface BufferedResponse {
   readonly head: FieldList;
   readonly reason: string;
   readonly fields: string[];
@@ -427,12 +432,12 @@ interface HeldResponse {
   length: number;
 }
 
-/** The most that is held back of an answer. */
-const largestHeld = 8 * 1_048_576;
+/** Bytes of a response body that plugins may change. */
+const largestBuffered = 8 * 1_048_576;
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-/** What the upstream is called in Host: the port only where it is not that of the scheme. */
+/** The value of Host: with the port only where it is not the default of the scheme. */
 function authority({ host, port, protocol }: UpstreamService, hostHeader: string | undefined): string {
   if (hostHeader !== undefined && parseHostAndPort(hostHeader)?.port !== undefined) return hostHeader;
   const called = hostHeader ?? host;

@@ -1,6 +1,6 @@
 /**
- * One request as the exchange has it in hand: what plugins see of it (`ProxiedRequest`), its body as it comes in, and the
- * way back to the client. A listener makes it; whether node:http stands behind it or a reader of our own, nobody knows.
+ * One request as the exchange uses it: what plugins see of it (`ProxiedRequest`), its body as it arrives, and the response
+ * to the client. A listener makes it; the exchange does not depend on how the listener reads requests.
  */
 
 import type { HeaderEdits } from '../../src/gateway/header-hygiene.ts';
@@ -13,20 +13,20 @@ export interface Incoming extends ProxiedRequest {
   /** When its head was read, on the clock of `performance.now()`. */
   readonly startedAt: number;
   readonly edits: HeaderEdits | undefined;
-  /** The length of the body that is to be sent upstream; `none`: there is neither a body nor a word about its length. */
+  /** The length of the body to send upstream; `none`: there is neither a body nor a field about its length. */
   readonly upstreamBody: number | 'chunked' | 'none';
-  /** The whole body, when it was read or replaced: it can be sent as often as need be. */
+  /** The whole body, when it was read or replaced: it can be sent again with a retry. */
   readonly wholeBody: Uint8Array | undefined;
-  /** The client asks to go on in another protocol: `websocket`. */
+  /** The protocol that the client asks to switch to: `websocket`. */
   readonly upgrade: string | undefined;
-  /** The client is gone, or everything was answered. */
-  readonly isOver: boolean;
-  /** Bytes of the body received, and of the answer's body sent. */
+  /** The response is complete, or the client disconnected. */
+  readonly isClosed: boolean;
+  /** Bytes of the request body, and of the response body. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
-  /** The head of an answer was written. */
+  /** A response head was written. */
   readonly hasResponded: boolean;
-  /** Why this request cannot be served at all; `undefined` when it can. The connection is closed with the answer. */
+  /** Why this request cannot be served at all; `undefined` when it can. The response closes the connection. */
   readonly problem: RequestProblem | undefined;
 
   observe(observer: IncomingObserver): void;
@@ -36,22 +36,22 @@ export interface Incoming extends ProxiedRequest {
   pauseBody(): void;
   resumeBody(): void;
 
-  /** An interim answer (103): names and values in turn. */
-  inform(status: number, fields: readonly string[]): void;
-  /** A whole answer. `fields`: names and values in turn, without lengths and what concerns the connection. */
-  answer(status: number, reason: string, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void;
-  /** The answer to a HEAD, or one that has no body by its status, with the length it would have; -1: not known. */
+  /** An interim response (103): names and values in turn. */
+  sendInterimResponse(status: number, fields: readonly string[]): void;
+  /** A whole response. `fields`: names and values in turn, without lengths and fields about the connection. */
+  respond(status: number, reason: string, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void;
+  /** The response to a HEAD, or one that has no body by its status, with the length it would have; -1: unknown. */
   respondBodiless(status: number, reason: string, fields: string[], length: number): void;
-  /** The head of an answer whose body follows. `length` -1: not known. */
+  /** The head of a response whose body follows. `length` -1: unknown. */
   beginResponse(status: number, reason: string, fields: string[], length: number): void;
-  /** False: the client is slower than us. `drained` is told when there is room. */
+  /** False: the client reads too slowly. The observer's `drained` is called when there is room again. */
   write(bytes: Uint8Array): boolean;
   end(trailers: readonly string[]): void;
-  /** There is no honest end to this answer: the client must notice that it was cut off. */
+  /** Ends the response so that the client notices that it is incomplete. */
   abort(): void;
 
-  /** Has one of our own endpoints answer. `heading` is called when it is about to send its head; false: it must not. */
-  handOver(handover: Handover, exchange: Exchange, heading: (head: ResponseHead) => boolean): void;
+  /** Has an OAuth endpoint respond. `beforeHead` is called before it sends its head; false: the head must not be sent. */
+  handOver(handover: Handover, exchange: Exchange, beforeHead: (head: ResponseHead) => boolean): void;
 }
 
 export interface RequestProblem {
@@ -61,20 +61,20 @@ export interface RequestProblem {
 }
 
 export interface IncomingObserver {
-  /** The client can take more. */
+  /** The client has room for more of the response. */
   drained(): void;
   /** The rest of the request cannot be read. */
-  broken(problem: RequestProblem): void;
-  /** It is over: answered in full, or the client is gone. Told once. */
-  over(): void;
+  requestFailed(problem: RequestProblem): void;
+  /** The response is complete, or the client disconnected. Called once. */
+  closed(): void;
 }
 
 export interface BodyReceiver {
-  bodyReceived(bytes: Buffer): void;
-  bodyEnded(): void;
+  requestBodyReceived(bytes: Buffer): void;
+  requestBodyEnded(): void;
 }
 
-/** The client went away while its body was read. */
+/** The client disconnected while its body was read. */
 export class ClientGone extends Error {}
 
 /** The client stopped sending while its body was read. */

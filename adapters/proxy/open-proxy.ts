@@ -1,54 +1,55 @@
 /**
- * The proxy: listeners in front, exchanges in the middle, a pool of upstream connections behind. The composition root
- * hands in what it is made of; nothing here reads settings, stores or the clock of the day.
+ * The proxy: listeners, exchanges, and a pool of upstream connections. The composition root passes in all it needs; nothing
+ * here reads settings, stores or the time of day.
  */
 import type { LookupFunction } from 'node:net';
 import { parseNetworks } from '../../src/address/ip-address.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
 import type { AccessLogEntry } from './access-log.ts';
 import { Deadlines } from './deadlines.ts';
-import type { ExchangeEnvironment, TurnedTarget, UpstreamProblem } from './environment.ts';
+import type { ExchangeEnvironment, TargetHealthChange, UpstreamProblem } from './environment.ts';
 import { beginExchange } from './exchange.ts';
 import type { RequestProblem } from './incoming.ts';
 import type { ClientConnection } from './listener/connection.ts';
 import { type Certificate, type ContextFor, type Listener, type ListenerAddress, listen } from './listener/listen.ts';
 import type { ServeEndpoint } from './listener/node-incoming.ts';
-import { type UpstreamCertificates, UpstreamPool } from './upstream-pool.ts';
+import type { UpstreamCertificates } from './upstream-connection.ts';
+import { UpstreamPool } from './upstream-pool.ts';
 
 export interface ProxyOptions {
   readonly listen: readonly ListenerAddress[];
-  /** What TLS listeners serve unless `contextFor` knows better. Needed if there is one. */
+  /** The default certificate of TLS listeners, required if there is one. */
   readonly certificate?: Certificate;
-  /** The certificate of a server name (SNI), asked at each handshake. A change holds from the next one on. */
+  /** Returns the certificate for a server name (SNI). Called at each handshake. */
   readonly contextFor?: ContextFor;
-  /** What is in force when a request comes in. It keeps what it was given to its end. */
+  /** The current configuration. A request keeps the one it began with. */
   readonly snapshot: () => Snapshot;
-  /** Serves what a plugin hands over, on node's own request and response. */
+  /** Serves requests that a plugin hands over, with Node's own request and response. */
   readonly serveEndpoint: ServeEndpoint;
-  /** Addresses and networks whose word about the client is believed. */
+  /** Addresses and networks of peers whose forwarding headers are trusted. */
   readonly trustedIps?: readonly string[];
-  /** Told of each request once, when it is over. */
+  /** Called once for each request, when it is complete. */
   readonly log?: (entry: AccessLogEntry) => void;
-  /** Told what the client is not: a plugin or an endpoint threw. */
+  /** Called with the error that a plugin or an endpoint threw. The client gets only a 500. */
   readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
-  /** Told what the client is not: why an upstream could not be had. */
+  /** Called with the reason why a request to an upstream failed. The client gets only a 502 or 503. */
   readonly upstreamFailed?: (problem: UpstreamProblem) => void;
-  /** Told when requests have shown that a target of an upstream is fit no longer, or again. */
-  readonly targetTurned?: (turned: TurnedTarget) => void;
-  /** The gate's name in the `Server` of its own answers. */
+  /** Called when requests have shown that a target became unhealthy, or healthy again. */
+  readonly targetHealthChanged?: (change: TargetHealthChange) => void;
+  /** The value of `Server` in responses of the gate itself. */
   readonly serverName?: string;
   readonly upstream?: {
-    /** Whether certificates of upstreams are verified where the service does not say. Kong: no. */
+    /** Whether upstream certificates are verified, for services that do not set it. Kong's default: no. */
     readonly tlsVerify?: boolean;
-    /** Authorities in PEM to verify them by, in the place of those Node knows. */
+    /** CA certificates in PEM, in place of Node's own. */
     readonly ca?: string | readonly string[];
-    /** Authorities and certificates that services name by their ids. */
+    /** CA certificates and client certificates that services refer to by id. */
     readonly certificates?: UpstreamCertificates;
     /** Idle connections kept for one upstream, for how many milliseconds, and for how many requests. */
     readonly idleLimit?: number;
     readonly idleTimeout?: number;
     readonly requestLimit?: number;
-    /** Looks names up in the place of the system's resolver. */
+    /** Resolves host names, in place of the system's resolver. */
     readonly lookup?: LookupFunction;
   };
   readonly limits?: Partial<ProxyLimits>;
@@ -66,22 +67,22 @@ export interface ProxyLimits {
   readonly handshake: number;
   /** Between two pieces of a request's body; then it is 408. */
   readonly clientBody: number;
-  /** For a client to take what was sent to it. */
+  /** For a client to read what was sent to it. */
   readonly clientSend: number;
   /** Streams at once on one HTTP/2 connection. */
   readonly streams: number;
 }
 
 export interface OpenProxy {
-  /** Where it listens, in the order of `listen`. */
+  /** The listening addresses, in the order of `listen`. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[];
-  /** What was counted since the start, in the words of nginx' stub_status. */
+  /** Counted since the start, with the names of nginx's stub_status. */
   connections(): ConnectionCounts;
-  /** Serves another default certificate from the next handshake on. */
+  /** Changes the default certificate, from the next handshake on. */
   setCertificate(certificate: Certificate): void;
   /**
-   * Stops. Takes no new connections; requests in flight may finish within `graceful` milliseconds, and their answers end
-   * the connections. What is left then is cut off.
+   * Stops accepting connections. Requests in flight may finish within `graceful` milliseconds, and their responses close
+   * the connections. Then all remaining connections are closed.
    */
   close(how?: { readonly graceful?: number }): Promise<void>;
 }
@@ -90,17 +91,17 @@ export interface ConnectionCounts {
   readonly accepted: number;
   readonly active: number;
   readonly handled: number;
-  /** A request is being read; node tells of it only when its head is there. */
+  /** Always 0: Node reports a request only when its head is complete. */
   readonly reading: number;
-  /** A request is being answered. */
+  /** Connections with a request in progress. */
   readonly writing: number;
-  /** Nothing happens on the connection. */
+  /** Idle connections. */
   readonly waiting: number;
   readonly requests: number;
 }
 
-/** As Kong's nginx is set up, where it is. */
-const usualLimits: ProxyLimits = {
+/** As in Kong's nginx configuration, where that has them. */
+const defaultLimits: ProxyLimits = {
   head: 60_000,
   headSize: 32_768,
   idle: 75_000,
@@ -110,9 +111,9 @@ const usualLimits: ProxyLimits = {
   streams: 128,
 };
 
-/** Opens all listeners, or none: if one cannot be had, the others are closed again and its error is thrown. */
+/** Opens all listeners. If one fails, closes the others and throws its error. */
 export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
-  const limits = { ...usualLimits, ...options.limits };
+  const limits = { ...defaultLimits, ...options.limits };
   const trusted = parseNetworks(options.trustedIps ?? []);
   if ('invalid' in trusted) throw new TypeError(`trustedIps: ${trusted.invalid} is neither an address nor a network`);
   const {
@@ -144,7 +145,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     log,
     failed: options.failed,
     upstreamFailed: options.upstreamFailed ?? (() => {}),
-    targetTurned: options.targetTurned ?? (() => {}),
+    targetHealthChanged: options.targetHealthChanged ?? (() => {}),
   };
   let draining = false;
   const common = {
@@ -153,9 +154,9 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     limits,
     trusts: trusted.has,
     serverName,
-    unread: (requestId: string, problem: RequestProblem, connection: ClientConnection) => {
+    rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection) => {
       requests++;
-      options.log?.(unreadEntry(requestId, problem, connection));
+      options.log?.(rejectedEntry(requestId, problem, connection));
     },
     environment: {
       begin: (incoming) => {
@@ -185,7 +186,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     connections() {
       const accepted = listeners.reduce((sum, listener) => sum + listener.accepted, 0);
       const active = listeners.reduce((sum, listener) => sum + listener.open, 0);
-      // On one HTTP/2 connection several requests may be under way.
+      // One HTTP/2 connection may have several requests in progress.
       const writing = Math.min(inFlight, active);
       return { accepted, active, handled: accepted, reading: 0, writing, waiting: active - writing, requests };
     },
@@ -196,13 +197,13 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
       draining = true;
       const drained = Promise.all(listeners.map((listener) => listener.drain()));
       pool.close();
-      const cutOff = () => {
+      const destroy = () => {
         for (const listener of listeners) listener.destroy();
         pool.destroy();
       };
-      if (graceful <= 0) cutOff();
+      if (graceful <= 0) destroy();
       else {
-        const timer = setTimeout(cutOff, graceful);
+        const timer = setTimeout(destroy, graceful);
         await drained;
         clearTimeout(timer);
         pool.destroy();
@@ -212,7 +213,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
   };
 }
 
-function unreadEntry(
+function rejectedEntry(
   requestId: string,
   { status, refusal }: RequestProblem,
   connection: ClientConnection,
@@ -235,6 +236,6 @@ function unreadEntry(
     bytesSent: 0,
     milliseconds: 0,
     upstreamMilliseconds: undefined,
-    tries: 0,
+    upstreamAttempts: 0,
   };
 }

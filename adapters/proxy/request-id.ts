@@ -1,4 +1,4 @@
-/** The id of a request: 32 hex digits, drawn from a pool, since asking the system for each costs more than the request. */
+/** Request ids: 32 hex digits from a pool of random bytes, since a system call for each id costs more than a request. */
 import { randomFillSync } from 'node:crypto';
 
 const pool = Buffer.allocUnsafeSlow(4096);

@@ -1,4 +1,4 @@
-/** The head of an answer on its way to the client, for the plugins: names and values in turn, in the words of the wire. */
+/** A response head on its way to the client, as plugins see it: names and values in turn, as on the wire. */
 import { wireValue } from '../../src/gateway/header-hygiene.ts';
 import type { ResponseHead } from '../../src/gateway/plugin.ts';
 
@@ -26,7 +26,7 @@ export class FieldList implements ResponseHead {
   }
 
   addHeader(name: string, value: string): void {
-    if (!isSettable(name)) throw new TypeError(`not a header that can be set on an answer: ${JSON.stringify(name)}`);
+    if (!isSettable(name)) throw new TypeError(`not a header that can be set on a response: ${JSON.stringify(name)}`);
     this.#fields.push(name, wireValue(value));
   }
 
@@ -37,7 +37,7 @@ export class FieldList implements ResponseHead {
   }
 }
 
-/** A name by which a connection or a body is framed is the listener's to say. */
+/** Fields that frame the body or concern the connection are set by the listener. */
 export function isSettable(name: string): boolean {
   return (
     /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) &&

@@ -1,29 +1,29 @@
 /**
- * The head of an upstream's answer (RFC 9112 §4-6), read strictly: what is not plainly well-formed is malformed, since
- * two readings of one answer are how answers are smuggled. What ends at this hop is taken out (RFC 9110 §7.6.1).
+ * The head of an upstream's response (RFC 9112 §4-6), parsed strictly, since two readings of one response allow response
+ * smuggling. Hop-by-hop fields are removed (RFC 9110 §7.6.1).
  */
 
 export interface UpstreamHead {
   readonly status: number;
   readonly reason: string;
-  /** Names and values in turn, as received, without what concerns this hop, the length, and the gate's own fields. */
+  /** Names and values in turn, as received, without hop-by-hop fields, the length, and the gate's own fields. */
   readonly fields: string[];
-  /** The place of the value of Via in `fields`; -1 when the upstream said none. */
+  /** The place of the value of Via in `fields`; -1: the upstream sent none. */
   readonly viaAt: number;
   readonly framing: Framing;
-  /** What Content-Length said, also of an answer without a body (HEAD, 304); -1 when it said nothing. */
+  /** The value of Content-Length, also of a response without a body (HEAD, 304); -1: there was none. */
   readonly length: number;
-  /** The upstream takes another request on this connection. */
+  /** The upstream accepts another request on this connection. */
   readonly persistent: boolean;
-  /** Seconds after which it said it would close an idle connection (`Keep-Alive: timeout=5`); -1 when it did not. */
+  /** Seconds that the upstream keeps an idle connection (`Keep-Alive: timeout=5`); -1: it did not say. */
   readonly idleSeconds: number;
 }
 
 export type Framing = 'none' | 'length' | 'chunked' | 'close';
 
 /**
- * Reads a head. `text` is latin1; the last field line ends before `end`, its CRLF included. `undefined`: malformed.
- * `toHead`: the request was a HEAD, whose answer has no body whatever it says.
+ * Parses a head. `text` is latin1; the last field line ends before `end`, its CRLF included. `undefined`: malformed.
+ * `toHead`: the request was a HEAD, so the response has no body.
  */
 export function readUpstreamHead(text: string, end: number, toHead: boolean): UpstreamHead | undefined {
   const line = text.indexOf('\r\n');
@@ -49,15 +49,15 @@ export function readUpstreamHead(text: string, end: number, toHead: boolean): Up
     at = next + 2;
     switch (special(name)) {
       case 'content-length': {
-        const said = lengthOf(value);
+        const parsed = lengthOf(value);
         // "If a message is received without Transfer-Encoding and with an invalid Content-Length header field, then the
         // message framing is invalid and the recipient MUST treat it as an unrecoverable error" (RFC 9112 §6.3)
-        if (said === undefined || (length !== -1 && length !== said)) return undefined;
-        length = said;
+        if (parsed === undefined || (length !== -1 && length !== parsed)) return undefined;
+        length = parsed;
         break;
       }
       case 'transfer-encoding':
-        // We said that we understand no other coding, and no coding is applied twice.
+        // The gate's TE offers no other coding, and no coding is applied twice.
         if (chunked || value.toLowerCase() !== 'chunked') return undefined;
         chunked = true;
         break;
@@ -80,7 +80,7 @@ export function readUpstreamHead(text: string, end: number, toHead: boolean): Up
     }
   }
   // "A server or client that receives an HTTP/1.0 message containing a Transfer-Encoding header field MUST treat the
-  // message as if the framing is faulty" (RFC 9112 §6.1). Both lengths at once are an attempt at smuggling.
+  // message as if the framing is faulty" (RFC 9112 §6.1). Both lengths at once are an attempt at response smuggling.
   if (chunked && (oldVersion || length !== -1)) return undefined;
 
   let persistent = !oldVersion;
@@ -117,7 +117,7 @@ export function readTrailers(text: string): string[] | undefined {
     const next = text.indexOf('\r\n', at);
     const colon = text.indexOf(':', at);
     const name = text.slice(at, colon).trimEnd();
-    // What frames a message, routes it or says who it is from has no place after it (RFC 9110 §6.5.1).
+    // Fields for framing, routing or authentication are not allowed in trailers (RFC 9110 §6.5.1).
     if (!notInTrailers.has(name.toLowerCase())) fields.push(name, trimmed(text, colon + 1, next));
     at = next + 2;
   }
@@ -125,7 +125,7 @@ export function readTrailers(text: string): string[] | undefined {
 }
 
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-// One pattern over the whole block: the engine runs it as machine code, faster than any loop of ours.
+// One pattern over the whole block: V8 compiles it to machine code, which is faster than a loop in JavaScript.
 const fieldLines = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+[\t ]*:[\t\x20-\x7e\x80-\xff]*\r\n)+$/;
 
 type Special = 'content-length' | 'transfer-encoding' | 'connection' | 'keep-alive' | 'hop' | 'via' | undefined;
@@ -140,7 +140,7 @@ const specials = new Map<string, Special>([
   ['te', 'hop'],
   ['http2-settings', 'hop'],
   ['via', 'via'],
-  // What the gate says in its own name, in the place of a gate behind it.
+  // The gate sets these itself, in place of a gate behind it.
   ['x-kong-request-id', 'hop'],
   ['x-kong-upstream-latency', 'hop'],
   ['x-kong-proxy-latency', 'hop'],
@@ -162,7 +162,7 @@ const notInTrailers = new Set([
   'date',
 ]);
 
-/** Most names are told apart by their first letter already: c, h, k, p, t, u, v, x. */
+/** The first letter already excludes most names: c, h, k, p, t, u, v, x remain. */
 function special(name: string): Special {
   switch (name.charCodeAt(0) | 0x20) {
     case 0x63:
@@ -190,7 +190,7 @@ function lengthOf(value: string): number | undefined {
 
 /** Optional white space around a value is not part of it. */
 function trimmed(text: string, from: number, to: number): string {
-  // Nearly all have one blank before and none behind.
+  // Nearly all values have one space before them and none after.
   if (
     from + 1 < to &&
     text.charCodeAt(from) === 0x20 &&
@@ -208,7 +208,7 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** Takes out what Connection names. Returns where Via stands afterwards. */
+/** Removes the fields that Connection names. Returns the new place of Via. */
 function without(fields: string[], option: string, viaAt: number): number {
   for (let i = fields.length - 2; i >= 0; i -= 2) {
     if (fields[i]!.length !== option.length || fields[i]!.toLowerCase() !== option) continue;

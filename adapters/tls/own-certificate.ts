@@ -1,7 +1,4 @@
-/**
- * Makes a self-signed certificate for this machine. The library is loaded here and now: a gate whose certificate is
- * there already never needs it.
- */
+/** Makes a self-signed certificate for this machine. Loads the library only now: most starts of a gate do not need it. */
 import { isHostName, normalHostName } from '../../src/address/host.ts';
 
 export async function makeCertificate({
@@ -37,7 +34,7 @@ export async function makeCertificate({
   return { certificate: `${pair.cert.trim()}\n`, key: pair.private };
 }
 
-/** The machine's name may be anything its owner typed; only one that DNS knows as a name goes into a certificate. */
+/** A machine's name can be any text. Only a valid DNS name goes into the certificate. */
 function namesOf(hostName: string): string[] {
   const name = normalHostName(hostName);
   return isHostName(name) && name !== 'localhost' ? ['localhost', name] : ['localhost'];

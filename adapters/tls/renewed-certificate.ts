@@ -1,16 +1,15 @@
 /**
- * The certificate of the TLS listeners for as long as the gate runs. It is looked at again each day and whenever the
- * operator says `reload`; another one than before is handed on. One that cannot be used changes nothing: what was served
- * is served on.
+ * The certificate of the TLS listeners while the gate runs. It is loaded again each day and at each `reload`. If it has
+ * changed, the listeners get the new one. If it is unusable, the listeners keep the old one.
  */
 import type { ServerCertificate } from './server-certificate.ts';
 
 export interface RenewedCertificate {
   readonly current: ServerCertificate;
-  /** Told of each one that takes the place of the one before. */
+  /** Calls the listener with each new certificate. */
   onRenewed(listener: (certificate: ServerCertificate) => void): void;
-  /** Never rejects: what is wrong is told to `failed`. */
-  lookAgain(): Promise<void>;
+  /** Never rejects: errors go to `failed`. */
+  reload(): Promise<void>;
 }
 
 export interface CertificateReport {
@@ -19,13 +18,13 @@ export interface CertificateReport {
   readonly failed: (error: unknown) => void;
 }
 
-/** Looks for the first time, and rejects if there is none that can be used. */
+/** Loads the certificate for the first time, and rejects if it is unusable. */
 export async function renewedCertificate(
-  look: () => Promise<ServerCertificate>,
+  load: () => Promise<ServerCertificate>,
   report: CertificateReport,
 ): Promise<RenewedCertificate> {
   const listeners: ((certificate: ServerCertificate) => void)[] = [];
-  let current = await look();
+  let current = await load();
   for (const warning of current.warnings) report.warned(warning);
   return {
     get current() {
@@ -34,9 +33,9 @@ export async function renewedCertificate(
     onRenewed(listener) {
       listeners.push(listener);
     },
-    async lookAgain() {
+    async reload() {
       try {
-        const found = await look();
+        const found = await load();
         for (const warning of found.warnings) report.warned(warning);
         if (found.certificate === current.certificate && found.key === current.key) return;
         current = found;

@@ -1,7 +1,7 @@
 /**
- * The certificate of the TLS listeners: the operator's files, or one of the gate's own. That one is made at the first
- * start (ECDSA P-256, for localhost, this machine's name and the loopback addresses), kept in the state directory, and
- * made anew when it is about to expire. Clients have to be told to trust it: it is for a first look and for loopback.
+ * The certificate of the TLS listeners: the operator's files, or the gate's own certificate. The gate makes that one at the
+ * first start (ECDSA P-256, for localhost, this machine's name and the loopback addresses), keeps it in the state directory,
+ * and replaces it before it expires. Clients do not trust it by default: it is for first steps and for loopback.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
@@ -14,15 +14,15 @@ export interface ServerCertificate {
   readonly certificate: string;
   /** PEM. */
   readonly key: string;
-  /** The file of the certificate: for a gate's own, what a client is to be given with `--cacert`. */
+  /** The file of the certificate. For the gate's own, clients pass it with `--cacert`. */
   readonly path: string;
   readonly expiresAt: Date;
-  /** `made`: just now; `kept`: by an earlier start; `given`: by the operator. */
+  /** `made`: by this start; `kept`: from an earlier start; `given`: by the operator. */
   readonly origin: 'made' | 'kept' | 'given';
   readonly warnings: readonly string[];
 }
 
-/** Says which file, and what to do about it. */
+/** The message names the file and what to do. */
 export class UnusableCertificate extends Error {
   override readonly name = 'UnusableCertificate';
 }
@@ -32,7 +32,7 @@ export interface CertificateSource {
   readonly stateDirectory: string;
 }
 
-/** Asked again some day, it answers with the same certificate, or with the next one if that is due. */
+/** Returns the same certificate at each call, until it has to be replaced. */
 export async function serverCertificate(
   { tlsFiles, stateDirectory }: CertificateSource,
   host: { readonly now: Date; readonly name: string },
@@ -76,7 +76,7 @@ async function keptPair(
   const warnings: string[] = [];
   if (await isOpenToOthers(paths.key)) {
     await chmod(paths.key, 0o600);
-    warnings.push(`${paths.key} could be read by other users of this machine; that was taken back`);
+    warnings.push(`${paths.key} was readable by other users of this machine; its mode is now 600`);
   }
   return { certificate, key, path: paths.certificate, expiresAt, origin: 'kept', warnings };
 }
@@ -118,8 +118,9 @@ async function givenCertificate(
   const warnings: string[] = [];
   if (leaf.validToDate <= now) warnings.push(`the certificate in ${files.certificate} expired on ${leaf.validTo}`);
   else if (leaf.validFromDate > now)
-    warnings.push(`the certificate in ${files.certificate} is not good before ${leaf.validFrom}`);
-  if (await isOpenToOthers(files.key)) warnings.push(`${files.key} can be read by every user of this machine`);
+    warnings.push(`the certificate in ${files.certificate} is not valid before ${leaf.validFrom}`);
+  if (await isOpenToOthers(files.key))
+    warnings.push(`${files.key} is readable by every user of this machine; change its mode to 600`);
   return { certificate, key, path: files.certificate, expiresAt: leaf.validToDate, origin: 'given', warnings };
 }
 
@@ -165,7 +166,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Under its final name a file is always whole. */
+/** A reader of the file never sees it incomplete. */
 async function replaceFile(path: string, text: string, mode: number): Promise<void> {
   const unfinished = `${path}.${process.pid}`;
   try {

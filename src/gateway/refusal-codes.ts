@@ -24,7 +24,8 @@ export const gateRefusals = {
   upstream_unreachable: 'No connection to the service could be made.',
   upstream_closed: 'The service closed the connection before it had answered.',
   upstream_malformed: 'What the service answered is not HTTP.',
-  upstream_answer_too_large: 'The answer is longer than a plugin that has to read it takes.',
+  upstream_response_too_large:
+    'The response of the service is too large for a plugin to change. Check the plugins of the route.',
   upstream_timeout: 'The service did not answer within the times of its entity (connect, write and read timeout).',
   // Plugins
   plugin: 'A plugin answered in the place of the service.',

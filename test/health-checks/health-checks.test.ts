@@ -4,11 +4,12 @@ import type { Balancer } from '../../src/balancer/balancer.ts';
 import type { Outcome } from '../../src/balancer/health.ts';
 import { balancerOver, type Fields } from '../balancer/rows.ts';
 
-/** Timers and probes in the test's hand. */
+/** Timers and probes that the test controls. */
 function world() {
   const timers: { milliseconds: number; task: () => void; stopped: boolean }[] = [];
-  const asked: { target: string; givenUp: AbortSignal; answer: (outcome: Outcome | undefined) => Promise<void> }[] = [];
-  const turned: string[] = [];
+  const probes: { target: string; signal: AbortSignal; respond: (outcome: Outcome | undefined) => Promise<void> }[] =
+    [];
+  const changes: string[] = [];
   const checks = healthChecks({
     every(milliseconds, task) {
       const timer = { milliseconds, task, stopped: false };
@@ -17,21 +18,21 @@ function world() {
         timer.stopped = true;
       };
     },
-    probe: (target, _, givenUp) =>
+    probe: (target, _, signal) =>
       new Promise((resolve) => {
-        const answer = async (outcome: Outcome | undefined) => {
+        const respond = async (outcome: Outcome | undefined) => {
           resolve(outcome);
           await new Promise((done) => setImmediate(done));
         };
-        asked.push({ target: target.name, givenUp, answer });
+        probes.push({ target: target.name, signal, respond });
       }),
-    turned: ({ target, healthy }) => turned.push(`${target} ${healthy ? 'healthy' : 'unhealthy'}`),
+    healthChanged: ({ target, healthy }) => changes.push(`${target} ${healthy ? 'healthy' : 'unhealthy'}`),
   });
   const running = () => timers.filter(({ stopped }) => !stopped);
   return {
     checks,
-    asked,
-    turned,
+    probes,
+    changes,
     running,
     tick(milliseconds: number) {
       for (const timer of running()) if (timer.milliseconds === milliseconds) timer.task();
@@ -54,26 +55,26 @@ const fine: Outcome = { outcome: 'answered', status: 200 };
 const down: Outcome = { outcome: 'tcpFailure' };
 
 describe('Active health checks', () => {
-  it('ask those that are fit at one interval, those that are not at the other', async () => {
-    const { checks, asked, tick, turned } = world();
+  it('probe healthy targets at one interval, unhealthy targets at the other', async () => {
+    const { checks, probes, tick, changes } = world();
     const balancer = upstream(['a:1', 'b:1']);
     checks.follow([balancer]);
     tick(1000);
-    expect(asked).to.have.length(0);
+    expect(probes).to.have.length(0);
     tick(5000);
-    expect(asked.map(({ target }) => target)).to.deep.equal(['a:1', 'b:1']);
-    await asked[0]!.answer(fine);
-    await asked[1]!.answer(down);
-    expect(turned).to.deep.equal(['b:1 unhealthy']);
+    expect(probes.map(({ target }) => target)).to.deep.equal(['a:1', 'b:1']);
+    await probes[0]!.respond(fine);
+    await probes[1]!.respond(down);
+    expect(changes).to.deep.equal(['b:1 unhealthy']);
     expect(balancer.pick(undefined, [])!.name).to.equal('a:1');
 
     tick(1000);
-    expect(asked.slice(2).map(({ target }) => target)).to.deep.equal(['b:1']);
-    await asked[2]!.answer(fine);
-    expect(turned).to.deep.equal(['b:1 unhealthy', 'b:1 healthy']);
+    expect(probes.slice(2).map(({ target }) => target)).to.deep.equal(['b:1']);
+    await probes[2]!.respond(fine);
+    expect(changes).to.deep.equal(['b:1 unhealthy', 'b:1 healthy']);
   });
 
-  it('an interval of 0 is none', () => {
+  it('with an interval of 0 do not run', () => {
     const { checks, running } = world();
     checks.follow([upstream(['a:1'], { healthy: { interval: 0 }, unhealthy: { interval: 3 } })]);
     expect(running().map(({ milliseconds }) => milliseconds)).to.deep.equal([3000]);
@@ -81,28 +82,28 @@ describe('Active health checks', () => {
     expect(running()).to.deep.equal([]);
   });
 
-  it('a target that has not answered yet is not asked again', async () => {
-    const { checks, asked, tick } = world();
+  it('do not probe a target again whose probe is still running', async () => {
+    const { checks, probes, tick } = world();
     checks.follow([upstream(['a:1'])]);
     tick(5000);
     tick(5000);
-    expect(asked).to.have.length(1);
-    await asked[0]!.answer(fine);
+    expect(probes).to.have.length(1);
+    await probes[0]!.respond(fine);
     tick(5000);
-    expect(asked).to.have.length(2);
+    expect(probes).to.have.length(2);
   });
 
-  it('no more than `concurrency` are asked at once, and each is asked', async () => {
-    const { checks, asked, tick } = world();
+  it('run no more than `concurrency` probes at once, and probe each target', async () => {
+    const { checks, probes, tick } = world();
     checks.follow([upstream(['a:1', 'b:1', 'c:1'], { ...active, concurrency: 2 })]);
     tick(5000);
-    expect(asked).to.have.length(2);
-    await asked[0]!.answer(fine);
-    expect(asked.map(({ target }) => target)).to.deep.equal(['a:1', 'b:1', 'c:1']);
+    expect(probes).to.have.length(2);
+    await probes[0]!.respond(fine);
+    expect(probes.map(({ target }) => target)).to.deep.equal(['a:1', 'b:1', 'c:1']);
   });
 
-  it('follow the configuration: targets that come are asked, those that go are not, and timers go on', async () => {
-    const { checks, asked, tick, running } = world();
+  it('follow the configuration: new targets are probed, removed ones are not, and timers continue', async () => {
+    const { checks, probes, tick, running } = world();
     const first = upstream(['a:1', 'b:1']);
     checks.follow([first]);
     const timers = running();
@@ -110,31 +111,31 @@ describe('Active health checks', () => {
     checks.follow([second]);
     expect(running()).to.deep.equal(timers);
     tick(5000);
-    expect(asked.map(({ target }) => target)).to.deep.equal(['b:1', 'c:1']);
-    await asked[0]!.answer(down);
+    expect(probes.map(({ target }) => target)).to.deep.equal(['b:1', 'c:1']);
+    await probes[0]!.respond(down);
     expect(second.targets[0]!.state.health.healthy).to.equal(false);
   });
 
-  it('a probe that was under way when the targets changed still counts', async () => {
-    const { checks, asked, tick } = world();
+  it('count a probe that was running when the targets changed', async () => {
+    const { checks, probes, tick } = world();
     const first = upstream(['a:1']);
     checks.follow([first]);
     tick(5000);
     const second = upstream(['a:1', 'b:1'], active, first);
     checks.follow([second]);
-    await asked[0]!.answer(down);
+    await probes[0]!.respond(down);
     expect(second.targets.map(({ state }) => state.health.healthy)).to.deep.equal([false, true]);
   });
 
-  it('stop for an upstream that is gone, and at the end: no timer is left, and probes are given up', () => {
-    const { checks, asked, tick, running } = world();
+  it('stop for a removed upstream, and at the end: no timer is left, and probes are aborted', () => {
+    const { checks, probes, tick, running } = world();
     checks.follow([upstream(['a:1'])]);
     tick(5000);
     checks.follow([]);
-    expect([running().length, asked[0]!.givenUp.aborted]).to.deep.equal([0, true]);
+    expect([running().length, probes[0]!.signal.aborted]).to.deep.equal([0, true]);
     checks.follow([upstream(['a:1'])]);
     tick(5000);
     checks.close();
-    expect([running().length, asked[1]!.givenUp.aborted]).to.deep.equal([0, true]);
+    expect([running().length, probes[1]!.signal.aborted]).to.deep.equal([0, true]);
   });
 });

@@ -89,7 +89,7 @@ describe('The body of an answer that a plugin changes', () => {
       const received = await connection.send(get).answer();
       expect(received.status).to.equal(502);
       expect(received.body).to.contain('too large').and.not.contain('xxx');
-      expect((await gate.logged()).refusal).to.equal('upstream_answer_too_large');
+      expect((await gate.logged()).refusal).to.equal('upstream_response_too_large');
     });
   }
 

@@ -56,7 +56,7 @@ describe('Forwarding to a balanced service', () => {
     const turned: string[] = [];
     const gate = await openGate(0, {
       service,
-      targetTurned: ({ upstream, target, healthy }) => turned.push(`${upstream} ${target} ${healthy}`),
+      targetHealthChanged: ({ upstream, target, healthy }) => turned.push(`${upstream} ${target} ${healthy}`),
     });
     const answer = await ask(gate.port, 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody');
     expect([answer.status, seen[0]!.body]).to.deep.equal([200, 'body']);
@@ -64,7 +64,7 @@ describe('Forwarding to a balanced service', () => {
     expect(healthOf(balancer)).to.deep.equal([false, true]);
     expect(turned).to.deep.equal([`orders ${balancer.targets[0]!.name} false`]);
     await eventually(() => idle(balancer));
-    expect(await gate.logged()).to.include({ status: 200, tries: 2 });
+    expect(await gate.logged()).to.include({ status: 200, upstreamAttempts: 2 });
   });
 
   it('one whose body a target has seen is not repeated with another', async () => {
@@ -93,7 +93,7 @@ describe('Forwarding to a balanced service', () => {
     for (let i = 0; i < 2; i++) expect((await ask(gate.port, get())).status).to.equal(200);
     expect(sockets).to.have.length(2);
     expect(healthOf(balancer)).to.deep.equal([true]);
-    expect(gate.entries.map(({ tries }) => tries)).to.deep.equal([1, 1]);
+    expect(gate.entries.map(({ upstreamAttempts }) => upstreamAttempts)).to.deep.equal([1, 1]);
   });
 
   it('what is not HTTP is an HTTP failure, and is not asked for elsewhere', async () => {

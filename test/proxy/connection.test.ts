@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { expect } from 'chai';
 import { Deadlines } from '../../adapters/proxy/deadlines.ts';
-import { ClientConnection, type Turn } from '../../adapters/proxy/listener/connection.ts';
+import { ClientConnection, type QueuedRequest } from '../../adapters/proxy/listener/connection.ts';
 
-describe('A connection of a client that is limited in its idleness', () => {
-  const laid = () => {
+describe('The idle limit of a client connection', () => {
+  const world = () => {
     const socket = Object.assign(new EventEmitter(), { bytesRead: 0, destroyed: false, destroy: () => {} });
     socket.destroy = () => {
       socket.destroyed = true;
@@ -13,40 +13,40 @@ describe('A connection of a client that is limited in its idleness', () => {
     };
     const connection = new ClientConnection(socket as unknown as Socket, () => false);
     connection.limitIdle({ deadlines: new Deadlines(), milliseconds: 60_000 });
-    const turn: Turn = { begin: () => {}, closed: () => {} };
-    const ask = () => {
+    const request: QueuedRequest = { begin: () => {}, closed: () => {} };
+    const send = () => {
       socket.bytesRead += 100;
-      connection.enqueue(turn);
+      connection.enqueue(request);
     };
     const isLimited = () => Number.isFinite(connection.deadline);
-    return { socket, connection, ask, answered: () => connection.next(turn), isLimited };
+    return { socket, connection, send, complete: () => connection.completed(request), isLimited };
   };
 
-  it('is not ended while a request waits for its answer', () => {
-    const { socket, connection, ask, answered, isLimited } = laid();
-    ask();
-    answered();
-    ask();
+  it('does not apply while a request is in progress', () => {
+    const { socket, connection, send, complete, isLimited } = world();
+    send();
+    complete();
+    send();
     expect(isLimited()).to.equal(false);
     connection.expired();
     expect(socket.destroyed).to.equal(false);
     socket.destroy();
   });
 
-  it('is ended when nothing came since the last answer', () => {
-    const { socket, connection, ask, answered, isLimited } = laid();
-    ask();
-    answered();
+  it('closes the connection when nothing arrived since the last response', () => {
+    const { socket, connection, send, complete, isLimited } = world();
+    send();
+    complete();
     expect(isLimited()).to.equal(true);
     connection.expired();
     expect(socket.destroyed).to.equal(true);
-    expect(connection.deadlineAt, 'nothing is kept of it').to.equal(-1);
+    expect(connection.deadlineAt, 'its time limit is removed').to.equal(-1);
   });
 
-  it('is given as long again where a part of a request has come, and ended when no more of it comes', () => {
-    const { socket, connection, ask, answered, isLimited } = laid();
-    ask();
-    answered();
+  it('starts again when a part of a request has arrived, and closes the connection when no more of it arrives', () => {
+    const { socket, connection, send, complete, isLimited } = world();
+    send();
+    complete();
     socket.bytesRead += 10;
     connection.deadline = Number.POSITIVE_INFINITY;
     connection.expired();

@@ -24,7 +24,7 @@ describe('Time limits', () => {
     }
   }
 
-  it('are told once they are over, and only once', async () => {
+  it('call `expired` when they end, once', async () => {
     const deadlines = new Deadlines();
     const [first, second] = [new Waiting(), new Waiting()];
     deadlines.add(first);
@@ -38,7 +38,7 @@ describe('Time limits', () => {
     deadlines.remove(second);
   });
 
-  it('are none at 0, and are taken back by a later one', async () => {
+  it('do not exist at 0, and are replaced by a later one', async () => {
     const deadlines = new Deadlines();
     const [none, later, witness] = [new Waiting(), new Waiting(), new Waiting()];
     for (const each of [none, later, witness]) deadlines.add(each);
@@ -53,7 +53,7 @@ describe('Time limits', () => {
     for (const each of [none, later, witness]) deadlines.remove(each);
   });
 
-  it('of others hold when one takes itself out as it expires, or was taken out before', async () => {
+  it('stay correct when a connection removes itself as it expires, or was removed before', async () => {
     const deadlines = new Deadlines();
     const all: Waiting[] = [];
     for (let i = 0; i < 7; i++) {

@@ -416,7 +416,7 @@ describe('An exchange', () => {
       refusal: undefined,
       bytesReceived: 7,
       bytesSent: 5,
-      tries: 1,
+      upstreamAttempts: 1,
     } satisfies Omit<AccessLogEntry, 'milliseconds' | 'upstreamMilliseconds'>);
     expect(milliseconds).to.be.a('number');
     expect(upstreamMilliseconds).to.be.a('number');

@@ -367,7 +367,7 @@ describe('Forwarding a request', () => {
       await ask(gate.port, get());
       expect((await ask(gate.port, get())).status).to.equal(200);
       expect(upstream.seen).to.have.length(3);
-      expect(gate.entries[1]!.tries).to.equal(1);
+      expect(gate.entries[1]!.upstreamAttempts).to.equal(1);
     });
 
     it('when the upstream closes before it answers, as often as `retries` says', async () => {
@@ -375,7 +375,7 @@ describe('Forwarding a request', () => {
       const gate = await openGate(upstream.port, { service: { retries: 2 } });
       expect((await ask(gate.port, get())).status).to.equal(502);
       expect(upstream.seen).to.have.length(3);
-      expect(gate.entries[0]).to.include({ tries: 3, refusal: 'upstream_closed' });
+      expect(gate.entries[0]).to.include({ upstreamAttempts: 3, refusal: 'upstream_closed' });
     });
 
     it('not what may have been done already (RFC 9110 §9.2.2)', async () => {
@@ -405,7 +405,7 @@ describe('Forwarding a request', () => {
     it('anything that nobody has seen: the connection was refused', async () => {
       const gate = await openGate(1, { service: { retries: 3 } });
       expect((await ask(gate.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi')).status).to.equal(502);
-      expect(gate.entries[0]!.tries).to.equal(4);
+      expect(gate.entries[0]!.upstreamAttempts).to.equal(4);
       expect(gate.problems).to.have.length(1);
       expect(gate.problems[0]).to.include({
         kind: 'unreachable',
@@ -445,7 +445,7 @@ describe('Forwarding a request', () => {
       const { status, fields, body } = await ask(gate.port, get());
       expect([status, fields.get('content-type')]).to.deep.equal([503, ['application/json; charset=utf-8']]);
       expect(JSON.parse(body)).to.include({ message: 'name resolution failed' });
-      expect(gate.entries[0]).to.include({ tries: 1, refusal: 'upstream_unresolved' });
+      expect(gate.entries[0]).to.include({ upstreamAttempts: 1, refusal: 'upstream_unresolved' });
     });
 
     it('504, when it does not answer in time, after each try has had that time', async () => {
@@ -490,7 +490,7 @@ describe('Forwarding a request', () => {
         const upstream = await scriptedUpstream(answer);
         const gate = await openGate(upstream.port);
         expect((await ask(gate.port, get())).status, answer.slice(0, 40)).to.equal(502);
-        expect(gate.entries[0]).to.include({ tries: 1, refusal: 'upstream_malformed' });
+        expect(gate.entries[0]).to.include({ upstreamAttempts: 1, refusal: 'upstream_malformed' });
       }
     });
 

@@ -1,14 +1,15 @@
 import { expect } from 'chai';
 import { Deadlines } from '../../adapters/proxy/deadlines.ts';
+import type { ResponseReceiver, UpstreamConnection } from '../../adapters/proxy/upstream-connection.ts';
 import type { UpstreamHead } from '../../adapters/proxy/upstream-head.ts';
-import { type ResponseReceiver, type UpstreamConnection, UpstreamPool } from '../../adapters/proxy/upstream-pool.ts';
+import { UpstreamPool } from '../../adapters/proxy/upstream-pool.ts';
 import { closeLater, closesEverything, eventually, plainService, scriptedUpstream } from './world.ts';
 
-/** Takes an answer; what it does with each piece is the test's affair. */
-class Taker implements ResponseReceiver {
+/** Notes each call; the test decides what to do with each piece of the body. */
+class Receiver implements ResponseReceiver {
   readonly toHead = false;
   readonly requestSent = true;
-  readonly heard: string[] = [];
+  readonly calls: string[] = [];
   readonly #received: (bytes: Buffer) => void;
 
   constructor(received: (bytes: Buffer) => void = () => {}) {
@@ -17,23 +18,23 @@ class Taker implements ResponseReceiver {
 
   connected(): void {}
   drained(): void {}
-  informed(): void {}
-  answered(head: UpstreamHead, whole: string | undefined): void {
-    this.heard.push(`${head.status}`);
-    if (whole !== undefined) this.heard.push(whole, 'finished');
+  interimResponseReceived(): void {}
+  responseHeadReceived(head: UpstreamHead, whole: string | undefined): void {
+    this.calls.push(`${head.status}`);
+    if (whole !== undefined) this.calls.push(whole, 'finished');
   }
-  received(bytes: Buffer): void {
-    this.heard.push(bytes.toString());
+  responseBodyReceived(bytes: Buffer): void {
+    this.calls.push(bytes.toString());
     this.#received(bytes);
   }
-  finished(): void {
-    this.heard.push('finished');
+  responseEnded(): void {
+    this.calls.push('finished');
   }
   failed(): void {
-    this.heard.push('failed');
+    this.calls.push('failed');
   }
   expired(): void {
-    this.heard.push('expired');
+    this.calls.push('expired');
   }
 }
 
@@ -41,12 +42,12 @@ describe('A connection to an upstream', () => {
   closesEverything();
 
   const whole = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-  const answers = {
+  const responses = {
     'a length': ['HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab', 'cd'],
     chunks: ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n', '2\r\ncd\r\n0\r\n\r\n'],
   } as const;
-  for (const [framing, [begin, rest]] of Object.entries(answers)) {
-    it(`that was held back for a slow client when an answer with ${framing} ended is read from for the next`, async () => {
+  for (const [framing, [begin, rest]] of Object.entries(responses)) {
+    it(`paused for a slow client when a response with ${framing} ended is read again for the next request`, async () => {
       const upstream = await scriptedUpstream(begin, whole);
       const pool = new UpstreamPool(
         { tlsVerify: false, ca: undefined, idleLimit: 1, idleTimeout: 60_000, requestLimit: 0, lookup: undefined },
@@ -57,25 +58,25 @@ describe('A connection to an upstream', () => {
       const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
       let connection: UpstreamConnection;
-      const first = new Taker((bytes) => {
+      const first = new Receiver((bytes) => {
         if (bytes.toString() === 'ab') upstream.sockets[0]!.write(rest);
         else connection.pause();
       });
-      connection = pool.take(origin, first, false);
+      connection = pool.acquire(origin, first, false);
       connection.send(request);
-      await eventually(() => first.heard.includes('finished'));
-      expect(first.heard).to.deep.equal(['200', 'ab', 'cd', 'finished']);
+      await eventually(() => first.calls.includes('finished'));
+      expect(first.calls).to.deep.equal(['200', 'ab', 'cd', 'finished']);
 
-      const second = new Taker();
-      expect(pool.take(origin, second, false)).to.equal(connection);
+      const second = new Receiver();
+      expect(pool.acquire(origin, second, false)).to.equal(connection);
       connection.send(request);
-      await eventually(() => second.heard.length > 0);
-      expect(second.heard).to.deep.equal(['200', 'ok', 'finished']);
+      await eventually(() => second.calls.length > 0);
+      expect(second.calls).to.deep.equal(['200', 'ok', 'finished']);
     });
   }
 
-  it('that was held back when its answer ended still notices that the upstream closes it', async () => {
-    const upstream = await scriptedUpstream(answers['a length'][0]);
+  it('paused when its response ended still notices that the upstream closes it', async () => {
+    const upstream = await scriptedUpstream(responses['a length'][0]);
     const pool = new UpstreamPool(
       { tlsVerify: false, ca: undefined, idleLimit: 1, idleTimeout: 60_000, requestLimit: 0, lookup: undefined },
       new Deadlines(),
@@ -83,13 +84,13 @@ describe('A connection to an upstream', () => {
     closeLater(() => pool.destroy());
     const origin = pool.origin({ ...plainService, port: upstream.port }, undefined);
     let connection: UpstreamConnection;
-    const taker = new Taker((bytes) => {
+    const receiver = new Receiver((bytes) => {
       if (bytes.toString() === 'ab') upstream.sockets[0]!.end('cd');
       else connection.pause();
     });
-    connection = pool.take(origin, taker, false);
+    connection = pool.acquire(origin, receiver, false);
     connection.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-    await eventually(() => taker.heard.includes('finished'));
+    await eventually(() => receiver.calls.includes('finished'));
     await eventually(() => origin.idle.length === 0);
     expect(origin.connections).to.equal(0);
   });

@@ -12,61 +12,61 @@ const certificate = (name: string, warnings: readonly string[] = []): ServerCert
 });
 
 /** A certificate that is looked for in a list, one place further each time. */
-async function over(found: readonly (ServerCertificate | Error)[]) {
-  const heard: string[] = [];
+async function loading(found: readonly (ServerCertificate | Error)[]) {
+  const calls: string[] = [];
   let at = 0;
-  const look = async () => {
+  const load = async () => {
     const next = found[at++]!;
     if (next instanceof Error) throw next;
     return next;
   };
-  const renewed = await renewedCertificate(look, {
-    warned: (warning) => heard.push(`warned ${warning}`),
-    renewed: ({ certificate: pem }) => heard.push(`renewed ${pem}`),
-    failed: (error) => heard.push(`failed ${(error as Error).message}`),
+  const renewed = await renewedCertificate(load, {
+    warned: (warning) => calls.push(`warned ${warning}`),
+    renewed: ({ certificate: pem }) => calls.push(`renewed ${pem}`),
+    failed: (error) => calls.push(`failed ${(error as Error).message}`),
   });
-  renewed.onRenewed(({ key }) => heard.push(`serve ${key}`));
-  return { renewed, heard };
+  renewed.onRenewed(({ key }) => calls.push(`serve ${key}`));
+  return { renewed, calls };
 }
 
 describe('The certificate of the TLS listeners, while the gate runs', () => {
   it('is handed on when there is another one', async () => {
-    const { renewed, heard } = await over([certificate('one'), certificate('two')]);
+    const { renewed, calls } = await loading([certificate('one'), certificate('two')]);
     expect(renewed.current.certificate).to.equal('certificate one');
-    await renewed.lookAgain();
+    await renewed.reload();
     expect(renewed.current.certificate).to.equal('certificate two');
-    expect(heard).to.deep.equal(['serve key two', 'renewed certificate two']);
+    expect(calls).to.deep.equal(['serve key two', 'renewed certificate two']);
   });
 
   it('is not handed on again when it is the same', async () => {
-    const { renewed, heard } = await over([certificate('one'), certificate('one')]);
-    await renewed.lookAgain();
-    expect(heard).to.deep.equal([]);
+    const { renewed, calls } = await loading([certificate('one'), certificate('one')]);
+    await renewed.reload();
+    expect(calls).to.deep.equal([]);
   });
 
   it('stays in force when the next one cannot be used, and the one after that is taken', async () => {
-    const { renewed, heard } = await over([
+    const { renewed, calls } = await loading([
       certificate('one'),
       new Error('ssl_cert: /tls/portcullis.crt holds no certificate in PEM form'),
       certificate('three'),
     ]);
-    await renewed.lookAgain();
+    await renewed.reload();
     expect(renewed.current.certificate).to.equal('certificate one');
-    expect(heard).to.deep.equal(['failed ssl_cert: /tls/portcullis.crt holds no certificate in PEM form']);
-    await renewed.lookAgain();
+    expect(calls).to.deep.equal(['failed ssl_cert: /tls/portcullis.crt holds no certificate in PEM form']);
+    await renewed.reload();
     expect(renewed.current.certificate).to.equal('certificate three');
   });
 
   it('is warned about each time', async () => {
     const expired = certificate('one', ['it expired']);
-    const { renewed, heard } = await over([expired, expired]);
-    await renewed.lookAgain();
-    expect(heard).to.deep.equal(['warned it expired', 'warned it expired']);
+    const { renewed, calls } = await loading([expired, expired]);
+    await renewed.reload();
+    expect(calls).to.deep.equal(['warned it expired', 'warned it expired']);
   });
 
   it('stops the start when the first one cannot be used', async () => {
     let failure: unknown;
-    await over([new Error('there is none')]).catch((error) => {
+    await loading([new Error('there is none')]).catch((error) => {
       failure = error;
     });
     expect(failure).to.have.property('message', 'there is none');

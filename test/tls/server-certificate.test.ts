@@ -145,9 +145,11 @@ describe('The certificate of the TLS listeners', () => {
 
     it('is warned about when it has expired or is not good yet, or its key is open to everybody', async () => {
       expect((await given(11)).warnings[0]).to.match(/api\.pem expired on/);
-      expect((await given(-1)).warnings[0]).to.match(/api\.pem is not good before/);
+      expect((await given(-1)).warnings[0]).to.match(/api\.pem is not valid before/);
       await chmod(tlsFiles.key, 0o644);
-      expect((await given()).warnings).to.deep.equal([`${tlsFiles.key} can be read by every user of this machine`]);
+      expect((await given()).warnings).to.deep.equal([
+        `${tlsFiles.key} is readable by every user of this machine; change its mode to 600`,
+      ]);
     });
 
     it('is refused, with the setting and the file, when it is not there or not what it should be', async () => {

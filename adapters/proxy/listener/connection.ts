@@ -1,7 +1,7 @@
 /**
- * What is known of a client's connection, once for all its requests: who is at the other end, and whose turn it is.
+ * A client's connection, for all its requests: the address of the peer, and the queue of pipelined requests.
  *
- * Requests of one HTTP/1.1 connection are worked off one after the other: "A server MAY process a sequence of pipelined
+ * Requests of one HTTP/1.1 connection are processed one after the other: "A server MAY process a sequence of pipelined
  * requests in parallel if they all have safe methods" (RFC 9112 §9.3.2), and one client must not have many at once.
  */
 import type { Socket } from 'node:net';
@@ -9,10 +9,10 @@ import type { TLSSocket } from 'node:tls';
 import { parseIpAddress } from '../../../src/address/ip-address.ts';
 import type { Deadlines, Limited } from '../deadlines.ts';
 
-/** A request whose turn comes. */
-export interface Turn {
+/** A request in the queue of its connection. */
+export interface QueuedRequest {
   begin(): void;
-  /** The connection is gone. */
+  /** The connection is closed. */
   closed(): void;
 }
 
@@ -23,21 +23,21 @@ export class ClientConnection implements Limited {
   readonly scheme: 'http' | 'https';
   readonly sni: string | undefined;
   readonly socket: Socket;
-  /** No further request is taken: the connection ends with the answer under way. */
+  /** No further request is accepted: the connection ends with the response in progress. */
   closing = false;
-  /** What comes next on it cannot be read. */
+  /** The bytes that come next cannot be parsed. */
   failed = false;
-  /** Requests that are not over yet. */
+  /** Requests in progress. */
   inFlight = 0;
-  /** Called instead of the next turn. */
-  afterwards: (() => void) | undefined;
+  /** Called once, when the queue is empty. */
+  whenIdle: (() => void) | undefined;
   deadline = Number.POSITIVE_INFINITY;
   deadlineAt = -1;
-  readonly #turns: Turn[] = [];
+  readonly #queue: QueuedRequest[] = [];
   #paused = false;
   #idle: IdleLimit | undefined;
-  /** Bytes that had come when it fell idle. */
-  #readBefore = 0;
+  /** Bytes received when it became idle. */
+  #bytesReadWhenIdle = 0;
 
   constructor(socket: Socket, trusts: (address: string) => boolean) {
     this.socket = socket;
@@ -49,76 +49,76 @@ export class ClientConnection implements Limited {
     this.scheme = encrypted === true ? 'https' : 'http';
     this.sni = typeof servername === 'string' && servername !== '' ? servername : undefined;
     socket.on('close', () => {
-      for (const turn of this.#turns.splice(0)) turn.closed();
+      for (const request of this.#queue.splice(0)) request.closed();
     });
   }
 
-  /** From now on it is ended when nothing was asked on it for so long. */
+  /** Closes the connection when it was idle for this time. */
   limitIdle(limit: IdleLimit): void {
     this.#idle = limit;
     limit.deadlines.add(this);
     this.socket.on('close', () => limit.deadlines.remove(this));
   }
 
-  /** Nothing was asked on it for too long. Where a head is on its way, or the rest of a body, it is given as long again. */
+  /** The idle time is over. Where bytes have arrived (a head, or the rest of a body), it starts again. */
   expired(): void {
-    if (this.#turns.length > 0) return;
-    if (this.socket.bytesRead === this.#readBefore) this.socket.destroy();
-    else this.#fallIdle();
+    if (this.#queue.length > 0) return;
+    if (this.socket.bytesRead === this.#bytesReadWhenIdle) this.socket.destroy();
+    else this.#becomeIdle();
   }
 
-  /** The last request that was read, unless it is over. */
-  get latest(): Turn | undefined {
-    return this.#turns.at(-1);
+  /** The last request read, if it is still in progress. */
+  get latest(): QueuedRequest | undefined {
+    return this.#queue.at(-1);
   }
 
-  /** Begins at once if nobody is before it. */
-  enqueue(turn: Turn): void {
+  /** Begins at once if the queue is empty. */
+  enqueue(request: QueuedRequest): void {
     this.deadline = Number.POSITIVE_INFINITY;
-    if (this.#turns.push(turn) === 1) turn.begin();
-    else if (this.#turns.length > mostWaiting) {
+    if (this.#queue.push(request) === 1) request.begin();
+    else if (this.#queue.length > longestQueue) {
       this.#paused = true;
       this.socket.pause();
     }
   }
 
-  /** The first one is through. */
-  next(turn: Turn): void {
-    if (this.#turns[0] !== turn) return;
-    this.#turns.shift();
-    if (this.#turns.length > 0) {
-      this.#turns[0]!.begin();
+  /** The first request of the queue is complete: begins the next one. */
+  completed(request: QueuedRequest): void {
+    if (this.#queue[0] !== request) return;
+    this.#queue.shift();
+    if (this.#queue.length > 0) {
+      this.#queue[0]!.begin();
       return;
     }
-    this.#fallIdle();
-    const { afterwards } = this;
-    this.afterwards = undefined;
+    this.#becomeIdle();
+    const { whenIdle } = this;
+    this.whenIdle = undefined;
     if (this.#paused) {
       this.#paused = false;
       this.socket.resume();
     }
-    afterwards?.();
+    whenIdle?.();
   }
 
-  #fallIdle(): void {
+  #becomeIdle(): void {
     if (this.#idle === undefined) return;
-    this.#readBefore = this.socket.bytesRead;
+    this.#bytesReadWhenIdle = this.socket.bytesRead;
     this.#idle.deadlines.set(this, this.#idle.milliseconds, performance.now());
   }
 
   /**
-   * Ends a connection whose client may still be sending: it hears the answer first. A socket that is closed while bytes
-   * lie unread in it is reset, and the answer is lost on the way (RFC 9112 §9.6).
+   * Ends a connection whose client may still be sending, so that the client gets the response first. Closing a socket with
+   * unread bytes resets the connection, and the response is lost (RFC 9112 §9.6).
    */
   linger(): void {
     const { socket } = this;
     this.closing = true;
     const before = socket.bytesRead;
     let rounds = 0;
-    const look = setInterval(() => {
+    const timer = setInterval(() => {
       if (++rounds >= lingerRounds || socket.bytesRead - before > lingerBytes) socket.destroy();
     }, lingerRound).unref();
-    socket.once('close', () => clearInterval(look));
+    socket.once('close', () => clearInterval(timer));
     socket.end();
     socket.resume();
   }
@@ -129,7 +129,7 @@ export interface IdleLimit {
   readonly milliseconds: number;
 }
 
-const mostWaiting = 8;
+const longestQueue = 8;
 const lingerRounds = 20;
 const lingerRound = 100;
 const lingerBytes = 16 * 1024 * 1024;

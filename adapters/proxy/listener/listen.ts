@@ -1,7 +1,7 @@
 /**
- * A listener: plain or TLS, HTTP/1.1 and HTTP/2 on the same port. Over TLS the client chooses by ALPN (RFC 7301); without
- * TLS it begins with the preface of HTTP/2 or it does not (RFC 9113 §3.3), so the first bytes of a connection are looked
- * at before it is given to the one or the other. After that nothing of ours stands in between.
+ * A listener: plain or TLS, HTTP/1.1 and HTTP/2 on the same port. Over TLS the client chooses by ALPN (RFC 7301). Without
+ * TLS, the first bytes of a connection decide: they are the HTTP/2 preface or not (RFC 9113 §3.3). Then node:http or
+ * node:http2 reads the connection directly.
  */
 import {
   createServer as createHttp1,
@@ -28,10 +28,10 @@ import { GateHttp2Response, GateResponse } from './responses.ts';
 /** One entry of `proxy_listen`. */
 export interface ListenerAddress {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly ssl: boolean;
-  /** Whether TLS offers HTTP/2. A plain listener always takes it from clients that begin with it. */
+  /** Whether TLS offers HTTP/2. A plain listener always accepts it from clients that start with its preface. */
   readonly http2: boolean;
   readonly reusePort?: boolean;
   readonly backlog?: number | undefined;
@@ -46,14 +46,14 @@ export interface Certificate {
   readonly cert: string | Buffer;
 }
 
-/** Looks for the certificate of a server name, at each handshake; `undefined`: the default one. */
+/** Returns the certificate for a server name, at each handshake; `undefined`: the default certificate. */
 export type ContextFor = (serverName: string) => SecureContext | undefined;
 
 /** Times in milliseconds. */
 export interface ListenerLimits {
-  /** For a whole head; a new connection has as long to begin at all. */
+  /** For a whole head, and for the first bytes of a new connection. */
   readonly head: number;
-  /** For which an idle connection is kept. */
+  /** For an idle connection. */
   readonly idle: number;
   /** For a TLS handshake. */
   readonly handshake: number;
@@ -65,25 +65,25 @@ export interface ListenerLimits {
 
 export interface ListenerOptions {
   readonly address: ListenerAddress;
-  /** What TLS serves to clients that name no server, or an unknown one. */
+  /** Served to clients that send no server name, or an unknown one. */
   readonly certificate: Certificate | undefined;
   readonly contextFor: ContextFor | undefined;
   readonly limits: ListenerLimits;
   readonly trusts: (address: string) => boolean;
   readonly serverName: string;
   readonly environment: ListenerEnvironment;
-  /** Told of a request that could not be read, and what it was answered. */
-  readonly unread: (requestId: string, problem: RequestProblem, connection: ClientConnection) => void;
+  /** Called for a request that could not be parsed, with the response it got. */
+  readonly rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection) => void;
 }
 
 export interface Listener {
   readonly address: AddressInfo;
   setCertificate(certificate: Certificate): void;
-  /** Takes no new connections and ends idle ones. Resolves when the last one is gone. */
+  /** Accepts no new connections and ends idle ones. Resolves when the last one is closed. */
   drain(): Promise<void>;
-  /** Ends all connections at once. */
+  /** Closes all connections immediately. */
   destroy(): void;
-  /** How many connections came since the start, and how many are there now. */
+  /** Connections accepted since the start, and open connections. */
   readonly accepted: number;
   readonly open: number;
 }
@@ -94,7 +94,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   let accepted = 0;
   const sessions = new Set<ServerHttp2Session>();
-  /** Those that have not said anything yet. */
+  /** Connections that have sent nothing yet. */
   const silent = new Set<Socket>();
   const arrivals = address.ssl ? 'secureConnection' : 'connection';
   const toHttp1 = http1Reader(server, arrivals, options);
@@ -104,7 +104,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     accepted++;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    // Whoever has it in hand hears of it by `close`.
+    // The reader of the connection gets a `close` too, and acts on that.
     socket.on('error', () => {});
   });
   server.on(arrivals, (socket: Socket) => {
@@ -116,14 +116,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     socket.on('close', () => silent.delete(socket));
     lookForPreface(socket, limits.head, (isHttp2) => {
       silent.delete(socket);
-      // Over TLS it has to be agreed upon (RFC 9113 §3.2).
+      // Over TLS, HTTP/2 must be negotiated by ALPN (RFC 9113 §3.2).
       if (isHttp2 && !address.ssl) toHttp2(socket);
       else toHttp1(socket);
     });
   });
 
   const where = await bind(server, address);
-  // No room for another connection: those that are there go on.
+  // There is no file descriptor for another connection. Open connections continue.
   server.on('error', (error) => options.environment.failed(error, { requestId: '', routeId: '' }));
   return {
     address: where,
@@ -177,12 +177,12 @@ function http1Options({ address, limits }: ListenerOptions): ServerOptions {
     ServerResponse: GateResponse as never,
     maxHeaderSize: limits.headSize,
     headersTimeout: limits.head,
-    // A long upload is no attack; one that stands still is ended by whoever waits for it.
+    // A long upload is no attack. The exchange ends one that stalls.
     requestTimeout: 0,
-    // We look ourselves: a timer for each request costs more than one for all connections.
+    // `ClientConnection` limits idle time: one timer for all connections costs less than one for each request.
     keepAliveTimeout: 0,
     connectionsCheckingInterval: Math.max(10, Math.min(5000, Math.ceil(limits.head / 4))),
-    // We look ourselves, and say so in our own words.
+    // message.ts checks it, and the gate's own response says what is wrong.
     requireHostHeader: false,
     optimizeEmptyRequests: true,
     noDelay: true,
@@ -200,7 +200,7 @@ function tlsServer(options: ListenerOptions): HttpsServer {
     ...http1Options(options),
     ...tlsSettings,
     ...certificate,
-    // Without a protocol in common there is no connection at all. Kong's nginx names HTTP/1.0 too.
+    // Without a common protocol the handshake fails. Kong's nginx offers HTTP/1.0 too.
     ALPNProtocols: address.http2 ? ['h2', 'http/1.1', 'http/1.0'] : ['http/1.1', 'http/1.0'],
     handshakeTimeout: limits.handshake,
     ...(contextFor === undefined
@@ -213,7 +213,7 @@ function tlsServer(options: ListenerOptions): HttpsServer {
   });
 }
 
-/** What takes a connection on which HTTP/1.1 is spoken: node's own reader, which no longer takes connections by itself. */
+/** Passes HTTP/1.1 connections to node:http, which no longer gets them from the server directly. */
 function http1Reader(
   server: Http1Server | HttpsServer,
   arrivals: 'connection' | 'secureConnection',
@@ -221,7 +221,7 @@ function http1Reader(
 ): (socket: Socket) => void {
   const readers = server.listeners(arrivals) as ((socket: Socket) => void)[];
   server.removeAllListeners(arrivals);
-  // Any number: a header that is not read cannot be refused.
+  // No limit: node:http would drop further fields silently, and message.ts could not reject the request.
   server.maxHeadersCount = 0;
   const connectionOf = (socket: object) => (socket as Connected)[ofSocket];
   const idle = { deadlines: new Deadlines(), milliseconds: options.limits.idle };
@@ -252,21 +252,21 @@ function http1Reader(
   };
 }
 
-const ofSocket = Symbol('what is known of the connection');
+const ofSocket = Symbol('client connection');
 type Connected = Socket & { [ofSocket]?: ClientConnection };
 
-/** What comes next on a connection cannot be read. What was read before it is answered first. */
+/** The bytes that come next cannot be parsed. Requests read before get their responses first. */
 function refuseRest(options: ListenerOptions, connection: ClientConnection, problem: RequestProblem): void {
   if (connection.failed) return;
   connection.failed = true;
   const latest = connection.latest as NodeIncoming | undefined;
-  if (latest !== undefined && !latest.hasArrived) latest.broken(problem);
-  else if (latest !== undefined) connection.afterwards = () => respondUnread(options, connection, problem);
-  else respondUnread(options, connection, problem);
+  if (latest !== undefined && !latest.isComplete) latest.failRequest(problem);
+  else if (latest !== undefined) connection.whenIdle = () => reject(options, connection, problem);
+  else reject(options, connection, problem);
 }
 
-/** Answers what is not even a request. */
-function respondUnread({ serverName, unread }: ListenerOptions, connection: ClientConnection, problem: RequestProblem) {
+/** Responds to bytes that are not a request, and closes the connection. */
+function reject({ serverName, rejected }: ListenerOptions, connection: ClientConnection, problem: RequestProblem) {
   const requestId = newRequestId();
   const { status, message } = problem;
   const { headers, body } = errorResponse({ requestId, header: () => undefined }, status, message, {
@@ -283,12 +283,12 @@ function respondUnread({ serverName, unread }: ListenerOptions, connection: Clie
   const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   connection.socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`, 'latin1');
   connection.linger();
-  unread(requestId, problem, connection);
+  rejected(requestId, problem, connection);
 }
 
 const noTunnels: RequestProblem = { status: 405, message: 'Method not allowed', refusal: 'method_not_allowed' };
 
-/** `undefined`: nobody is there to be answered. */
+/** `undefined`: the client has disconnected. */
 function problemOf({ code = '' }: NodeJS.ErrnoException): RequestProblem | undefined {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -312,7 +312,7 @@ function http2Reader(sessions: Set<ServerHttp2Session>, options: ListenerOptions
     Http2ServerRequest,
     Http2ServerResponse: GateHttp2Response as never,
     maxHeaderListPairs: 2000,
-    // A field that stands twice is looked at by us on the way in, and is the upstream's affair on the way out.
+    // message.ts checks repeated fields of requests; repeated fields of responses are the upstream's responsibility.
     strictSingleValueFields: false,
     settings: {
       maxConcurrentStreams: limits.streams,
@@ -348,7 +348,7 @@ function http2Reader(sessions: Set<ServerHttp2Session>, options: ListenerOptions
   typed.on('checkExpectation', begin);
   return (socket) => {
     arriving = new ClientConnection(socket, options.trusts);
-    // An end that came together with the first bytes has been read already, and node:http2 would wait for it for ever.
+    // If the end arrived together with the first bytes, it has been read already, and node:http2 would never see it.
     socket.on('end', () => socket.destroy());
     server.emit('connection', socket);
   };

@@ -1,6 +1,6 @@
 /**
- * What of that which node:http and node:http2 read is taken. They decide what is a message at all (llhttp, strict); here
- * it is decided what of that the gate takes, since two readings of one request are how requests are smuggled.
+ * Decides which requests that node:http and node:http2 parsed are accepted. Both parsers are strict (llhttp, nghttp2); these
+ * rules are stricter, since two readings of one request allow request smuggling.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
@@ -64,7 +64,7 @@ export function examineHttp1(request: IncomingMessage): Message {
       case 17:
         if (name.toLowerCase() === 'transfer-encoding') {
           codings++;
-          // A coding that we do not undo would be gone after this hop, and the body another one.
+          // The gate decodes no other coding, and the upstream would get a body that differs from its fields.
           if (rawHeaders[i + 1]!.toLowerCase() !== 'chunked') problem = badRequest;
         }
     }
@@ -91,14 +91,14 @@ export function examineHttp1(request: IncomingMessage): Message {
   // invalid field value." (RFC 9112 §3.2)
   if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) problem = badRequest;
   else if (hosts === 1 && !host.test(headers[hostAt]!)) problem = badRequest;
-  // Of two credentials one would be looked at and the other perhaps believed (Kong: the same answer).
+  // With two credentials, the gate would check one and the upstream might use the other (Kong: the same response).
   if (authorizations > 1) problem = badRequest;
   // "A sender MUST NOT send a Content-Length header field in any message that contains a Transfer-Encoding header field"
   // (RFC 9112 §6.2); and HTTP/1.0 has no codings (§6.1).
   if (codings > 1 || lengths > 1 || (codings > 0 && (lengths > 0 || httpVersion === '1.0'))) problem = badRequest;
   if (!requestTarget.test(target)) problem = badRequest;
   if (rawHeaders.length > mostFields * 2) problem = headTooLarge;
-  // node:http reads "HTTP/2.0" and no version at all as if it were what it knows (RFC 9110 §15.6.6 would have 505).
+  // node:http accepts "HTTP/2.0" and a missing version like HTTP/1.1 (RFC 9110 §15.6.6 would have 505).
   if (request.httpVersionMajor !== 1) problem = badRequest;
   problem ??= commonProblem(request.method!);
   if (expect !== '' && expect !== '100-continue') problem ??= expectationFailed;
@@ -129,13 +129,13 @@ export function examineHttp2(request: Http2ServerRequest, headSize: number): Mes
   for (let i = 0; i < received.length; i += 2) {
     const name = received[i]!;
     const value = received[i + 1]!;
-    // As a list of fields is measured (RFC 9113 §6.5.2).
+    // The size of a field list, as RFC 9113 §6.5.2 defines it.
     size += name.length + value.length + 32;
     if (name.charCodeAt(0) === 0x3a) {
       if (name === ':authority') authority = value;
       continue;
     }
-    // Behind us it is HTTP/1.1, where these would end a line (RFC 9113 §8.2.1).
+    // The upstream gets HTTP/1.1, where these would end a line (RFC 9113 §8.2.1).
     if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) problem = badRequest;
     if (name === 'host') {
       if (hostName !== undefined) problem = badRequest;
@@ -161,9 +161,9 @@ export function examineHttp2(request: Http2ServerRequest, headSize: number): Mes
   // "A client that generates HTTP/2 requests directly MUST NOT generate a request with a Host header field that differs
   // from the ":authority" pseudo-header field." (RFC 9113 §8.3.1)
   if (authority !== undefined && hostName !== undefined && authority !== hostName) problem = badRequest;
-  const said = authority ?? hostName;
-  if (said === undefined || !host.test(said)) problem = badRequest;
-  else rawHeaders.push('host', said);
+  const hostSent = authority ?? hostName;
+  if (hostSent === undefined || !host.test(hostSent)) problem = badRequest;
+  else rawHeaders.push('host', hostSent);
   if (authorizations > 1 || lengths > 1 || !requestTarget.test(target)) problem = badRequest;
   if (received.length > mostFields * 2 || size > headSize) problem = headTooLarge;
   problem ??= commonProblem(request.method);
@@ -181,10 +181,10 @@ export function examineHttp2(request: Http2ServerRequest, headSize: number): Mes
 }
 
 function commonProblem(method: string): RequestProblem | undefined {
-  // Methods are told apart by case (RFC 9110 §9.1). An upstream that takes `get` for GET would answer what a route for
-  // GET alone guards. HTTP/1.1 readers, Kong's nginx too, know no others.
+  // Methods are case-sensitive (RFC 9110 §9.1). An upstream that accepts `get` as GET would serve what a route for GET
+  // alone guards. HTTP/1.1 parsers, Kong's nginx too, accept only upper case.
   if (!/^[A-Z_-]+$/.test(method)) return badRequest;
-  // An echo of what the gate adds on its way (Kong's nginx, token/methods-and-paths).
+  // TRACE would echo the fields that the gate adds (Kong's nginx, token/methods-and-paths).
   return method === 'TRACE' ? { status: 405, message: 'Method not allowed', refusal: 'method_not_allowed' } : undefined;
 }
 
@@ -195,6 +195,6 @@ export const headTooLarge: RequestProblem = {
 };
 const expectationFailed: RequestProblem = { status: 417, message: 'Expectation failed', refusal: 'expectation_failed' };
 
-/** uri-host [ ":" port ] (RFC 9110 §7.2), without the percent-encoding that nobody uses for hosts and everybody reads differently. */
+/** uri-host [ ":" port ] (RFC 9110 §7.2), without percent-encoding, which is unused in host names and which programs decode differently. */
 const host = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
 const requestTarget = /^\/[\x21-\x7e]*$/;

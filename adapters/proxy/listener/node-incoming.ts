@@ -1,4 +1,4 @@
-/** A request that node:http or node:http2 has read, its body as it comes, and the way back to the client. */
+/** A request that node:http or node:http2 parsed, its body as it arrives, and the response to the client. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
@@ -20,23 +20,23 @@ import {
   type RequestProblem,
 } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
-import type { ClientConnection, Turn } from './connection.ts';
+import type { ClientConnection, QueuedRequest } from './connection.ts';
 import { badRequest, examineHttp1, examineHttp2 } from './message.ts';
 import type { GateHttp2Response, GateResponse } from './responses.ts';
 
-/** What all requests of a listener have in common. */
+/** Shared by all requests of a listener. */
 export interface ListenerEnvironment {
-  /** What is to be done with a request. */
+  /** Begins the exchange of a request. */
   readonly begin: (incoming: Incoming) => void;
-  /** Serves what a plugin hands over; a failure of it is answered here. */
+  /** Serves a request that a plugin hands over. If it throws, the client gets a 500. */
   readonly serveEndpoint: ServeEndpoint;
   readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;
-  /** Bytes of a head. node:http counts them itself; node:http2 only says that it does. */
+  /** Bytes of a head. node:http enforces the limit; node:http2 only announces it. */
   readonly headSize: number;
-  /** Milliseconds between two pieces of a body, and until a client has taken what was sent to it. */
+  /** Milliseconds between two pieces of a body, and until a client has read what was sent to it. */
   readonly clientBody: number;
   readonly clientSend: number;
-  /** Whether answers are to end their connections, since the gate is going to stop. */
+  /** Whether responses close their connections, because the gate is stopping. */
   readonly isDraining: () => boolean;
 }
 
@@ -47,7 +47,7 @@ export type ServeEndpoint = (
   response: ServerResponse,
 ) => PromiseLike<void> | void;
 
-export class NodeIncoming implements Incoming, Turn {
+export class NodeIncoming implements Incoming, QueuedRequest {
   readonly requestId = newRequestId();
   readonly startedAt = performance.now();
   readonly method: string;
@@ -59,7 +59,7 @@ export class NodeIncoming implements Incoming, Turn {
   upstreamTarget = '';
   edits: HeaderEdits | undefined;
   wholeBody: Uint8Array | undefined;
-  isOver = false;
+  isClosed = false;
   bytesReceived = 0;
   bytesSent = 0;
   readonly #environment: ListenerEnvironment;
@@ -71,14 +71,14 @@ export class NodeIncoming implements Incoming, Turn {
   readonly #expectsContinue: boolean;
   #observer: IncomingObserver | undefined;
   #handedOver = false;
-  /** The client knows that its body is wanted. */
-  #asked = false;
+  /** A client that expects 100 (Continue) got it, if it expected it. */
+  #continueSent = false;
   #listensToDrain = false;
-  /** The client has to take what is left of the answer in time. */
+  /** The client must read the rest of the response in time. */
   #limited = false;
-  /** The answer is out, and the rest of the body is let come for so long. */
+  /** The response is written; the rest of the request body may arrive until then. */
   #restTimer: NodeJS.Timeout | undefined;
-  // The body, as far as it was read
+  // The body, as far as it was read.
   #flow: 'still' | 'flowing' | 'ended' | 'discarded' = 'still';
   #receiver: BodyReceiver | undefined;
   #reading: Reading | undefined;
@@ -140,8 +140,8 @@ export class NodeIncoming implements Incoming, Turn {
   }
 
   closed(): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.isClosed) return;
+    this.isClosed = true;
     this.#connection.inFlight--;
     if (this.#limited) this.#connection.socket.setTimeout(0);
     const reading = this.#reading;
@@ -149,26 +149,26 @@ export class NodeIncoming implements Incoming, Turn {
     clearTimeout(reading?.timer);
     clearTimeout(this.#restTimer);
     this.#receiver = undefined;
-    this.#observer?.over();
+    this.#observer?.closed();
     reading?.reject(new ClientGone());
-    this.#connection.next(this);
+    this.#connection.completed(this);
   }
 
-  /** The rest of this message cannot be read. */
-  broken(problem: RequestProblem): void {
+  /** The rest of this request cannot be parsed. */
+  failRequest(problem: RequestProblem): void {
     this.#connection.closing = true;
     this.#receiver = undefined;
     if (this.#handedOver && !this.#response.headersSent) {
-      // An endpoint that is still reading has nothing to say any more.
+      // The endpoint is still reading. Its response is no longer wanted.
       this.#handedOver = false;
-      this.#response.heading = undefined;
+      this.#response.beforeHead = undefined;
     }
-    // Where its turn has not come yet, it is answered then.
+    // If the request is still queued, it gets its response when its turn comes.
     this.problem = problem;
-    this.#observer?.broken(problem);
+    this.#observer?.requestFailed(problem);
   }
 
-  get hasArrived(): boolean {
+  get isComplete(): boolean {
     return this.#request.complete;
   }
 
@@ -210,7 +210,7 @@ export class NodeIncoming implements Incoming, Turn {
   }
 
   replaceTarget(target: string): void {
-    // What would end the request line must not get into it, whoever it came from.
+    // Characters that would end the request line must not get into it, from any source.
     if (!/^\/[\x21-\x7e\x80-\xff]*$/.test(target)) throw new TypeError('not a request-target');
     this.upstreamTarget = target;
   }
@@ -250,8 +250,8 @@ export class NodeIncoming implements Incoming, Turn {
     const pieces = this.#pieces;
     this.#pieces = [];
     this.#receiver = receiver;
-    for (const piece of pieces) receiver.bodyReceived(piece);
-    if (this.#flow === 'ended') receiver.bodyEnded();
+    for (const piece of pieces) receiver.requestBodyReceived(piece);
+    if (this.#flow === 'ended') receiver.requestBodyEnded();
     else this.#start();
   }
 
@@ -270,16 +270,16 @@ export class NodeIncoming implements Incoming, Turn {
       return;
     }
     this.#flow = 'flowing';
-    this.#askForBody();
+    this.#sendContinue();
     request.on('data', (piece: Buffer) => this.#received(piece));
     request.on('end', () => this.#ended());
   }
 
-  #askForBody(): void {
+  #sendContinue(): void {
     // "The 100 (Continue) status code indicates that the initial part of a request has been received and has not yet been
-    // rejected by the server." (RFC 9110 §15.2.1) Only where somebody wants the body is that so.
-    if (this.#expectsContinue && !this.#asked) this.#response.writeContinue();
-    this.#asked = true;
+    // rejected by the server." (RFC 9110 §15.2.1) So it is sent only when the body is read.
+    if (this.#expectsContinue && !this.#continueSent) this.#response.writeContinue();
+    this.#continueSent = true;
   }
 
   #received(piece: Buffer): void {
@@ -293,15 +293,15 @@ export class NodeIncoming implements Incoming, Turn {
         this.#request.pause();
         this.#stopReading()?.resolve(undefined);
       }
-    } else if (this.#receiver !== undefined) this.#receiver.bodyReceived(piece);
+    } else if (this.#receiver !== undefined) this.#receiver.requestBodyReceived(piece);
     else if (this.#flow !== 'discarded') this.#pieces.push(piece);
   }
 
   #ended(): void {
-    // node:http2 ends a body that was cut off like one that was not.
-    if (this.#flow === 'discarded' || this.isOver) return;
+    // node:http2 emits `end` for a truncated body too.
+    if (this.#flow === 'discarded' || this.isClosed) return;
     if (this.#body !== 'chunked' && this.bytesReceived !== this.#body) {
-      this.broken(badRequest);
+      this.failRequest(badRequest);
       return;
     }
     this.#flow = 'ended';
@@ -310,7 +310,7 @@ export class NodeIncoming implements Incoming, Turn {
       this.wholeBody = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.#read);
       this.#pieces = [];
       reading.resolve(this.wholeBody);
-    } else this.#receiver?.bodyEnded();
+    } else this.#receiver?.requestBodyEnded();
   }
 
   #stopReading(): Reading | undefined {
@@ -320,14 +320,14 @@ export class NodeIncoming implements Incoming, Turn {
     return reading;
   }
 
-  // The answer -------------------------------------------------------------------------------------------------
+  // The response -----------------------------------------------------------------------------------------------
 
   get hasResponded(): boolean {
     return this.#handedOver || this.#response.headersSent;
   }
 
-  inform(_status: number, fields: readonly string[]): void {
-    // HTTP/1.0 knows no interim answers (RFC 9110 §15.2).
+  sendInterimResponse(_status: number, fields: readonly string[]): void {
+    // HTTP/1.0 has no interim responses (RFC 9110 §15.2).
     if (this.httpVersion === '1.0') return;
     const links: string[] = [];
     for (let i = 0; i < fields.length; i += 2) if (fields[i]!.toLowerCase() === 'link') links.push(fields[i + 1]!);
@@ -335,7 +335,7 @@ export class NodeIncoming implements Incoming, Turn {
       this.#response.writeEarlyHints({ link: links });
   }
 
-  answer(status: number, reason: string, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void {
+  respond(status: number, reason: string, fields: string[], body: string, encoding: 'latin1' | 'utf8'): void {
     if (status === 204 || status === 304 || status < 200) {
       this.respondBodiless(status, reason, fields, -1);
       return;
@@ -350,18 +350,18 @@ export class NodeIncoming implements Incoming, Turn {
       if ('stream' in response) response.end(octets, 'latin1');
       else response.endWith(octets);
     }
-    this.#sent();
+    this.#responseWritten();
   }
 
   respondBodiless(status: number, reason: string, fields: string[], length: number): void {
     if (!this.#head(status, reason, fields, status === 204 || status < 200 ? -1 : length)) return;
     this.#response.end();
-    this.#sent();
+    this.#responseWritten();
   }
 
   beginResponse(status: number, reason: string, fields: string[], length: number): void {
     if (!this.#head(status, reason, fields, length)) return;
-    // What comes right behind the head goes with it; if nothing does, the head goes alone.
+    // If the body begins in this tick, it is sent together with the head; otherwise the head is sent alone.
     if (!('stream' in this.#response)) process.nextTick(flush, this.#response);
   }
 
@@ -386,7 +386,7 @@ export class NodeIncoming implements Incoming, Turn {
       this.#response.addTrailers(byName);
     }
     this.#response.end();
-    this.#sent();
+    this.#responseWritten();
   }
 
   abort(): void {
@@ -397,18 +397,18 @@ export class NodeIncoming implements Incoming, Turn {
     }
     this.#connection.closing = true;
     const { socket } = this.#connection;
-    // Where the end of the connection is the end of the answer, only a reset tells that it was cut off.
+    // Where the end of the connection ends the response, only a reset shows that the response is incomplete.
     if (this.httpVersion === '1.0' && this.scheme === 'http') socket.resetAndDestroy();
     else socket.destroy();
   }
 
-  handOver(handover: Handover, exchange: Exchange, heading: (head: ResponseHead) => boolean): void {
+  handOver(handover: Handover, exchange: Exchange, beforeHead: (head: ResponseHead) => boolean): void {
     this.#handedOver = true;
     const response = this.#response;
-    response.heading = heading;
-    this.#askForBody();
+    response.beforeHead = beforeHead;
+    this.#sendContinue();
     if (this.#pieces.length > 0) {
-      // A plugin has begun to read and found it too long. The endpoint reads from the start.
+      // A plugin began to read the body and found it too long. The endpoint reads it from the start.
       this.#request.removeAllListeners('data').removeAllListeners('end');
       this.#request.unshift(Buffer.concat(this.#pieces));
       this.#pieces = [];
@@ -417,7 +417,7 @@ export class NodeIncoming implements Incoming, Turn {
     const failed = (error: unknown): void => {
       this.#environment.failed(error, { requestId: this.requestId, routeId: exchange.routeId });
       if (response.headersSent) this.abort();
-      else if (!this.isOver) {
+      else if (!this.isClosed) {
         response.statusCode = 500;
         response.setHeader('Content-Type', 'application/json; charset=utf-8');
         response.end(JSON.stringify({ message: 'An unexpected error occurred', request_id: this.requestId }));
@@ -432,13 +432,13 @@ export class NodeIncoming implements Incoming, Turn {
     }
   }
 
-  /** An endpoint of ours has written its head. */
+  /** An OAuth endpoint has written its response head. */
   noteResponse(length: number): void {
     this.bytesReceived = typeof this.#body === 'number' ? this.#body : 0;
     this.bytesSent = this.method === 'HEAD' ? 0 : length;
   }
 
-  /** False: there was something in it that node does not write, and the client hears nothing. */
+  /** False: Node refused to write something in it, and the connection was closed without a response. */
   #head(status: number, reason: string, fields: string[], length: number): boolean {
     try {
       this.#writeHead(status, reason, fields, length);
@@ -459,7 +459,7 @@ export class NodeIncoming implements Incoming, Turn {
       response.writeHead(status > 599 ? 502 : status, fields as unknown as Record<string, string>);
       return;
     }
-    // Who did not send in time is not waited for on the same connection (RFC 9110 §15.5.9).
+    // A client that did not send in time does not get another chance on this connection (RFC 9110 §15.5.9).
     const closes = status === 408 || this.#mustClose();
     if (closes) {
       fields.push('Connection', 'close');
@@ -467,16 +467,16 @@ export class NodeIncoming implements Incoming, Turn {
     }
     const chunks = length === -1 && this.httpVersion === '1.1' && this.method !== 'HEAD' && hasBody(status);
     if (!chunks) withoutTrailer(fields);
-    // Last: node:http reads Content-Disposition anew once it knows a length, and garbles it.
+    // Last: once node:http knows a length, it re-encodes Content-Disposition and garbles it.
     if (length !== -1) fields.push('Content-Length', String(length));
     if (reason === '') response.writeHead(status, fields);
     else response.writeHead(status, reason, fields);
-    // node:http calls this when the last answer is out.
+    // node:http calls this when the last response is written.
     if (closes) this.#connection.socket.destroySoon = () => this.#connection.linger();
   }
 
-  /** Everything was written. What is left of the request is read away, or the connection ends. */
-  #sent(): void {
+  /** The response is written. The rest of the request is read and dropped, or the connection ends. */
+  #responseWritten(): void {
     this.#receiver = undefined;
     this.#pieces = [];
     if (this.#flow === 'flowing') {
@@ -487,7 +487,7 @@ export class NodeIncoming implements Incoming, Turn {
       this.#endStream(this.#response.stream);
     const { clientSend } = this.#environment;
     if (clientSend === 0 || this.#response.writableLength === 0) return;
-    // The client has not taken it all. It may take its time, but not stand still.
+    // The client has not read all of it. It may be slow, but not stall.
     if ('stream' in this.#response) {
       const { stream } = this.#response;
       stream.setTimeout(clientSend, () => stream.close(cancelled));
@@ -498,18 +498,18 @@ export class NodeIncoming implements Incoming, Turn {
   }
 
   /**
-   * The rest of a body is let come if it is not long, be it only the mark of its end: some clients take a stream that is
-   * reset for one that failed, though they "MUST NOT discard responses" for it (RFC 9113 §8.1), and throw the answer away.
+   * Waits for the rest of a body if it is not long, even if only its end mark is missing: some clients treat a stream reset
+   * as a failure and drop the response, though they "MUST NOT discard responses" for it (RFC 9113 §8.1).
    */
   #endStream(stream: ServerHttp2Stream): void {
     // "the server MAY request that the client abort transmission of a request without error by sending a RST_STREAM with
     // an error code of NO_ERROR after sending a complete response" (RFC 9113 §8.1)
-    const enough = (): void => stream.close(noError);
-    const awaited = !this.#expectsContinue || this.#asked;
+    const reset = (): void => stream.close(noError);
+    const awaited = !this.#expectsContinue || this.#continueSent;
     const late = this.#response.statusCode === 408;
     const large = this.#body !== 'chunked' && this.#body !== 'none' && this.#body - this.bytesReceived > longRest;
     if (!awaited || late || large || this.problem !== undefined) {
-      enough();
+      reset();
       return;
     }
     const most = this.bytesReceived + longRest;
@@ -517,19 +517,19 @@ export class NodeIncoming implements Incoming, Turn {
     this.#flow = 'discarded';
     this.#request.on('data', (piece: Buffer) => {
       if (!isCounted) this.bytesReceived += piece.length;
-      if (this.bytesReceived > most) enough();
+      if (this.bytesReceived > most) reset();
     });
     this.#request.resume();
     const { clientBody } = this.#environment;
     const wait = clientBody > 0 ? Math.min(clientBody, longestRest) : longestRest;
-    this.#restTimer = setTimeout(enough, wait).unref();
+    this.#restTimer = setTimeout(reset, wait).unref();
   }
 
-  /** Whether the connection cannot or must not carry another request after this answer. */
+  /** Whether the connection cannot or must not carry another request after this response. */
   #mustClose(): boolean {
     if (this.problem !== undefined || this.#connection.closing || this.#environment.isDraining()) return true;
     if (this.#body === 'none' || this.#body === 0 || this.#flow === 'ended' || this.#request.complete) return false;
-    // A small rest is sooner read away than a new connection made.
+    // Reading and dropping a small rest costs less than a new connection.
     return this.#body === 'chunked' || this.#body - this.bytesReceived > smallRest;
   }
 }
@@ -542,14 +542,14 @@ interface Reading {
 }
 
 const smallRest = 65_536;
-/** Where a reset would be taken for a failure, what is sent in a moment is read away. Bytes, and milliseconds. */
+/** How much of a body is read and dropped before a stream reset: bytes, and milliseconds. */
 const longRest = 1_048_576;
 const longestRest = 2000;
 /** Error codes of RFC 9113 §7. */
 const noError = 0;
 const internalError = 2;
 const cancelled = 8;
-/** What node lets be sent ahead. */
+/** The Link values that Node accepts for early hints. */
 const earlyHint = /^<[^>]*>(?:\s*;\s*[^;"\s]+(?:=(")?[^;"\s]*\1)?)*$/;
 
 function whenClosed(this: GateResponse | GateHttp2Response): void {
@@ -564,7 +564,7 @@ function hasBody(status: number): boolean {
   return status !== 204 && status !== 304 && status >= 200;
 }
 
-/** Says which trailers come, where none can. */
+/** Removes Trailer from a response that cannot have trailers. */
 function withoutTrailer(fields: string[]): void {
   for (let i = fields.length - 2; i >= 0; i -= 2) {
     if (fields[i]!.length === 7 && fields[i]!.toLowerCase() === 'trailer') fields.splice(i, 2);

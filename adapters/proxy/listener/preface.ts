@@ -1,10 +1,10 @@
-/** Tells HTTP/2 with prior knowledge from HTTP/1.1 by the first bytes of a connection (RFC 9113 §3.4). */
+/** Detects HTTP/2 with prior knowledge by the first bytes of a connection (RFC 9113 §3.4). */
 import type { Socket } from 'node:net';
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 /**
- * Tells once what it is, and leaves the connection as if nothing had been read; or ends it, if nothing comes within
+ * Calls `found` once, with the connection as if nothing had been read. Closes the connection if nothing arrives within
  * `milliseconds`.
  */
 export function lookForPreface(socket: Socket, milliseconds: number, found: (isHttp2: boolean) => void): void {

@@ -1,12 +1,12 @@
 /**
- * node:http's requests. Before it tells of a request, node:http looks for three fields of it, and would make an object of
- * all of them for that; the gate itself reads `rawHeaders` alone. A fourth, TE of HTTP/1.0, is not shown to it: there are no
- * codings in HTTP/1.0 (RFC 9112 §6.1).
+ * node:http's requests, without an object of all headers. node:http looks up three fields before it emits a request; the
+ * gate itself reads only `rawHeaders`. node:http also looks for TE in HTTP/1.0, which is hidden from it: HTTP/1.0 has no
+ * transfer codings (RFC 9112 §6.1).
  */
 import { IncomingMessage } from 'node:http';
 
 export class GateRequest extends IncomingMessage {
-  /** node:http has told of it: whoever asks for the headers now wants them all. */
+  /** node:http has emitted it: from now on `headers` returns all of them. */
   begun = false;
 }
 

@@ -1,6 +1,6 @@
 /**
- * node:http's responses, with a place for the exchange they belong to, and one for what is to be done to the head of an
- * answer that one of our own endpoints writes: plugins see that head too.
+ * node:http's responses, with the request that they belong to, and a hook on the head of a response that an OAuth endpoint
+ * writes: plugins see that head too.
  */
 import { type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { type Http2ServerRequest, Http2ServerResponse } from 'node:http2';
@@ -18,23 +18,23 @@ export interface ResponseOwner {
 }
 
 /** False: the head must not be sent. */
-export type Heading = (head: ResponseHead) => boolean;
+export type BeforeHead = (head: ResponseHead) => boolean;
 
 export class GateResponse extends ServerResponse<GateRequest> {
   incoming: ResponseOwner | undefined;
-  heading: Heading | undefined;
+  beforeHead: BeforeHead | undefined;
 
   override writeHead(status: number, reason?: unknown, headers?: unknown): this {
-    if (this.heading !== undefined) {
-      lead(this, status, typeof reason === 'string' ? headers : (headers ?? reason));
+    if (this.beforeHead !== undefined) {
+      runBeforeHead(this, status, typeof reason === 'string' ? headers : (headers ?? reason));
       return typeof reason === 'string' ? super.writeHead(status, reason) : super.writeHead(status);
     }
     return super.writeHead(status, reason as string, headers as OutgoingHttpHeaders);
   }
 
   /**
-   * The whole body, as octets, right behind the head that was just given: both go to the system at once and as one text.
-   * `end` would hold them back until the end of the turn first.
+   * The whole body, as octets, directly after `writeHead`: both go to the socket at once and as one text. `end` alone would
+   * cork them until the next tick.
    */
   endWith(octets: string): void {
     (this as unknown as NodeResponse)._send(octets, 'latin1');
@@ -42,18 +42,18 @@ export class GateResponse extends ServerResponse<GateRequest> {
   }
 }
 
-/** What node:http's own classes call of each other. */
+/** An internal method of node:http, which its own classes call. */
 interface NodeResponse {
   _send(data: string, encoding: 'latin1'): boolean;
 }
 
 export class GateHttp2Response extends Http2ServerResponse<Http2ServerRequest> {
   incoming: ResponseOwner | undefined;
-  heading: Heading | undefined;
+  beforeHead: BeforeHead | undefined;
 
   override writeHead(status: number, reason?: unknown, headers?: unknown): this {
-    if (this.heading !== undefined) {
-      lead(this, status, typeof reason === 'string' ? headers : (headers ?? reason));
+    if (this.beforeHead !== undefined) {
+      runBeforeHead(this, status, typeof reason === 'string' ? headers : (headers ?? reason));
       return super.writeHead(status);
     }
     return typeof reason === 'string'
@@ -62,10 +62,10 @@ export class GateHttp2Response extends Http2ServerResponse<Http2ServerRequest> {
   }
 }
 
-/** Shows the head of an answer to the plugins, once, before it is written. */
-function lead(response: GateResponse | GateHttp2Response, status: number, headers: unknown): void {
-  const heading = response.heading!;
-  response.heading = undefined;
+/** Shows the response head to the plugins, once, before it is written. */
+function runBeforeHead(response: GateResponse | GateHttp2Response, status: number, headers: unknown): void {
+  const beforeHead = response.beforeHead!;
+  response.beforeHead = undefined;
   response.statusCode = status;
   if (Array.isArray(headers)) {
     const flat: unknown[] = headers.flat();
@@ -75,7 +75,7 @@ function lead(response: GateResponse | GateHttp2Response, status: number, header
       if (value !== undefined) response.setHeader(name, value as string | string[]);
     }
   }
-  if (!heading(new NodeResponseHead(response))) response.destroy();
+  if (!beforeHead(new NodeResponseHead(response))) response.destroy();
   response.incoming?.noteResponse(Number(response.getHeader('content-length') ?? 0));
 }
 
@@ -112,6 +112,6 @@ class NodeResponseHead implements ResponseHead {
   }
 
   #check(name: string): void {
-    if (!isSettable(name)) throw new TypeError(`not a header that can be set on an answer: ${JSON.stringify(name)}`);
+    if (!isSettable(name)) throw new TypeError(`not a header that can be set on a response: ${JSON.stringify(name)}`);
   }
 }

@@ -1,0 +1,417 @@
+/**
+ * One connection to an upstream: a raw socket with one request in flight, which writes requests and reads responses.
+ *
+ *   connecting ──▶ in use ⇄ idle ──▶ closed
+ *
+ * All sockets read into one buffer, since every callback is done with it when it returns. So a response that arrives in
+ * one piece costs no allocation except its text, and no stream machinery.
+ */
+import { connect as connectPlain, type LookupFunction, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { ChunkedReader, type ChunkReceiver } from './chunked.ts';
+import type { Deadlines, Limited } from './deadlines.ts';
+import { type Framing, readTrailers, readUpstreamHead, type UpstreamHead } from './upstream-head.ts';
+
+export interface UpstreamSettings {
+  /** The default for services whose `tls_verify` is not set. */
+  readonly tlsVerify: boolean;
+  /** CA certificates in PEM, in place of Node's own. */
+  readonly ca: string | readonly string[] | undefined;
+  /** CA certificates and client certificates of services, by id, read at each handshake. */
+  readonly certificates?: UpstreamCertificates | undefined;
+  /** Idle connections kept for one upstream, and for how many milliseconds. */
+  readonly idleLimit: number;
+  readonly idleTimeout: number;
+  /** Requests on one connection; 0: no limit. */
+  readonly requestLimit: number;
+  /** Resolves host names, in place of the system's resolver. */
+  readonly lookup: LookupFunction | undefined;
+}
+
+export interface UpstreamCertificates {
+  /** In PEM. */
+  authorities(ids: readonly string[]): readonly string[];
+  /** `undefined`: it does not exist, and the gate shows none. */
+  pair(id: string): { readonly cert: string; readonly key: string } | undefined;
+}
+
+/** Receives the response to a request on a connection. */
+export interface ResponseReceiver {
+  /** The request is a HEAD: its response has no body. */
+  readonly toHead: boolean;
+  /** The whole request is written, so the connection can carry another one after the response. */
+  readonly requestSent: boolean;
+  connected(): void;
+  /** The socket's write buffer is empty again. */
+  drained(): void;
+  /** An interim response (1xx). */
+  interimResponseReceived(head: UpstreamHead): void;
+  /** With `whole` (latin1), the body is complete and the connection is already released. */
+  responseHeadReceived(head: UpstreamHead, whole: string | undefined): void;
+  responseBodyReceived(bytes: Buffer): void;
+  /** The connection is already released. */
+  responseEnded(trailers: string[]): void;
+  /** The rest of the response will not come. The connection is closed. */
+  failed(failure: UpstreamFailure): void;
+  /** The time set by `limit` is over. */
+  expired(): void;
+}
+
+export interface UpstreamFailure {
+  readonly kind: 'unresolved' | 'unreachable' | 'closed' | 'malformed';
+  /** For the log. */
+  readonly cause: string;
+  /** The connection was established, so the upstream may have seen the request. */
+  readonly sent: boolean;
+  /** It was an idle connection, which the upstream may have closed at that moment. */
+  readonly reused: boolean;
+  /** Bytes of the response had arrived. */
+  readonly responseStarted: boolean;
+}
+
+/** What a connection uses of its pool. */
+export interface ConnectionPool {
+  readonly settings: UpstreamSettings;
+  readonly deadlines: Deadlines;
+  /** Keeps a connection for the next request, or closes it. */
+  release(connection: UpstreamConnection, milliseconds: number): void;
+  /** The connection is closed. */
+  remove(connection: UpstreamConnection): void;
+}
+
+export interface OriginTls {
+  readonly servername: string;
+  readonly verify: boolean;
+  /** Ids of CA certificates; `undefined`: those of the settings. */
+  readonly authorities: readonly string[] | undefined;
+  /** Its id. */
+  readonly clientCertificate: string | undefined;
+}
+
+/** A host and port, with the TLS that connections to it share. */
+export class Origin {
+  readonly key: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: OriginTls | undefined;
+  readonly idle: UpstreamConnection[] = [];
+  connections = 0;
+  /** The last TLS session, so that the next handshake is shorter. */
+  session: Buffer | undefined;
+
+  constructor(key: string, host: string, port: number, tls: Origin['tls']) {
+    this.key = key;
+    this.host = host;
+    this.port = port;
+    this.tls = tls;
+  }
+}
+
+const buffer = Buffer.allocUnsafeSlow(65_536);
+const longestHead = 65_536;
+/** Up to this length, head and body are decoded as one text. */
+const oneText = 16_384;
+const mostInterimResponses = 32;
+
+export class UpstreamConnection implements Limited, ChunkReceiver {
+  deadline = Number.POSITIVE_INFINITY;
+  deadlineAt = -1;
+  readonly origin: Origin;
+  isConnected = false;
+  readonly #pool: ConnectionPool;
+  readonly #socket: Socket | TLSSocket;
+  #receiver: ResponseReceiver | undefined;
+  #requests = 0;
+  #error: NodeJS.ErrnoException | undefined;
+  #unresolved = false;
+  // The response being read
+  #partial: Buffer | undefined;
+  #framing: Framing | undefined;
+  #left = 0;
+  #chunked: ChunkedReader | undefined;
+  #persistent = false;
+  #idleSeconds = -1;
+  #responseStarted = false;
+  #interimResponses = 0;
+  #paused = false;
+
+  constructor(pool: ConnectionPool, origin: Origin, receiver: ResponseReceiver) {
+    this.#pool = pool;
+    this.origin = origin;
+    this.#receiver = receiver;
+    const { settings } = pool;
+    const onread = {
+      buffer,
+      callback: (length: number, bytes: Uint8Array): boolean => {
+        this.#read(bytes as Buffer, length);
+        return true;
+      },
+    };
+    const { host, port, tls } = origin;
+    const where = {
+      host,
+      port,
+      noDelay: true,
+      onread,
+      ...(settings.lookup === undefined ? {} : { lookup: settings.lookup }),
+    };
+    if (tls === undefined) {
+      this.#socket = connectPlain(where);
+      this.#socket.on('connect', () => this.#connected());
+    } else {
+      const socket = connectTls({
+        ...where,
+        servername: tls.servername,
+        ALPNProtocols: ['http/1.1'],
+        rejectUnauthorized: tls.verify,
+        ...certificatesFor(tls, settings),
+        // A resumed session would skip the check by CA and client certificates, which may have changed.
+        ...(origin.session === undefined || tls.authorities !== undefined || tls.clientCertificate !== undefined
+          ? {}
+          : { session: origin.session }),
+      });
+      socket.on('secureConnect', () => this.#connected());
+      socket.on('session', (session) => {
+        origin.session = session;
+      });
+      this.#socket = socket;
+    }
+    this.#socket.on('lookup', (error) => {
+      if (error) this.#unresolved = true;
+    });
+    this.#socket.on('drain', () => this.#receiver?.drained());
+    this.#socket.on('error', (error) => {
+      this.#error = error;
+    });
+    this.#socket.on('end', () => this.#socketEnded());
+    this.#socket.on('close', () => this.#socketClosed());
+  }
+
+  get isIdle(): boolean {
+    return this.#receiver === undefined;
+  }
+
+  use(receiver: ResponseReceiver): void {
+    this.#receiver = receiver;
+    this.#requests++;
+    this.#framing = undefined;
+    this.#responseStarted = false;
+    this.#interimResponses = 0;
+  }
+
+  /** Head, or head and body, as latin1. */
+  send(text: string): boolean {
+    return this.#socket.write(text, 'latin1');
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#socket.write(bytes);
+  }
+
+  /** A piece of a chunked body (RFC 9112 §7.1). */
+  writeChunk(bytes: Uint8Array): boolean {
+    const socket = this.#socket;
+    socket.cork();
+    socket.write(`${bytes.length.toString(16)}\r\n`, 'latin1');
+    socket.write(bytes);
+    const room = socket.write('\r\n', 'latin1');
+    socket.uncork();
+    return room;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  limit(milliseconds: number, now: number): void {
+    this.#pool.deadlines.set(this, milliseconds, now);
+  }
+
+  expired(): void {
+    if (this.#receiver === undefined) this.destroy();
+    else this.#receiver.expired();
+  }
+
+  /** Closes the connection without a call of its receiver. */
+  destroy(): void {
+    this.#receiver = undefined;
+    this.#socket.destroy();
+    this.#pool.remove(this);
+  }
+
+  #connected(): void {
+    this.isConnected = true;
+    this.#receiver?.connected();
+  }
+
+  #read(bytes: Buffer, length: number): void {
+    const receiver = this.#receiver;
+    if (receiver === undefined) {
+      // A response without a request. It must never pass for the response to the next request.
+      this.destroy();
+      return;
+    }
+    this.#responseStarted = true;
+    if (this.#framing === undefined) this.#readHead(receiver, bytes, length);
+    else this.#readBody(receiver, bytes, 0, length);
+  }
+
+  #readHead(receiver: ResponseReceiver, arrived: Buffer, length: number): void {
+    let bytes = arrived;
+    let to = length;
+    if (this.#partial !== undefined) {
+      bytes = Buffer.concat([this.#partial, arrived.subarray(0, length)]);
+      to = bytes.length;
+      this.#partial = undefined;
+    }
+    for (let from = 0; ; ) {
+      let text = bytes.toString('latin1', from, Math.min(to, from + oneText));
+      let end = text.indexOf('\r\n\r\n');
+      if (end === -1 && to - from > oneText) {
+        text = bytes.toString('latin1', from, to);
+        end = text.indexOf('\r\n\r\n');
+      }
+      if (end === -1) {
+        if (to - from > longestHead) this.#fail('malformed', 'the response head is too long');
+        else this.#partial = Buffer.from(bytes.subarray(from, to));
+        return;
+      }
+      const head = readUpstreamHead(text, end + 2, receiver.toHead);
+      if (head === undefined) {
+        this.#fail('malformed', 'the response head is malformed');
+        return;
+      }
+      from += end + 4;
+      if (head.status >= 200) {
+        this.#begin(receiver, head, text, end + 4, bytes, from, to);
+        return;
+      }
+      if (head.status === 101 || ++this.#interimResponses > mostInterimResponses) {
+        this.#fail('malformed', 'an unexpected interim response');
+        return;
+      }
+      receiver.interimResponseReceived(head);
+      if (this.#receiver !== receiver || from === to) return;
+    }
+  }
+
+  #begin(
+    receiver: ResponseReceiver,
+    head: UpstreamHead,
+    text: string,
+    textFrom: number,
+    bytes: Buffer,
+    from: number,
+    to: number,
+  ): void {
+    this.#persistent = head.persistent;
+    this.#idleSeconds = head.idleSeconds;
+    this.#framing = head.framing;
+    const length = head.framing === 'length' ? head.length : head.framing === 'none' ? 0 : -1;
+    if (length >= 0 && text.length - textFrom >= length) {
+      const whole = text.slice(textFrom, textFrom + length);
+      this.#release(receiver, to - from > length);
+      receiver.responseHeadReceived(head, whole);
+      return;
+    }
+    if (head.framing === 'length') this.#left = head.length;
+    else if (head.framing === 'chunked') this.#chunked = new ChunkedReader();
+    receiver.responseHeadReceived(head, undefined);
+    if (from < to && this.#receiver === receiver) this.#readBody(receiver, bytes, from, to);
+  }
+
+  #readBody(receiver: ResponseReceiver, bytes: Buffer, from: number, to: number): void {
+    if (this.#framing === 'length') {
+      const end = Math.min(to, from + this.#left);
+      this.#left -= end - from;
+      receiver.responseBodyReceived(Buffer.from(bytes.subarray(from, end)));
+      if (this.#left === 0 && this.#receiver === receiver) {
+        this.#release(receiver, end < to);
+        receiver.responseEnded([]);
+      }
+    } else if (this.#framing === 'chunked') {
+      const chunked = this.#chunked!;
+      const end = chunked.read(bytes, from, to, this);
+      if (this.#receiver !== receiver) return;
+      const trailers = chunked.done ? readTrailers(chunked.trailers) : [];
+      if (end === -1 || trailers === undefined) {
+        this.#fail('malformed', 'the chunked body is malformed');
+      } else if (chunked.done) {
+        this.#chunked = undefined;
+        this.#release(receiver, end < to);
+        receiver.responseEnded(trailers);
+      }
+    } else {
+      receiver.responseBodyReceived(Buffer.from(bytes.subarray(from, to)));
+    }
+  }
+
+  chunk(bytes: Buffer, from: number, to: number): void {
+    this.#receiver?.responseBodyReceived(Buffer.from(bytes.subarray(from, to)));
+  }
+
+  /** The response is complete. `more`: bytes came after it, which belong to no request. */
+  #release(receiver: ResponseReceiver, more: boolean): void {
+    this.#receiver = undefined;
+    const { requestLimit, idleTimeout } = this.#pool.settings;
+    const used = requestLimit > 0 && this.#requests + 1 >= requestLimit;
+    if (more || used || !this.#persistent || !receiver.requestSent) {
+      this.destroy();
+      return;
+    }
+    // Reading was paused for a slow client, whose response is complete. The next request needs it to flow, and so does an
+    // idle connection, to notice that the upstream closes it.
+    if (this.#paused) this.resume();
+    // A second less than the upstream keeps it: a request in flight at that moment would be lost.
+    const hinted = this.#idleSeconds === -1 ? idleTimeout : this.#idleSeconds * 1000 - 1000;
+    this.#pool.release(this, Math.min(idleTimeout, hinted));
+  }
+
+  #socketEnded(): void {
+    const receiver = this.#receiver;
+    if (receiver !== undefined && this.#framing === 'close') {
+      this.#receiver = undefined;
+      this.destroy();
+      receiver.responseEnded([]);
+    } else this.#socketClosed();
+  }
+
+  #socketClosed(): void {
+    if (this.#receiver === undefined) this.destroy();
+    else if (this.isConnected) this.#fail('closed', this.#error?.code ?? 'the upstream closed the connection');
+    else this.#fail(this.#unresolved ? 'unresolved' : 'unreachable', causeOf(this.#error));
+  }
+
+  #fail(kind: UpstreamFailure['kind'], cause: string): void {
+    const receiver = this.#receiver;
+    const failure = {
+      kind,
+      cause,
+      sent: this.isConnected,
+      reused: this.#requests > 0,
+      responseStarted: this.#responseStarted,
+    };
+    this.destroy();
+    receiver?.failed(failure);
+  }
+}
+
+/** With several addresses each has its own error; the first represents them. */
+function causeOf(error: (NodeJS.ErrnoException & { readonly errors?: NodeJS.ErrnoException[] }) | undefined): string {
+  return error?.code ?? error?.errors?.[0]?.code ?? 'no connection';
+}
+
+function certificatesFor(
+  { authorities, clientCertificate }: OriginTls,
+  { ca, certificates }: UpstreamSettings,
+): { ca?: string | string[]; cert?: string; key?: string } {
+  const trusted = authorities === undefined ? ca : (certificates?.authorities(authorities) ?? []);
+  const pair = clientCertificate === undefined ? undefined : certificates?.pair(clientCertificate);
+  return { ...(trusted === undefined ? {} : { ca: trusted as string | string[] }), ...pair };
+}
