@@ -32,7 +32,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'src/entities',
     'src/balancer',
   ],
-  'src/declarative': ['src/oauth', 'src/ports', 'src/schema', 'node:crypto'],
+  'src/declarative': ['src/oauth', 'src/ports', 'src/schema', 'src/entities', 'node:crypto'],
   'src/balancer': ['src/address', 'src/ports', 'src/records', 'node:crypto'],
   'src/entities': ['src/oauth', 'src/ports', 'src/schema', 'src/routing', 'node:crypto'],
   'src/routing/regex': ['re2js'],

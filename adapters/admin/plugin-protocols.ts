@@ -4,6 +4,7 @@ import { protocolViolation } from '../../src/entities/plugins.ts';
 import { type Entity, type EntityKind, type EntityStore, referenceIn } from '../../src/ports/entity-store.ts';
 import { allRows } from '../../src/records/pages.ts';
 import { own } from '../../src/schema/json.ts';
+import type { Violations } from '../../src/schema/violations.ts';
 import type { KindHooks } from './kind-hooks.ts';
 
 export function pluginHooks(store: EntityStore, routes: EntityKind): KindHooks {
@@ -15,12 +16,16 @@ export function pluginHooks(store: EntityStore, routes: EntityKind): KindHooks {
       const routeId = referenceIn(plugin, 'route');
       if (routeId !== undefined) {
         const route = await store.get(routes, routeId);
-        return protocolViolation(protocols, 'route', route === undefined ? [] : [route]);
+        return at(protocolViolation(protocols, 'route', route === undefined ? [] : [route]));
       }
       const serviceId = referenceIn(plugin, 'service');
       if (serviceId === undefined) return undefined;
       const where = { field: 'service.id', value: serviceId };
-      return protocolViolation(protocols, 'service', await allRows(store, routes, { where }));
+      return at(protocolViolation(protocols, 'service', await allRows(store, routes, { where })));
     },
   };
+}
+
+function at(violation: string | undefined): Violations | undefined {
+  return violation === undefined ? undefined : { protocols: violation };
 }

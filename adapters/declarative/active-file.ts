@@ -1,4 +1,4 @@
-/** The file of the settings: read at the start, and again whenever somebody asks (SIGHUP, `portcullis reload`). */
+/** The configuration file of the settings: read at the start, and again on SIGHUP and `portcullis reload`. */
 import { readFile } from 'node:fs/promises';
 import type { DeclarativeConfiguration, Loaded, LoadOptions } from './declarative-configuration.ts';
 import { problemLines } from './problem-lines.ts';
@@ -17,14 +17,14 @@ export interface FileLog {
   error(fields: object, message: string): void;
 }
 
-/** Says what is wrong, a line each, by file, line and field. */
+/** Its message has one line for each problem: file, line, field and reason. */
 export class UnusableFile extends Error {
   override readonly name = 'UnusableFile';
 }
 
 const sizeLimit = 64 * 1024 * 1024;
 
-/** Rejects with `UnusableFile` if the file cannot be loaded: a gate does not start with half of what it should guard. */
+/** Rejects with `UnusableFile` if the file cannot be loaded: a gate does not start with half of its configuration. */
 export async function openFile(
   declarative: DeclarativeConfiguration,
   path: string | undefined,
@@ -35,7 +35,7 @@ export async function openFile(
   } else {
     const loaded = await loadFile(path, { takesOver });
     if (loaded.outcome === 'refused') throw new UnusableFile(problemLines(loaded.problems, path).join('\n'));
-    tell(loaded, path);
+    logLoaded(loaded, path);
   }
 
   async function loadFile(file: string, how: LoadOptions): Promise<Loaded> {
@@ -53,13 +53,17 @@ export async function openFile(
     return declarative.load(text, how);
   }
 
-  function tell(loaded: Loaded, from: string): void {
+  function logLoaded(loaded: Loaded, from: string): void {
     if (loaded.outcome === 'refused') {
-      log.error({ problems: problemLines(loaded.problems, from) }, 'the configuration stays as it was');
+      log.error(
+        { problems: problemLines(loaded.problems, from) },
+        'the configuration file cannot be loaded; the configuration is unchanged',
+      );
     } else if (loaded.outcome === 'loaded') {
       const { added, changed, removed, skipped } = loaded;
-      log.info({ file: from, added, changed, removed }, 'the configuration file is in force');
-      if (skipped.length > 0) log.warn({ plugins: skipped }, 'left out of the configuration, as asked');
+      log.info({ file: from, added, changed, removed }, 'the configuration file is active');
+      if (skipped.length > 0)
+        log.warn({ plugins: skipped }, 'plugins of the configuration file were skipped, as configured');
     }
   }
 
@@ -68,13 +72,13 @@ export async function openFile(
     print: declarative.print,
     async load(text, how) {
       const loaded = await declarative.load(text, how);
-      tell(loaded, 'the Admin API');
+      logLoaded(loaded, 'the Admin API');
       return loaded;
     },
     async reload() {
       if (path === undefined) return undefined;
       const loaded = await loadFile(path, { takesOver: true });
-      tell(loaded, path);
+      logLoaded(loaded, path);
       return loaded;
     },
   };

@@ -1,4 +1,4 @@
-/** Whether a text would be loaded by a gate with these plugins, without one: all that is wrong with it, at once. */
+/** Checks a configuration file without a gate: returns all problems that a gate with these plugins would find. */
 import type { DocumentProblem } from '../../src/declarative/document.ts';
 import { readDocument } from '../../src/declarative/read-document.ts';
 import { describeEntities } from '../../src/entities/entities.ts';
@@ -28,7 +28,7 @@ export function checkText(
     skipPlugins,
     stored: () => undefined,
     now,
-    // Never seen by anybody: nothing is kept of what is only checked.
+    // The rows are dropped after the check.
     token: () => 'checked'.padEnd(32, '-'),
   });
   if (read.problems !== undefined) return read;

@@ -1,44 +1,47 @@
 /**
- * The configuration as a file has it: loads one whole or not at all, and prints what is in force. While a file is in
- * force the configuration kinds (services, routes, plugins, consumers, credentials …) are exactly its own; tokens, codes
- * and grants are not touched, except that they die with the client or service they belong to.
+ * The configuration as a file: loads a file as a whole or not at all, and prints the active configuration. While a file
+ * is active, the store holds exactly its services, routes, plugins, consumers and credentials. Tokens, codes and grants
+ * stay, except those of clients and services that the file removes.
  *
- * Everything that can be wrong is looked for before the first write. Then the store is brought to the new rows by the
- * fewest writes, and everybody hears of it once, at the end: requests in flight keep the snapshot they have, and the next
- * ones find all of the new configuration. Where a write fails, those before it are taken back.
+ * A file is checked completely before the first write. Then the fewest writes change the stored rows to those of the
+ * file, and one announcement at the end makes the new configuration active: requests in flight keep their snapshot. If
+ * a write fails, the writes before it are undone.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
 import { configurationKinds, type DocumentProblem } from '../../src/declarative/document.ts';
 import { type Change, type KindRows, planChanges } from '../../src/declarative/plan-changes.ts';
 import { printedDocument } from '../../src/declarative/print-document.ts';
-import { type DeclaredRow, documentSteps } from '../../src/declarative/read-document.ts';
+import { documentSteps } from '../../src/declarative/read-document.ts';
+import type { DeclaredRow } from '../../src/declarative/rows.ts';
+import { grantsRemovedWith } from '../../src/entities/oauth2-tokens.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
+import { allRows } from '../../src/records/pages.ts';
 import type { Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { documentOf } from './read-text.ts';
 import { readTextAside } from './read-text-aside.ts';
 
 export interface DeclarativeConfiguration {
-  /** A digest of the text in force; `undefined`: none is, and the Admin API writes the configuration. */
+  /** The digest of the active file. `undefined`: no file is active, and the Admin API writes the configuration. */
   activeDigest(): string | undefined;
   /** One load at a time; the next one waits. */
   load(text: string, how?: LoadOptions): Promise<Loaded>;
-  /** What is in force, as a file. */
+  /** The active configuration, as a file. */
   print(): Promise<string>;
   /** From now on the Admin API writes the configuration. */
   handOver(): Promise<void>;
 }
 
 export interface LoadOptions {
-  /** Do nothing if the same text is in force already. */
+  /** Does nothing if the same text is active already. */
   readonly checkHash?: boolean;
-  /** The first file of a store may change and remove what the Admin API has written there. */
+  /** The first file of a store may change and remove rows that the Admin API wrote. */
   readonly takesOver?: boolean;
 }
 
@@ -50,14 +53,14 @@ export type Loaded =
       readonly added: number;
       readonly changed: number;
       readonly removed: number;
-      /** Names of plugins that were left out, as asked. */
+      /** The plugins that were skipped, as configured. */
       readonly skipped: readonly string[];
     }
   | { readonly outcome: 'unchanged'; readonly digest: string }
   | { readonly outcome: 'refused'; readonly problems: readonly DocumentProblem[] };
 
 export interface DeclarativeOptions {
-  /** Straight to the store: what changes is announced at the end, at once. */
+  /** A store without announcements: a file makes one announcement at the end. */
   readonly store: EntityStore;
   readonly grants: Pick<Grants, 'removeOf'>;
   readonly announcements: Announcements;
@@ -68,12 +71,12 @@ export interface DeclarativeOptions {
     hash(secret: string): Promise<string>;
     verify(id: string, phc: string | undefined, secret: string): MaybePromise<string>;
   };
-  /** What could not be compiled of these rows; asked before anything is written. */
+  /** Returns the rows that cannot be compiled. Runs before the first write. */
   readonly trial?: (rows: readonly KindRows[]) => readonly { readonly id: string; readonly why: string }[];
   readonly skipPlugins?: readonly string[];
 }
 
-/** Says in the store that its configuration is a file's, and which. No Admin API shows it. */
+/** The row that records which file the configuration comes from. The Admin API does not show it. */
 export const ownershipKind: EntityKind = {
   name: 'declarative_configuration',
   unique: [],
@@ -88,7 +91,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
   const kinds = configurationKinds(entities);
   const left = await store.get(ownershipKind, ownershipId);
   let isOwner = left !== undefined;
-  let activeDigest = left === undefined ? undefined : String(left['digest']);
+  let active = left === undefined ? undefined : String(left['digest']);
   let turn: Promise<unknown> = Promise.resolve();
   const proven = provenSecrets();
 
@@ -96,7 +99,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
 
   async function load(text: string, { checkHash = false, takesOver = false }: LoadOptions): Promise<Loaded> {
     const digest = createHash('sha256').update(text, 'utf8').digest('hex');
-    if (checkHash && digest === activeDigest) return { outcome: 'unchanged', digest };
+    if (checkHash && digest === active) return { outcome: 'unchanged', digest };
     const syntax = await readTextAside(text);
     if (syntax.problems !== undefined) return { outcome: 'refused', problems: syntax.problems };
     const document = documentOf(syntax);
@@ -144,23 +147,23 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     await become(wanted, before);
     await store.replace(ownershipKind, { id: ownershipId, digest }, { orInsert: true });
     isOwner = true;
-    const switched = activeDigest !== digest;
-    activeDigest = digest;
+    const switched = active !== digest;
+    active = digest;
     if (changes.length > 0 || switched) await announcements.publish({ announces: 'everythingChanged' });
     const skipped = read.skipped.map(({ name }) => name);
     return { outcome: 'loaded', digest, rows: wanted, ...counted, skipped };
   }
 
   /**
-   * All changes, or none: what was written before a failure is written back. Where another gate on the same store loads
-   * its file at the same time the writes of one stand in the way of the other's; then the rest is planned anew.
+   * Makes all changes or none: after a failure the rows before are restored. If another gate on the same store loads its
+   * file at the same time, their writes can conflict; then the remaining changes are planned again.
    */
   async function become(wanted: readonly KindRows[], before: readonly KindRows[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await makeAll(planChanges(attempt === 1 ? before : await storedRows(), wanted));
       } catch (error) {
-        if (error instanceof InTheWay && attempt < attempts) continue;
+        if (error instanceof Conflict && attempt < attempts) continue;
         try {
           await makeAll(planChanges(await storedRows(), before));
         } finally {
@@ -172,7 +175,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
   }
 
   async function makeAll(changes: readonly Change[]): Promise<void> {
-    // What yields its place to another row goes at once; everything else is removed when nothing can fail any more.
+    // A row that frees a unique value is removed at once. All other rows are removed after the last write, which can fail.
     const removals: Change[] = [];
     let hasWritten = false;
     for (const [at, change] of changes.entries()) {
@@ -188,15 +191,15 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     const kind = kindOf(change.description);
     if (change.act === 'remove') {
       const removed = await store.remove(kind, change.id);
-      if (removed.outcome === 'restricted') throw new InTheWay(`${kind.name} ${change.id}: in use by ${removed.by}`);
+      if (removed.outcome === 'restricted') throw new Conflict(`${kind.name} ${change.id}: in use by ${removed.by}`);
       for (const { kind: name, row } of removed.outcome === 'removed' ? removed.rows : []) {
-        if (name === 'oauth2_credentials') await grants.removeOf({ credentialId: row.id });
-        if (name === 'services') await grants.removeOf({ serviceId: row.id });
+        const owner = grantsRemovedWith(name, row.id);
+        if (owner !== undefined) await grants.removeOf(owner);
       }
       return;
     }
     const written = await store.replace(kind, change.row, { orInsert: true });
-    if (written.outcome !== 'written') throw new InTheWay(`${kind.name} ${change.row.id}: ${JSON.stringify(written)}`);
+    if (written.outcome !== 'written') throw new Conflict(`${kind.name} ${change.row.id}: ${JSON.stringify(written)}`);
   }
 
   const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
@@ -206,24 +209,24 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
   };
 
   return {
-    activeDigest: () => activeDigest,
+    activeDigest: () => active,
     load: (text, how = {}) => inTurn(() => load(text, how)),
     print: async () => printText(await storedRows()),
     handOver: () =>
       inTurn(async () => {
-        activeDigest = undefined;
+        active = undefined;
         isOwner = false;
         await store.remove(ownershipKind, ownershipId);
       }),
   };
 }
 
-/** A row of somebody else is where one was to be written or removed. */
-class InTheWay extends Error {
-  override readonly name = 'InTheWay';
+/** Another gate's row prevents a write or a removal. */
+class Conflict extends Error {
+  override readonly name = 'Conflict';
 }
 
-/** How often the changes are planned anew because another gate writes as well. */
+/** How often the changes are planned again because another gate writes as well. */
 const attempts = 5;
 
 interface ProvenSecrets {
@@ -231,7 +234,7 @@ interface ProvenSecrets {
   add(id: string, phc: string, secret: string): void;
 }
 
-/** Which secret of the file was hashed to what, so that a reload need not find out slowly. By a key that dies with the process. */
+/** Remembers which secret of the file has which hash, so that a reload need not hash again. The key is new in each process. */
 function provenSecrets(): ProvenSecrets {
   const key = randomBytes(32);
   const prints = new Map<string, string>();
@@ -245,7 +248,7 @@ function provenSecrets(): ProvenSecrets {
   };
 }
 
-/** After how many changes requests have their turn. */
+/** After this many changes the gate serves requests. */
 const changesInTurn = 50;
 
 const othersTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -261,19 +264,12 @@ async function inSteps<T>(steps: Generator<undefined, T>): Promise<T> {
 async function readAll(store: EntityStore, kinds: readonly Description[]): Promise<readonly KindRows[]> {
   const all: KindRows[] = [];
   for (const description of kinds) {
-    const rows: Entity[] = [];
-    let after: string | undefined;
-    do {
-      const page = await store.page(kindOf(description), { size: 1000, after });
-      rows.push(...page.rows);
-      after = page.next;
-    } while (after !== undefined);
-    all.push({ description, rows });
+    all.push({ description, rows: await allRows(store, kindOf(description)) });
   }
   return all;
 }
 
-/** A secret that is to be kept as a hash. One that is kept already stays, so that a reload changes nothing. */
+/** Hashes the secrets that are stored as hashes. A stored hash of the same secret stays, so that a reload changes nothing. */
 async function hashed(
   { description, row }: DeclaredRow,
   stored: Entity | undefined,
@@ -314,12 +310,12 @@ function countsOf(
 
 function foreignRows({ changed, removed }: { readonly changed: number; readonly removed: number }): string {
   return (
-    `the store holds a configuration that the Admin API has written; this file would change ${changed} and remove ` +
-    `${removed} of its entities. Keep it with portcullis export, or let the file take over: config_takes_over = yes`
+    `the store holds a configuration that the Admin API wrote; this file would change ${changed} and remove ${removed} ` +
+    'of its entities. Save it with portcullis export, or let the file replace it: config_takes_over = yes'
   );
 }
 
-/** Text stands in quotes, so that no reader of YAML takes it for something else (`no`, `1.10`). */
+/** Text is in quotes, so that no YAML reader takes it for another type (`no`, `1.10`). */
 function printText(rows: readonly KindRows[]): string {
   return stringify(printedDocument(rows), {
     lineWidth: 0,

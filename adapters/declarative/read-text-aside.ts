@@ -1,4 +1,4 @@
-/** Reads long texts in a thread of their own: requests that are under way are not held up by it. */
+/** Reads long texts in another thread, so that they do not delay requests. */
 import { Worker } from 'node:worker_threads';
 import { readText, type TextRead } from './read-text.ts';
 

@@ -1,7 +1,6 @@
 /**
- * The syntax of a declarative file: YAML 1.2, of which JSON is a part. Says the line of each value. Names are plain keys
- * whatever they are (`__proto__`), a name that stands twice is refused, and aliases may not make more of a file than a
- * person could have written.
+ * The syntax of a declarative file: YAML 1.2, which includes JSON. Records the line of each value. Names are plain keys
+ * (also `__proto__`), a duplicate name is refused, and aliases cannot multiply the values of a file without limit.
  */
 import {
   type Alias,
@@ -27,7 +26,7 @@ export interface Lines {
   readonly within?: readonly Lines[] | { readonly [name: string]: Lines };
 }
 
-/** How many values may come out of aliases. */
+/** How many values aliases may make. */
 const aliasedLimit = 100_000;
 const depthLimit = 64;
 
@@ -37,7 +36,7 @@ export function readText(text: string): TextRead {
   try {
     document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, stringKeys: false });
   } catch (error) {
-    // The parser is recursive; what is nested without end exhausts it.
+    // The parser is recursive; deep nesting exhausts its stack.
     const message = error instanceof RangeError ? `nested more than ${depthLimit} deep` : (error as Error).message;
     return { problems: [{ place: [], message }] };
   }
@@ -102,14 +101,14 @@ function nodeReader(document: Document.Parsed, lineOfNode: (node: Node) => numbe
       const name = nameOf(key);
       if (name === undefined) refuse(key as Node, place, 'a name has to be text');
       else if (isMerge(key)) mergeInto(merged, value, place);
-      else if (Object.hasOwn(object, name)) refuse(key as Node, [...place, name], 'stands here for the second time');
+      else if (Object.hasOwn(object, name)) refuse(key as Node, [...place, name], 'is a duplicate name');
       else object[name] = json(value, [...place, name]);
     }
     for (const [name, value] of Object.entries(merged)) if (!Object.hasOwn(object, name)) object[name] = value;
     return object;
   }
 
-  /** `<<: *defaults` (https://yaml.org/type/merge.html): what the map itself says goes first. */
+  /** `<<: *defaults` (https://yaml.org/type/merge.html): the values of the map itself come first. */
   function mergeInto(merged: { [name: string]: Json }, value: unknown, place: Place): void {
     for (const source of sourcesOf(value)) {
       const from = json(source, place);
@@ -123,11 +122,11 @@ function nodeReader(document: Document.Parsed, lineOfNode: (node: Node) => numbe
 
   const known = new Map<unknown, Lines>();
 
-  /** Of each value where it stands. What several aliases mean is told once. */
+  /** The line of each value. A value with several aliases is visited once. */
   function lines(node: unknown, line: number): Lines {
     const target = isAlias(node) ? resolved(node) : node;
-    const told = known.get(target);
-    if (told !== undefined) return told;
+    const visited = known.get(target);
+    if (visited !== undefined) return visited;
     if (isSeq(target)) {
       const within: Lines[] = [];
       const seq: Lines = { line, within };

@@ -1,10 +1,10 @@
-/** A declarative configuration (Kong's kong.yml) after its syntax was read, and what can be wrong with it. */
+/** A declarative configuration (Kong's kong.yml) after its syntax was read, and the problems that it can have. */
 import type { Json } from '../ports/entity-store.ts';
 import type { Description } from '../schema/description.ts';
 
 export interface ConfigurationDocument {
   readonly value: Json;
-  /** The line on which the value at a place stands, or the nearest one around it that is there. */
+  /** The line of the value at a place, or of the nearest value around it that exists. */
   readonly lineOf: (place: Place) => number | undefined;
 }
 
@@ -17,7 +17,10 @@ export interface DocumentProblem {
   readonly message: string;
 }
 
-/** `services[1].routes[2].paths`, as an operator counts. */
+/** Reports a problem at a place. */
+export type Report = (place: Place, message: string) => void;
+
+/** `services[1].routes[2].paths`; indexes count from 1, as people count. */
 export function placeText(place: Place): string {
   return place.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part + 1}]` : text === '' ? part : `${text}.${part}`),
@@ -30,7 +33,7 @@ export function problemText({ place, message }: DocumentProblem): string {
   return where === '' ? message : `${where}: ${message}`;
 }
 
-/** The kinds that a file is about. Tokens belong to those who got them, not to a file. */
+/** The kinds that a file defines: all but the tokens. */
 export function configurationKinds(entities: ReadonlyMap<string, Description>): readonly Description[] {
   return [...entities.values()].filter(({ name }) => name !== 'oauth2_tokens');
 }

@@ -5,7 +5,6 @@
 import type { Entity, Json } from '../ports/entity-store.ts';
 import type { Description, Subschema } from '../schema/description.ts';
 import { httpProtocols, id, name, tags, timestamp } from '../schema/fields.ts';
-import type { Violations } from '../schema/violations.ts';
 
 /** What an operator may write of one plugin. */
 export interface PluginDescription extends Subschema {
@@ -54,13 +53,10 @@ export function protocolViolation(
   protocols: readonly Json[],
   on: 'route' | 'service',
   routes: readonly Entity[],
-): Violations | undefined {
+): string | undefined {
   const shares = (route: Entity): boolean => (route['protocols'] as readonly Json[]).some((p) => protocols.includes(p));
   if (routes.length === 0 || routes.some(shares)) return undefined;
-  return {
-    protocols:
-      on === 'route'
-        ? "must match the associated route's protocols"
-        : "must match the protocols of at least one route pointing to this Plugin's service",
-  };
+  return on === 'route'
+    ? "must match the associated route's protocols"
+    : "must match the protocols of at least one route pointing to this Plugin's service";
 }

@@ -181,7 +181,7 @@ describe('What a declarative configuration means', () => {
       'routes[1].service: the file has none of the services with name "nobody"',
       'plugins: expected an array',
       `consumer_groups: unknown entity; this gate has ${[...entities.keys()].filter((name) => name !== 'oauth2_tokens').join(', ')}`,
-      'oauth2_tokens: tokens are kept in the store and stay there whatever the file says; leave them out',
+      'oauth2_tokens: tokens are in the store only, and no file changes them; remove them from the file',
       '_info: unknown field',
     ]);
   });
@@ -214,7 +214,7 @@ describe('What a declarative configuration means', () => {
       ],
     });
     expect(read.problems?.map(problemText)).to.deep.equal([
-      'services[1].routes[1].service: stands in another of the services already',
+      'services[1].routes[1].service: conflicts with the services entity in which this one is nested',
     ]);
   });
 
@@ -258,8 +258,8 @@ describe('What a declarative configuration means', () => {
       plugins: [{ name: 'oauth2', config: { enable_implicit_grant: true, provision_key: '${{ env "DECK_KEY" }}' } }],
     });
     expect(read.problems?.map(problemText)).to.deep.equal([
-      'consumers[1].oauth2_credentials[1].client_secret: refers to a secret elsewhere, which is not looked up here; write the value itself',
-      'plugins[1].config.provision_key: refers to a secret elsewhere, which is not looked up here; write the value itself',
+      'consumers[1].oauth2_credentials[1].client_secret: refers to a secret in another store, which the gate does not read; write the value itself',
+      'plugins[1].config.provision_key: refers to a secret in another store, which the gate does not read; write the value itself',
     ]);
   });
 

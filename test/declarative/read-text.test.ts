@@ -38,7 +38,7 @@ describe('The syntax of a declarative file', () => {
   it('names every mistake with its line: what is no YAML, names that stand twice, tags nobody knows', () => {
     expect(problems('a: [1,\nb: 2')[0]!.line).to.be.a('number');
     expect(problems('a: 1\nb:\n  c: 1\n  c: 2\n')).to.deep.equal([
-      { place: ['b', 'c'], line: 4, message: 'stands here for the second time' },
+      { place: ['b', 'c'], line: 4, message: 'is a duplicate name' },
     ]);
     expect(problems('a: !!js/function "x"\n')[0]).to.include({ line: 1 });
     expect(problems('a: *nobody\n')[0]!.message).to.match(/nobody/);
