@@ -1,38 +1,27 @@
 /**
- * A plugin of one's own (docs/plugins.md): from one instant until another a route is closed, except for those who look
- * after it.
+ * A plugin outside of the gate (docs/plugins.md): closes a route from one time until another, except for listed consumers.
  *
  *   PORTCULLIS_PLUGIN_MODULES=examples/maintenance-plugin.ts portcullis start
  *   curl localhost:8001/services/orders/plugins -H 'Content-Type: application/json' \
  *        -d '{"name": "maintenance", "config": {"from": 1795600000, "until": 1795603600, "except": ["ops"]}}'
  */
-import { errorResponse, type Plugin } from 'portcullis';
+import { definePlugin, errorResponse } from 'portcullis';
 
-interface Settings {
-  readonly from: number;
-  readonly until: number;
-  readonly except: readonly string[] | null;
-}
-
-export const plugin: Plugin = {
+export const plugin = definePlugin({
   name: 'maintenance',
-  // Below the plugins that say who calls (1000 and more), above those that count calls (910).
+  // Lower than the plugins that authenticate (1000 and more), higher than rate-limiting (910).
   priority: 930,
   authenticates: false,
-  fields: {
-    config: {
-      type: 'record',
-      required: true,
-      fields: {
-        from: { type: 'integer', required: true, description: 'Seconds since the epoch.' },
-        until: { type: 'integer', required: true, description: 'Seconds since the epoch.' },
-        except: { type: 'array', elements: { type: 'string' }, description: 'Names of consumers that may pass.' },
-      },
-      check: ({ from, until }) => (Number(from) < Number(until) ? undefined : 'until has to come after from'),
-    },
+  settings: {
+    from: { type: 'integer', required: true, description: 'Seconds since the epoch.' },
+    until: { type: 'integer', required: true, description: 'Seconds since the epoch.' },
+    except: { type: 'array', elements: { type: 'string' }, description: 'Usernames of consumers that may pass.' },
   },
-  compile(config, _place, { now }) {
-    const { from, until, except } = config as unknown as Settings;
+  settingsRules: {
+    check: ({ from, until }) => (Number(from) < Number(until) ? undefined : 'until has to come after from'),
+  },
+  // The types of the settings follow from their description: `except` is `readonly string[] | null`.
+  compile({ from, until, except }, _place, { now }) {
     return {
       access(exchange) {
         const seconds = Math.floor(now() / 1000);
@@ -44,4 +33,4 @@ export const plugin: Plugin = {
       },
     };
   },
-};
+});

@@ -31,6 +31,7 @@ export {
   challengeOf,
   unauthorized,
 } from './plugins/authentication.ts';
+export { definePlugin, type PluginDeclaration } from './plugins/define-plugin.ts';
 export type { Announcement, Announcements } from './ports/announcements.ts';
 export {
   type AuthorizationCodes,
@@ -62,4 +63,5 @@ export {
 export type { MaybePromise } from './ports/maybe-promise.ts';
 export { Unavailable } from './ports/unavailable.ts';
 export type { EntityCheck, Field, Fields } from './schema/description.ts';
+export type { SettingsOf } from './schema/settings.ts';
 export type { EndpointRequest, OAuthResponse } from './wire/response.ts';

@@ -30,7 +30,7 @@ export interface PluginDefinition {
 export interface Plugin extends PluginDefinition, PluginDescription {}
 
 /** A plugin's settings after validation, defaults filled in. */
-export type PluginConfig = { readonly [field: string]: Json | undefined };
+export type PluginConfig = { readonly [field: string]: Json };
 
 /** What the plugin is attached to; `undefined` where it is not limited. */
 export interface PluginPlace {

@@ -1,84 +1,60 @@
 /**
- * `any_of`, which is ours: several ways to authenticate at one route, of which one will do. They are tried in the order
- * in which the operator lists them; the first that knows the caller admits. If none does, the first that was listed says
- * why. In Kong the same takes `anonymous` on every one of them, and a further plugin that turns the anonymous away.
+ * `any_of`, which Kong does not have: several ways to authenticate on one route, of which one is enough. They are tried
+ * in the order in which the operator lists them. The first that authenticates the caller lets the request pass; if none
+ * does, the response is that of the first. Kong needs `anonymous` on each of them for the same, and another plugin that
+ * rejects the anonymous consumer.
  *
  *     any_of: { plugins: [key-auth, oauth2], key-auth: {}, oauth2: { scopes: [read], enable_client_credentials: true } }
  */
 
-import { identifyAnonymous } from '../gateway/identity.ts';
-import type { AccessDecision, Exchange, Plugin, PluginConfig, PluginHooks } from '../gateway/plugin.ts';
-import type { DirectResponse } from '../gateway/proxied-request.ts';
-import type { RefusalCode } from '../gateway/refusal-codes.ts';
+import type { AccessDecision, Exchange, Plugin } from '../gateway/plugin.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
-import type { CustomEntityCheck, EntityCheck, Field } from '../schema/description.ts';
-import { httpProtocols, noConsumer } from '../schema/fields.ts';
+import type { CustomEntityCheck, EntityCheck, Field, JsonObject } from '../schema/description.ts';
 import { own } from '../schema/json.ts';
-import { anonymousField } from './authentication.ts';
+import { anonymousField, type Refused, refuseOrAnonymous } from './authentication.ts';
+import { definePlugin } from './define-plugin.ts';
 
 /** `authenticators`: the plugins that may be listed. */
 export function anyOf(authenticators: readonly Plugin[]): Plugin {
   const byName = new Map(authenticators.map((plugin) => [plugin.name, plugin]));
   const names = [...byName.keys()];
-  return {
+  return definePlugin({
     name: 'any_of',
     priority: 1440,
     authenticates: true,
     ours: true,
-    fields: {
-      consumer: noConsumer,
-      protocols: httpProtocols,
-      config: {
-        type: 'record',
+    settings: {
+      plugins: {
+        type: 'set',
         required: true,
-        fields: {
-          plugins: {
-            type: 'set',
-            required: true,
-            len_min: 1,
-            elements: { type: 'string', one_of: names },
-            description: 'The ways to authenticate, in the order in which they are tried.',
-          },
-          anonymous: anonymousField,
-          ...Object.fromEntries(authenticators.map(({ name, fields }) => [name, settingsField(fields['config']!)])),
-        },
-        entity_checks: [{ custom_entity_check: eachWithSettings(names) }],
+        len_min: 1,
+        elements: { type: 'string', one_of: names },
+        description: 'The ways to authenticate, in the order in which they are tried.',
       },
+      anonymous: anonymousField,
+      ...Object.fromEntries(authenticators.map(({ name, fields }) => [name, settingsField(fields['config']!)])),
     },
+    settingsRules: { entity_checks: [{ custom_entity_check: eachWithSettings(names) }] },
     entity_checks: authenticators.flatMap(({ name, entity_checks }) => checksUnder(name, entity_checks ?? [])),
-    compile(config, place, tools) {
-      const listed = config['plugins'] as readonly string[];
-      const anonymous = (config['anonymous'] ?? null) as string | null;
-      const hooks = listed.map((name) => {
-        const settings = { ...(config[name] as PluginConfig), anonymous: null };
-        return byName.get(name)!.compile(settings, place, tools);
+    compile({ plugins, anonymous, ...ofPlugins }, place, tools) {
+      const hooks = plugins.map((name) => {
+        const settings = own(ofPlugins as JsonObject, name) as JsonObject;
+        return byName.get(name)!.compile({ ...settings, anonymous: null }, place, tools);
       });
       const issues = hooks.find((one) => one.issues !== undefined)?.issues;
 
-      function refuse(exchange: Exchange, refusals: readonly Refusal[]): MaybePromise<AccessDecision> {
-        // Who could not be tried may be known after all; whoever says so outranks those that do not know the caller.
-        const { answer, refusal } = refusals.find(({ answer }) => answer.status !== 401) ?? refusals[0]!;
-        exchange.refusal = refusal;
-        if (!anonymous) return answer;
-        return whenThere(tools.findConsumer(anonymous), (consumer) => {
-          if (consumer === undefined) {
-            exchange.refusal = 'anonymous_consumer_unknown';
-            return answer;
-          }
-          exchange.refusal = undefined;
-          identifyAnonymous(exchange, consumer);
-          return undefined;
-        });
-      }
-
-      function attempt(exchange: Exchange, at: number, refusals: readonly Refusal[]): MaybePromise<AccessDecision> {
-        if (at === hooks.length) return refuse(exchange, refusals);
-        return whenThere(accessOf(hooks[at]!, exchange), (decision) => {
+      function attempt(exchange: Exchange, at: number, refusals: readonly Refused[]): MaybePromise<AccessDecision> {
+        if (at === hooks.length) {
+          // An attempt that could not be made (rate limited, say) might have succeeded, so it outranks a 401.
+          const refused = refusals.find(({ response }) => response.status !== 401) ?? refusals[0]!;
+          return refuseOrAnonymous(exchange, refused, anonymous, tools);
+        }
+        return whenThere(hooks[at]!.access?.(exchange), (decision) => {
           if (decision === undefined || 'handover' in decision) {
             exchange.refusal = undefined;
             return decision;
           }
-          return attempt(exchange, at + 1, [...refusals, { answer: decision, refusal: exchange.refusal }]);
+          return attempt(exchange, at + 1, [...refusals, { response: decision, refusal: exchange.refusal }]);
         });
       }
 
@@ -87,19 +63,10 @@ export function anyOf(authenticators: readonly Plugin[]): Plugin {
         access: (exchange) => attempt(exchange, 0, []),
       };
     },
-  };
+  });
 }
 
-interface Refusal {
-  readonly answer: DirectResponse;
-  readonly refusal: RefusalCode | undefined;
-}
-
-function accessOf({ access }: PluginHooks, exchange: Exchange): MaybePromise<AccessDecision> {
-  return access?.(exchange);
-}
-
-/** The settings that a plugin has by itself, but for `anonymous`, which is said once for all. */
+/** The settings of a plugin without `anonymous`, which `any_of` has once for all of them. */
 function settingsField(config: Field): Field {
   if (config.type !== 'record') return config;
   const { anonymous: _, ...fields } = config.fields;
@@ -125,7 +92,7 @@ function eachWithSettings(names: readonly string[]): CustomEntityCheck {
 function checksUnder(name: string, checks: readonly EntityCheck[]): EntityCheck[] {
   const under = (field: string): string => field.replace(/^config\./, `config.${name}.`);
   return checks.map((check) => {
-    if (!('conditional' in check)) throw new TypeError(`${name}: a rule that cannot stand in a list`);
+    if (!('conditional' in check)) throw new TypeError(`any_of: ${name} has a rule that is not 'conditional'`);
     const { if_field, then_field, ...rules } = check.conditional;
     return { conditional: { ...rules, if_field: under(if_field), then_field: under(then_field) } };
   });

@@ -1,20 +1,25 @@
 /**
- * What all plugins have in common that say who the caller is, except for where they look: Kong's `anonymous` and
- * `run_on_preflight`, and the headers by which the upstream is told.
+ * What plugins that authenticate have in common: Kong's `anonymous` and `run_on_preflight`, the consumer of a
+ * credential, and the headers that identify the caller to the upstream.
  */
 
 import { errorResponse } from '../gateway/error-response.ts';
 import { identify, identifyAnonymous } from '../gateway/identity.ts';
-import type { AccessDecision, Exchange, Identity, PluginHooks, PluginTools } from '../gateway/plugin.ts';
+import type { Exchange, Identity, PluginHooks, PluginTools } from '../gateway/plugin.ts';
 import type { DirectResponse } from '../gateway/proxied-request.ts';
 import type { RefusalCode } from '../gateway/refusal-codes.ts';
+import { type Entity, referenceIn } from '../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import type { BooleanField, StringField } from '../schema/description.ts';
 
-/** Who was found to call, or what the caller is told and the log says. */
-export type Authentication =
-  | { readonly caller: Pick<Identity, 'consumer' | 'credential'>; readonly refused?: undefined }
-  | { readonly refused: DirectResponse; readonly refusal: RefusalCode };
+/** The caller, or why the request is refused. */
+export type Authentication = { readonly caller: Pick<Identity, 'consumer' | 'credential'> } | Refused;
+
+/** An error response, and the refusal code for log and metrics. */
+export interface Refused {
+  readonly response: DirectResponse;
+  readonly refusal: RefusalCode | undefined;
+}
 
 export interface AuthenticationSettings {
   readonly anonymous: string | null;
@@ -27,34 +32,43 @@ export function authenticating(
   tools: Pick<PluginTools, 'findConsumer'>,
   authenticate: (exchange: Exchange) => MaybePromise<Authentication>,
 ): PluginHooks {
-  function decide(exchange: Exchange, authentication: Authentication): MaybePromise<AccessDecision> {
-    if (authentication.refused === undefined) {
-      identify(exchange, { ...authentication.caller, anonymous: false });
-      return undefined;
-    }
-    if (!anonymous) {
-      exchange.refusal = authentication.refusal;
-      return authentication.refused;
-    }
-    return whenThere(tools.findConsumer(anonymous), (consumer) => {
-      if (consumer !== undefined) {
-        identifyAnonymous(exchange, consumer);
-        return undefined;
-      }
-      // A consumer that is not there lets nobody in.
-      exchange.refusal = 'anonymous_consumer_unknown';
-      return authentication.refused;
-    });
-  }
-
   return {
     access(exchange) {
       if (!runsOnPreflight && exchange.request.method === 'OPTIONS') return undefined;
-      // Of several plugins that may each let a caller in, the first that knew it has spoken.
-      if (anonymous && exchange.identity !== undefined && !exchange.identity.anonymous) return undefined;
-      return whenThere(authenticate(exchange), (authentication) => decide(exchange, authentication));
+      if (isAuthenticated(exchange, anonymous)) return undefined;
+      return whenThere(authenticate(exchange), (authentication) => {
+        if (!('caller' in authentication)) return refuseOrAnonymous(exchange, authentication, anonymous, tools);
+        identify(exchange, { ...authentication.caller, anonymous: false });
+        return undefined;
+      });
     },
   };
+}
+
+/** With `anonymous` on several plugins, the first that authenticates the caller decides (Kong). */
+export function isAuthenticated({ identity }: Exchange, anonymous: string | null): boolean {
+  return Boolean(anonymous) && identity !== undefined && !identity.anonymous;
+}
+
+/** Refuses the request, or lets the caller pass as the consumer that `anonymous` names. */
+export function refuseOrAnonymous(
+  exchange: Exchange,
+  { response, refusal }: Refused,
+  anonymous: string | null,
+  tools: Pick<PluginTools, 'findConsumer'>,
+): MaybePromise<DirectResponse | undefined> {
+  const refuse = (code: Refused['refusal']): DirectResponse => {
+    exchange.refusal = code;
+    return response;
+  };
+  if (!anonymous) return refuse(refusal);
+  return whenThere(tools.findConsumer(anonymous), (consumer) => {
+    // An unknown consumer lets no caller pass.
+    if (consumer === undefined) return refuse('anonymous_consumer_unknown');
+    exchange.refusal = undefined;
+    identifyAnonymous(exchange, consumer);
+    return undefined;
+  });
 }
 
 /** "A server generating a 401 response MUST send a WWW-Authenticate header field" (RFC 9110 §11.6.1). */
@@ -63,8 +77,8 @@ export function unauthorized(
   challenge: string,
   refusal: RefusalCode,
   message = 'Unauthorized',
-): Authentication {
-  return { refused: errorResponse(request, 401, message, { headers: [['WWW-Authenticate', challenge]] }), refusal };
+): Refused {
+  return { response: errorResponse(request, 401, message, { headers: [['WWW-Authenticate', challenge]] }), refusal };
 }
 
 /** `Key`, or `Key realm="…"`. */
@@ -72,37 +86,45 @@ export function challengeOf(scheme: string, realm: string | null): string {
   return realm === null ? scheme : `${scheme} realm="${realm.replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** The caller that a credential's row stands for. `undefined`: its consumer is gone. */
+/** The consumer that a credential belongs to; `otherwise` if that consumer does not exist. */
 export function callerOf(
-  credential: { readonly id: string; readonly identifier: string | undefined },
-  consumerId: string,
+  credential: Entity,
+  identifier: string,
+  otherwise: () => Refused,
   tools: Pick<PluginTools, 'findConsumer'>,
-): MaybePromise<Pick<Identity, 'consumer' | 'credential'> | undefined> {
+): MaybePromise<Authentication> {
+  const consumerId = referenceIn(credential, 'consumer');
+  if (consumerId === undefined) return otherwise();
   return whenThere(tools.findConsumer(consumerId), (consumer) =>
-    consumer === undefined ? undefined : { consumer, credential },
+    consumer === undefined ? otherwise() : { caller: { consumer, credential: { id: credential.id, identifier } } },
   );
 }
 
-export const anonymousField: StringField = {
-  type: 'string',
-  description: 'The id or username of the consumer that stands for callers who cannot be authenticated.',
-};
+/** Headers that hold credentials, in the order in which Kong reads them. */
+export const credentialHeaders = ['proxy-authorization', 'authorization'];
 
-export const hideCredentialsField: BooleanField = {
+// Settings that several of these plugins have -------------------------------------------------------------------------
+
+export const anonymousField = {
+  type: 'string',
+  description: 'The id or username of the consumer that represents callers who are not authenticated.',
+} as const satisfies StringField;
+
+export const hideCredentialsField = {
   type: 'boolean',
   required: true,
   default: false,
-  description: 'Takes the credential out of the request before it goes upstream.',
-};
+  description: 'Removes the credential from the request before it goes upstream.',
+} as const satisfies BooleanField;
 
-export const runOnPreflightField: BooleanField = {
+export const runOnPreflightField = {
   type: 'boolean',
   required: true,
   default: true,
-  description: 'Asks for a credential on OPTIONS requests, too.',
-};
+  description: 'Requires a credential on OPTIONS requests, too.',
+} as const satisfies BooleanField;
 
-export const realmField: StringField = {
+export const realmField = {
   type: 'string',
-  description: 'Named in the WWW-Authenticate header of refusals.',
-};
+  description: 'The realm in the WWW-Authenticate header of error responses.',
+} as const satisfies StringField;

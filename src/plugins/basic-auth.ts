@@ -1,71 +1,39 @@
 /** Kong's `basic-auth`: user name and password (RFC 7617), in `Proxy-Authorization` or `Authorization`. */
-
 import { errorResponse } from '../gateway/error-response.ts';
-import type { Exchange, Plugin, PluginTools } from '../gateway/plugin.ts';
+import type { Exchange, PluginTools } from '../gateway/plugin.ts';
 import type { ProxiedRequest } from '../gateway/proxied-request.ts';
-import type { Entity } from '../ports/entity-store.ts';
-import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
-import { httpProtocols, noConsumer } from '../schema/fields.ts';
-import {
-  type Authentication,
-  type AuthenticationSettings,
-  anonymousField,
-  authenticating,
-  callerOf,
-  challengeOf,
-  hideCredentialsField,
-  unauthorized,
-} from './authentication.ts';
+import { type Entity, referenceIn } from '../ports/entity-store.ts';
+import { whenThere } from '../ports/maybe-promise.ts';
+import * as auth from './authentication.ts';
+import { definePlugin } from './define-plugin.ts';
 
-interface Settings extends AuthenticationSettings {
-  readonly hide_credentials: boolean;
-  readonly realm: string;
-}
-
-export const basicAuth: Plugin = {
+export const basicAuth = definePlugin({
   name: 'basic-auth',
   priority: 1100,
   authenticates: true,
-  fields: {
-    consumer: noConsumer,
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
-      required: true,
-      fields: {
-        anonymous: anonymousField,
-        hide_credentials: hideCredentialsField,
-        realm: {
-          type: 'string',
-          required: true,
-          default: 'service',
-          description: 'Named in the WWW-Authenticate header of refusals.',
-        },
-      },
-    },
+  settings: {
+    anonymous: auth.anonymousField,
+    hide_credentials: auth.hideCredentialsField,
+    realm: { ...auth.realmField, required: true, default: 'service' },
   },
-  compile(config, _place, tools) {
-    const settings = config as unknown as Settings;
-    const challenge = challengeOf('Basic', settings.realm);
-    return authenticating(settings, tools, (exchange) => {
+  compile(settings, _place, tools) {
+    const challenge = auth.challengeOf('Basic', settings.realm);
+    return auth.authenticating(settings, tools, (exchange) => {
       const { request } = exchange;
       const read = readBasic(request);
       if (settings.hide_credentials) hide(request);
-      if (read === undefined) return unauthorized(exchange, challenge, 'credential_missing');
+      if (read === undefined) return auth.unauthorized(exchange, challenge, 'credential_missing');
+      const invalid = () => auth.unauthorized(exchange, challenge, 'credential_invalid');
       return whenThere(tools.records.findBy('basicauth_credentials', 'username', read.username), (row) =>
-        whenThere(proven(row, read, tools), (proof): MaybePromise<Authentication> => {
-          if (proof === 'rateLimited') return putOff(exchange);
-          if (proof === 'failed' || row === undefined) return unauthorized(exchange, challenge, 'credential_invalid');
-          return whenThere(callerOf({ id: row.id, identifier: read.username }, consumerIdOf(row), tools), (caller) =>
-            caller === undefined ? unauthorized(exchange, challenge, 'credential_invalid') : { caller },
-          );
+        whenThere(verified(row, read, tools), (proof) => {
+          if (proof === 'rateLimited') return tooManyAttempts(exchange);
+          if (proof === 'failed' || row === undefined) return invalid();
+          return auth.callerOf(row, read.username, invalid, tools);
         }),
       );
     });
   },
-};
-
-const places = ['proxy-authorization', 'authorization'];
+});
 
 interface Read {
   readonly username: string;
@@ -74,7 +42,7 @@ interface Read {
 
 /** "a user-id containing a colon character is invalid, as the first colon in a user-pass string separates user-id and password" (RFC 7617 §2). */
 function readBasic(request: ProxiedRequest): Read | undefined {
-  for (const name of places) {
+  for (const name of auth.credentialHeaders) {
     const encoded = /^\s*Basic\s*(\S+)\s*$/i.exec(request.header(name) ?? '')?.[1];
     if (encoded === undefined || !/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) continue;
     const pair = Buffer.from(encoded, 'base64').toString('utf8');
@@ -85,24 +53,24 @@ function readBasic(request: ProxiedRequest): Read | undefined {
 }
 
 function hide(request: ProxiedRequest): void {
-  for (const name of places) if (/^\s*Basic\b/i.test(request.header(name) ?? '')) request.removeHeader(name);
+  for (const name of auth.credentialHeaders) {
+    if (/^\s*Basic\b/i.test(request.header(name) ?? '')) request.removeHeader(name);
+  }
 }
 
-function proven(row: Entity | undefined, { username, password }: Read, tools: PluginTools) {
+function verified(row: Entity | undefined, { username, password }: Read, tools: PluginTools) {
   const stored = row?.['password'];
+  const consumerId = row && referenceIn(row, 'consumer');
   const credential =
-    row !== undefined && typeof stored === 'string'
-      ? { credentialId: row.id, consumerId: consumerIdOf(row), stored }
+    row !== undefined && consumerId !== undefined && typeof stored === 'string'
+      ? { credentialId: row.id, consumerId, stored }
       : undefined;
   return tools.passwords.verify(credential, password, username);
 }
 
-function consumerIdOf(row: Entity): string {
-  return (row['consumer'] as { readonly id: string }).id;
-}
-
-/** Too many passwords wait to be checked. Nothing was tried, so this is no 401. */
-function putOff({ request }: Exchange): Authentication {
-  const answer = errorResponse(request, 429, 'Too many attempts; try again later', { headers: [['Retry-After', '1']] });
-  return { refused: answer, refusal: 'attempts_deferred' };
+/** Too many passwords wait to be verified. This one was not looked at, so the response is no 401. */
+function tooManyAttempts({ request }: Exchange): auth.Refused {
+  const headers = [['Retry-After', '1']] as const;
+  const response = errorResponse(request, 429, 'Too many attempts; try again later', { headers });
+  return { response, refusal: 'attempts_deferred' };
 }

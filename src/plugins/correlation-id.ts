@@ -1,59 +1,44 @@
-/** Kong's `correlation-id`: a request that has no id in a certain header is given one. */
-
-import type { Exchange, Plugin, PluginTools } from '../gateway/plugin.ts';
+/** Kong's `correlation-id`: adds an id to requests that have none in a configured header. */
+import type { Exchange, PluginTools } from '../gateway/plugin.ts';
 import { textOf } from '../routing/path.ts';
-import { httpProtocols } from '../schema/fields.ts';
+import { definePlugin } from './define-plugin.ts';
 import { checkSettable } from './header-names.ts';
 
-interface Settings {
-  readonly header_name: string;
-  readonly generator: 'uuid' | 'uuid#counter' | 'tracker';
-  readonly echo_downstream: boolean;
-}
-
-export const correlationId: Plugin = {
+export const correlationId = definePlugin({
   name: 'correlation-id',
   priority: 100001,
   authenticates: false,
-  fields: {
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
+  settings: {
+    header_name: {
+      type: 'string',
+      default: 'Kong-Request-ID',
+      check: checkSettable,
+      description: 'The header that holds the id.',
+    },
+    generator: {
+      type: 'string',
+      default: 'uuid#counter',
       required: true,
-      fields: {
-        header_name: {
-          type: 'string',
-          default: 'Kong-Request-ID',
-          check: checkSettable,
-          description: 'The header that holds the id.',
-        },
-        generator: {
-          type: 'string',
-          default: 'uuid#counter',
-          required: true,
-          one_of: ['uuid', 'uuid#counter', 'tracker'],
-          description:
-            'uuid: a new one for each request. uuid#counter: one UUID, and a number. tracker: address, port, number and time.',
-        },
-        echo_downstream: {
-          type: 'boolean',
-          required: true,
-          default: false,
-          description: 'Tells the id to the client, too.',
-        },
-      },
+      one_of: ['uuid', 'uuid#counter', 'tracker'],
+      description:
+        'uuid: a new UUID for each request. uuid#counter: one UUID, and a number. tracker: address, port, number and time.',
+    },
+    echo_downstream: {
+      type: 'boolean',
+      required: true,
+      default: false,
+      description: 'Adds the id to the response, too.',
     },
   },
-  compile(config, _place, tools) {
-    const { header_name, generator, echo_downstream } = config as unknown as Settings;
+  compile({ header_name, generator, echo_downstream }, _place, tools) {
     const make = generators[generator](tools);
     const ids = new WeakMap<Exchange, string>();
     return {
       access(exchange) {
         const { request } = exchange;
-        const given = request.headerValues(header_name.toLowerCase())[0];
-        const id = given === undefined || given === '' ? make(exchange) : (textOf(given) ?? given);
-        if (id !== given) request.setHeader(header_name, id);
+        const sent = request.headerValues(header_name.toLowerCase())[0];
+        const id = sent === undefined || sent === '' ? make(exchange) : (textOf(sent) ?? sent);
+        if (id !== sent) request.setHeader(header_name, id);
         if (echo_downstream) ids.set(exchange, id);
         return undefined;
       },
@@ -65,22 +50,22 @@ export const correlationId: Plugin = {
       }),
     };
   },
-};
+});
 
-const generators: Record<Settings['generator'], (tools: PluginTools) => (exchange: Exchange) => string> = {
+const generators = {
   uuid:
-    ({ entropy }) =>
+    ({ entropy }: PluginTools) =>
     () =>
       entropy.uuid(),
-  'uuid#counter': ({ entropy }) => {
+  'uuid#counter': ({ entropy }: PluginTools) => {
     const uuid = entropy.uuid();
     let counter = 0;
     return () => `${uuid}#${++counter}`;
   },
-  tracker: ({ entropy, now }) => {
+  tracker: ({ entropy, now }: PluginTools) => {
     const instance = entropy.uuid().slice(0, 8);
     let counter = 0;
-    return ({ clientAddress, request }) =>
+    return ({ clientAddress, request }: Exchange) =>
       `${clientAddress}-${request.localPort}-${instance}-${++counter}-${(now() / 1000).toFixed(3)}`;
   },
 };

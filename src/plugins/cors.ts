@@ -1,91 +1,76 @@
 /**
- * Kong's `cors`: tells browsers which origins may read answers (Fetch Standard, "CORS protocol"), and answers preflights
- * before anybody asks for a credential.
+ * Kong's `cors`: adds the headers by which browsers decide which origins may read responses (Fetch Standard, "CORS
+ * protocol"), and responds to preflight requests, which carry no credentials.
  */
-import type { Exchange, Plugin, ResponseHead } from '../gateway/plugin.ts';
+import type { Exchange } from '../gateway/plugin.ts';
 import { compileRegex } from '../routing/regex/linear-regex.ts';
-import { httpProtocols, noConsumer } from '../schema/fields.ts';
+import { definePlugin } from './define-plugin.ts';
 
-interface Settings {
-  readonly origins: readonly string[] | null;
-  readonly headers: readonly string[] | null;
-  readonly exposed_headers: readonly string[] | null;
-  readonly methods: readonly string[];
-  readonly max_age: number | null;
-  readonly credentials: boolean;
-  readonly preflight_continue: boolean;
-  readonly private_network: boolean;
-}
+const methods = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'] as const;
 
-const methods = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'];
-
-export const cors: Plugin = {
+export const cors = definePlugin({
   name: 'cors',
   priority: 2000,
   authenticates: false,
-  fields: {
-    consumer: noConsumer,
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
+  perConsumer: false,
+  settings: {
+    origins: {
+      type: 'array',
+      elements: { type: 'string', check: checkOrigin },
+      description: 'Origins that may read responses: `*`, literal origins, or regular expressions. Null: all origins.',
+    },
+    headers: {
+      type: 'array',
+      elements: { type: 'string' },
+      description: 'Request headers that scripts may set. Null: all that they ask for.',
+    },
+    exposed_headers: {
+      type: 'array',
+      elements: { type: 'string' },
+      description: 'Response headers that scripts may read.',
+    },
+    methods: {
+      type: 'array',
+      default: methods,
+      elements: { type: 'string', one_of: methods },
+      description: 'Methods that scripts may use.',
+    },
+    max_age: { type: 'number', description: 'How many seconds browsers may cache the response to a preflight.' },
+    credentials: {
+      type: 'boolean',
       required: true,
-      fields: {
-        origins: {
-          type: 'array',
-          elements: { type: 'string', check: checkOrigin },
-          description: 'Origins that may read answers: `*`, as they stand, or as regular expressions. Null: all.',
-        },
-        headers: {
-          type: 'array',
-          elements: { type: 'string' },
-          description: 'Headers that scripts may send. Null: whatever they ask for.',
-        },
-        exposed_headers: {
-          type: 'array',
-          elements: { type: 'string' },
-          description: 'Headers of answers that scripts may read.',
-        },
-        methods: {
-          type: 'array',
-          default: methods,
-          elements: { type: 'string', one_of: methods },
-          description: 'Methods that scripts may use.',
-        },
-        max_age: { type: 'number', description: 'Seconds for which browsers may remember the answer to a preflight.' },
-        credentials: {
-          type: 'boolean',
-          required: true,
-          default: false,
-          description: 'Scripts may send cookies and credentials. With `*` this holds for every origin there is.',
-        },
-        private_network: {
-          type: 'boolean',
-          required: true,
-          default: false,
-          description: 'Public sites may call, though the gate is in a private network.',
-        },
-        preflight_continue: {
-          type: 'boolean',
-          required: true,
-          default: false,
-          description: 'Leaves preflights to the upstream.',
-        },
-      },
+      default: false,
+      description: 'Scripts may send cookies and credentials. With `*` this is true for every origin.',
+    },
+    private_network: {
+      type: 'boolean',
+      required: true,
+      default: false,
+      description: 'Public sites may send requests to this gate in a private network.',
+    },
+    preflight_continue: {
+      type: 'boolean',
+      required: true,
+      default: false,
+      description: 'Forwards preflight requests to the upstream.',
     },
   },
-  compile(config) {
-    const settings = config as unknown as Settings;
+  compile(settings) {
     const allowed = allowedOrigins(settings.origins ?? []);
     const preflights = new WeakSet<Exchange>();
 
-    /** Which origin may read the answer, for a request from `origin`; and whether others get another answer. */
-    function permission(origin: string | undefined): Permission {
-      const credentials = settings.credentials;
-      if (allowed !== 'any') return { origin: allowed(origin), credentials, varies: true };
-      // A browser does not take `*` together with credentials.
-      return credentials && origin !== undefined
-        ? { origin, credentials, varies: true }
-        : { origin: '*', credentials: false, varies: false };
+    /** The headers for a request from `origin`. `Vary`: the response to another origin may differ. */
+    function headersFor(origin: string | undefined): [name: string, value: string][] {
+      // Browsers do not accept `*` together with credentials.
+      if (allowed === 'any' && !(settings.credentials && origin !== undefined)) {
+        return [['Access-Control-Allow-Origin', '*']];
+      }
+      const allowedOrigin = allowed === 'any' ? origin : allowed(origin);
+      return [
+        ['Vary', 'Origin'],
+        ...(allowedOrigin === undefined ? [] : [['Access-Control-Allow-Origin', allowedOrigin] as [string, string]]),
+        ...(settings.credentials ? [['Access-Control-Allow-Credentials', 'true'] as [string, string]] : []),
+      ];
     }
 
     return {
@@ -96,9 +81,9 @@ export const cors: Plugin = {
         if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return undefined;
         preflights.add(exchange);
         if (settings.preflight_continue) return undefined;
-        const headers = headersOf(permission(origin));
-        const asked = request.header('access-control-request-headers');
-        const names = settings.headers?.length ? settings.headers.join(',') : asked;
+        const headers = headersFor(origin);
+        const requested = request.header('access-control-request-headers');
+        const names = settings.headers?.length ? settings.headers.join(',') : requested;
         if (names !== undefined) headers.push(['Access-Control-Allow-Headers', names]);
         headers.push(['Access-Control-Allow-Methods', settings.methods.join(',')]);
         if (settings.max_age !== null) headers.push(['Access-Control-Max-Age', String(settings.max_age)]);
@@ -109,46 +94,30 @@ export const cors: Plugin = {
       },
 
       respond(exchange, head) {
-        // The answer to a preflight says everything already, or is the upstream's to give.
+        // The response to a preflight is complete, or is left to the upstream.
         if (preflights.has(exchange)) return;
         head.removeHeader('Access-Control-Allow-Origin');
-        for (const [name, value] of headersOf(permission(exchange.request.header('origin')))) tell(head, name, value);
+        for (const [name, value] of headersFor(exchange.request.header('origin'))) {
+          if (name === 'Vary') head.addHeader(name, value);
+          else head.setHeader(name, value);
+        }
         if (settings.exposed_headers?.length) {
           head.setHeader('Access-Control-Expose-Headers', settings.exposed_headers.join(','));
         }
       },
     };
   },
-};
-
-interface Permission {
-  readonly origin: string | undefined;
-  readonly credentials: boolean;
-  readonly varies: boolean;
-}
-
-function headersOf({ origin, credentials, varies }: Permission): [string, string][] {
-  const headers: [string, string][] = [];
-  if (varies) headers.push(['Vary', 'Origin']);
-  if (origin !== undefined) headers.push(['Access-Control-Allow-Origin', origin]);
-  if (credentials) headers.push(['Access-Control-Allow-Credentials', 'true']);
-  return headers;
-}
-
-function tell(head: ResponseHead, name: string, value: string): void {
-  if (name === 'Vary') head.addHeader(name, value);
-  else head.setHeader(name, value);
-}
+});
 
 // Origins -------------------------------------------------------------------------------------------------------------
 
-/** What can be read as it stands; anything else is a regular expression. */
+/** A literal origin; anything else is a regular expression. */
 const literal = /^[A-Za-z0-9.:/-]+$/;
 
 function allowedOrigins(origins: readonly string[]): 'any' | ((origin: string | undefined) => string | undefined) {
   if (origins.length === 0 || origins.includes('*')) return 'any';
   const [only] = origins;
-  // One origin is told to everybody, whoever asks.
+  // A single literal origin is sent in every response, whatever the origin of the request (Kong).
   if (origins.length === 1 && literal.test(only!)) return () => only;
   const patterns = origins.map(originPattern);
   return (text) => {
@@ -163,7 +132,7 @@ interface Origin {
   readonly host: string;
 }
 
-/** `https://a.example:443` is `https://a.example`. */
+/** Removes the default port: `https://a.example:443` becomes `https://a.example`. */
 function normalOrigin(text: string): Origin {
   const parts = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(\[[^\]]*\]|[^:/?#@]*)(?::(\d+))?\/?$/.exec(text);
   if (parts === null) return { text, host: text };
@@ -179,7 +148,7 @@ function originPattern(entry: string): (origin: Origin) => boolean {
   }
   const regex = compileRegex(anchored(entry));
   if ('refused' in regex) throw new TypeError(`'${entry}' is not a valid regex: ${regex.refused}`);
-  // Without a colon it cannot be meant for a whole origin.
+  // A pattern without a colon is for the host alone.
   return entry.includes(':') ? ({ text }) => regex.test(text) : ({ host }) => regex.test(host);
 }
 

@@ -1,124 +1,91 @@
 /**
- * Kong's `hmac-auth`: who calls is known by a signature over headers of the request, made with a secret that is never sent.
+ * Kong's `hmac-auth`: authenticates callers by a signature over headers of the request. The secret itself is never sent.
  *
  *     Authorization: hmac username="al", algorithm="hmac-sha256", headers="x-date @request-target", signature="…"
  */
 
-import type { Exchange, Plugin } from '../gateway/plugin.ts';
 import type { ProxiedRequest } from '../gateway/proxied-request.ts';
 import { type HashName, isHmac, sha256Of } from '../oauth/hmac.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { textOf } from '../routing/path.ts';
-import { httpProtocols, noConsumer } from '../schema/fields.ts';
-import {
-  type Authentication,
-  type AuthenticationSettings,
-  anonymousField,
-  authenticating,
-  callerOf,
-  challengeOf,
-  hideCredentialsField,
-  realmField,
-  unauthorized,
-} from './authentication.ts';
+import type { Fields } from '../schema/description.ts';
+import type { SettingsOf } from '../schema/settings.ts';
+import * as auth from './authentication.ts';
+import { definePlugin } from './define-plugin.ts';
 
-interface Settings extends AuthenticationSettings {
-  readonly hide_credentials: boolean;
-  readonly clock_skew: number;
-  readonly validate_request_body: boolean;
-  readonly enforce_headers: readonly string[];
-  readonly algorithms: readonly string[];
-  readonly realm: string | null;
-}
+const algorithms = ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const;
 
-const algorithms = ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512'];
-
-/** A body whose digest is looked at is read up to this; a larger one cannot be vouched for. */
+/** A body whose digest is checked is read up to this size; a larger body fails the check. */
 const largestBody = 8 * 1_048_576;
 
-export const hmacAuth: Plugin = {
+const settings = {
+  hide_credentials: auth.hideCredentialsField,
+  clock_skew: {
+    type: 'number',
+    default: 300,
+    gt: 0,
+    description: 'How many seconds the date of a request may differ from the clock of the gate.',
+  },
+  anonymous: auth.anonymousField,
+  validate_request_body: {
+    type: 'boolean',
+    required: true,
+    default: false,
+    description: 'Requires a correct Digest header on every request with a body.',
+  },
+  enforce_headers: {
+    type: 'array',
+    elements: { type: 'string' },
+    default: [],
+    description: 'Headers that must be signed.',
+  },
+  algorithms: {
+    type: 'array',
+    elements: { type: 'string', one_of: algorithms },
+    default: algorithms,
+    description: 'Algorithms that are accepted.',
+  },
+  realm: auth.realmField,
+} as const satisfies Fields;
+type Settings = SettingsOf<typeof settings>;
+
+export const hmacAuth = definePlugin({
   name: 'hmac-auth',
   priority: 1030,
   authenticates: true,
-  fields: {
-    consumer: noConsumer,
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
-      required: true,
-      fields: {
-        hide_credentials: hideCredentialsField,
-        clock_skew: {
-          type: 'number',
-          default: 300,
-          gt: 0,
-          description: 'How many seconds the date of a request may differ from the clock here.',
-        },
-        anonymous: anonymousField,
-        validate_request_body: {
-          type: 'boolean',
-          required: true,
-          default: false,
-          description: 'A request with a body has to say its digest, and it has to be right.',
-        },
-        enforce_headers: {
-          type: 'array',
-          elements: { type: 'string' },
-          default: [],
-          description: 'Headers that have to be signed.',
-        },
-        algorithms: {
-          type: 'array',
-          elements: { type: 'string', one_of: algorithms },
-          default: algorithms,
-          description: 'Algorithms that may be used.',
-        },
-        realm: realmField,
-      },
-    },
-  },
-  compile(config, _place, tools) {
-    const settings = config as unknown as Settings;
-    const challenge = challengeOf('hmac', settings.realm);
+  settings,
+  compile(settings, _place, tools) {
+    const challenge = auth.challengeOf('hmac', settings.realm);
 
-    function authenticate(exchange: Exchange): MaybePromise<Authentication> {
+    return auth.authenticating(settings, tools, (exchange): MaybePromise<auth.Authentication> => {
       const { request } = exchange;
-      const invalid = unauthorizedIn(exchange, 'HMAC signature cannot be verified');
-      const place = places.find((name) => request.header(name) !== undefined);
-      if (place === undefined) return unauthorized(exchange, challenge, 'credential_missing');
-      const signature = readSignature(request.header(place)!);
-      if (settings.hide_credentials && signature !== undefined) request.removeHeader(place);
+      const unauthorized = (message: string) => auth.unauthorized(exchange, challenge, 'credential_invalid', message);
+      const invalid = () => unauthorized('HMAC signature cannot be verified');
+      const header = auth.credentialHeaders.find((name) => request.header(name) !== undefined);
+      if (header === undefined) return auth.unauthorized(exchange, challenge, 'credential_missing');
+      const signature = readSignature(request.header(header)!);
+      if (settings.hide_credentials && signature !== undefined) request.removeHeader(header);
       if (!isRecent(request, settings.clock_skew, tools.wallClock())) {
-        return unauthorizedIn(
-          exchange,
+        return unauthorized(
           'HMAC signature cannot be verified, a valid date or x-date header is required for HMAC Authentication',
         );
       }
-      if (signature === undefined || !isAcceptable(signature, settings)) return invalid;
+      if (signature === undefined || !isAcceptable(signature, settings)) return invalid();
       return whenThere(tools.records.findBy('hmacauth_credentials', 'username', signature.username), (row) => {
         const secret = row?.['secret'];
         const signed = signedText(signature.headers, request);
-        // The same work for a user that is not there.
+        // The same work for an unknown user, so that the time of a response does not show which users exist.
         const isTheirs = isHmac(signature.value, signature.hash, typeof secret === 'string' ? secret : '', signed);
-        if (row === undefined || typeof secret !== 'string' || !isTheirs) return invalid;
-        const { id } = row['consumer'] as { readonly id: string };
-        return whenThere(hasItsDigest(settings, request), (isWhole): MaybePromise<Authentication> => {
-          if (!isWhole) return unauthorizedIn(exchange, 'HMAC signature does not match');
-          return whenThere(callerOf({ id: row.id, identifier: signature.username }, id, tools), (caller) =>
-            caller === undefined ? invalid : { caller },
-          );
-        });
+        if (row === undefined || typeof secret !== 'string' || !isTheirs) return invalid();
+        return whenThere(hasItsDigest(settings, request), (isWhole) =>
+          isWhole
+            ? auth.callerOf(row, signature.username, invalid, tools)
+            : unauthorized('HMAC signature does not match'),
+        );
       });
-    }
-
-    const unauthorizedIn = (exchange: Exchange, message: string) =>
-      unauthorized(exchange, challenge, 'credential_invalid', message);
-
-    return authenticating(settings, tools, authenticate);
+    });
   },
-};
-
-const places = ['proxy-authorization', 'authorization'];
+});
 
 interface Signature {
   readonly username: string;
@@ -147,7 +114,7 @@ function readSignature(header: string): Signature | undefined {
 function isAcceptable({ algorithm, headers }: Signature, settings: Settings): boolean {
   const signed = headers.map((name) => name.toLowerCase());
   return (
-    settings.algorithms.includes(algorithm) &&
+    settings.algorithms.some((one) => one === algorithm) &&
     settings.enforce_headers.every((name) => signed.includes(name.toLowerCase()))
   );
 }
@@ -157,7 +124,7 @@ function isRecent(request: ProxiedRequest, skew: number, now: number): boolean {
   return Math.abs(now - date) <= skew * 1000;
 }
 
-/** What was signed, in octets: a line for each header, in the order in which the client names them. */
+/** The octets that were signed: a line for each header, in the order in which the client names them. */
 function signedText(headers: readonly string[], request: ProxiedRequest): string {
   const lines = headers.map((name) => {
     const value = request.headerValues(name.toLowerCase())[0];
@@ -171,7 +138,7 @@ function signedText(headers: readonly string[], request: ProxiedRequest): string
 
 const versions = { '1.0': '1.0', '1.1': '1.1', '2': '2.0' };
 
-/** Whether the body is the one whose digest was sent (RFC 3230), where anybody asks for that. */
+/** Whether the body has the digest that was sent (RFC 3230); always true unless the settings ask for the check. */
 function hasItsDigest({ validate_request_body: asks }: Settings, request: ProxiedRequest): MaybePromise<boolean> {
   if (!asks) return true;
   return whenThere(request.readBody(largestBody), (body) => {

@@ -1,11 +1,10 @@
 /**
- * Kong's `jwt`: who calls is known by a signed token (RFC 7519) whose issuer has a credential here. The credential says by
- * which algorithm and with which key a token is verified; the token has no say in it.
+ * Kong's `jwt`: authenticates callers by a signed token (RFC 7519). The credential of the issuer decides by which
+ * algorithm and with which key a token is verified; the token itself does not.
  */
 
 import type { KeyObject } from 'node:crypto';
 import { queryOf, valuesIn } from '../content/form.ts';
-import type { Exchange, Plugin } from '../gateway/plugin.ts';
 import type { ProxiedRequest } from '../gateway/proxied-request.ts';
 import type { RefusalCode } from '../gateway/refusal-codes.ts';
 import {
@@ -19,86 +18,65 @@ import {
 } from '../oauth/jws.ts';
 import type { Entity } from '../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
-import { httpProtocols, noConsumer } from '../schema/fields.ts';
-import {
-  type Authentication,
-  type AuthenticationSettings,
-  anonymousField,
-  authenticating,
-  callerOf,
-  challengeOf,
-  realmField,
-  runOnPreflightField,
-} from './authentication.ts';
+import type { Fields } from '../schema/description.ts';
+import { own } from '../schema/json.ts';
+import type { SettingsOf } from '../schema/settings.ts';
+import * as auth from './authentication.ts';
+import { definePlugin } from './define-plugin.ts';
+import { jsonResponse } from './responses.ts';
 
-interface Settings extends AuthenticationSettings {
-  readonly uri_param_names: readonly string[];
-  readonly cookie_names: readonly string[];
-  readonly header_names: readonly string[];
-  readonly key_claim_name: string;
-  readonly secret_is_base64: boolean;
-  readonly claims_to_verify: readonly ('exp' | 'nbf')[] | null;
-  readonly maximum_expiration: number | null;
-  readonly realm: string | null;
-}
+const settings = {
+  uri_param_names: {
+    type: 'set',
+    elements: { type: 'string' },
+    default: ['jwt'],
+    description: 'Query parameters that may hold a token.',
+  },
+  cookie_names: {
+    type: 'set',
+    elements: { type: 'string' },
+    default: [],
+    description: 'Cookies that may hold a token.',
+  },
+  key_claim_name: {
+    type: 'string',
+    default: 'iss',
+    description: 'The claim, or the header parameter, that identifies the credential.',
+  },
+  secret_is_base64: {
+    type: 'boolean',
+    required: true,
+    default: false,
+    description: 'The secrets of credentials are encoded in base64.',
+  },
+  claims_to_verify: {
+    type: 'set',
+    elements: { type: 'string', one_of: ['exp', 'nbf'] },
+    description: 'Claims that a token must have, and that must be valid. Null: expired tokens are accepted.',
+  },
+  anonymous: auth.anonymousField,
+  run_on_preflight: auth.runOnPreflightField,
+  maximum_expiration: {
+    type: 'number',
+    default: 0,
+    between: [0, 31536000],
+    description: 'The longest accepted time until `exp`, in seconds. 0: no limit.',
+  },
+  header_names: {
+    type: 'set',
+    elements: { type: 'string' },
+    default: ['authorization'],
+    description: 'Headers that may hold a token, after `Bearer`.',
+  },
+  realm: auth.realmField,
+} as const satisfies Fields;
+type Settings = SettingsOf<typeof settings>;
 
-export const jwt: Plugin = {
+export const jwt = definePlugin({
   name: 'jwt',
   priority: 1450,
   authenticates: true,
-  fields: {
-    consumer: noConsumer,
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
-      required: true,
-      fields: {
-        uri_param_names: {
-          type: 'set',
-          elements: { type: 'string' },
-          default: ['jwt'],
-          description: 'Parameters of the query in which a token is looked for.',
-        },
-        cookie_names: {
-          type: 'set',
-          elements: { type: 'string' },
-          default: [],
-          description: 'Cookies in which a token is looked for.',
-        },
-        key_claim_name: {
-          type: 'string',
-          default: 'iss',
-          description: 'The claim, or the parameter of the header, that names the credential.',
-        },
-        secret_is_base64: {
-          type: 'boolean',
-          required: true,
-          default: false,
-          description: 'The secrets of credentials are kept in base64.',
-        },
-        claims_to_verify: {
-          type: 'set',
-          elements: { type: 'string', one_of: ['exp', 'nbf'] },
-          description: 'Claims that must be there and hold. Null: a token that has expired is as good as any other.',
-        },
-        anonymous: anonymousField,
-        run_on_preflight: runOnPreflightField,
-        maximum_expiration: {
-          type: 'number',
-          default: 0,
-          between: [0, 31536000],
-          description: 'How many seconds ahead `exp` may lie at the most. 0: as far as it likes.',
-        },
-        header_names: {
-          type: 'set',
-          elements: { type: 'string' },
-          default: ['authorization'],
-          description: 'Headers in which a token is looked for, after `Bearer`.',
-        },
-        realm: realmField,
-      },
-    },
-  },
+  settings,
   entity_checks: [
     {
       conditional: {
@@ -109,55 +87,38 @@ export const jwt: Plugin = {
       },
     },
   ],
-  compile(config, _place, tools) {
-    const settings = config as unknown as Settings;
-    const plain = challengeOf('Bearer', settings.realm);
-    const refuse = (refusal: RefusalCode, body: { readonly [name: string]: string }): Authentication => ({
-      refused: {
-        status: 401,
-        headers: [
-          ['Content-Type', 'application/json; charset=utf-8'],
-          ['WWW-Authenticate', refusal === 'credential_missing' ? plain : `${plain} error="invalid_token"`],
-        ],
-        body: JSON.stringify(body),
-      },
-      refusal,
-    });
+  compile(settings, _place, tools) {
+    const plain = auth.challengeOf('Bearer', settings.realm);
+    const refused = (refusal: RefusalCode, body: { readonly [name: string]: string }): auth.Refused => {
+      const challenge = refusal === 'credential_missing' ? plain : `${plain} error="invalid_token"`;
+      return { response: jsonResponse(401, body, [['WWW-Authenticate', challenge]]), refusal };
+    };
 
-    function authenticate({ request }: Exchange): MaybePromise<Authentication> {
+    return auth.authenticating(settings, tools, ({ request }): MaybePromise<auth.Authentication> => {
       const [text, another] = tokensOf(settings, request);
-      if (text === undefined) return refuse('credential_missing', { message: 'Unauthorized' });
-      if (another !== undefined) return refuse('credential_repeated', { message: 'Multiple tokens provided' });
+      if (text === undefined) return refused('credential_missing', { message: 'Unauthorized' });
+      if (another !== undefined) return refused('credential_repeated', { message: 'Multiple tokens provided' });
       const token = readJsonWebToken(text);
-      if ('malformed' in token) return refuse('credential_malformed', { message: `Bad token; ${token.malformed}` });
+      if ('malformed' in token) return refused('credential_malformed', { message: `Bad token; ${token.malformed}` });
       const name = settings.key_claim_name;
       const key = own(token.claims, name) ?? own(token.header, name);
       if (key === undefined || key === null) {
-        return refuse('credential_malformed', { message: `No mandatory '${name}' in claims` });
+        return refused('credential_malformed', { message: `No mandatory '${name}' in claims` });
       }
       if (typeof key !== 'string' || key === '') {
-        return refuse('credential_malformed', { message: `Invalid '${name}' in claims` });
+        return refused('credential_malformed', { message: `Invalid '${name}' in claims` });
       }
-      return whenThere(tools.records.findBy('jwt_secrets', 'key', key), (row): MaybePromise<Authentication> => {
-        if (row === undefined) {
-          return refuse('credential_invalid', { message: `No credentials found for given '${name}'` });
-        }
+      const unknown = () => refused('credential_invalid', { message: `No credentials found for given '${name}'` });
+      return whenThere(tools.records.findBy('jwt_secrets', 'key', key), (row) => {
+        if (row === undefined) return unknown();
         const wrong = wrongSignature(token, row, settings) ?? wrongClaims(token, settings, tools.wallClock() / 1000);
-        if (wrong !== undefined) return refuse('credential_invalid', wrong);
-        const { id } = row['consumer'] as { readonly id: string };
-        return whenThere(callerOf({ id: row.id, identifier: key }, id, tools), (caller) =>
-          caller === undefined
-            ? refuse('credential_invalid', { message: `No credentials found for given '${name}'` })
-            : { caller },
-        );
+        return wrong === undefined ? auth.callerOf(row, key, unknown, tools) : refused('credential_invalid', wrong);
       });
-    }
-
-    return authenticating(settings, tools, authenticate);
+    });
   },
-};
+});
 
-/** Every token there is, each once; two different ones leave open who calls. */
+/** All different tokens of the request. With more than one the caller is ambiguous. */
 function tokensOf(settings: Settings, request: ProxiedRequest): string[] {
   const query = queryOf(request.target);
   const tokens = [
@@ -196,7 +157,7 @@ function keyOf(row: Entity, algorithm: JwsAlgorithm, { secret_is_base64 }: Setti
   return Buffer.from(secret, secret_is_base64 ? 'base64' : 'utf8');
 }
 
-/** Read once for as long as the row is remembered. */
+/** Parsed once for each row in memory. */
 const publicKeys = new WeakMap<Entity, KeyObject>();
 
 function publicKeyOf(row: Entity): KeyObject | undefined {
@@ -208,7 +169,7 @@ function publicKeyOf(row: Entity): KeyObject | undefined {
   return key;
 }
 
-/** What is wrong, by the name of the claim. `now` in seconds. */
+/** Errors by the name of the claim. `now` in seconds. */
 function wrongClaims({ claims }: JsonWebToken, settings: Settings, now: number): Wrong {
   const wrong: { [claim: string]: string } = {};
   for (const name of settings.claims_to_verify ?? []) {
@@ -221,13 +182,9 @@ function wrongClaims({ claims }: JsonWebToken, settings: Settings, now: number):
     else if (name === 'nbf' && value > now) wrong[name] = 'token not valid yet';
   }
   if (Object.keys(wrong).length > 0) return wrong;
-  const most = settings.maximum_expiration ?? 0;
+  const most = settings.maximum_expiration;
   const end = own(claims, 'exp');
   return most > 0 && !(typeof end === 'number' && end - now <= most)
     ? { exp: 'exceeds maximum allowed expiration' }
     : undefined;
-}
-
-function own(part: { readonly [name: string]: unknown }, name: string): unknown {
-  return Object.hasOwn(part, name) ? part[name] : undefined;
 }

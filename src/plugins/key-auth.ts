@@ -1,88 +1,67 @@
-/** Kong's `key-auth`: who calls is known by an API key in a header, the query or the body. */
+/** Kong's `key-auth`: authenticates callers by an API key in a header, the query or the body. */
 
 import { queryOf, readForm, valuesIn, withQuery } from '../content/form.ts';
-import type { Exchange, Plugin, PluginTools } from '../gateway/plugin.ts';
+import type { Exchange } from '../gateway/plugin.ts';
 import { profiles } from '../oauth/profile.ts';
 import type { Entity } from '../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { textOf } from '../routing/path.ts';
-import { httpProtocols, noConsumer } from '../schema/fields.ts';
+import type { Fields } from '../schema/description.ts';
+import type { SettingsOf } from '../schema/settings.ts';
 import { readParameters } from '../wire/parameters.ts';
-import {
-  type Authentication,
-  type AuthenticationSettings,
-  anonymousField,
-  authenticating,
-  callerOf,
-  challengeOf,
-  hideCredentialsField,
-  realmField,
-  runOnPreflightField,
-  unauthorized,
-} from './authentication.ts';
+import * as auth from './authentication.ts';
 import { bodyFields } from './body.ts';
+import { definePlugin } from './define-plugin.ts';
 import { headerName } from './header-names.ts';
 import { formNamed } from './named.ts';
 
-interface Settings extends AuthenticationSettings {
-  readonly key_names: readonly string[];
-  readonly hide_credentials: boolean;
-  readonly key_in_header: boolean;
-  readonly key_in_query: boolean;
-  readonly key_in_body: boolean;
-  readonly realm: string | null;
-}
-
-/** A body that may hold a key is read up to this. Larger ones are left unread, and their key unseen. */
+/** A body that may hold a key is read up to this size. Larger bodies are not read, and a key in them is not found. */
 const largestBody = 1_048_576;
 
-export const keyAuth: Plugin = {
+const settings = {
+  key_names: {
+    type: 'array',
+    required: true,
+    elements: headerName,
+    default: ['apikey'],
+    description: 'Names of the header, query parameter or body field that holds the key.',
+  },
+  hide_credentials: auth.hideCredentialsField,
+  anonymous: auth.anonymousField,
+  key_in_header: { type: 'boolean', required: true, default: true, description: 'Reads keys in headers.' },
+  key_in_query: { type: 'boolean', required: true, default: true, description: 'Reads keys in the query.' },
+  key_in_body: { type: 'boolean', required: true, default: false, description: 'Reads keys in the body.' },
+  run_on_preflight: auth.runOnPreflightField,
+  realm: auth.realmField,
+} as const satisfies Fields;
+type Settings = SettingsOf<typeof settings>;
+
+export const keyAuth = definePlugin({
   name: 'key-auth',
   priority: 1250,
   authenticates: true,
-  fields: {
-    consumer: noConsumer,
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
-      required: true,
-      fields: {
-        key_names: {
-          type: 'array',
-          required: true,
-          elements: headerName,
-          default: ['apikey'],
-          description: 'Under which names a key is looked for.',
-        },
-        hide_credentials: hideCredentialsField,
-        anonymous: anonymousField,
-        key_in_header: { type: 'boolean', required: true, default: true, description: 'Looks into the headers.' },
-        key_in_query: { type: 'boolean', required: true, default: true, description: 'Looks into the query.' },
-        key_in_body: { type: 'boolean', required: true, default: false, description: 'Looks into the body.' },
-        run_on_preflight: runOnPreflightField,
-        realm: realmField,
-      },
-    },
-  },
-  compile(config, _place, tools) {
-    const settings = config as unknown as Settings;
-    const challenge = challengeOf('Key', settings.realm);
-    return authenticating(settings, tools, (exchange) =>
-      whenThere(keyOf(settings, exchange), (found) => {
+  settings,
+  compile(settings, _place, tools) {
+    const challenge = auth.challengeOf('Key', settings.realm);
+    return auth.authenticating(settings, tools, (exchange) =>
+      whenThere(keyOf(settings, exchange), (found): MaybePromise<auth.Authentication> => {
         if (found.key === undefined || found.key === '') {
-          return unauthorized(exchange, challenge, 'credential_missing', 'No API key found in request');
+          return auth.unauthorized(exchange, challenge, 'credential_missing', 'No API key found in request');
         }
         if (found.key === 'several') {
-          return unauthorized(exchange, challenge, 'credential_repeated', 'Duplicate API key found');
+          return auth.unauthorized(exchange, challenge, 'credential_repeated', 'Duplicate API key found');
         }
         if (settings.hide_credentials) hide(exchange, found);
-        return whenThere(owner(found.key.text, tools), (caller) =>
-          caller === undefined ? unauthorized(exchange, challenge, 'credential_invalid') : { caller },
+        const invalid = () => auth.unauthorized(exchange, challenge, 'credential_invalid');
+        return whenThere(tools.records.findBy('keyauth_credentials', 'key', found.key.text), (row) =>
+          row === undefined || keyExpiresAt(row) <= tools.now()
+            ? invalid()
+            : auth.callerOf(row, row.id, invalid, tools),
         );
       }),
     );
   },
-};
+});
 
 interface Found {
   readonly key: { readonly text: string } | 'several' | '' | undefined;
@@ -90,7 +69,7 @@ interface Found {
   readonly body?: Uint8Array | undefined;
 }
 
-/** By one name after the other, in Kong's order of places. */
+/** Looks for each name in turn: header, query, body (Kong's order). */
 function keyOf(settings: Settings, exchange: Exchange): MaybePromise<Found> {
   const { request } = exchange;
   const query = queryOf(request.target);
@@ -153,19 +132,8 @@ function hide({ request }: Exchange, { name, body }: Found): void {
   }
 }
 
-function owner(
-  key: string,
-  tools: PluginTools,
-): MaybePromise<Extract<Authentication, { refused?: undefined }>['caller'] | undefined> {
-  return whenThere(tools.records.findBy('keyauth_credentials', 'key', key), (row) => {
-    if (row === undefined || refreshExpiresAt(row) <= tools.now()) return undefined;
-    const { id } = row['consumer'] as { readonly id: string };
-    return callerOf({ id: row.id, identifier: row.id }, id, tools);
-  });
-}
-
-/** A key with a `ttl` is no key when that is over. One that came in by a file counts from when it was made. */
-function refreshExpiresAt({ expires_at: expiresAt, created_at: createdAt, ttl }: Entity): number {
+/** When a key with a `ttl` expires. The TTL of a key from a configuration file counts from `created_at`. */
+function keyExpiresAt({ expires_at: expiresAt, created_at: createdAt, ttl }: Entity): number {
   if (typeof expiresAt === 'number') return expiresAt;
   return typeof ttl === 'number' && ttl > 0 && typeof createdAt === 'number'
     ? (createdAt + ttl) * 1000

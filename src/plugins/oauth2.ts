@@ -5,15 +5,8 @@
 import type { AccessOutcome } from '../access/bearer-token.ts';
 import { queryOf, readForm, withQuery } from '../content/form.ts';
 import { mediaType, urlencoded } from '../content/media-type.ts';
-import { type Introduction, identifyAnonymous, introduce, introduction } from '../gateway/identity.ts';
-import type {
-  AccessDecision,
-  Exchange,
-  PluginConfig,
-  PluginDefinition,
-  PluginPlace,
-  PluginTools,
-} from '../gateway/plugin.ts';
+import { type Introduction, introduce, introduction } from '../gateway/identity.ts';
+import type { AccessDecision, Exchange, PluginPlace, PluginTools } from '../gateway/plugin.ts';
 import type { DirectResponse, ProxiedRequest } from '../gateway/proxied-request.ts';
 import { boundToAll, boundToService, type Issuer } from '../oauth/issuer.ts';
 import { type Profile, profiles } from '../oauth/profile.ts';
@@ -29,32 +22,10 @@ import {
 } from '../wire/bearer.ts';
 import { isLoopbackCall } from '../wire/loopback.ts';
 import type { EndpointRequest } from '../wire/response.ts';
-
-/** The plugin's settings (../plugins/oauth2-config.ts), defaults filled in. */
-interface Settings {
-  readonly scopes: readonly string[] | null;
-  readonly token_default_scopes?: readonly string[] | null;
-  readonly mandatory_scope: boolean;
-  readonly provision_key: string;
-  readonly token_expiration: number;
-  readonly enable_authorization_code: boolean;
-  readonly enable_implicit_grant: boolean;
-  readonly enable_client_credentials: boolean;
-  readonly enable_password_grant: boolean;
-  readonly hide_credentials: boolean;
-  readonly accept_http_if_already_terminated: boolean;
-  readonly anonymous: string | null;
-  readonly global_credentials: boolean;
-  readonly auth_header_name: string;
-  readonly refresh_token_ttl: number;
-  readonly reuse_refresh_token: boolean;
-  readonly pkce: 'none' | 'lax' | 'strict';
-  readonly realm: string | null;
-  readonly profile?: 'kong' | 'rfc9700' | null;
-  readonly refresh_token_grace?: number | null;
-  readonly limit_failures?: boolean | null;
-  readonly token_group?: string | null;
-}
+import { isAuthenticated, refuseOrAnonymous } from './authentication.ts';
+import { definePlugin } from './define-plugin.ts';
+import { type OAuth2Settings, oauth2Fields, oauth2Rules } from './oauth2-config.ts';
+import { jsonResponse } from './responses.ts';
 
 /** What the token endpoint or the authorization endpoint is handed. */
 export interface EndpointHandover {
@@ -65,12 +36,13 @@ export interface EndpointHandover {
 /** A body that may hold an access token is read up to this. Larger ones are left unread, and their token unseen. */
 const largestBody = 1_048_576;
 
-export const oauth2: PluginDefinition = {
+export const oauth2 = definePlugin({
   name: 'oauth2',
   priority: 1400,
   authenticates: true,
-  compile(config, place, tools) {
-    const settings = settingsOf(config);
+  settings: oauth2Fields,
+  settingsRules: oauth2Rules,
+  compile(settings, place, tools) {
     const profile = profiles[settings.profile ?? 'kong'];
     const issuerAt = issuers(settings, profile, place, tools);
     return {
@@ -85,7 +57,7 @@ export const oauth2: PluginDefinition = {
       },
     };
   },
-};
+});
 
 /** Kong: any path of the route that ends so, whatever stands before, with one more slash at the most. */
 function endpointOf(path: string): 'token' | 'authorize' | undefined {
@@ -98,7 +70,11 @@ function endpointOf(path: string): 'token' | 'authorize' | undefined {
 
 // The endpoints ---------------------------------------------------------------------------------------------------------
 
-function endpointRequest(settings: Settings, exchange: Exchange, tools: PluginTools): Omit<EndpointRequest, 'body'> {
+function endpointRequest(
+  settings: OAuth2Settings,
+  exchange: Exchange,
+  tools: PluginTools,
+): Omit<EndpointRequest, 'body'> {
   const { request } = exchange;
   return {
     method: request.method,
@@ -111,7 +87,11 @@ function endpointRequest(settings: Settings, exchange: Exchange, tools: PluginTo
   };
 }
 
-function transportOf(settings: Settings, request: ProxiedRequest, tools: PluginTools): EndpointRequest['transport'] {
+function transportOf(
+  settings: OAuth2Settings,
+  request: ProxiedRequest,
+  tools: PluginTools,
+): EndpointRequest['transport'] {
   if (request.scheme === 'https') return 'secure';
   if (settings.accept_http_if_already_terminated && request.peerTrusted) {
     const said = request.headerValues('x-forwarded-proto');
@@ -125,13 +105,12 @@ function transportOf(settings: Settings, request: ProxiedRequest, tools: PluginT
 // The bearer check ------------------------------------------------------------------------------------------------------
 
 function authenticate(
-  settings: Settings,
+  settings: OAuth2Settings,
   issuer: Issuer,
   exchange: Exchange,
   tools: PluginTools,
 ): MaybePromise<AccessDecision> {
-  // Of several plugins that may each let a caller in, the first that knew it has spoken (Kong, `anonymous`).
-  if (settings.anonymous && exchange.identity !== undefined && !exchange.identity.anonymous) return undefined;
+  if (isAuthenticated(exchange, settings.anonymous)) return undefined;
   const { request } = exchange;
   const { profile } = issuer;
   const query = queryOf(request.target);
@@ -151,13 +130,13 @@ function authenticate(
   return judge(settings, issuer, exchange, tools, read);
 }
 
-function mayCarryTokenInBody(settings: Settings, profile: Profile, request: ProxiedRequest): boolean {
+function mayCarryTokenInBody(settings: OAuth2Settings, profile: Profile, request: ProxiedRequest): boolean {
   if (request.header(settings.auth_header_name.toLowerCase()) !== undefined) return false;
   return looksIntoBody(profile, request.method, request.header('content-type'));
 }
 
 function judge(
-  settings: Settings,
+  settings: OAuth2Settings,
   issuer: Issuer,
   exchange: Exchange,
   tools: PluginTools,
@@ -199,7 +178,7 @@ function introductionOf(bearer: Bearer): Introduction {
 }
 
 function deny(
-  settings: Settings,
+  settings: OAuth2Settings,
   issuer: Issuer,
   exchange: Exchange,
   tools: PluginTools,
@@ -207,27 +186,13 @@ function deny(
   read: BearerRead,
 ): MaybePromise<AccessDecision> {
   const { status, headers, body } = deniedResponse(issuer.profile, settings.realm ?? undefined, denied);
-  const answer = {
-    status,
-    headers: [...headers, ['Content-Type', 'application/json; charset=utf-8'] as const],
-    body: JSON.stringify(body),
-  };
-  // Kong sends a global token away even where strangers are let in.
-  if (!settings.anonymous || denied.reason === 'token_global') {
-    exchange.refusal = denied.reason;
-    return answer;
-  }
-  return whenThere(tools.findConsumer(settings.anonymous), (consumer) => {
-    if (consumer !== undefined) {
-      identifyAnonymous(exchange, consumer);
-      // What is no token for us may be one for somebody else: it is hidden all the same (Kong).
-      return settings.hide_credentials && typeof read !== 'string'
-        ? hide(settings, issuer.profile, exchange, read)
-        : undefined;
-    }
-    // A consumer that is not there lets nobody in.
-    exchange.refusal = 'anonymous_consumer_unknown';
-    return answer;
+  const refused = { response: jsonResponse(status, body, headers), refusal: denied.reason };
+  // Kong refuses a global token even where `anonymous` is set.
+  const anonymous = denied.reason === 'token_global' ? null : settings.anonymous;
+  return whenThere(refuseOrAnonymous(exchange, refused, anonymous, tools), (response) => {
+    if (response !== undefined || typeof read === 'string' || !settings.hide_credentials) return response;
+    // A token that this gate does not know is removed as well (Kong).
+    return hide(settings, issuer.profile, exchange, read);
   });
 }
 
@@ -237,7 +202,7 @@ function deny(
  * the header stays, and so does one in JSON: that might be signed.
  */
 function hide(
-  settings: Settings,
+  settings: OAuth2Settings,
   profile: Profile,
   { request }: Exchange,
   read: Exclude<BearerRead, string>,
@@ -280,7 +245,7 @@ function encodeAgain(encoded: string): string {
 // Settings --------------------------------------------------------------------------------------------------------------
 
 function issuers(
-  settings: Settings,
+  settings: OAuth2Settings,
   profile: Profile,
   place: PluginPlace,
   tools: PluginTools,
@@ -297,7 +262,7 @@ function issuers(
 }
 
 function issuerOf(
-  settings: Settings,
+  settings: OAuth2Settings,
   profile: Profile,
   place: PluginPlace,
   tools: PluginTools,
@@ -328,17 +293,5 @@ function issuerOf(
     },
     limitsFailures: settings.limit_failures ?? profile.limitsFailures,
     identifier: tools.publicUrl,
-  };
-}
-
-/** Validated by the plugin's description before it is ever compiled. */
-function settingsOf(config: PluginConfig): Settings {
-  const settings = config as unknown as Settings;
-  // Kong lets these be null, which says no more than leaving them out.
-  return {
-    ...settings,
-    auth_header_name: settings.auth_header_name ?? 'authorization',
-    pkce: settings.pkce ?? 'lax',
-    global_credentials: settings.global_credentials ?? false,
   };
 }

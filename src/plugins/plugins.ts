@@ -1,4 +1,4 @@
-/** The plugins of this gate, in the order in which they run. A new one is a file and a line here. */
+/** The plugins of this gate, in the order in which they run. A new plugin is a file and a line here. */
 import type { Plugin } from '../gateway/plugin.ts';
 import { acl } from './acl.ts';
 import { anyOf } from './any-of.ts';
@@ -9,14 +9,11 @@ import { hmacAuth } from './hmac-auth.ts';
 import { ipRestriction } from './ip-restriction.ts';
 import { jwt } from './jwt.ts';
 import { keyAuth } from './key-auth.ts';
-import { oauth2 as oauth2Definition } from './oauth2.ts';
-import { oauth2Description } from './oauth2-config.ts';
+import { oauth2 } from './oauth2.ts';
 import { rateLimiting } from './rate-limiting.ts';
 import { requestTermination } from './request-termination.ts';
 import { requestTransformer } from './request-transformer.ts';
 import { responseTransformer } from './response-transformer.ts';
-
-const oauth2: Plugin = { ...oauth2Description, ...oauth2Definition };
 
 export const plugins: readonly Plugin[] = [
   correlationId,

@@ -1,71 +1,58 @@
-/** Kong's `request-termination`: answers in the place of the upstream. */
-
+/** Kong's `request-termination`: responds instead of the upstream. */
 import { queryOf, readForm, valuesIn } from '../content/form.ts';
-import type { Exchange, Plugin } from '../gateway/plugin.ts';
+import type { Exchange } from '../gateway/plugin.ts';
 import type { DirectResponse } from '../gateway/proxied-request.ts';
 import { textOf } from '../routing/path.ts';
-import type { JsonObject } from '../schema/description.ts';
-import { httpProtocols } from '../schema/fields.ts';
+import type { Fields, JsonObject } from '../schema/description.ts';
 import { isSet } from '../schema/json.ts';
+import type { SettingsOf } from '../schema/settings.ts';
+import { definePlugin } from './define-plugin.ts';
+import { jsonResponse } from './responses.ts';
 
-interface Settings {
-  readonly status_code: number;
-  readonly message: string | null;
-  readonly content_type: string | null;
-  readonly body: string | null;
-  readonly echo: boolean;
-  readonly trigger: string | null;
-}
+const settings = {
+  status_code: {
+    type: 'integer',
+    required: true,
+    default: 503,
+    between: [100, 599],
+    check: (status) => (status < 200 ? 'a status below 200 does not end a request' : undefined),
+    description: 'The status of the response.',
+  },
+  message: { type: 'string', description: 'The message of the response, which is sent as JSON.' },
+  content_type: { type: 'string', description: 'The type of `body`.' },
+  body: { type: 'string', description: 'The body of the response.' },
+  echo: {
+    type: 'boolean',
+    required: true,
+    default: false,
+    description: 'Responds with the request as the gate received it, for debugging.',
+  },
+  trigger: {
+    type: 'string',
+    description: 'Limits the plugin to requests with a header or query parameter of this name.',
+  },
+} as const satisfies Fields;
+type Settings = SettingsOf<typeof settings>;
 
-export const requestTermination: Plugin = {
+export const requestTermination = definePlugin({
   name: 'request-termination',
   priority: 2,
   authenticates: false,
-  fields: {
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
-      required: true,
-      fields: {
-        status_code: {
-          type: 'integer',
-          required: true,
-          default: 503,
-          between: [100, 599],
-          check: (status) => (status < 200 ? 'a status below 200 does not end a request' : undefined),
-          description: 'The status of the answer.',
-        },
-        message: { type: 'string', description: 'What the answer says, as JSON.' },
-        content_type: { type: 'string', description: 'The type of `body`.' },
-        body: { type: 'string', description: 'The body of the answer, as it stands.' },
-        echo: {
-          type: 'boolean',
-          required: true,
-          default: false,
-          description: 'Answers with what the gate saw of the request, for debugging.',
-        },
-        trigger: {
-          type: 'string',
-          description: 'Only requests that have a header or a parameter of this name are answered.',
-        },
-      },
-      check: oneAnswer,
-    },
-  },
-  compile(config) {
-    const settings = config as unknown as Settings;
-    const answer = answerOf(settings);
+  settings,
+  settingsRules: { check: checkCombination },
+  compile(settings) {
+    const response = responseOf(settings);
     return {
       access(exchange) {
         if (settings.trigger !== null && !isTriggered(settings.trigger, exchange)) return undefined;
         exchange.refusal = 'terminated';
-        return settings.echo ? echo(settings, exchange) : answer;
+        return settings.echo ? echo(settings, exchange) : response;
       },
     };
   },
-};
+});
 
-function oneAnswer({ message, content_type, body, echo }: JsonObject): string | undefined {
+function checkCombination({ message, content_type, body, echo }: JsonObject): string | undefined {
   if (isSet(message) && (isSet(content_type) || isSet(body))) {
     return 'message cannot be used with content_type or body';
   }
@@ -82,10 +69,10 @@ const messages = new Map([
   [503, 'Service unavailable'],
 ]);
 
-function answerOf({ status_code: status, message, content_type: type, body }: Settings): DirectResponse {
+function responseOf({ status_code: status, message, content_type: type, body }: Settings): DirectResponse {
   if (body !== null) return { status, headers: [['Content-Type', type ?? 'application/json; charset=utf-8']], body };
   const text = message ?? messages.get(status);
-  return text === undefined ? { status, headers: [], body: '' } : json(status, { message: text });
+  return text === undefined ? { status, headers: [], body: '' } : jsonResponse(status, { message: text });
 }
 
 function isTriggered(trigger: string, { request }: Exchange): boolean {
@@ -95,7 +82,7 @@ function isTriggered(trigger: string, { request }: Exchange): boolean {
   );
 }
 
-/** What a caller says is shown to nobody else; what it might not know of itself is left out. */
+/** Shows a caller its own request. Leaves out what the gate adds to it. */
 function echo({ status_code: status, message }: Settings, exchange: Exchange): DirectResponse {
   const { request, routeId, serviceId } = exchange;
   const headers = new Map<string, string>();
@@ -106,7 +93,7 @@ function echo({ status_code: status, message }: Settings, exchange: Exchange): D
   const query = queryOf(request.target);
   const parameters = new Map<string, readonly string[]>();
   for (const { name } of readForm(query)) parameters.set(name, valuesIn(query, name));
-  return json(status, {
+  return jsonResponse(status, {
     message: message ?? messages.get(status) ?? null,
     request: {
       method: request.method,
@@ -120,8 +107,4 @@ function echo({ status_code: status, message }: Settings, exchange: Exchange): D
     matched_route: { id: routeId },
     matched_service: serviceId === undefined ? null : { id: serviceId },
   });
-}
-
-function json(status: number, body: unknown): DirectResponse {
-  return { status, headers: [['Content-Type', 'application/json; charset=utf-8']], body: JSON.stringify(body) };
 }

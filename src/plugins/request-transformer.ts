@@ -1,22 +1,22 @@
-/** Kong's `request-transformer`: changes what goes upstream. */
-
+/** Kong's `request-transformer`: changes the request that goes upstream. */
 import { printForm, queryOf, readForm, valuesIn, withQuery } from '../content/form.ts';
 import { mediaType, urlencoded } from '../content/media-type.ts';
 import { errorResponse } from '../gateway/error-response.ts';
 import { standingHeader } from '../gateway/header-hygiene.ts';
-import type { AccessDecision, Exchange, Plugin } from '../gateway/plugin.ts';
+import type { AccessDecision, Exchange } from '../gateway/plugin.ts';
 import type { ProxiedRequest } from '../gateway/proxied-request.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { encodePath, octets, textOf } from '../routing/path.ts';
-import { httpProtocols } from '../schema/fields.ts';
 import { bodyFields } from './body.ts';
+import { definePlugin } from './define-plugin.ts';
 import { formNamed, type Named } from './named.ts';
+import { refuseBody } from './responses.ts';
 import { checkTemplate, compileTemplate, type Template, type TemplateSources } from './template.ts';
 import {
   type Changes,
   change,
+  changesIn,
   changesNothing,
-  changesOf,
   group,
   headerNames,
   headerPairs,
@@ -24,81 +24,67 @@ import {
   pairs,
 } from './transformation.ts';
 
-type Way = 'remove' | 'rename' | 'replace' | 'add' | 'append';
-type Part = 'body' | 'headers' | 'querystring';
-type Settings = Readonly<Record<Way, Readonly<Partial<Record<Part, readonly string[] | null>>>>> & {
-  readonly http_method: string | null;
-  readonly replace: { readonly uri?: string | null };
-};
-
-/** A body that is to be changed is read up to this; larger ones are refused, since they cannot be. */
+/** A body that is to be changed is read up to this size; larger bodies are refused, since they cannot be changed. */
 const largestBody = 8 * 1_048_576;
 
-export const requestTransformer: Plugin = {
+/** Kinds of values that may contain templates. */
+const valued = {
+  body: pairs('Fields of the body, as `name:value`.', checkTemplate),
+  headers: headerPairs('Headers, as `name:value`.', 'value', checkTemplate),
+  querystring: pairs('Parameters of the query, as `name:value`.', checkTemplate),
+};
+
+export const requestTransformer = definePlugin({
   name: 'request-transformer',
   priority: 801,
   authenticates: false,
-  fields: {
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
-      required: true,
-      fields: {
-        http_method: {
-          type: 'string',
-          match: { notation: '^%u+$', matches: /^[A-Z]+$/ },
-          not_one_of: ['CONNECT'],
-          description: 'The method of the upstream request.',
-        },
-        remove: group(
-          {
-            body: names('Fields of a form, multipart or JSON body.'),
-            headers: headerNames('Headers.'),
-            querystring: names('Parameters of the query.'),
-          },
-          'What does not go upstream.',
-        ),
-        rename: group(
-          {
-            body: pairs('Fields of the body, as `old:new`.'),
-            headers: headerPairs('Headers, as `old:new`.', 'rename'),
-            querystring: pairs('Parameters of the query, as `old:new`.'),
-          },
-          'What goes upstream by another name.',
-        ),
-        replace: group(
-          {
-            body: pairs('Fields of the body, as `name:value`.', checkTemplate),
-            headers: headerPairs('Headers, as `name:value`.', 'value', checkTemplate),
-            querystring: pairs('Parameters of the query, as `name:value`.', checkTemplate),
-            uri: { type: 'string', check: checkUri, description: 'The path of the upstream request.' },
-          },
-          'What goes upstream with another value, where it is there.',
-        ),
-        add: group(
-          {
-            body: pairs('Fields of the body, as `name:value`.', checkTemplate),
-            headers: headerPairs('Headers, as `name:value`.', 'value', checkTemplate),
-            querystring: pairs('Parameters of the query, as `name:value`.', checkTemplate),
-          },
-          'What goes upstream where it is not there.',
-        ),
-        append: group(
-          {
-            body: pairs('Fields of the body, as `name:value`.', checkTemplate),
-            headers: headerPairs('Headers, as `name:value`.', 'value', checkTemplate),
-            querystring: pairs('Parameters of the query, as `name:value`.', checkTemplate),
-          },
-          'What goes upstream beside what is there.',
-        ),
-      },
+  settings: {
+    http_method: {
+      type: 'string',
+      match: { notation: '^%u+$', matches: /^[A-Z]+$/ },
+      not_one_of: ['CONNECT'],
+      description: 'The method of the upstream request.',
     },
+    remove: group(
+      {
+        body: names('Fields of a form, multipart or JSON body.'),
+        headers: headerNames('Headers.'),
+        querystring: names('Parameters of the query.'),
+      },
+      'Removed from the request.',
+    ),
+    rename: group(
+      {
+        body: pairs('Fields of the body, as `old:new`.'),
+        headers: headerPairs('Headers, as `old:new`.', 'rename'),
+        querystring: pairs('Parameters of the query, as `old:new`.'),
+      },
+      'Renamed, if present.',
+    ),
+    replace: group(
+      {
+        ...valued,
+        uri: { type: 'string', check: checkUri, description: 'The path of the upstream request.' },
+      },
+      'Replaced by another value, if present.',
+    ),
+    add: group(
+      {
+        ...valued,
+      },
+      'Added, if not present.',
+    ),
+    append: group(
+      {
+        ...valued,
+      },
+      'Added, also if already present.',
+    ),
   },
-  compile(config) {
-    const settings = config as unknown as Settings;
-    const headers = templatesOf(settings, 'headers');
-    const query = templatesOf(settings, 'querystring');
-    const body = templatesOf(settings, 'body');
+  compile(settings) {
+    const headers = changesIn('headers', settings, template);
+    const query = changesIn('querystring', settings, template);
+    const body = changesIn('body', settings, template);
     const uri = settings.replace.uri ? template(settings.replace.uri) : undefined;
     const method = settings.http_method ?? undefined;
 
@@ -132,14 +118,12 @@ export const requestTransformer: Plugin = {
       access(exchange): MaybePromise<AccessDecision> {
         if (!needsBody) return transform(exchange, undefined);
         return whenThere(exchange.request.readBody(largestBody), (sent) => {
-          if (sent !== undefined) return transform(exchange, sent);
-          exchange.refusal = 'body_too_large';
-          return errorResponse(exchange.request, 413, 'Request body too large');
+          return sent === undefined ? refuseBody(exchange) : transform(exchange, sent);
         });
       },
     };
   },
-};
+});
 
 // Values --------------------------------------------------------------------------------------------------------------
 
@@ -149,24 +133,12 @@ function template(text: string): Template {
   return compiled;
 }
 
-function templatesOf(settings: Settings, part: Part): Changes<Template> {
-  const valued = (way: Way) =>
-    changesOf(settings[way][part]).map(({ name, value }) => ({ name, value: template(value) }));
-  return {
-    remove: changesOf(settings.remove[part]),
-    rename: changesOf(settings.rename[part]),
-    replace: valued('replace'),
-    add: valued('add'),
-    append: valued('append'),
-  };
-}
-
 function rendered(changes: Changes<Template>, sources: TemplateSources): Changes<string> {
   const all = (list: Changes<Template>['add']) => list.map(({ name, value }) => ({ name, value: value(sources) }));
   return { ...changes, replace: all(changes.replace), add: all(changes.add), append: all(changes.append) };
 }
 
-/** What the request says, as it stood when the plugin had its turn. */
+/** The values of the request, as they are when the plugin runs. */
 function sourcesOf({ request, captures }: Exchange): TemplateSources {
   const query = queryOf(request.target);
   return {
@@ -190,11 +162,11 @@ function checkUri(uri: string): string | undefined {
   return checkTemplate(uri);
 }
 
-/** What a client says may fill a place of the path, but not lead out of it. `undefined`: it would. */
+/** Values of a client may fill a segment of the path, but not leave it. `undefined`: a value would leave it. */
 function pathOf(uri: Template, sources: TemplateSources): string | undefined {
   let leadsOut = false;
   const path = uri(sources, (value, source) => {
-    // A capture is a piece of the path, and may have several segments.
+    // A capture is part of the path and may have several segments.
     const segments = source === 'uri_captures' ? value.split('/') : [value];
     if (segments.some((segment) => segment === '.' || segment === '..')) leadsOut = true;
     return segments.map(encodeURIComponent).join('/');
@@ -204,7 +176,7 @@ function pathOf(uri: Template, sources: TemplateSources): string | undefined {
 
 // The method ----------------------------------------------------------------------------------------------------------
 
-/** With these Kong puts the fields of a form into the query. */
+/** With these methods Kong moves the fields of a form into the query. */
 const movesBody = new Set(['GET', 'HEAD', 'TRACE']);
 
 function setMethod(request: ProxiedRequest, method: string, body: Uint8Array | undefined): void {
@@ -219,7 +191,7 @@ function setMethod(request: ProxiedRequest, method: string, body: Uint8Array | u
 
 const isPrintable = /^[\x21-\x7e]*$/;
 
-// What has names ------------------------------------------------------------------------------------------------------
+// Headers -------------------------------------------------------------------------------------------------------------
 
 function headersOf(request: ProxiedRequest): Named<string> {
   const get = (name: string): string | undefined => {
@@ -228,7 +200,7 @@ function headersOf(request: ProxiedRequest): Named<string> {
   };
   const isHost = (name: string): boolean => name.toLowerCase() === 'host';
   return {
-    // An upstream has a host, always. It can be replaced, and nothing else.
+    // A request always has a host. It can be replaced, but not removed or renamed.
     has: (name) => isHost(name) || get(name) !== undefined,
     remove(name) {
       if (!isHost(name)) request.removeHeader(name);

@@ -1,12 +1,14 @@
-/** Kong's `response-transformer`: changes what the client is told. */
+/** Kong's `response-transformer`: changes the response that goes to the client. */
 import { readJsonObject } from '../content/json.ts';
-import type { Plugin, ResponseHead } from '../gateway/plugin.ts';
+import type { ResponseHead } from '../gateway/plugin.ts';
 import type { ArrayField, CustomEntityCheck } from '../schema/description.ts';
-import { httpProtocols } from '../schema/fields.ts';
+import { definePlugin } from './define-plugin.ts';
 import { mapNamed, type Named } from './named.ts';
 import {
+  type Change,
   type Changes,
   change,
+  changesIn,
   changesNothing,
   changesOf,
   group,
@@ -16,29 +18,16 @@ import {
   pairs,
 } from './transformation.ts';
 
-type JsonType = 'boolean' | 'number' | 'string';
+const typesOfJson = ['boolean', 'number', 'string'] as const;
+type JsonType = (typeof typesOfJson)[number];
 
-interface Valued {
-  readonly headers: readonly string[] | null;
-  readonly json: readonly string[] | null;
-  readonly json_types: readonly JsonType[] | null;
-}
-
-interface Settings {
-  readonly remove: { readonly headers: readonly string[] | null; readonly json: readonly string[] | null };
-  readonly rename: { readonly headers: readonly string[] | null; readonly json: readonly string[] | null };
-  readonly replace: Valued;
-  readonly add: Valued;
-  readonly append: Valued;
-}
-
-const jsonTypes: ArrayField = {
+const jsonTypes = {
   type: 'array',
   required: true,
   default: [],
-  elements: { type: 'string', one_of: ['boolean', 'number', 'string'] },
-  description: 'What the values of `json` are, in the same order; strings, where nothing is said.',
-};
+  elements: { type: 'string', one_of: typesOfJson },
+  description: 'The types of the values of `json`, in the same order. Values without a type are strings.',
+} as const satisfies ArrayField;
 
 const valued = (description: string) => ({
   ...group(
@@ -52,45 +41,30 @@ const valued = (description: string) => ({
   entity_checks: [{ custom_entity_check: valuesOfTheirTypes() }],
 });
 
-export const responseTransformer: Plugin = {
+export const responseTransformer = definePlugin({
   name: 'response-transformer',
   priority: 800,
   authenticates: false,
-  fields: {
-    protocols: httpProtocols,
-    config: {
-      type: 'record',
-      required: true,
-      fields: {
-        remove: group(
-          { json: names('Members of a JSON object.'), headers: headerNames('Headers.') },
-          'What the client does not get.',
-        ),
-        rename: group(
-          {
-            json: pairs('Members of a JSON object, as `old:new`.'),
-            headers: headerPairs('Headers, as `old:new`.', 'rename'),
-          },
-          'What the client gets by another name.',
-        ),
-        replace: valued('What the client gets with another value, where it is there.'),
-        add: valued('What the client gets where it is not there.'),
-        append: valued('What the client gets beside what is there.'),
+  settings: {
+    remove: group(
+      { json: names('Members of a JSON object.'), headers: headerNames('Headers.') },
+      'Removed from the response.',
+    ),
+    rename: group(
+      {
+        json: pairs('Members of a JSON object, as `old:new`.'),
+        headers: headerPairs('Headers, as `old:new`.', 'rename'),
       },
-    },
+      'Renamed, if present.',
+    ),
+    replace: valued('Replaced by another value, if present.'),
+    add: valued('Added, if not present.'),
+    append: valued('Added, also if already present.'),
   },
-  compile(config) {
-    const settings = config as unknown as Settings;
-    const headers: Changes<string> = {
-      remove: changesOf(settings.remove.headers),
-      rename: changesOf(settings.rename.headers),
-      replace: changesOf(settings.replace.headers),
-      add: changesOf(settings.add.headers),
-      append: changesOf(settings.append.headers),
-    };
+  compile(settings) {
+    const headers = changesIn('headers', settings, (text) => text);
     const json: Changes<unknown> = {
-      remove: changesOf(settings.remove.json),
-      rename: changesOf(settings.rename.json),
+      ...changesIn('json', settings, (text) => text),
       replace: typedChanges(settings.replace),
       add: typedChanges(settings.add),
       append: typedChanges(settings.append),
@@ -101,7 +75,7 @@ export const responseTransformer: Plugin = {
       }),
       ...(!changesNothing(json) && {
         access({ request }) {
-          // What comes compressed cannot be looked into.
+          // A compressed response cannot be changed.
           request.setHeader('Accept-Encoding', 'identity');
           return undefined;
         },
@@ -117,7 +91,7 @@ export const responseTransformer: Plugin = {
       }),
     };
   },
-};
+});
 
 function isPlainJson(head: ResponseHead): boolean {
   const encoding = head.header('content-encoding') ?? 'identity';
@@ -141,12 +115,14 @@ function headersOf(head: ResponseHead): Named<string> {
   };
 }
 
-function typedChanges({ json, json_types }: Valued): { readonly name: string; readonly value: unknown }[] {
-  return changesOf(json).map(({ name, value }, i) => ({ name, value: typed(value, json_types?.[i] ?? 'string') }));
+function typedChanges(of: { readonly json: readonly string[]; readonly json_types: readonly JsonType[] }) {
+  return changesOf(of.json).map(
+    ({ name, value }, i): Change<unknown> => ({ name, value: typed(value, of.json_types[i]) }),
+  );
 }
 
-/** `undefined`: the text is nothing of that type. */
-function typed(text: string, type: JsonType): string | number | boolean | undefined {
+/** `undefined`: the text is not a value of that type. */
+function typed(text: string, type: JsonType = 'string'): string | number | boolean | undefined {
   if (type === 'string') return text;
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined;
   return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined;
@@ -158,7 +134,7 @@ function valuesOfTheirTypes(): CustomEntityCheck {
     check({ json, json_types }) {
       const types = (json_types ?? []) as readonly JsonType[];
       const wrong = changesOf(json as readonly string[] | null).find(
-        ({ value }, i) => typed(value, types[i] ?? 'string') === undefined,
+        ({ value }, i) => typed(value, types[i]) === undefined,
       );
       return wrong === undefined ? undefined : { json: `the value of '${wrong.name}' is not of its json_type` };
     },

@@ -5,10 +5,10 @@ import { type AdminApiOptions, adminApi } from '../../adapters/admin/admin-api.t
 import { respondMalformed } from '../../adapters/admin/malformed.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { Announcement, Announcements } from '../../src/ports/announcements.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import { announcingEntityStore, announcingGrants } from '../../src/records/announcing.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 export interface Gate {
   readonly port: number;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 import { type Gate, gate } from './gate.ts';
 
 describe('The Admin API: what it says of itself', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import { type Gate, gate, uuid } from '../admin/gate.ts';
 import { a, authority } from '../support/certificates.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 import { type Deck, deck, type State } from './deck.ts';
 
 describe('decK', () => {

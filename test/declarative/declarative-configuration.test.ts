@@ -8,10 +8,10 @@ import {
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { problemText } from '../../src/declarative/document.ts';
 import { describeEntities } from '../../src/entities/entities.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
 import { kindOf } from '../../src/schema/kind.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 const entities = describeEntities(pluginDescriptions);
 const services = kindOf(entities.get('services')!);

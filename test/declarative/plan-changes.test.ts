@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { type Change, planChanges } from '../../src/declarative/plan-changes.ts';
 import { describeEntities } from '../../src/entities/entities.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
 import { kindOf } from '../../src/schema/kind.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 const entities = describeEntities(pluginDescriptions);
 const [consumers, acls, services] = ['consumers', 'acls', 'services'].map((name) => entities.get(name)!);

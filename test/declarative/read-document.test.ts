@@ -4,9 +4,9 @@ import { problemText } from '../../src/declarative/document.ts';
 import { namedId } from '../../src/declarative/named-id.ts';
 import { type DocumentRead, readDocument } from '../../src/declarative/read-document.ts';
 import { describeEntities } from '../../src/entities/entities.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { Entity, Json } from '../../src/ports/entity-store.ts';
 import { a, authority, b } from '../support/certificates.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 const entities = describeEntities(pluginDescriptions);
 

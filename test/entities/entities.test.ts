@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { describeEntities, storedKinds } from '../../src/entities/entities.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { Entity, Json } from '../../src/ports/entity-store.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { draftInsert, finished, violationsOf } from '../../src/schema/draft.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { printedSchema } from '../../src/schema/printing.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 const entities = describeEntities(pluginDescriptions);
 const uuid = '00000000-0000-4000-8000-000000000001';

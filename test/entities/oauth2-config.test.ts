@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { plugins } from '../../src/entities/plugins.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { draftChange, draftInsert, finished, violationsOf } from '../../src/schema/draft.ts';
 import { coerced, formTree } from '../../src/schema/form.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 const description = plugins(pluginDescriptions);
 const auto = { now: 5_000_000, uuid: '00000000-0000-4000-8000-000000000001', tokens: ['made'] };

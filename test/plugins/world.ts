@@ -25,7 +25,6 @@ import type {
   ResponseHead,
 } from '../../src/gateway/plugin.ts';
 import type { DirectResponse, ProxiedRequest } from '../../src/gateway/proxied-request.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import { plugins } from '../../src/plugins/plugins.ts';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { Entity, Json } from '../../src/ports/entity-store.ts';
@@ -36,6 +35,7 @@ import { tokensNeeded } from '../../src/schema/complete.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { draftInsert, violationsOf } from '../../src/schema/draft.ts';
 import { kindOf } from '../../src/schema/kind.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 export const entities = describeEntities(pluginDescriptions);
 

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { describeEntities } from '../../src/entities/entities.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import type { Json } from '../../src/ports/entity-store.ts';
 import { type Description, type Field, type JsonObject, shapeFor } from '../../src/schema/description.ts';
 import { draftChange, draftInsert, finished, violationsOf } from '../../src/schema/draft.ts';
@@ -9,6 +8,7 @@ import { schemaViolation } from '../../src/schema/error-bodies.ts';
 import { coerced } from '../../src/schema/form.ts';
 import { listViolations } from '../../src/schema/violations.ts';
 import { a, authority } from '../support/certificates.ts';
+import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 const entities = describeEntities(pluginDescriptions);
 const uuid = '00000000-0000-4000-8000-000000000001';
