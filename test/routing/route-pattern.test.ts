@@ -22,11 +22,16 @@ describe('What an operator writes into a route', () => {
       ['letters', '/caf%C3%A9', "non-normalized path, consider use '/café' instead"],
       ['half a triplet', '/a%2', "invalid url-encoded value: '%2'"],
       ['lower case', '/a%2f', "non-normalized path, consider use '/a%2F' instead"],
-      ['look-ahead', '~/a(?!b)', 'invalid regex: \'/a(?!b)\' (look-ahead (?! is not in this syntax, at "(?!b)")'],
+      [
+        'look-ahead',
+        '~/a(?!b)',
+        "invalid regex: '/a(?!b)' (look-ahead is not supported: write what may follow, or add a route with a higher " +
+          'regex_priority, at "(?!b)")',
+      ],
       [
         'a backreference',
         '~/(a)\\1',
-        'invalid regex: \'/(a)\\1\' (a backreference \\1 is not in this syntax, at "\\1")',
+        'invalid regex: \'/(a)\\1\' (a backreference is not supported: write the text once more, at "\\1")',
       ],
       [
         'SE-08: size',

@@ -13,7 +13,7 @@ function refusal(source: string): string | undefined {
   return 'refused' in regex ? regex.refused : undefined;
 }
 
-describe('A regular expression in the syntax of Rust', () => {
+describe('A regular expression of a route', () => {
   describe('understands', () => {
     const table: readonly (readonly [what: string, regex: string, fits: readonly string[], not: readonly string[]])[] =
       [
@@ -21,7 +21,7 @@ describe('A regular expression in the syntax of Rust', () => {
         ['escaped punctuation', '^\\/\\.\\-\\{\\}\\ $', ['/.-{} '], ['/x-{} ']],
         ['a brace and a bracket that close nothing', '^a}]$', ['a}]'], ['a']],
         ['control characters by letter', '^\\a\\f\\t\\n\\r\\v$', ['\x07\f\t\n\r\v'], ['afnrtv']],
-        ['characters by number', '^\\x41\\x{e9}\\u0041\\u{1F600}\\U00000041$', ['Aé\u0041😀A'], ['AeA']],
+        ['characters by number', '^\\x41\\x{e9}\\x{1F600}$', ['Aé😀'], ['Ae😀']],
         ['any character but a line feed', '^.$', ['a', '\r', '😀'], ['\n', 'ab']],
         ['digits of any script', '^\\d+$', ['12', '٣'], ['a', 'Ⅷ']],
         ['words of any script', '^\\w+$', ['aZ_9', 'éß字', 'a\u0301', 'Ⅷ'], ['a b', '-', '€']],
@@ -29,30 +29,19 @@ describe('A regular expression in the syntax of Rust', () => {
         ['what is outside of them', '^\\D\\W\\S$', ['a-x'], ['1-x', 'aax', 'a- ']],
         ['Unicode categories', '^\\p{Lu}\\pL\\P{Lu}\\PL$', ['ÀÀa1'], ['àÀa1', 'ÀÀA1', 'ÀÀaa']],
         ['their negation', '^\\p{^Lu}$', ['a'], ['A']],
-        [
-          'scripts and properties, loosely spelt',
-          '^\\p{greek}\\p{sc=Greek}\\p{white space}\\p{Upper-Case}$',
-          ['αω A'],
-          ['aω A'],
-        ],
+        ['scripts and properties', '^\\p{Greek}\\p{White_Space}[\\p{Greek}1]$', ['α ω', 'α 1'], ['a ω', 'αωω']],
+        ['sets in a class', '^[\\d_][\\w-][\\D][\\S]$', ['1é--', '_-aa', '٣_-字'], ['a---', '1 --', '1-1-', '1-- ']],
+        ['sets in a complement', '^[^\\d/]+$', ['a-é'], ['1', '/']],
         ['the classes of POSIX', '^[[:alpha:]][[:^digit:]][[:xdigit:]_]$', ['aaF', 'Zé_'], ['éaF', 'a1F', 'aaG']],
         ['ranges and single characters', '^[a-cx_]+$', ['abcx_'], ['d', '-']],
         ['a dash at either end', '^[-a][a-]$', ['--', 'aa'], ['b-']],
         ['a closing bracket that comes first', '^[]a][^]a]$', [']b', 'ab'], [']]', 'ba']],
         ['the complement', '^[^/]+$', ['a\nb', 'é'], ['a/b']],
-        ['nested classes', '^[a-c[x-z]]+$', ['axz'], ['d', '[']],
-        ['intersection', '^[a-y&&xyz]$', ['x', 'y'], ['z', 'a']],
-        ['intersection with a complement', '^[\\w&&[^\\d_]]+$', ['aé'], ['a1', '_']],
-        ['difference', '^[0-9--4]$', ['3', '5'], ['4', '-']],
-        ['symmetric difference', '^[a-g~~b-h]$', ['a', 'h'], ['b', 'g']],
-        ['operators from left to right', '^[a-c&&b-d--b]$', ['c'], ['b', 'd']],
-        ['a named class only where one stands', '^[[:foo:]]+$', ['of:'], ['[', 'a']],
         ['repetitions', '^a*b+c?d{2}e{1,}f{0,1}$', ['bdde', 'aabbcddeef'], ['ac', 'bde', 'bddeff']],
-        ['repetitions of repetitions', '^(?:a{2}){2}b++c**$', ['aaaabbc'], ['aab']],
-        ['blanks in the counts', '^a{ 1 , 2 }$', ['a', 'aa'], ['aaa']],
+        ['repetitions of repetitions', '^(?:a{2}){2}(?:b+)*$', ['aaaabb', 'aaaa'], ['aab']],
         ['alternatives, empty ones too', '^(?:a|bc|)$', ['a', 'bc', ''], ['b']],
         ['case', '^(?i)straße[k]$', ['STRAßEK', 'straẞe\u212a'], ['STRASSEK']],
-        ['case in classes and properties', '(?i)^[^a]\\p{Lu}[b-d&&[^c]]$', ['bxB'], ['Axb', 'b1b', 'bxC']],
+        ['case in classes and properties', '(?i)^[^a]\\p{Lu}[bd]$', ['bxB'], ['Axb', 'b1b', 'bxC']],
         ['the ſ that is an s and the ı that is no i', '(?i)^s[i]$', ['ſI'], ['sı']],
         ['flags in a group only', '^(?i:a)b$', ['Ab'], ['AB']],
         ['flags for the rest of the group, past an alternative', '^(?:(?i)a|b)c$', ['Ac', 'Bc'], ['AC']],
@@ -61,11 +50,8 @@ describe('A regular expression in the syntax of Rust', () => {
         ['texts', '\\Ab\\z', ['b'], ['b\n', 'a\nb']],
         ['a dollar at the very end', 'b$', ['b'], ['b\n']],
         ['a dot for everything', '^(?s).$', ['\n'], ['']],
-        ['verbose writing', '(?x) ^ a [ b c ] \\  # comment\n d $', ['ab d', 'ac d'], ['abd', 'a d']],
-        ['ASCII alone', '^(?-u)\\w\\d(?i)k$', ['a1K'], ['é1k', 'a٣k', 'a1\u212a']],
         ['word boundaries', '\\bapi\\b', ['/api/x', 'api'], ['/apis', 'xapi']],
         ['what is no word boundary', '\\Bpi', ['api'], ['/pi', 'pi']],
-        ['a class that holds nothing', '^[a&&b]$', [], ['a', 'b', '']],
       ];
     for (const [what, source, fits, not] of table) {
       it(`${what}: ${source}`, () => {
@@ -94,8 +80,8 @@ describe('A regular expression in the syntax of Rust', () => {
   });
 
   it('numbers its groups by their opening, and knows their names', () => {
-    const regex = compiled('^(a(?P<x>b)?)(?:c)(?<y.z>(d)|e)');
-    expect(regex.groupNames).to.deep.equal([undefined, undefined, 'x', 'y.z', undefined]);
+    const regex = compiled('^(a(?P<x>b)?)(?:c)(?<y_z>(d)|e)');
+    expect(regex.groupNames).to.deep.equal([undefined, undefined, 'x', 'y_z', undefined]);
     expect(regex.groups('acef')).to.deep.equal(['ace', 'a', undefined, 'e', undefined]);
     expect(regex.groups('abcd')).to.deep.equal(['abcd', 'ab', 'b', 'd', 'd']);
     expect(regex.groups('x')).to.equal(undefined);
@@ -103,52 +89,66 @@ describe('A regular expression in the syntax of Rust', () => {
 
   describe('refuses by name', () => {
     for (const [source, reason] of [
-      ['a(?=b)', 'look-ahead (?= is not in this syntax'],
-      ['a(?!b)', 'look-ahead (?! is not in this syntax'],
-      ['(?<=a)b', 'look-behind (?<= is not in this syntax'],
-      ['(?<!a)b', 'look-behind (?<! is not in this syntax'],
-      ['(a)\\1', 'a backreference \\1 is not in this syntax'],
-      ['(?<n>a)\\k<n>', 'a backreference \\k is not in this syntax'],
-      ['(?P<n>a)(?P=n)', 'a backreference (?P= is not in this syntax'],
-      ['(?>a+)', 'an atomic group (?> is not in this syntax'],
-      ['(?R)', 'the flag R (lines that end with CRLF) is not supported'],
-      ['(?&n)', 'a recursion (?& is not in this syntax'],
-      ['(?|a|b)', 'a branch reset (?| is not in this syntax'],
-      ['(?#x)', 'a comment (?# is not in this syntax'],
-      ['(?(1)a)', 'a condition (?( is not in this syntax'],
-      ['(*FAIL)', 'a verb (* is not in this syntax'],
-      ['\\Qa.b\\E', 'a quotation \\Q is not in this syntax'],
-      ['\\h', 'the class of horizontal blanks \\h is not in this syntax'],
-      ['a\\Z', 'the end before a line break \\Z is not in this syntax'],
-      ['a\\Kb', 'the reset of the match \\K is not in this syntax'],
-      ['\\y', 'an escape that \\y is not in this syntax'],
-      ['\\b{start}', '\\b{…} (one side of a word boundary) is not supported'],
-      ['\\p{Klingon}', 'no Unicode property is named "Klingon"'],
-      ['\\p{xx=Greek}', 'no Unicode property is named "xx=Greek"'],
-      ['(?-u)\\W', 'without the flag u this would match parts of characters'],
-      ['(?z)', '"z" is none of the flags i, m, s, U, u, x'],
-      ['(?)', 'a flag is missing'],
-      ['(?i-)', 'a flag is missing'],
+      ['a(?=b)', 'look-ahead is not supported: write what may follow, or add a route with a higher regex_priority'],
+      ['a(?!b)', 'look-ahead is not supported: write what may follow, or add a route with a higher regex_priority'],
+      ['(?<=a)b', 'look-behind is not supported: write what may come before'],
+      ['(?<!a)b', 'look-behind is not supported: write what may come before'],
+      ['(a)\\1', 'a backreference is not supported: write the text once more'],
+      ['(?<n>a)\\k<n>', 'a backreference is not supported: write the text once more'],
+      ['(?P<n>a)(?P=n)', 'a backreference is not supported: write the text once more'],
+      ['(?>a+)', 'an atomic group is not supported: write (?:…); every match takes linear time'],
+      ['(?R)', 'a recursion is not supported: write the nested levels out'],
+      ['(?&n)', 'a recursion is not supported: write the nested levels out'],
+      ['(?|a|b)', 'a branch reset is not supported: write (?:…) with a group in each branch'],
+      ['(?#x)', 'a comment is not supported: leave it out'],
+      ['(?(1)a)', 'a condition is not supported: write the cases as branches: (?:a|b)'],
+      ['(*FAIL)', 'a verb is not supported: leave it out'],
+      ['(?x) a', 'the flag x is not supported: write the expression without blanks and comments'],
+      ['(?-u)\\w', 'the flag u is not supported: leave it out; characters are those of Unicode'],
+      ['(?z)', 'this group is not supported: there are (…), (?:…), (?<name>…) and the flags i, m, s and U'],
+      ['(?)', 'this group is not supported: there are (…), (?:…), (?<name>…) and the flags i, m, s and U'],
+      ['(?i-)', 'this group is not supported: there are (…), (?:…), (?<name>…) and the flags i, m, s and U'],
+      ['(?<1>a)', 'this group name is not supported: use ASCII letters, digits and _, and close it with >'],
+      ['(?<a.b>a)', 'this group name is not supported: use ASCII letters, digits and _, and close it with >'],
+      ['\\Qa.b\\E', 'a quotation is not supported: write \\ before each special character'],
+      ['\\h', 'the class \\h is not supported: write [ \\t]'],
+      ['a\\Z', 'the end before a line break is not supported: write $'],
+      ['a\\Kb', 'the reset of the match is not supported: match the path from its beginning'],
+      ['\\<a\\>', 'the start or end of a word is not supported: write \\b'],
+      ['\\u0041', 'this code point is not supported: write \\x{…} with its hexadecimal digits'],
+      ['\\y', 'this escape is not supported: write the character itself'],
+      ['\\é', 'this escape is not supported: write the character itself'],
+      ['\\p{white space}', 'this Unicode property is not supported: write a category or script: \\p{Lu}, \\p{Greek}'],
+      ['\\p{Klingon}', 'there is no such Unicode property: write a category or script, as in \\p{Lu} or \\p{Greek}'],
+      ['[a[bc]]', 'a [ in a class is not supported: write \\[ for the character, or list all characters in one class'],
+      [
+        '[a-z&&b]',
+        'a set operation in a class is not supported: list the characters, or write \\ before the second sign',
+      ],
+      [
+        '[a-z--b]',
+        'a set operation in a class is not supported: list the characters, or write \\ before the second sign',
+      ],
+      ['[^\\W_]', '\\W in a class is not supported: write [^\\w] or list the characters'],
+      ['/users/{id}', 'a brace that is no repetition {n}, {n,} or {n,m} is not supported: write \\{ for the character'],
+      ['a{', 'a brace that is no repetition {n}, {n,} or {n,m} is not supported: write \\{ for the character'],
+      ['a{,2}', 'a brace that is no repetition {n}, {n,} or {n,m} is not supported: write \\{ for the character'],
       ['(', 'missing closing parenthesis'],
       ['(a', 'missing closing parenthesis'],
-      ['(?i', 'missing closing parenthesis'],
-      ['a)', 'unmatched closing parenthesis'],
       ['[a', 'missing terminating ] for character class'],
       ['[]', 'missing terminating ] for character class'],
-      ['[b-a]', 'range out of order in character class'],
-      ['[a-\\d]', 'a range in a class goes from one character to another'],
+      ['a\\', '\\ at end of pattern'],
+      ['[a\\', '\\ at end of pattern'],
       ['*', 'quantifier does not follow a repeatable item'],
       ['a|+', 'quantifier does not follow a repeatable item'],
       ['(?i)?', 'quantifier does not follow a repeatable item'],
-      ['a{2,1}', 'numbers out of order in {} quantifier'],
-      ['a{', '{ begins a repetition {n}, {n,} or {n,m}; a brace itself is written \\{'],
-      ['a{,2}', '{ begins a repetition {n}, {n,} or {n,m}; a brace itself is written \\{'],
-      ['a\\', '\\ at end of pattern'],
-      ['\\x{110000}', '\\x is followed by 2 hex digits, or some in braces'],
-      ['\\ud800', '\\u is followed by 4 hex digits, or some in braces'],
-      ['(?<1>a)', 'a group name is made of letters, digits and _ and ends with >'],
-      ['(?<a>x)(?<a>y)', 'the group name a comes twice'],
-      ['('.repeat(251), 'groups and classes may be 250 deep at most'],
+      ['^*', 'quantifier does not follow a repeatable item'],
+      ['a)', 'unexpected )'],
+      ['[b-a]', 'invalid character class range'],
+      ['a{2,1}', 'invalid repeat count'],
+      ['b++', 'invalid nested repetition operator'],
+      ['\\x{110000}', 'invalid escape sequence'],
+      ['(?<a>x)(?<a>y)', 'duplicate capture group name'],
     ] as const) {
       it(`${source.slice(0, 30)}: ${reason}`, () => {
         expect(refusal(source)).to.equal(reason);
@@ -163,8 +163,12 @@ describe('A regular expression in the syntax of Rust', () => {
   it('knows what every text begins with that it fits', () => {
     for (const [source, prefix] of [
       ['^/a/\\d+$', '/a/'],
-      ['^/a/(b)(?<x>c)d?', '/a/bc'],
-      ['^/(?:users)/', '/users/'],
+      ['^/a/(b)(?<x>c)d?', '/a/'],
+      ['^/(?:users)/', '/'],
+      ['^/v1\\.2/é$', '/v1.2/é'],
+      ['^/ab?c', '/a'],
+      ['^/ab{2}', '/a'],
+      ['^/ab+', '/ab'],
       ['^/a|/b', ''],
       ['^/(?i)a', '/'],
       ['/a', ''],
@@ -202,13 +206,10 @@ describe('A regular expression in the syntax of Rust', () => {
     }
 
     it('by what is huge when it is written out', () => {
-      const many = 'a repetition may ask for 1000 at most, together with those around it';
-      for (const source of ['a{1001}', '(a{100}){11}', '((a{0,50}){0,50}){0,50}', 'a{999999,}']) {
-        expect(refusal(source), source).to.equal(many);
-      }
       const large = 'it is too large: written out without {n} it has more than 1000 parts';
       const long = ['x', '(a|b)', 'a|', '[a-z]+'].map((part) => part.repeat(200_000));
-      for (const source of ['(abc){500}', '(a|b){400}x', 'x'.repeat(1001), '(?:a?){400}a{400}', ...long]) {
+      const repeated = ['a{1001}', '(a{100}){11}', '((a{0,50}){0,50}){0,50}', 'a{999999,}'];
+      for (const source of [...repeated, '(abc){500}', '(a|b){400}x', 'x'.repeat(1001), '(?:a?){400}a{400}', ...long]) {
         expect(refusal(source), source.slice(0, 30)).to.equal(large);
       }
       expect(refusal('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')).to.equal(undefined);
@@ -301,7 +302,7 @@ describe('A regular expression in the syntax of Rust', () => {
         const regex = compileRegex(source);
         if (!('refused' in regex)) {
           for (const text of ['', 'a', 'a1,😀']) expect(regex.test(text)).to.equal(regex.find(text) !== undefined);
-        } else expect(source.endsWith(regex.rest)).to.equal(true);
+        } else expect(regex.refused).to.not.equal('');
       }),
       { numRuns: 1000 },
     );
