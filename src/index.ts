@@ -37,7 +37,7 @@ export {
   type AuthorizationCodes,
   type Binding,
   type CodeUse,
-  judgeRedemption,
+  decideRedemption,
   type Redemption,
   type RedemptionAttempt,
 } from './ports/authorization-codes.ts';
@@ -48,12 +48,12 @@ export type { Entity, EntityKind, EntityStore, Json } from './ports/entity-store
 export type { Entropy, Successors } from './ports/entropy.ts';
 export {
   afterRotation,
+  decideRotation,
   type FoundRefreshToken,
   type GrantPage,
   type GrantQuery,
   type Grants,
   hintOf,
-  judgeRotation,
   type KeptGrant,
   type RefreshTokenUse,
   type Rotation,

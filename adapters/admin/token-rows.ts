@@ -119,7 +119,7 @@ export function tokenRows(
       if (before === undefined) return { outcome: 'missing' };
       const { grant, refreshToken } = before;
       // A token that is kept as a digest only is not shown here.
-      const hasRefreshToken = grant.retains === 'digest' || refreshToken !== undefined;
+      const hasRefreshToken = grant.tokenStorage === 'digest' || refreshToken !== undefined;
       await grants.revoke(id, revocationExpiry({ grant, hasRefreshToken, lastIssuedAt: clock.now() }));
       return { outcome: 'removed', rows: [{ kind: name, row: rowOfGrant(before, clock.now()) }] };
     },

@@ -1,6 +1,6 @@
 /** Authorization codes in lmdb: found by their digest; judged and marked as used in one transaction. */
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
-import { type AuthorizationCodes, type CodeUse, judgeRedemption } from '../../src/ports/authorization-codes.ts';
+import { type AuthorizationCodes, type CodeUse, decideRedemption } from '../../src/ports/authorization-codes.ts';
 import { digestsOfKey } from '../../src/ports/vault.ts';
 import { codeFromJson } from '../../src/records/grants-at-rest.ts';
 import type { Environment } from './environment.ts';
@@ -41,9 +41,9 @@ export function lmdbAuthorizationCodes(environment: Environment): LmdbAuthorizat
     redeem: (code, by) =>
       transact(() => {
         const { digest, row } = find(code) ?? {};
-        const { redemption, spend } = judgeRedemption(row?.record, row?.used, by);
+        const { redemption, use } = decideRedemption(row?.record, row?.used, by);
         if (digest === undefined || row === undefined) return redemption;
-        if (spend !== undefined) codes.putSync(digest, { record: row.record, used: spend });
+        if (use !== undefined) codes.putSync(digest, { record: row.record, used: use });
         if (redemption.outcome === 'unknown') {
           // The code is expired: a clock that is set back must not make it valid again.
           codes.removeSync(digest);

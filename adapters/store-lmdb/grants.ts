@@ -12,8 +12,8 @@ import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import { type Grant, laterExpiry, type TokenPair } from '../../src/oauth/tokens.ts';
 import {
   afterRotation,
+  decideRotation,
   type Grants,
-  judgeRotation,
   type RefreshTokenUse,
   recordExpiry,
   rememberedRefreshTokens,
@@ -215,8 +215,8 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
         if (hit === undefined) return { outcome: 'unknown' };
         const { row, digest } = hit;
         const { grant, keptBy } = row;
-        const inForce = by.grace > 0 && isPair(row, by.tokens);
-        const judgement = judgeRotation({ grant, used: hit.by, keptBy, inForce }, by);
+        const isCurrentPair = by.grace > 0 && isPair(row, by.tokens);
+        const judgement = decideRotation({ grant, used: hit.by, keptBy, isCurrentPair }, by);
         if (judgement !== 'rotate') return judgement;
         const next = afterRotation(grant, by);
         if (by.tokens.refreshToken === refreshToken) {

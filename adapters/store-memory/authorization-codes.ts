@@ -1,6 +1,6 @@
 /** Authorization codes in memory. Every operation is synchronous, hence atomic. */
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
-import { type AuthorizationCodes, type CodeUse, judgeRedemption } from '../../src/ports/authorization-codes.ts';
+import { type AuthorizationCodes, type CodeUse, decideRedemption } from '../../src/ports/authorization-codes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { type Expiring, expiries } from './expiries.ts';
 
@@ -27,8 +27,8 @@ export function memoryAuthorizationCodes(clock: Clock): AuthorizationCodes {
     redeem(code, by) {
       expiring.sweep();
       const row = rows.get(code);
-      const { redemption, spend } = judgeRedemption(row?.record, row?.used, by);
-      if (row !== undefined && spend !== undefined) row.used = spend;
+      const { redemption, use } = decideRedemption(row?.record, row?.used, by);
+      if (row !== undefined && use !== undefined) row.used = use;
       // The code is expired: a clock that is set back must not make it valid again.
       if (redemption.outcome === 'unknown') rows.delete(code);
       return redemption;

@@ -5,7 +5,7 @@
  * kept. Each call checks a few of the oldest, deletes the expired ones, and moves the others to the end.
  */
 import type { Clock } from '../../src/ports/clock.ts';
-import { type Counters, type Counts, countsExpiry, judgeCall } from '../../src/ports/counters.ts';
+import { type Counters, type Counts, countsExpiry, decideCount } from '../../src/ports/counters.ts';
 
 export interface MemoryCounters extends Counters {
   readonly remembered: number;
@@ -41,7 +41,7 @@ export function memoryCounters(clock: Clock, limit = 200_000): MemoryCounters {
   return {
     count(key, windows) {
       const row = rows.get(key);
-      const { before, counts } = judgeCall(row?.counts ?? {}, windows);
+      const { before, counts } = decideCount(row?.counts ?? {}, windows);
       if (row !== undefined) row.inUse = true;
       if (counts === undefined) return before;
       const deleteAt = countsExpiry(counts);

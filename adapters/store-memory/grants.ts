@@ -3,9 +3,9 @@ import { type Grant, laterExpiry, type TokenPair } from '../../src/oauth/tokens.
 import type { Clock } from '../../src/ports/clock.ts';
 import {
   afterRotation,
+  decideRotation,
   type Grants,
   hintOf,
-  judgeRotation,
   type KeptGrant,
   type RefreshTokenUse,
   recordExpiry,
@@ -122,7 +122,7 @@ export function memoryGrants(clock: Clock): Grants {
       const { grant, tokens, keptBy } = row;
       const isCurrent = tokens.refreshToken === refreshToken;
       const used = isCurrent ? undefined : row.used.get(refreshToken);
-      const judgement = judgeRotation({ grant, used, keptBy, inForce: isSamePair(tokens, by.tokens) }, by);
+      const judgement = decideRotation({ grant, used, keptBy, isCurrentPair: isSamePair(tokens, by.tokens) }, by);
       if (judgement !== 'rotate') return judgement;
       const keeps = by.tokens.refreshToken === refreshToken;
       row.keptBy = keeps ? by.attempt : undefined;
@@ -179,7 +179,7 @@ export function memoryGrants(clock: Clock): Grants {
 }
 
 function kept({ grant, tokens }: GrantRow): KeptGrant {
-  return grant.retains === 'encrypted'
+  return grant.tokenStorage === 'encrypted'
     ? { grant, ...tokens, hint: undefined }
     : { grant, accessToken: undefined, refreshToken: undefined, hint: hintOf(tokens) };
 }

@@ -8,7 +8,7 @@ import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
 import {
   type AuthorizationCodes,
   type CodeUse,
-  judgeRedemption,
+  decideRedemption,
   type Redemption,
   type RedemptionAttempt,
 } from '../../src/ports/authorization-codes.ts';
@@ -58,15 +58,15 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
 
     const row = await ask(() => codes().findOne({ _id: { $in: ids } }));
     if (row === null) return { outcome: 'unknown' };
-    const { redemption, spend } = judgeRedemption(recordOf(row), useOf(row, by), by);
+    const { redemption, use } = decideRedemption(recordOf(row), useOf(row, by), by);
     if (redemption.outcome === 'unknown') {
       // Seen to be expired: no clock that is set back may bring it to life again.
       await ask(() => codes().updateOne({ _id: row._id }, { $min: { expiresAt: 0 } }));
       return redemption;
     }
-    if (spend === undefined) return redemption;
-    if (spend.mismatch !== undefined) {
-      const used = { usedBy: text(by.attempt), refusedFor: spend.mismatch };
+    if (use === undefined) return redemption;
+    if (use.mismatch !== undefined) {
+      const used = { usedBy: text(by.attempt), refusedFor: use.mismatch };
       const mine: Filter<CodeRow> = { _id: row._id, usedBy: { $in: [null, used.usedBy] } };
       const { matchedCount } = await ask(() => codes().updateOne(mine, { $set: used }));
       if (matchedCount === 1) return redemption;

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Document } from 'mongodb';
-import { type CountedWindow, type Counters, type Counts, judgeCall } from '../../src/ports/counters.ts';
+import { type CountedWindow, type Counters, type Counts, decideCount } from '../../src/ports/counters.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { type Database, dateOf, isTaken } from './database.ts';
 
@@ -24,7 +24,7 @@ export function mongoCounters({ ask, askOnce, collection }: Database): Counters 
     const before = await askOnce(() =>
       rows().findOneAndUpdate({ _id }, counting(windows), { returnDocument: 'before' }),
     );
-    return before === null ? undefined : judgeCall(countsOf(before, windows), windows).before;
+    return before === null ? undefined : decideCount(countsOf(before, windows), windows).before;
   }
 
   /** On its own: of two upserts at the same moment, some servers tell both that there was nothing before. */
@@ -54,7 +54,7 @@ const attempts = 5;
 
 const lastOf = (windows: readonly CountedWindow[]) => dateOf(Math.max(...windows.map(({ until }) => until)));
 
-/** The same as `judgeCall`, in the language of the database. */
+/** The same as `decideCount`, in the language of the database. */
 function counting(windows: readonly CountedWindow[]): Document[] {
   const calls = windows.map(({ name, from }) => ({
     $cond: [{ $eq: [`$windows.${fieldOf(name)}.from`, from] }, `$windows.${fieldOf(name)}.calls`, 0],

@@ -14,9 +14,9 @@ import type { Filter, UpdateFilter } from 'mongodb';
 import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
 import {
   afterRotation,
+  decideRotation,
   type Grants,
   hintOf,
-  judgeRotation,
   type KeptGrant,
   type RotationAttempt,
   recordExpiry,
@@ -174,7 +174,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
   /** What is said of a pair and of its lifetimes, in the row of a grant. */
   function written(grant: Grant, tokens: TokenPair) {
     const { refreshToken } = tokens;
-    const isSealed = grant.retains === 'encrypted';
+    const isSealed = grant.tokenStorage === 'encrypted';
     const set = {
       version: randomUUID(),
       access: vault.digest('access token', tokens.accessToken),
@@ -207,7 +207,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
     if (hit === undefined) return { outcome: 'unknown' } as const;
     const { row, used } = hit;
     const grant = grantOf(row);
-    const judgement = judgeRotation(
+    const judgement = decideRotation(
       {
         grant,
         used:
@@ -215,7 +215,7 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
             ? undefined
             : { at: used.at, attempt: used.attempt === text(by.attempt) ? by.attempt : `not ${by.attempt}` },
         keptBy: row.keptBy === text(by.attempt) ? by.attempt : undefined,
-        inForce: by.grace > 0 && isInForce(row, by.tokens),
+        isCurrentPair: by.grace > 0 && isInForce(row, by.tokens),
       },
       by,
     );
@@ -440,8 +440,8 @@ const sealPurpose = (grantId: string): string => `tokens of ${grantId}`;
 const absent = { subject: undefined, serviceId: undefined, expiresAt: undefined, refreshExpiresAt: undefined };
 const nothing = { accessToken: undefined, refreshToken: undefined };
 
-function fixedOf({ grantId, credentialId, subject, scope, retains, grantedAt }: Grant): string {
-  return JSON.stringify({ grantId, credentialId, subject, scope, retains, grantedAt });
+function fixedOf({ grantId, credentialId, subject, scope, tokenStorage, grantedAt }: Grant): string {
+  return JSON.stringify({ grantId, credentialId, subject, scope, tokenStorage, grantedAt });
 }
 
 function currentOf({ boundTo, serviceId, accessScope, issuedAt, expiresAt, refreshExpiresAt }: Grant): string {

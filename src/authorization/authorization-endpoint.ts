@@ -3,7 +3,7 @@
  * out who the resource owner is and that it consents, and vouches for that with the provision key (Kong).
  *
  *     awaitingClient ──clientFound──▶ awaitingCode ──authorizationCodeSaved──▶ codeGranted
- *           │               └───────▶ awaitingGrant ──grantOpened──▶ tokenGranted
+ *           │               └───────▶ awaitingGrant ──grantOpened──▶ accessTokenGranted
  *           └── any answer ──▶ refused
  */
 
@@ -89,7 +89,7 @@ export const authorizationEndpoint: Machine<
       grantOpened: ({ implicit, redirectUri }, event) => {
         const outcome = implicitGrant.transitions.awaitingGrant.grantOpened(implicit, event);
         return outcome.state === 'granted'
-          ? { state: 'tokenGranted', redirectUri, grant: outcome.grant, tokens: outcome.tokens }
+          ? { state: 'accessTokenGranted', redirectUri, grant: outcome.grant, tokens: outcome.tokens }
           : refused({ reason: 'response_type_unsupported' }, redirectUri);
       },
       grantAlreadyRevoked: ({ redirectUri }) => refused({ reason: 'response_type_unsupported' }, redirectUri),
@@ -97,7 +97,7 @@ export const authorizationEndpoint: Machine<
   },
 };
 
-/** Of several things wrong with a request one is told (`Profile.tells`), in the order in which Kong looks at them. */
+/** Of several things wrong with a request one is told (`Profile.reportsRefusal`), in the order in which Kong looks at them. */
 function decide(
   { request, subject }: AwaitingClient,
   client: Client | undefined,
@@ -106,7 +106,7 @@ function decide(
   const { profile } = issuer;
   let wrong: Refusal | undefined;
   const note = (refusal: Refusal): void => {
-    if (profile.tells === 'last') wrong = refusal;
+    if (profile.reportsRefusal === 'last') wrong = refusal;
     else wrong ??= refusal;
   };
 
@@ -121,15 +121,15 @@ function decide(
   if (client?.redirectUris === undefined) {
     note({ reason: 'client_authentication_failed' });
   } else {
-    const inForce = effectiveRedirectUri(client.redirectUris, request.redirectUri, profile);
-    if ('uri' in inForce) {
-      redirectUri = inForce.uri;
-      tellAt = inForce.uri;
+    const effective = effectiveRedirectUri(client.redirectUris, request.redirectUri, profile);
+    if ('uri' in effective) {
+      redirectUri = effective.uri;
+      tellAt = effective.uri;
     } else {
-      note({ reason: inForce.refused === 'missing' ? 'redirect_uri_missing' : 'redirect_uri_unregistered' });
+      note({ reason: effective.refused === 'missing' ? 'redirect_uri_missing' : 'redirect_uri_unregistered' });
       // "If the request fails due to a missing, invalid, or mismatching redirection URI [...] the authorization server
       // [...] MUST NOT automatically redirect the user-agent to the invalid redirection URI." (RFC 6749 §4.1.2.1)
-      if (profile.wrongRedirectUri === 'tell first registered') tellAt = inForce.fallback;
+      if (profile.wrongRedirectUri === 'redirect to the first registered') tellAt = effective.fallback;
     }
   }
 
@@ -189,7 +189,7 @@ function implicitly(
   }
   return implicit.state === 'refused'
     ? refused(implicit, redirectUri)
-    : { state: 'tokenGranted', redirectUri, grant: implicit.grant, tokens: implicit.tokens };
+    : { state: 'accessTokenGranted', redirectUri, grant: implicit.grant, tokens: implicit.tokens };
 }
 
 function responseTypeOf({ issuer, responseType }: AuthorizationRequest): 'code' | 'token' | undefined {

@@ -32,7 +32,7 @@ export interface CodeGranted extends Final<'codeGranted'> {
   readonly redirectUri: string;
   readonly code: string;
 }
-export interface TokenGranted extends Final<'tokenGranted'> {
+export interface AccessTokenGranted extends Final<'accessTokenGranted'> {
   readonly redirectUri: string;
   readonly grant: Grant;
   readonly tokens: TokenPair;
@@ -42,4 +42,4 @@ export interface AuthorizationRefused extends Final<'refused'>, Refusal {
   readonly redirectUri: string | undefined;
 }
 
-export type AuthorizationOutcome = CodeGranted | TokenGranted | AuthorizationRefused;
+export type AuthorizationOutcome = CodeGranted | AccessTokenGranted | AuthorizationRefused;

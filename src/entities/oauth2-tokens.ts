@@ -96,7 +96,7 @@ export function grantOfRow(
       serviceId,
       subject: (row['authenticated_userid'] as string | null) ?? undefined,
       scope: sameScope ? before.grant.scope : scope,
-      retains: 'encrypted',
+      tokenStorage: 'encrypted',
       grantedAt: before?.grant.grantedAt ?? issuedAt,
       generation: before?.grant.generation ?? 1,
       accessScope: scope,

@@ -1,17 +1,7 @@
 import { type BalancedTarget, Balancer } from '../balancer/balancer.ts';
 import { targetOf as readTarget, type Target, type Upstream, upstreamOf } from '../balancer/upstream.ts';
-import type { Entity } from '../ports/entity-store.ts';
-import {
-  flag,
-  listOrNull,
-  listsOrNull,
-  number,
-  object,
-  reference,
-  sameRow,
-  text,
-  textOrNull,
-} from '../records/rows.ts';
+import { type Entity, sameRow } from '../ports/entity-store.ts';
+import { flag, listOrNull, listsOrNull, number, object, reference, text, textOrNull } from '../records/rows.ts';
 import { type Criteria, criteriaOf, routingInput } from '../routing/criteria.ts';
 import { encodePath, isMalformed, isPlain, normalizePath, octets, pathOf } from '../routing/path.ts';
 import { type Routed, router } from '../routing/router.ts';

@@ -40,7 +40,7 @@ export function newGrant(issuer: Issuer, about: NewGrant): Omit<OpenGrant, 'effe
     credentialId: about.credentialId,
     subject: about.subject,
     scope: about.scope,
-    retains: issuer.profile.retains,
+    tokenStorage: issuer.profile.tokenStorage,
     grantedAt: about.at,
     generation: 1,
     boundTo: issuer.audience.boundTo,

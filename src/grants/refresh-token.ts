@@ -1,12 +1,12 @@
 /**
  * Refreshing an Access Token (RFC 6749 §6), with rotation (RFC 9700 §4.14.2).
  *
- *     awaitingClient ─▶ awaitingGrant ──refreshTokenFound──▶ awaitingRotation ──refreshTokenRotated──▶ granted
+ *     awaitingClient ─▶ awaitingRefreshToken ──refreshTokenFound──▶ awaitingRotation ──refreshTokenRotated──▶ granted
  *           │                │                                     ├──refreshTokenReused──▶ awaitingRevocation ─▶ refused
  *           │                └──refreshTokenUnknown──▶ refused     └──refreshTokenUnknown──▶ refused
  *           └──any event──▶ refused
  *
- * What is read in awaitingGrant (whose grant, of what scope) never changes; everything that does is decided by the one
+ * What is read in awaitingRefreshToken (whose grant, of what scope) never changes; everything that does is decided by the one
  * act of awaitingRotation.
  */
 import type { Waiting } from '../machine/machine.ts';
@@ -33,7 +33,7 @@ export interface RefreshTokenRequest extends TokenRequest {
   readonly refreshToken: Parameter;
 }
 
-interface AwaitingGrant extends Waiting<'awaitingGrant', FindRefreshToken> {
+interface AwaitingRefreshToken extends Waiting<'awaitingRefreshToken', FindRefreshToken> {
   readonly request: RefreshTokenRequest;
   readonly client: Client;
 }
@@ -42,14 +42,14 @@ interface AwaitingRotation extends Waiting<'awaitingRotation', RotateRefreshToke
 }
 export const refreshTokenGrant = grantMachine<
   RefreshTokenRequest,
-  AwaitingGrant | AwaitingRotation | AwaitingRevocation
+  AwaitingRefreshToken | AwaitingRotation | AwaitingRevocation
 >(
   { redirectUri: 'checked' },
   {
     name: 'refresh_token',
     then: { clientAdmitted: find },
     transitions: {
-      awaitingGrant: {
+      awaitingRefreshToken: {
         refreshTokenFound: rotate,
         refreshTokenUnknown: () => refuse('refresh_token_invalid'),
       },
@@ -67,7 +67,7 @@ export const refreshTokenGrant = grantMachine<
   },
 );
 
-function find({ request, client }: ClientAdmitted<RefreshTokenRequest>): AwaitingGrant | GrantOutcome {
+function find({ request, client }: ClientAdmitted<RefreshTokenRequest>): AwaitingRefreshToken | GrantOutcome {
   const { refreshToken } = request;
   if (typeof refreshToken !== 'string' || refreshToken === '') {
     // "The request is missing a required parameter" (RFC 6749 §5.2, invalid_request)
@@ -76,7 +76,7 @@ function find({ request, client }: ClientAdmitted<RefreshTokenRequest>): Awaitin
       : refuse('parameter_malformed', 'refresh_token');
   }
   return {
-    state: 'awaitingGrant',
+    state: 'awaitingRefreshToken',
     request,
     client,
     awaits: { effect: 'findRefreshToken', refreshToken },
@@ -84,7 +84,7 @@ function find({ request, client }: ClientAdmitted<RefreshTokenRequest>): Awaitin
 }
 
 function rotate(
-  { request, client, awaits: { refreshToken } }: AwaitingGrant,
+  { request, client, awaits: { refreshToken } }: AwaitingRefreshToken,
   { grant }: RefreshTokenFound,
 ): AwaitingRotation | GrantOutcome {
   const { issuer, receivedAt } = request;

@@ -15,7 +15,7 @@ export interface Profile {
   /** Which URI is in force when the authorization request names none and several are registered. */
   readonly unnamedRedirectUri: 'first registered' | 'only one registered';
   /** Who hears of a redirect_uri that is not registered: the first one that is, as with Kong, or nobody but the caller (RFC 6749 §4.1.2.1). */
-  readonly wrongRedirectUri: 'tell first registered' | 'tell caller';
+  readonly wrongRedirectUri: 'redirect to the first registered' | 'no redirect';
   /** Whether a loopback redirect URI may be used with any port (RFC 8252 §7.3). */
   readonly loopbackPortsVary: boolean;
   /** Whether a redirect_uri that was sent for the code is needed again for the token (RFC 6749 §4.1.3). */
@@ -47,9 +47,9 @@ export interface Profile {
   /** Whether `scope` stands in every token response, or only where it differs from what was asked (RFC 6749 §5.1). */
   readonly scopeInResponse: 'always' | 'if different';
   /** What the store keeps of tokens. */
-  readonly retains: 'encrypted' | 'digest';
+  readonly tokenStorage: 'encrypted' | 'digest';
   /** Which of several things wrong with an authorization request is told: the last one found (Kong), or the first. */
-  readonly tells: 'last' | 'first';
+  readonly reportsRefusal: 'last' | 'first';
   /** Whether `iss` stands in every authorization response (RFC 9207 §2). */
   readonly iss: boolean;
   /** Whether failed client authentications are limited unless the plugin says otherwise (its `limit_failures`). */
@@ -65,7 +65,7 @@ export const kong: Profile = {
   strictChallenge: false,
   codeLifetime: 300_000,
   unnamedRedirectUri: 'first registered',
-  wrongRedirectUri: 'tell first registered',
+  wrongRedirectUri: 'redirect to the first registered',
   loopbackPortsVary: false,
   redirectUriAgain: false,
   tokenRedirectUri: 'registered',
@@ -79,8 +79,8 @@ export const kong: Profile = {
   refreshScope: 'ignored',
   refreshMovesToGlobal: true,
   scopeInResponse: 'if different',
-  retains: 'encrypted',
-  tells: 'last',
+  tokenStorage: 'encrypted',
+  reportsRefusal: 'last',
   iss: false,
   limitsFailures: false,
   parameters: 'lenient',
@@ -93,7 +93,7 @@ export const rfc9700: Profile = {
   strictChallenge: true,
   codeLifetime: 60_000,
   unnamedRedirectUri: 'only one registered',
-  wrongRedirectUri: 'tell caller',
+  wrongRedirectUri: 'no redirect',
   loopbackPortsVary: true,
   redirectUriAgain: true,
   tokenRedirectUri: 'as for the code',
@@ -107,8 +107,8 @@ export const rfc9700: Profile = {
   refreshScope: 'narrows',
   refreshMovesToGlobal: false,
   scopeInResponse: 'always',
-  retains: 'digest',
-  tells: 'first',
+  tokenStorage: 'digest',
+  reportsRefusal: 'first',
   iss: true,
   limitsFailures: true,
   parameters: 'strict',

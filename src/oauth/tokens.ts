@@ -21,7 +21,7 @@ export interface Grant {
   /** What was granted (RFC 6749 §6: a refresh never exceeds it). */
   readonly scope: Scope;
   /** `encrypted`: the store keeps an encrypted copy that the Admin API prints; `digest`: nothing that leads back to the token. */
-  readonly retains: 'encrypted' | 'digest';
+  readonly tokenStorage: 'encrypted' | 'digest';
   /** When the grant was opened. */
   readonly grantedAt: EpochMilliseconds;
 

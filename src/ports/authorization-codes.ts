@@ -52,32 +52,31 @@ export interface CodeUse {
  * What to tell an attempt, and what to write down about the code, if anything. Stores without a query language decide by
  * this, between one read and one write that nobody else comes between.
  */
-export function judgeRedemption(
+export function decideRedemption(
   record: AuthorizationCode | undefined,
   used: CodeUse | undefined,
   by: RedemptionAttempt,
-): { readonly redemption: Redemption; readonly spend: CodeUse | undefined } {
-  if (record === undefined || record.expiresAt <= by.at)
-    return { redemption: { outcome: 'unknown' }, spend: undefined };
+): { readonly redemption: Redemption; readonly use: CodeUse | undefined } {
+  if (record === undefined || record.expiresAt <= by.at) return { redemption: { outcome: 'unknown' }, use: undefined };
   const mismatch = mismatchOf(record, by);
   // A stranger is never told that a code was redeemed: what a replay costs is for the code's own client to cause.
   if (mismatch === 'client' || mismatch === 'boundTo') {
-    return { redemption: { outcome: 'mismatched', binding: mismatch }, spend: undefined };
+    return { redemption: { outcome: 'mismatched', binding: mismatch }, use: undefined };
   }
   if (used !== undefined && used.attempt !== by.attempt) {
     const { grantId, expiresAt } = record;
-    return { redemption: { outcome: 'replayed', grantId, expiresAt }, spend: undefined };
+    return { redemption: { outcome: 'replayed', grantId, expiresAt }, use: undefined };
   }
   if (mismatch !== undefined) {
-    const spend = by.ownMismatch === 'invalidates' ? { attempt: by.attempt, mismatch } : undefined;
-    return { redemption: { outcome: 'mismatched', binding: mismatch }, spend };
+    const use = by.ownMismatch === 'invalidates' ? { attempt: by.attempt, mismatch } : undefined;
+    return { redemption: { outcome: 'mismatched', binding: mismatch }, use };
   }
   // The same attempt again: it is told what it was told before.
   if (used?.mismatch !== undefined) {
-    return { redemption: { outcome: 'mismatched', binding: used.mismatch }, spend: undefined };
+    return { redemption: { outcome: 'mismatched', binding: used.mismatch }, use: undefined };
   }
-  const spend = used === undefined ? { attempt: by.attempt, mismatch: undefined } : undefined;
-  return { redemption: { outcome: 'redeemed', record }, spend };
+  const use = used === undefined ? { attempt: by.attempt, mismatch: undefined } : undefined;
+  return { redemption: { outcome: 'redeemed', record }, use };
 }
 
 /** The first binding of `record` that the attempt does not meet. Stores without a query language decide by this. */

@@ -32,7 +32,7 @@ export interface Count {
 }
 
 /** What to keep after one more call; `counts: undefined`: it is not counted. To be decided between one read and one write. */
-export function judgeCall(
+export function decideCount(
   kept: Counts,
   windows: readonly CountedWindow[],
 ): { readonly before: readonly number[]; readonly counts: Counts | undefined } {

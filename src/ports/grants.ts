@@ -124,7 +124,7 @@ export interface RefreshTokenUse {
  * What to tell an attempt to rotate a grant; `rotate` means: do so, and tell `rotated`. To be decided between one read
  * and one write that nobody else comes between.
  */
-export function judgeRotation(
+export function decideRotation(
   found: {
     readonly grant: Grant;
     /** How the presented token was used; `undefined` when it is the current one. */
@@ -132,17 +132,17 @@ export function judgeRotation(
     /** The attempt that made the current pair, where it kept the refresh token. */
     readonly keptBy: string | undefined;
     /** Whether the pair of the attempt is the one in force. */
-    readonly inForce: boolean;
+    readonly isCurrentPair: boolean;
   },
   by: RotationAttempt,
 ): Rotation | 'rotate' {
-  const { grant, used, keptBy, inForce } = found;
+  const { grant, used, keptBy, isCurrentPair } = found;
   if (grant.refreshExpiresAt !== undefined && grant.refreshExpiresAt <= by.at) return { outcome: 'unknown' };
   if (grant.credentialId !== by.credentialId) return { outcome: 'mismatched' };
   if (by.from !== undefined && grant.boundTo !== by.from) return { outcome: 'mismatched' };
   if (used === undefined) return keptBy === by.attempt ? { outcome: 'rotated', grant } : 'rotate';
   if (used.attempt === by.attempt) return { outcome: 'rotated', grant };
-  return { outcome: inForce && by.at < used.at + by.grace ? 'repeated' : 'reused', grant };
+  return { outcome: isCurrentPair && by.at < used.at + by.grace ? 'repeated' : 'reused', grant };
 }
 
 /** The grant as it stands after it was rotated. */

@@ -24,16 +24,16 @@ export interface FailureLimits {
 
 export const failureLimits: FailureLimits = { perClient: 10, perAddress: 100, window: 60_000, most: 20_000 };
 
-interface Count {
+interface FailureCount {
   failures: number;
   readonly until: number;
 }
 
 /** The clients, with those put off who failed too often from where they call. */
 export function limitedClients(clients: Clients, clock: Clock, limits: FailureLimits = failureLimits): Clients {
-  const counts = new Map<string, Count>();
+  const counts = new Map<string, FailureCount>();
 
-  const countOf = (key: string, now: number): Count | undefined => {
+  const countOf = (key: string, now: number): FailureCount | undefined => {
     const count = counts.get(key);
     if (count === undefined || count.until > now) return count;
     counts.delete(key);

@@ -8,14 +8,14 @@ export interface EncryptedPair {
   readonly access: string;
   /** The digest of the refresh token. */
   readonly refresh?: string;
-  /** The pair itself, where the grant retains it. */
+  /** The pair itself, where the grant stores it encrypted. */
   readonly encrypted?: string;
   readonly hint?: string;
 }
 
 export interface TokenEncryption {
   encrypt(grant: Grant, tokens: TokenPair): EncryptedPair;
-  /** The pair of a grant that retains it. */
+  /** The pair of a grant that stores it encrypted. */
   decrypt(grantId: string, encrypted: string): TokenPair;
   /** The grant with its tokens, as far as they are retained. */
   kept(grant: Grant, stored: Pick<EncryptedPair, 'encrypted' | 'hint'>): KeptGrant;
@@ -35,10 +35,10 @@ export function tokenEncryption(vault: Pick<Vault, 'digest' | 'candidates' | 'se
   });
 
   return {
-    encrypt: ({ grantId, retains }, tokens) => ({
+    encrypt: ({ grantId, tokenStorage }, tokens) => ({
       access: vault.digest('access token', tokens.accessToken),
       ...(tokens.refreshToken !== undefined && { refresh: vault.digest('refresh token', tokens.refreshToken) }),
-      ...(retains === 'encrypted'
+      ...(tokenStorage === 'encrypted'
         ? { encrypted: vault.seal(pairPurpose(grantId), JSON.stringify(tokens)) }
         : { hint: hintOf(tokens) }),
     }),

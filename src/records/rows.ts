@@ -57,24 +57,6 @@ export function reference(row: Entity, field: string): string | undefined {
   throw new TypeError(`${field} is not a reference { "id": … }`);
 }
 
-/** Whether two rows say the same. */
-export function sameRow(one: Entity, other: Entity): boolean {
-  return same(one as { readonly [field: string]: Json }, other as { readonly [field: string]: Json });
-}
-
-function same(one: Json | undefined, other: Json | undefined): boolean {
-  if (one === other) return true;
-  if (Array.isArray(one) && Array.isArray(other)) {
-    return one.length === other.length && one.every((value, i) => same(value, other[i]));
-  }
-  if (!isObject(one) || !isObject(other)) return false;
-  const keys = Object.keys(one);
-  return (
-    keys.length === Object.keys(other).length &&
-    keys.every((key) => Object.hasOwn(other, key) && same(one[key], other[key]))
-  );
-}
-
 function isTexts(value: Json): value is readonly string[] {
   return Array.isArray(value) && value.every((element) => typeof element === 'string');
 }

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../ports/clock.ts';
-import { type Counters, type Counts, countsExpiry, judgeCall } from '../ports/counters.ts';
+import { type Counters, type Counts, countsExpiry, decideCount } from '../ports/counters.ts';
 import type { Entity, EntityKind, EntityStore, Json, Written } from '../ports/entity-store.ts';
 import { eachInTurn, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { Unavailable } from '../ports/unavailable.ts';
@@ -37,7 +37,7 @@ export function storedCounters(
     left: number,
   ): MaybePromise<readonly number[]> =>
     whenThere(store.get(countersKind, id), (row) => {
-      const { before, counts } = judgeCall(countsOf(row), windows);
+      const { before, counts } = decideCount(countsOf(row), windows);
       if (counts === undefined) return before;
       const next: Entity = { id, counts: counts as unknown as Json };
       const written: MaybePromise<Written> =

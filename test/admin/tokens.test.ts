@@ -177,7 +177,7 @@ describe('The Admin API: tokens', () => {
     const digest = {
       grant: {
         ...(await opened()),
-        retains: 'digest' as const,
+        tokenStorage: 'digest' as const,
       },
       accessToken: undefined,
       refreshToken: undefined,

@@ -259,7 +259,7 @@ describe('Implicit Grant, the authorization request (RFC 6749 §4.2.1), as Kong 
 
   it('§4.2.2: ends with the token and the redirect URI in force', () => {
     const state = walkWith(implicit, found(printer), grantOpened);
-    expect(state).to.deep.include({ state: 'tokenGranted', redirectUri: callback, tokens });
+    expect(state).to.deep.include({ state: 'accessTokenGranted', redirectUri: callback, tokens });
   });
 
   it('refuses when the grant was ended before it could be opened', () => {

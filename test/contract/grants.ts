@@ -23,7 +23,7 @@ function grantOf(changes: Partial<Grant> = {}): Grant {
     credentialId: client,
     subject: 'ada',
     scope: ['email', 'profile'],
-    retains: 'encrypted',
+    tokenStorage: 'encrypted',
     grantedAt: noon,
     generation: 1,
     boundTo: `service:${service}`,
@@ -77,7 +77,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
           refreshExpiresAt: undefined,
           scope: [],
         };
-        for (const changes of [{}, bare, { retains: 'digest' } as const]) {
+        for (const changes of [{}, bare, { tokenStorage: 'digest' } as const]) {
           const { grant, tokens, refreshToken } = await opened(changes);
           expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(grant);
           expect(await grants.byRefreshToken(refreshToken)).to.deep.equal({ found: 'current', grant });
@@ -386,9 +386,9 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
     });
 
     describe('for an operator', () => {
-      it('prints the tokens of a grant that retains them, and only a hint of others', async () => {
+      it('prints the tokens of a grant that are stored encrypted, and only a hint of others', async () => {
         const encrypted = await opened();
-        const digest = await opened({ retains: 'digest' });
+        const digest = await opened({ tokenStorage: 'digest' });
         expect(await grants.get(encrypted.grant.grantId)).to.deep.equal({
           grant: encrypted.grant,
           ...encrypted.tokens,

@@ -154,7 +154,7 @@ for (const profile of bothProfiles) {
           credentialId: printer.id,
           subject: 'alice',
           scope: ['email', 'profile'],
-          retains: profile === 'kong' ? 'encrypted' : 'digest',
+          tokenStorage: profile === 'kong' ? 'encrypted' : 'digest',
           grantedAt: beginning,
           generation: 1,
           boundTo: 'service:orders',

@@ -53,7 +53,7 @@ for (const profile of bothProfiles) {
           credentialId: printer.id,
           subject: undefined,
           scope: [],
-          retains: profile === 'kong' ? 'encrypted' : 'digest',
+          tokenStorage: profile === 'kong' ? 'encrypted' : 'digest',
           grantedAt: beginning,
           generation: 1,
           boundTo: 'service:orders',

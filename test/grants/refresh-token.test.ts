@@ -291,12 +291,12 @@ describe('Refreshing an Access Token, where the profiles part', () => {
 
   it('Kong: a client without redirect URIs is no client here; in rfc9700 it is one', () => {
     expect(kong.walk(authenticated(robot))).to.include({ reason: 'client_authentication_failed' });
-    expect(walk(authenticated(robot)).state).to.equal('awaitingGrant');
+    expect(walk(authenticated(robot)).state).to.equal('awaitingRefreshToken');
   });
 
   it('Kong compares even here a redirect_uri with those registered; in rfc9700 it means nothing', () => {
     const strange = { redirectUri: 'https://evil.example/' };
     expect(kong.walkWith(strange, authenticated(printer))).to.include({ reason: 'redirect_uri_unregistered' });
-    expect(walkWith(strange, authenticated(printer)).state).to.equal('awaitingGrant');
+    expect(walkWith(strange, authenticated(printer)).state).to.equal('awaitingRefreshToken');
   });
 });

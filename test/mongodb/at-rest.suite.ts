@@ -147,7 +147,7 @@ describe('A MongoDB store at rest', function () {
     const uri = { redirectUri: 'https://a.example', redirectUriSent: true, codeChallenge: undefined };
     await authorizationCodes.save('code', { ...common, ...uri });
     await grants.open(
-      { ...common, retains: 'digest', grantedAt: now, generation: 1, accessScope: [], refreshExpiresAt: now + 1 },
+      { ...common, tokenStorage: 'digest', grantedAt: now, generation: 1, accessScope: [], refreshExpiresAt: now + 1 },
       { accessToken: 'a', refreshToken: 'r' },
     );
     await grants.revoke('6e0f3a7e-9d0c-4a57-9f0e-0a6c1f1d7a02', now + 1);

@@ -29,7 +29,7 @@ const grantOf = (n: number, changes: Partial<Grant> = {}): Grant => ({
   credentialId: 'client',
   subject: 'ada',
   scope: [],
-  retains: 'digest',
+  tokenStorage: 'digest',
   grantedAt: noon,
   generation: 1,
   boundTo: 'global',

@@ -46,7 +46,7 @@ describe('Secrets in an lmdb store', () => {
           const next = { accessToken: canary('NextAccess', n), refreshToken: canary('NextRefresh', n) };
           await store.authorizationCodes.save(code, record);
           await store.authorizationCodes.redeem(code, redemption);
-          await store.grants.open({ ...grant, retains: n % 2 === 0 ? 'encrypted' : 'digest' }, pair);
+          await store.grants.open({ ...grant, tokenStorage: n % 2 === 0 ? 'encrypted' : 'digest' }, pair);
           await store.grants.rotate(pair.refreshToken, { ...rotation, tokens: next });
           await store.entityStore.insert(consumers, consumer);
           await store.entityStore.insert(credentials, { ...credential, client_secret: canary('Secret', n) });
@@ -74,7 +74,7 @@ describe('Secrets in an lmdb store', () => {
     const directory = newDirectory();
     const store = openTestStore(directory, { now: () => noon });
     const { grant, first } = world(1);
-    await store.grants.open({ ...grant, retains: 'digest' }, first);
+    await store.grants.open({ ...grant, tokenStorage: 'digest' }, first);
     expect(await store.grants.get(grant.grantId)).to.include({
       accessToken: undefined,
       refreshToken: undefined,
@@ -116,7 +116,13 @@ describe('Rotating the master key of an lmdb store', () => {
     await store.grants.open(grant, first);
     await store.grants.rotate(first.refreshToken, rotation);
     await store.grants.open(
-      { ...grant, grantId: 'digest-only', retains: 'digest', refreshExpiresAt: noon + 9_000, expiresAt: noon + 9_000 },
+      {
+        ...grant,
+        grantId: 'digest-only',
+        tokenStorage: 'digest',
+        refreshExpiresAt: noon + 9_000,
+        expiresAt: noon + 9_000,
+      },
       {
         accessToken: 'of a digest',
         refreshToken: undefined,

@@ -75,7 +75,7 @@ export function world(n: number) {
     credentialId,
     subject: 'ada',
     scope: ['email'],
-    retains: 'encrypted',
+    tokenStorage: 'encrypted',
     grantedAt: noon,
     generation: 1,
     boundTo: 'global',

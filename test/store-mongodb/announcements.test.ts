@@ -180,7 +180,7 @@ const grant: Grant = {
   credentialId: 'client',
   subject: 'ada',
   scope: [],
-  retains: 'digest',
+  tokenStorage: 'digest',
   grantedAt: 0,
   generation: 1,
   boundTo: 'global',

@@ -57,7 +57,7 @@ export function grantOf(issuer: Issuer, changes: Partial<Grant> = {}): Grant {
     credentialId: printer.id,
     subject: 'alice',
     scope: ['email', 'profile'],
-    retains: issuer.profile.retains,
+    tokenStorage: issuer.profile.tokenStorage,
     grantedAt: issuedAt,
     generation: 1,
     boundTo: issuer.audience.boundTo,

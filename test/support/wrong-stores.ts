@@ -5,9 +5,9 @@ import type fc from 'fast-check';
 import { memoryAuthorizationCodes } from '../../adapters/store-memory/authorization-codes.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
 import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
-import { type AuthorizationCodes, type CodeUse, judgeRedemption } from '../../src/ports/authorization-codes.ts';
+import { type AuthorizationCodes, type CodeUse, decideRedemption } from '../../src/ports/authorization-codes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import { afterRotation, type Grants, judgeRotation, type RefreshTokenUse } from '../../src/ports/grants.ts';
+import { afterRotation, decideRotation, type Grants, type RefreshTokenUse } from '../../src/ports/grants.ts';
 import { elsewhere } from './scheduled.ts';
 
 /** Looks first and marks later (node-oidc-provider's and fosite's storage): two attempts may pass between the two. */
@@ -20,9 +20,9 @@ export function codesMarkedLater(s: fc.Scheduler): AuthorizationCodes {
     save: (code, record) => void rows.set(code, { record, used: undefined }),
     async redeem(code, by) {
       const row = rows.get(code);
-      const { redemption, spend } = judgeRedemption(row?.record, row?.used, by);
+      const { redemption, use } = decideRedemption(row?.record, row?.used, by);
       await elsewhere(s);
-      if (row !== undefined && spend !== undefined) row.used = spend;
+      if (row !== undefined && use !== undefined) row.used = use;
       return redemption;
     },
   };
@@ -72,8 +72,8 @@ export function grantsRotatedLater(s: fc.Scheduler, clock: Clock): Grants {
     async rotate(token, by) {
       const row = rowOf(token);
       if (row === undefined) return { outcome: 'unknown' };
-      const judgement = judgeRotation(
-        { grant: row.grant, used: row.used.get(token), keptBy: undefined, inForce: false },
+      const judgement = decideRotation(
+        { grant: row.grant, used: row.used.get(token), keptBy: undefined, isCurrentPair: false },
         by,
       );
       await elsewhere(s);

@@ -1,8 +1,8 @@
 /** What stores without a query language decide by, alone: their own clocks do not help here. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type CodeUse, judgeRedemption, type RedemptionAttempt } from '../../src/ports/authorization-codes.ts';
-import { afterRotation, hintOf, judgeRotation, type RotationAttempt, recordExpiry } from '../../src/ports/grants.ts';
+import { type CodeUse, decideRedemption, type RedemptionAttempt } from '../../src/ports/authorization-codes.ts';
+import { afterRotation, decideRotation, hintOf, type RotationAttempt, recordExpiry } from '../../src/ports/grants.ts';
 import { isPending, whenThere } from '../../src/ports/maybe-promise.ts';
 import { deepFreeze } from '../support/deep-freeze.ts';
 import { codeRecord, grantOf, tokens } from '../support/token-request.ts';
@@ -21,7 +21,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     ownMismatch: 'invalidates',
   });
   const told = (changes: Partial<RedemptionAttempt>, used?: CodeUse, record = codeRecord) =>
-    judgeRedemption(deepFreeze(record), used, { ...good, ...changes });
+    decideRedemption(deepFreeze(record), used, { ...good, ...changes });
   const outcome = (...given: Parameters<typeof told>) => told(...given).redemption;
   const mismatched = (binding: string) => ({ outcome: 'mismatched', binding });
   const usedBefore: CodeUse = { attempt: 'attempt-0', mismatch: undefined };
@@ -29,7 +29,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
   it('redeems a code that meets all bindings, and spends it', () => {
     expect(told({})).to.deep.equal({
       redemption: { outcome: 'redeemed', record: codeRecord },
-      spend: { attempt: 'attempt-1', mismatch: undefined },
+      use: { attempt: 'attempt-1', mismatch: undefined },
     });
   });
 
@@ -40,9 +40,9 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
   });
 
   it('a code that is not there is unknown', () => {
-    expect(judgeRedemption(undefined, undefined, good)).to.deep.equal({
+    expect(decideRedemption(undefined, undefined, good)).to.deep.equal({
       redemption: { outcome: 'unknown' },
-      spend: undefined,
+      use: undefined,
     });
   });
 
@@ -54,7 +54,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
       for (const used of [undefined, usedBefore]) {
         expect(told({ ...changes, codeChallenge: undefined }, used)).to.deep.equal({
           redemption: mismatched(binding),
-          spend: undefined,
+          use: undefined,
         });
       }
     }
@@ -64,7 +64,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     for (const changes of [{}, { redirectUri: otherCallback }, { codeChallenge: undefined }]) {
       expect(told(changes, usedBefore)).to.deep.equal({
         redemption: { outcome: 'replayed', grantId: codeRecord.grantId, expiresAt: codeRecord.expiresAt },
-        spend: undefined,
+        use: undefined,
       });
     }
   });
@@ -77,7 +77,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
   it('the same attempt again is told the same again', () => {
     expect(told({}, { attempt: 'attempt-1', mismatch: undefined })).to.deep.equal({
       redemption: { outcome: 'redeemed', record: codeRecord },
-      spend: undefined,
+      use: undefined,
     });
     expect(outcome({}, { attempt: 'attempt-1', mismatch: 'redirectUri' })).to.deep.equal(mismatched('redirectUri'));
   });
@@ -91,9 +91,9 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     ] as const) {
       expect(told(changes)).to.deep.equal({
         redemption: mismatched(binding),
-        spend: { attempt: 'attempt-1', mismatch: binding },
+        use: { attempt: 'attempt-1', mismatch: binding },
       });
-      expect(told({ ...changes, ownMismatch: 'keeps' }).spend).to.equal(undefined);
+      expect(told({ ...changes, ownMismatch: 'keeps' }).use).to.equal(undefined);
     }
   });
 
@@ -128,9 +128,9 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
         let used: CodeUse | undefined;
         const redeemed = new Set<string>();
         for (const one of attempts) {
-          const { redemption, spend } = told(one, used);
+          const { redemption, use } = told(one, used);
           if (redemption.outcome === 'redeemed') redeemed.add(one.attempt);
-          used = spend ?? used;
+          used = use ?? used;
         }
         expect(redeemed.size).to.be.at.most(1);
       }),
@@ -153,21 +153,21 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
     refreshExpiresAt: beginning + 2,
     grace: 0,
   };
-  const current = { grant, used: undefined, keptBy: undefined, inForce: false };
-  const usedAt = (at: number, inForce = false, attempt = 'attempt-0') => ({
+  const current = { grant, used: undefined, keptBy: undefined, isCurrentPair: false };
+  const usedAt = (at: number, isCurrentPair = false, attempt = 'attempt-0') => ({
     ...current,
     used: { attempt, at },
-    inForce,
+    isCurrentPair,
   });
 
   it('rotates with the current token', () => {
-    expect(judgeRotation(current, by)).to.equal('rotate');
+    expect(decideRotation(current, by)).to.equal('rotate');
   });
 
   it('RF-08: a grant that has died is unknown, from the very instant, even to who reuses a token', () => {
     for (const found of [current, usedAt(beginning)]) {
-      expect(judgeRotation(found, { ...by, at: grant.refreshExpiresAt! })).to.deep.equal({ outcome: 'unknown' });
-      expect(judgeRotation(found, { ...by, at: grant.refreshExpiresAt! - 1 })).to.not.deep.equal({
+      expect(decideRotation(found, { ...by, at: grant.refreshExpiresAt! })).to.deep.equal({ outcome: 'unknown' });
+      expect(decideRotation(found, { ...by, at: grant.refreshExpiresAt! - 1 })).to.not.deep.equal({
         outcome: 'unknown',
       });
     }
@@ -175,39 +175,39 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
 
   it('a grant that never dies is never unknown', () => {
     const undying = { ...current, grant: { ...grant, refreshExpiresAt: undefined } };
-    expect(judgeRotation(undying, { ...by, at: Number.MAX_SAFE_INTEGER })).to.equal('rotate');
+    expect(decideRotation(undying, { ...by, at: Number.MAX_SAFE_INTEGER })).to.equal('rotate');
   });
 
   it('RF-01: a stranger is told so before anything else', () => {
     for (const found of [current, usedAt(beginning)]) {
-      expect(judgeRotation(found, { ...by, credentialId: till.id })).to.deep.equal({ outcome: 'mismatched' });
-      expect(judgeRotation(found, { ...by, from: 'service:others' })).to.deep.equal({ outcome: 'mismatched' });
+      expect(decideRotation(found, { ...by, credentialId: till.id })).to.deep.equal({ outcome: 'mismatched' });
+      expect(decideRotation(found, { ...by, from: 'service:others' })).to.deep.equal({ outcome: 'mismatched' });
     }
   });
 
   it('wherever it is bound, where that does not matter', () => {
-    expect(judgeRotation(current, { ...by, from: undefined })).to.equal('rotate');
+    expect(decideRotation(current, { ...by, from: undefined })).to.equal('rotate');
   });
 
   it('RF-04: a used token is reused', () => {
-    expect(judgeRotation(usedAt(beginning), by)).to.deep.equal({ outcome: 'reused', grant });
+    expect(decideRotation(usedAt(beginning), by)).to.deep.equal({ outcome: 'reused', grant });
   });
 
   it('RF-06: within the grace it is repeated, if its successor is the one in force', () => {
     const graceful = { ...by, grace: 1000 };
-    expect(judgeRotation(usedAt(beginning - 999, true), graceful)).to.deep.equal({ outcome: 'repeated', grant });
-    expect(judgeRotation(usedAt(beginning - 1000, true), graceful)).to.include({ outcome: 'reused' });
-    expect(judgeRotation(usedAt(beginning - 999, false), graceful)).to.include({ outcome: 'reused' });
-    expect(judgeRotation(usedAt(beginning, true), by)).to.include({ outcome: 'reused' });
+    expect(decideRotation(usedAt(beginning - 999, true), graceful)).to.deep.equal({ outcome: 'repeated', grant });
+    expect(decideRotation(usedAt(beginning - 1000, true), graceful)).to.include({ outcome: 'reused' });
+    expect(decideRotation(usedAt(beginning - 999, false), graceful)).to.include({ outcome: 'reused' });
+    expect(decideRotation(usedAt(beginning, true), by)).to.include({ outcome: 'reused' });
   });
 
   it('the same attempt again is told the same again', () => {
-    expect(judgeRotation(usedAt(beginning, true, 'attempt-1'), by)).to.deep.equal({ outcome: 'rotated', grant });
-    expect(judgeRotation({ ...current, keptBy: 'attempt-1' }, by)).to.deep.equal({ outcome: 'rotated', grant });
+    expect(decideRotation(usedAt(beginning, true, 'attempt-1'), by)).to.deep.equal({ outcome: 'rotated', grant });
+    expect(decideRotation({ ...current, keptBy: 'attempt-1' }, by)).to.deep.equal({ outcome: 'rotated', grant });
   });
 
   it('another attempt with a refresh token that was kept rotates again', () => {
-    expect(judgeRotation({ ...current, keptBy: 'attempt-0' }, by)).to.equal('rotate');
+    expect(decideRotation({ ...current, keptBy: 'attempt-0' }, by)).to.equal('rotate');
   });
 
   it('§6: changes where the tokens are good, their scope and their times; never whose they are, nor what was granted', () => {
