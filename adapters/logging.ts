@@ -4,6 +4,7 @@
  * SE-02: no token, secret, code or query value is ever written. Callers must not log any. As a second defence, this file
  * redacts whatever looks like one in the finished line, at every level, errors included.
  */
+import { styleText } from 'node:util';
 import { type DestinationStream, destination, type LogFn, pino } from 'pino';
 
 export interface Log {
@@ -172,8 +173,9 @@ function isSecret(name: JsonValue | undefined, value: JsonValue): boolean {
 
 /** Formats each line of JSON as a readable line: time, level, message, and the rest as name=value. */
 function readableLines(to: DestinationStream, colours: boolean): DestinationStream {
-  const paint = (code: number, text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const levels: Readonly<Record<string, number>> = { warn: 33, error: 31, fatal: 31 };
+  const paint = (style: 'dim' | 'yellow' | 'red', text: string) =>
+    colours ? styleText(style, text, { validateStream: false }) : text;
+  const levels: Readonly<Record<string, 'yellow' | 'red'>> = { warn: 'yellow', error: 'red', fatal: 'red' };
   return {
     write(line) {
       const { time, level, msg, err, ...rest } = JSON.parse(line) as Record<string, JsonValue>;
@@ -184,7 +186,7 @@ function readableLines(to: DestinationStream, colours: boolean): DestinationStre
       const label =
         levels[String(level)] === undefined ? '' : `${paint(levels[String(level)]!, String(level).toUpperCase())} `;
       const text = msg === 'request' ? requestText(rest) : [String(msg ?? ''), ...error, ...fields].join(' ');
-      to.write(`${paint(2, String(time).slice(11, 19))} ${label}${withoutControls(text)}\n`);
+      to.write(`${paint('dim', String(time).slice(11, 19))} ${label}${withoutControls(text)}\n`);
     },
   };
 }

@@ -172,7 +172,7 @@ describe('The log', () => {
     const write = (colours: boolean) =>
       logged({ level: 'info', readable: { colours } }, (log) => log.warn('careful'))[0]!;
     expect(write(false)).to.match(/^\d\d:\d\d:\d\d WARN careful\n$/);
-    expect(write(true)).to.include('\u001b[33mWARN\u001b[0m careful');
+    expect(write(true)).to.include('\u001b[33mWARN\u001b[39m careful');
   });
 });
 

@@ -1,8 +1,8 @@
-/** Speaks to the Admin API of the gate that a command has just opened. */
+/** Calls the Admin API of the gate that a command has opened. */
 export interface AdminClient {
   get(path: string): Promise<EntityJson | undefined>;
   post(path: string, row: object): Promise<EntityJson>;
-  /** Makes it, or makes it so. */
+  /** Creates the row, or replaces it. */
   put(path: string, row: object): Promise<EntityJson>;
 }
 
@@ -18,10 +18,10 @@ export function adminClient(base: string, token: string | undefined): AdminClien
       },
       ...(row === undefined ? {} : { body: JSON.stringify(row) }),
     });
-    const answer = (await response.json()) as EntityJson;
+    const body = (await response.json()) as EntityJson;
     if (response.status === 404 && method === 'GET') return undefined;
-    if (!response.ok) throw new Error(`${method} ${path} was answered ${response.status}: ${answer['message']}`);
-    return answer;
+    if (!response.ok) throw new Error(`${method} ${path} failed with ${response.status}: ${body['message']}`);
+    return body;
   };
   return {
     get: (path) => call('GET', path),

@@ -1,4 +1,4 @@
-/** `portcullis config check FILE`: everything that is wrong with a declarative configuration, without a gate. */
+/** `portcullis config check FILE`: lists all problems of a declarative configuration, without a gate. */
 import { readFileSync } from 'node:fs';
 import type { Plugins } from '../configuration/plugin-modules.ts';
 import { readPaths } from '../configuration/values.ts';
@@ -8,7 +8,7 @@ import { paintFor, type Terminal } from './terminal.ts';
 export async function config({ positionals, flags }: CommandLine, { out, err, env }: Terminal): Promise<number> {
   const [act, file] = positionals;
   if (act !== 'check' || file === undefined) {
-    err.write('portcullis config: takes check and a file: portcullis config check kong.yml\n');
+    err.write('portcullis config: takes check and a file, as in portcullis config check kong.yml\n');
     return 2;
   }
   let text: string;
@@ -16,10 +16,10 @@ export async function config({ positionals, flags }: CommandLine, { out, err, en
     text = readFileSync(file, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    err.write(`portcullis config: ${file} cannot be read (${code === 'ENOENT' ? 'there is no such file' : code})\n`);
+    err.write(`portcullis config: ${file} cannot be read (${code === 'ENOENT' ? 'no such file' : code})\n`);
     return 2;
   }
-  // YAML is only needed here.
+  // Imported here, since no other command needs YAML.
   const [{ checkText }, { problemLines }, { loadPlugins }] = await Promise.all([
     import('../declarative/check-text.ts'),
     import('../declarative/problem-lines.ts'),
@@ -45,7 +45,7 @@ export async function config({ positionals, flags }: CommandLine, { out, err, en
   }
   const { green } = paintFor(out, env);
   const counts = [...checked.counts].map(([kind, count]) => `${kind} ${count}`).join(', ');
-  const skipped = checked.skipped.length === 0 ? '' : `; left out: ${checked.skipped.join(', ')}`;
-  out.write(`${green(`${file} can be loaded`)}: ${counts === '' ? 'it is empty' : counts}${skipped}\n`);
+  const skipped = checked.skipped.length === 0 ? '' : `; without ${checked.skipped.join(', ')}`;
+  out.write(`${green(`${file} can be loaded`)}: ${counts === '' ? 'no entities' : counts}${skipped}\n`);
   return 0;
 }

@@ -1,4 +1,4 @@
-/** A call that is made and shown at once: as a line to paste into a shell, and as the answer it got. */
+/** A call that a command makes and shows: as a line to paste into a shell, with its response. */
 import type { Paint } from './terminal.ts';
 
 export interface Call {
@@ -29,7 +29,7 @@ export async function make({ url, headers = {}, user, form }: Call): Promise<Cal
   return { status, statusText, headers: response.headers, body: await response.text() };
 }
 
-/** Each part on a line of its own where a terminal of 80 columns would break it anywhere. */
+/** One line if it fits into a terminal of 80 columns, else each part on its own line. */
 export function curlLine({ url, headers = {}, user, form = {} }: Call): string {
   const parts = [
     `curl -i ${quoted(url)}`,
@@ -41,18 +41,18 @@ export function curlLine({ url, headers = {}, user, form = {} }: Call): string {
   return line.length <= 74 ? line : parts.join(' \\\n    ');
 }
 
-/** The status line, the headers of interest, and the body, JSON laid out. */
-export function responseText(answer: CallResponse, shown: readonly string[], paint: Paint): string {
-  const status = `HTTP/1.1 ${answer.status} ${answer.statusText}`.trimEnd();
+/** The status line, the header fields in `shown`, and the body, with JSON indented. */
+export function responseText(response: CallResponse, shown: readonly string[], paint: Paint): string {
+  const status = `HTTP/1.1 ${response.status} ${response.statusText}`.trimEnd();
   const headers = shown.flatMap((name) => {
-    const value = answer.headers.get(name);
+    const value = response.headers.get(name);
     return value === null ? [] : [paint.dim(`${name}: ${value}`)];
   });
-  const tint = answer.status < 400 ? paint.green : paint.red;
-  return [tint(status), ...headers, '', laidOut(answer.body)].join('\n');
+  const tint = response.status < 400 ? paint.green : paint.red;
+  return [tint(status), ...headers, '', formatted(response.body)].join('\n');
 }
 
-function laidOut(body: string): string {
+function formatted(body: string): string {
   try {
     return jsonText(JSON.parse(body), '');
   } catch {
@@ -60,7 +60,7 @@ function laidOut(body: string): string {
   }
 }
 
-/** What fits on a line stays on one. */
+/** A value that fits on one line stays on one line. */
 function jsonText(value: unknown, margin: string): string {
   const isList = Array.isArray(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -74,7 +74,7 @@ function jsonText(value: unknown, margin: string): string {
   return `${open}\n${parts.map((part) => `${margin}  ${part}`).join(',\n')}\n${margin}${close}`;
 }
 
-/** For a POSIX shell: as it is where nothing in it means anything to the shell, else in single quotes. */
+/** For a POSIX shell: unchanged if no character is special to the shell, else in single quotes. */
 export function quoted(text: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,11 +1,12 @@
 /**
- * `portcullis demo`: a gate with an embedded store in front of a small service, and the three calls that say what it is
- * for. They are made for real; what is shown is what was answered. With `--check` they are judged as well, and it ends.
+ * `portcullis demo`: a gate with an embedded store in front of a small service, and three calls that show what it does.
+ * The calls are real, and so are the responses. `--check` also checks the responses and then exits.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { OpenGate } from '../composition-root.ts';
 import { readConfiguration } from '../configuration.ts';
 import { openLog } from '../logging.ts';
 import { adminClient } from './admin-client.ts';
@@ -15,14 +16,14 @@ import { guard, registerClient } from './guarding.ts';
 import { invocation } from './invocation.ts';
 import { type SampleService, sampleService } from './sample-service.ts';
 import { addressesOf, logOn, serve } from './serving.ts';
-import { type OpenGate, type Paint, paintFor, type Terminal } from './terminal.ts';
+import { type Paint, paintFor, type Terminal } from './terminal.ts';
 
 export async function demo({ switches }: CommandLine, terminal: Terminal): Promise<number> {
   const checks = switches.has('check');
   const directory = await mkdtemp(join(tmpdir(), 'portcullis-demo-'));
   const service = await sampleService();
   try {
-    // What the environment says is for the operator's own gate, not for this one.
+    // The environment has the settings of the operator's own gate, not of this one.
     const read = readConfiguration({
       flags: {
         'proxy-listen': '127.0.0.1:0',
@@ -32,14 +33,14 @@ export async function demo({ switches }: CommandLine, terminal: Terminal): Promi
       },
       env: { PORTCULLIS_KEY: randomBytes(32).toString('hex') },
     });
-    if (!read.ok) throw new Error('the settings of the demo are refused');
+    if (!read.ok) throw new Error('the settings of the demo are wrong');
     const log = checks ? openLog({ level: 'error', to: terminal.err }) : logOn(terminal, read.configuration);
     return await serve(read.configuration, log, terminal, async (gate) => {
-      const right = await show(gate, service, terminal);
+      const passed = await show(gate, service, terminal);
       const paint = paintFor(terminal.out, terminal.env);
       if (checks) {
-        terminal.out.write(right ? paint.green('All three calls were answered as they must be.\n') : '');
-        return right ? 'done' : 'failed';
+        terminal.out.write(passed ? paint.green('All three calls got the expected response.\n') : '');
+        return passed ? 'done' : 'failed';
       }
       terminal.out.write(invitation(paint, terminal.env));
       return 'stay';
@@ -50,12 +51,12 @@ export async function demo({ switches }: CommandLine, terminal: Terminal): Promi
   }
 }
 
-/** What each call has to be answered; the first that was not is told. */
+/** One call. `wrong`: why its response is not the expected one; `undefined` if it is. */
 interface Step {
   readonly title: string;
   readonly call: Call;
   readonly shown: readonly string[];
-  readonly wrong: (answer: CallResponse) => string | undefined;
+  readonly wrong: (response: CallResponse) => string | undefined;
 }
 
 async function show(gate: OpenGate, service: SampleService, { out, env }: Terminal): Promise<boolean> {
@@ -70,7 +71,7 @@ async function show(gate: OpenGate, service: SampleService, { out, env }: Termin
   out.write(introduction(paint, { orders, service: service.url, admin: admin[0]! }));
 
   const denied = await step(out, paint, {
-    title: '1  Without a token the gate denies the call. The service never hears of it.',
+    title: '1  Without a token the gate denies the call. The service does not receive it.',
     call: { url: orders },
     shown: ['WWW-Authenticate'],
     wrong: ({ status, headers }) =>
@@ -96,36 +97,36 @@ async function show(gate: OpenGate, service: SampleService, { out, env }: Termin
         : tokenIn(body) === undefined
           ? 'there is no access token'
           : headers.get('Cache-Control') !== 'no-store'
-            ? 'the answer may be stored by a cache'
+            ? 'a cache may store the response'
             : undefined,
   });
   const admitted = await step(out, paint, {
-    title: '3  With the token the call is admitted, and the service is told who calls.',
-    call: { url: orders, headers: { Authorization: `Bearer ${tokenIn(issued.answer.body) ?? ''}` } },
+    title: '3  With the token the gate admits the call, and tells the service who calls.',
+    call: { url: orders, headers: { Authorization: `Bearer ${tokenIn(issued.response.body) ?? ''}` } },
     shown: [],
     wrong: ({ status, body }) =>
       status !== 200
         ? 'the status is not 200'
         : !body.includes(`"calledBy":${JSON.stringify({ consumer, client: clientId, scope })}`)
-          ? 'the service was not told who calls'
+          ? 'the service did not receive the identity of the caller'
           : service.calls() !== 1
             ? 'the service was not called once'
             : undefined,
   });
-  return denied.right && issued.right && admitted.right;
+  return denied.passed && issued.passed && admitted.passed;
 }
 
 async function step(
   out: Terminal['out'],
   paint: Paint,
   { title, call, shown, wrong }: Step,
-): Promise<{ readonly answer: CallResponse; readonly right: boolean }> {
-  const answer = await make(call);
-  const problem = wrong(answer);
-  const decision = problem === undefined ? '' : `${paint.red(`✗ not as it must be: ${problem}`)}\n`;
-  const text = `${paint.dim('$')} ${paint.cyan(curlLine(call))}\n${responseText(answer, shown, paint)}`;
-  out.write(`${paint.bold(title)}\n\n${indented(text)}\n${decision}\n`);
-  return { answer, right: problem === undefined };
+): Promise<{ readonly response: CallResponse; readonly passed: boolean }> {
+  const response = await make(call);
+  const problem = wrong(response);
+  const failure = problem === undefined ? '' : `${paint.red(`✗ not the expected response: ${problem}`)}\n`;
+  const text = `${paint.dim('$')} ${paint.cyan(curlLine(call))}\n${responseText(response, shown, paint)}`;
+  out.write(`${paint.bold(title)}\n\n${indented(text)}\n${failure}\n`);
+  return { response, passed: problem === undefined };
 }
 
 function introduction(
@@ -135,17 +136,17 @@ function introduction(
   return `
 ${bold('Portcullis')}  an OAuth 2.0 gate in front of your service
 
-  the service  ${service}  ${dim('orders; it knows nothing of OAuth')}
+  the service  ${service}  ${dim('returns orders; it does no OAuth')}
   the gate     ${orders}
-  Admin API    ${admin}  ${dim('here service, route, plugin and client')}
-               ${dim('were registered')}
+  Admin API    ${admin}  ${dim('the demo registered service, route,')}
+               ${dim('plugin and client here')}
 
 `;
 }
 
 function invitation({ bold, dim }: Paint, env: Terminal['env']): string {
-  return `${bold('The gate stays up.')} Paste a line from above into another terminal, or change it:
-each call shows here. Ctrl-C ends the demo.
+  return `${bold('The gate keeps running.')} Paste a line from above into another terminal, or
+change it: each call is logged here. Ctrl-C stops the demo.
 ${dim(`Your own service: ${invocation('protect', 'http://localhost:3000', env)}`)}
 
 `;

@@ -1,4 +1,4 @@
-/** Sets up one service behind the gate for a client of its own, by the calls an operator would make. */
+/** Sets up one service behind the gate, and a client for it, with the calls that an operator would make. */
 import { randomBytes } from 'node:crypto';
 import type { AdminClient } from './admin-client.ts';
 
@@ -8,11 +8,11 @@ export interface Guarded {
   /** The path under which the gate serves it. */
   readonly path: string;
   readonly consumer: string;
-  /** The scope tokens on offer; none: tokens are good for the whole service. */
+  /** The scope tokens of the service. Without them, each token is valid for the whole service. */
   readonly scopes?: readonly string[];
 }
 
-/** As often as it is asked for, it is there once. */
+/** May be repeated: it creates only what does not exist. */
 export async function guard(admin: AdminClient, { service, url, path, consumer, scopes }: Guarded): Promise<void> {
   await admin.put(`/services/${service}`, { url });
   await admin.put(`/services/${service}/routes/${service}`, { paths: [path] });
@@ -31,7 +31,7 @@ export async function guard(admin: AdminClient, { service, url, path, consumer, 
 
 export interface RegisteredClient {
   readonly clientId: string;
-  /** Known only when it was registered just now: the gate keeps no more than a hash. */
+  /** Known only right after the registration: the gate stores a hash. */
   readonly clientSecret: string | undefined;
 }
 

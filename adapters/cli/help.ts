@@ -1,4 +1,4 @@
-/** What `--help` prints. The settings are told by their schema. */
+/** The text of `--help`. The settings come from their table. */
 import { defaultOf } from '../configuration/page.ts';
 import { settingCalled, settingNames } from '../configuration/settings.ts';
 import { inEnvironment, kongConfVariable, onCommandLine, settingsFileVariable } from '../configuration/sources.ts';
@@ -13,13 +13,14 @@ export function overview({ bold, dim }: Paint): string {
   ${bold('portcullis demo')}            see it work: denied, a token, admitted
   ${bold('portcullis protect URL')}     put your own service behind the gate, as in
                              portcullis protect http://localhost:3000
-  ${bold('portcullis start')}           run the gate; what it guards, its Admin API is told
-                             (port 8001), or a file like kong.yml
-  ${bold('portcullis config check')}    all that is wrong with such a file, with lines
+  ${bold('portcullis start')}           run the gate; configure it through its Admin API
+                             (port 8001) or a file like kong.yml
+  ${bold('portcullis config check')}    list all problems of such a file, with lines
   ${bold('portcullis reload')}          have the running gate read its file again
-  ${bold('portcullis export')}          print what the running gate guards, as such a file
+  ${bold('portcullis export')}          print the configuration of the running gate as such
+                             a file
 
-${dim('portcullis COMMAND --help says more; portcullis --version tells the version.')}
+${dim('For one command: portcullis COMMAND --help; version: portcullis --version')}
 `;
 }
 
@@ -29,61 +30,61 @@ export function helpFor(command: string, paint: Paint): string {
     case 'start':
       return `${bold('portcullis start')} [--settings FILE] [--kong-conf FILE] [--SETTING VALUE …]
 
-Runs the gate. Every setting can also stand in the environment, or in a YAML
-file (--settings, ${settingsFileVariable}); the command line comes first, then the
-environment, then the file. Kong's own names are understood last: KONG_… in the
-environment, and a kong.conf (--kong-conf, ${kongConfVariable}).
+Runs the gate. Every setting can also be in the environment, or in a YAML file
+(--settings, ${settingsFileVariable}). The command line comes first, then the
+environment, then the file, then Kong's own names: KONG_… in the environment,
+and a kong.conf (--kong-conf, ${kongConfVariable}).
 
 ${settingsHelp(paint)}`;
     case 'demo':
       return `${bold('portcullis demo')} [--check]
 
-Opens a gate on free loopback ports in front of a small service, keeps all it
-has in a temporary directory, and shows a denied call, how a client gets a
-token, and the admitted call. It stays up, so that you can try more; Ctrl-C
-ends it.
+Opens a gate on free loopback ports in front of a small service, with all data
+in a temporary directory. Shows a denied call, how a client gets a token, and
+the admitted call. Then the gate keeps running, so that you can try more;
+Ctrl-C stops it.
 
-  --check   make the three calls, say whether each was answered as it must be,
-            and end (0: all were, 1: one was not)
+  --check   check the responses of the three calls, and exit (0: all were as
+            expected, 1: one was not)
 `;
     case 'protect':
       return `${bold('portcullis protect')} URL [--port PORT] [--new-client] [--SETTING VALUE …]
 
-Puts the service at URL behind the gate. The first time it registers a client
-and prints its secret, once; what it made is kept for the next time.
+Puts the service at URL behind the gate. The first start registers a client
+and prints its secret once; later starts use the same client.
 
-  --port PORT    where the gate listens on loopback (8000); --proxy-listen says
-                 it in full
-  --new-client   register one more client, if the secret of the first is lost
+  --port PORT    the port on loopback (8000); --proxy-listen takes a whole
+                 listener
+  --new-client   register another client, if the secret of the first is lost
 
-The settings of ${bold('portcullis start')} can be given as well.
+Takes the settings of ${bold('portcullis start')} as well.
 `;
     case 'config':
       return `${bold('portcullis config check')} FILE [--skip-plugins …] [--plugin-modules …]
 
-Reads a declarative configuration (kong.yml, YAML or JSON) and lists everything
-that is wrong with it at once, with lines. No gate is needed, none is touched.
+Reads a declarative configuration (kong.yml, YAML or JSON) and lists all its
+problems at once, with lines. Needs no running gate and changes none.
 
-  --skip-plugins NAME,…     plugins to leave out that this gate does not have;
-                            those that authenticate or limit cannot be
-  --plugin-modules PATH,…   modules with plugins of your own;
-                            PORTCULLIS_PLUGIN_MODULES says the same
+  --skip-plugins NAME,…     plugins of the file that this gate does not have,
+                            to ignore; not those that authenticate or limit
+  --plugin-modules PATH,…   modules with plugins of your own; also
+                            PORTCULLIS_PLUGIN_MODULES
 
-Tells the shell 0 if a gate would load it, and 1 if not.
+Exits with 0 if a gate would load the file, else with 1.
 `;
     case 'export':
       return `${bold('portcullis export')} [--admin-listen ADDRESS] [--settings FILE] > gate.yml
 
 Prints the configuration of the running gate as a declarative file, with ids,
-so that tokens stay valid where it is loaded. It holds secrets. The gate is
-found by the settings that it was started with: its Admin address and token.
+so that tokens stay valid in a gate that loads it. The file contains secrets.
+Give the Admin address and token that the gate was started with.
 `;
     case 'reload':
       return `${bold('portcullis reload')} [--admin-listen ADDRESS] [--settings FILE]
 
-Tells the running gate to read its configuration file again, and says what came
-of it. A file that cannot be used changes nothing. The gate is found by the
-settings that it was started with: its Admin address and token.
+Has the running gate read its configuration file again, and prints the outcome.
+A file with problems changes nothing. Give the Admin address and token that
+the gate was started with.
 `;
     default:
       return overview(paint);
@@ -102,7 +103,7 @@ ${dim(folded(`default: ${defaultOf(name).replaceAll('`', '')}`))}
     .join('');
 }
 
-/** In lines that a terminal of 80 columns shows as they are. */
+/** Breaks a text into lines for a terminal of 80 columns. */
 function folded(text: string): string {
   const lines: string[] = [];
   let line = '';

@@ -1,6 +1,6 @@
 /**
- * A command in the words that work where this one was called: in a checkout `npm run demo` is called and `portcullis` is
- * not in the path, and npx is called where nothing is installed. npm says so in the environment of what it runs.
+ * A command as the user has to type it, derived from how this one was started: by `npm run` in a checkout, where
+ * `portcullis` is not in the path; by npx, where it is not installed; or directly. npm sets variables that tell.
  */
 export function invocation(command: string, words: string, env: Readonly<Record<string, string | undefined>>): string {
   const { npm_lifecycle_event: run, npm_package_name: inPackage } = env;

@@ -1,8 +1,8 @@
 /**
- * The command `portcullis`: finds the command that is meant and says what is wrong with it if none is. bin/portcullis.js
- * calls `runCommand` after it has seen that this Node can run us.
+ * The command `portcullis`: runs the subcommand, or says what is wrong with the command line. bin/portcullis.js calls
+ * `runCommand` after it has checked the version of Node.
  */
-import { type CommandForm, meant, readCommandLine } from './command-line.ts';
+import { type CommandForm, readCommandLine, suggestionFor } from './command-line.ts';
 import { config } from './config.ts';
 import { demo } from './demo.ts';
 import { exportConfiguration } from './export.ts';
@@ -14,7 +14,7 @@ import { start } from './start.ts';
 import { paintFor, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
-/** Runs the command of this process and ends it. */
+/** Runs the command of this process, then exits. */
 export async function runCommand(): Promise<void> {
   const terminal: Terminal = {
     env: process.env,
@@ -22,35 +22,35 @@ export async function runCommand(): Promise<void> {
     err: process.stderr,
     stopped: () =>
       new Promise((stop) => {
-        let asked: number | undefined;
-        const hear = () => {
+        let firstSignal: number | undefined;
+        const onSignal = () => {
           const now = performance.now();
-          // Whoever asks twice does not want to wait for the requests in flight. Not meant is a Ctrl-C that the terminal
-          // gives to us and to npm, which hands it on to us once more.
-          if (asked !== undefined && now - asked > 500) process.exit(1);
-          asked ??= now;
+          // A second signal means: do not wait for the requests in flight. It does not count within 500 ms, since npm
+          // passes on a Ctrl-C that the terminal has already sent to this process.
+          if (firstSignal !== undefined && now - firstSignal > 500) process.exit(1);
+          firstSignal ??= now;
           stop();
         };
-        process.on('SIGINT', hear);
-        process.on('SIGTERM', hear);
+        process.on('SIGINT', onSignal);
+        process.on('SIGTERM', onSignal);
       }),
     onHangup: (listener) => void process.on('SIGHUP', listener),
-    onBreakdown: (report) => {
+    onCrash: (report) => {
       process.on('uncaughtException', (error) => {
         report(error).finally(() => process.exit(1));
       });
     },
     gate: async () => (await import('../composition-root.ts')).openGate,
   };
-  // Nobody listens any more, as in `portcullis --help | head -1`.
+  // The reader has closed the pipe, as in `portcullis --help | head -1`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const status = await main(process.argv.slice(2), terminal);
-  // A pipe takes what its reader takes; the rest would be lost with the process.
+  // process.exit discards what a slow reader has not yet taken from the pipe.
   for (const stream of [process.stdout, process.stderr]) await new Promise((done) => stream.write('', done));
   process.exit(status);
 }
 
-/** What the shell is told: 0 when all went well, 1 when it did not, 2 when the command or a setting was not understood. */
+/** Returns the exit status: 0 success, 1 failure, 2 a wrong command line or setting. */
 export async function main(words: readonly string[], terminal: Terminal): Promise<number> {
   const { out, err, env } = terminal;
   const paint = paintFor(out, env);
@@ -79,7 +79,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
   }
   const line = readCommandLine(rest, form);
   if ('problem' in line) {
-    err.write(`portcullis ${command}: ${line.problem}\nportcullis ${command} --help says more.\n`);
+    err.write(`portcullis ${command}: ${line.problem}\nFor help: portcullis ${command} --help\n`);
     return 2;
   }
   return form.run(line, terminal);
@@ -87,9 +87,9 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
 
 function unknownCommand(command: string, { err }: Terminal): number {
   const hint = command.startsWith('-')
-    ? meant(command.replace(/^--?/, ''), ['help', 'version'], '--')
-    : meant(command, commands);
-  err.write(`portcullis: there is no command ${JSON.stringify(command)}${hint}\nportcullis --help lists them.\n`);
+    ? suggestionFor(command.replace(/^--?/, ''), ['help', 'version'], '--')
+    : suggestionFor(command, commands);
+  err.write(`portcullis: unknown command ${JSON.stringify(command)}${hint}\nFor all commands: portcullis --help\n`);
   return 2;
 }
 

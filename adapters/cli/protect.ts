@@ -1,9 +1,10 @@
 /**
- * `portcullis protect http://localhost:3000`: one's own service behind the gate, with a client that may call it. What it
- * registers is kept in the state directory, in a store of its own, apart from that of `portcullis start`.
+ * `portcullis protect http://localhost:3000`: puts a service behind the gate, with a client that may call it. Its store is
+ * in the state directory, separate from the store of `portcullis start`.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { OpenGate } from '../composition-root.ts';
 import type { Configuration } from '../configuration.ts';
 import { adminClient } from './admin-client.ts';
 import type { CommandLine } from './command-line.ts';
@@ -12,14 +13,14 @@ import { clientOf, guard, type RegisteredClient, registerClient } from './guardi
 import { invocation } from './invocation.ts';
 import { addressesOf, logOn, serve } from './serving.ts';
 import { settingsFrom } from './settings.ts';
-import { type OpenGate, type Paint, paintFor, type Terminal } from './terminal.ts';
+import { type Paint, paintFor, type Terminal } from './terminal.ts';
 
 export async function protect({ flags, switches, positionals }: CommandLine, terminal: Terminal): Promise<number> {
   const { port, ...given } = flags;
   const upstream = readUpstream(positionals[0], terminal);
   if ('problem' in upstream) return misunderstood(terminal, upstream.problem);
   if (port !== undefined && given['proxy-listen'] !== undefined) {
-    return misunderstood(terminal, '--port and --proxy-listen say the same thing; leave one out');
+    return misunderstood(terminal, '--port and --proxy-listen set the same listener; leave one out');
   }
   if (port !== undefined && (!/^\d{1,5}$/.test(port) || Number(port) > 65535)) {
     return misunderstood(terminal, '--port takes a number up to 65535, as in --port 9000');
@@ -31,8 +32,8 @@ export async function protect({ flags, switches, positionals }: CommandLine, ter
   if (read === undefined) return 2;
   const { configuration: asSet, warnings } = read;
   const set = port === undefined ? read.set : new Map([...read.set, ['proxyListen', '--port']]);
-  const unfit = whyUnfit(asSet, set);
-  if (unfit !== undefined) return misunderstood(terminal, unfit);
+  const conflict = conflictIn(asSet, set);
+  if (conflict !== undefined) return misunderstood(terminal, conflict);
   const directory = join(asSet.stateDirectory, 'protect', nameOf(upstream.url));
   const configuration: Configuration = set.has('store') ? asSet : { ...asSet, store: { kind: 'lmdb', directory } };
   const log = logOn(terminal, configuration);
@@ -49,7 +50,7 @@ export async function protect({ flags, switches, positionals }: CommandLine, ter
       upstream: upstream.url,
       admin: admin[0]!,
       client,
-      answers: await answers(upstream.url),
+      isUp: await responds(upstream.url),
     };
     terminal.out.write(guide(paintFor(terminal.out, terminal.env), about));
     return 'stay' as const;
@@ -57,17 +58,17 @@ export async function protect({ flags, switches, positionals }: CommandLine, ter
   return serve(configuration, log, terminal, whenOpen, set);
 }
 
-/** What is registered is registered by the Admin API, which must be there and may write. */
-function whyUnfit(
+/** `protect` needs a proxy listener, and an Admin API that may write, to register the client. */
+function conflictIn(
   { proxyListen, adminListen, config }: Configuration,
   set: ReadonlyMap<string, string>,
 ): string | undefined {
   if (config !== undefined) {
-    return `${set.get('config')}: what the file says is all that is guarded; leave it out, or use portcullis start`;
+    return `${set.get('config')}: protect cannot add a service to a configuration file; leave the file out, or use portcullis start`;
   }
-  if (proxyListen.length === 0) return `${set.get('proxyListen')}: off is not possible here: the gate has to listen`;
+  if (proxyListen.length === 0) return `${set.get('proxyListen')}: cannot be off with protect: the gate has to listen`;
   if (adminListen.length === 0) {
-    return `${set.get('adminListen')}: off is not possible here: the client is registered by the Admin API`;
+    return `${set.get('adminListen')}: cannot be off with protect: the Admin API registers the client`;
   }
   return undefined;
 }
@@ -77,14 +78,16 @@ function readUpstream(
   { env }: Terminal,
 ): { readonly url: string } | { readonly problem: string } {
   if (text === undefined) {
-    return { problem: `which service? As in ${invocation('protect', 'http://localhost:3000', env)}` };
+    return {
+      problem: `the URL of the service is missing, as in ${invocation('protect', 'http://localhost:3000', env)}`,
+    };
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    return { problem: `${JSON.stringify(text)} is no address of a service; it looks like http://localhost:3000` };
+    return { problem: `${JSON.stringify(text)} is not the URL of a service; write it as in http://localhost:3000` };
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    return { problem: 'the address of a service has no user name, query or fragment' };
+    return { problem: 'the URL of a service cannot have a user name, query or fragment' };
   }
   return { url: url.href };
 }
@@ -94,15 +97,15 @@ function misunderstood({ err }: Terminal, problem: string): number {
   return 2;
 }
 
-/** A folder name for each upstream, so that what was registered for one is never another's. */
+/** A directory for each upstream, so that a client registered for one cannot call another. */
 function nameOf(url: string): string {
   const { host } = new URL(url);
   const digest = createHash('sha256').update(url).digest('hex').slice(0, 8);
   return `${host.replace(/[^a-z0-9.-]/g, '_')}-${digest}`;
 }
 
-/** Whether somebody is there at all; what is answered does not matter. */
-async function answers(url: string): Promise<boolean> {
+/** Whether the service responds at all, with any status. */
+async function responds(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { method: 'HEAD', redirect: 'manual', signal: AbortSignal.timeout(2000) });
     await response.body?.cancel();
@@ -119,7 +122,7 @@ function guide(
     readonly upstream: string;
     readonly admin: string;
     readonly client: RegisteredClient;
-    readonly answers: boolean;
+    readonly isUp: boolean;
   },
 ): string {
   const { gate, upstream, admin, client } = about;
@@ -133,27 +136,24 @@ function guide(
   const lines = [
     '',
     `${bold(upstream)} is behind ${bold(gate)}`,
-    'Nobody gets through without a token.',
-    ...(about.answers ? [] : [red(`Nothing answers at ${upstream} yet: start it, and calls get through.`)]),
+    'Every call needs a token.',
+    ...(about.isUp ? [] : [red(`${upstream} does not respond yet. Start the service; the gate need not restart.`)]),
     '',
     `  Admin API      ${admin}`,
     `  client id      ${bold(client.clientId)}`,
     ...(secret === undefined
       ? [
-          `  client secret  ${dim('was shown when it was registered;')}`,
+          `  client secret  ${dim('was shown at its registration;')}`,
           `                 ${dim('if it is lost, --new-client registers another one')}`,
         ]
-      : [
-          `  client secret  ${bold(secret)}`,
-          `                 ${dim('shown this once: the gate keeps no more than a hash of it')}`,
-        ]),
+      : [`  client secret  ${bold(secret)}`, `                 ${dim('shown only once: the gate stores a hash')}`]),
     '',
     bold('Get a token:'),
     `  ${cyan(curlLine(token).replaceAll('\n', '\n  '))}`,
     bold('Call your service with it:'),
     `  ${cyan(curlLine(call).replaceAll('\n', '\n  '))}`,
     '',
-    dim('Ctrl-C ends it. What was registered is kept for the next time.'),
+    dim('Ctrl-C stops the gate. The client is kept for the next start.'),
     '',
     '',
   ];

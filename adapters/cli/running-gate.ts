@@ -1,4 +1,4 @@
-/** Speaks to the gate that runs with these settings, by its Admin API. */
+/** Calls the Admin API of the gate that runs with these settings. */
 import { isLoopbackHost, printedHostAndPort } from '../../src/address/host.ts';
 import { inEnvironment } from '../configuration/sources.ts';
 import type { CommandLine } from './command-line.ts';
@@ -7,12 +7,12 @@ import type { Terminal } from './terminal.ts';
 
 export interface AdminApiResponse {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of the gate's
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of the gate
   readonly body: any;
 }
 
-/** The answer, or the number for the shell after `err` was told why there is none. */
-export async function askRunningGate(
+/** Returns the response, or writes to `err` why there is none and returns the exit status. */
+export async function callRunningGate(
   { flags }: CommandLine,
   terminal: Terminal,
   method: 'GET' | 'POST',
@@ -25,13 +25,13 @@ export async function askRunningGate(
   const [listen] = adminListen;
   if (listen === undefined || listen.port === 0) {
     const why = listen === undefined ? 'is off' : 'takes any free port';
-    err.write(`portcullis: ${inEnvironment('adminListen')} ${why}, so the gate cannot be found; name its address\n`);
+    err.write(`portcullis: ${inEnvironment('adminListen')} ${why}, so the address of the gate is unknown; set it\n`);
     return 2;
   }
   const host = everywhere.get(listen.host) ?? listen.host;
   const base = `http://${printedHostAndPort({ host, port: listen.port })}`;
   if (adminToken !== undefined && !isLoopbackHost(host)) {
-    err.write(`portcullis: the token goes to ${base} over plain HTTP\n`);
+    err.write(`portcullis: the Admin token is sent to ${base} over plain HTTP\n`);
   }
   try {
     const response = await fetch(`${base}${path}`, {
@@ -45,8 +45,8 @@ export async function askRunningGate(
     const { cause } = error as { cause?: NodeJS.ErrnoException };
     const named = read.set.get('adminListen') ?? inEnvironment('adminListen');
     err.write(
-      `portcullis: no gate answers at ${base} (${cause?.code ?? cause?.message ?? (error as Error).message}).\n` +
-        `Is it running, and is ${named} as it was started with?\n`,
+      `portcullis: no gate responds at ${base} (${cause?.code ?? cause?.message ?? (error as Error).message}).\n` +
+        `Is the gate running, and is ${named} the same as at its start?\n`,
     );
     return 1;
   }

@@ -1,11 +1,11 @@
-/** The service that `portcullis demo` guards. It knows nothing of OAuth: it reads what the gate tells it of the caller. */
+/** The service that `portcullis demo` guards. It does no OAuth: it reads the identity of the caller from header fields. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface SampleService {
   readonly url: string;
-  /** How many calls have come through. */
+  /** How many calls the gate has admitted. */
   calls(): number;
   close(): Promise<void>;
 }

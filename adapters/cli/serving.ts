@@ -1,25 +1,26 @@
-/** Runs a gate from its opening to its last request: what start, demo and protect have in common. */
+/** Runs a gate until it is stopped: the common part of start, demo and protect. */
 import { printedHostAndPort } from '../../src/address/host.ts';
+import type { OpenGate } from '../composition-root.ts';
 import { inEnvironment } from '../configuration/sources.ts';
 import type { Configuration } from '../configuration.ts';
 import { type Log, openLog, textRedactor } from '../logging.ts';
-import { type OpenGate, showsColours, type Terminal } from './terminal.ts';
+import { showsColours, type Terminal } from './terminal.ts';
 
-/** A log on the terminal's output: JSON, or lines for a reader where there is one. */
+/** A log on the terminal's output: JSON, or readable lines on a terminal. */
 export function logOn({ out, env }: Terminal, configuration: Configuration): Log {
   return openLog({
     level: configuration.logLevel,
     secrets: secretsOf(configuration),
     readable: out.isTTY === true ? { colours: showsColours(out, env) } : undefined,
-    // On a terminal the lines come in one order with what the command itself has to say.
+    // On a terminal the log and the output of the command keep their order.
     ...(out === process.stdout && out.isTTY !== true ? {} : { to: out }),
   });
 }
 
 /**
- * Opens the gate, lets `whenOpen` do its work, then waits until somebody stops it, and closes it. `whenOpen` may say
- * that there is nothing to wait for. Tells what a shell is to be told: 0 after a stop; 1 if the gate could not be
- * opened, or `whenOpen` failed. `set`: how the operator wrote the settings, so that a problem names them so.
+ * Opens the gate, runs `whenOpen`, waits for the signal to stop if it returns `stay`, and closes the gate. Returns the
+ * exit status: 1 if the gate could not be opened or `whenOpen` failed, else 0. `set`: the names of the settings as the
+ * operator wrote them, for messages.
  */
 export async function serve(
   configuration: Configuration,
@@ -30,9 +31,9 @@ export async function serve(
 ): Promise<number> {
   const stopped = terminal.stopped();
   const redacted = textRedactor(secretsOf(configuration));
-  // Node itself would print whatever stands in the error, in full.
-  terminal.onBreakdown(async (error) => {
-    log.error({ err: error }, 'broke down, and ends');
+  // Node itself would print the whole error, with any secret in it.
+  terminal.onCrash(async (error) => {
+    log.error({ err: error }, 'the gate crashed');
     await log.close();
   });
   let gate: OpenGate;
@@ -41,7 +42,7 @@ export async function serve(
     gate = await openGate(configuration, { log });
   } catch (error) {
     terminal.err.write(`portcullis: the gate cannot be opened: ${redacted(reasonOf(error, configuration, set))}\n`);
-    log.debug({ err: error }, 'not opened');
+    log.debug({ err: error }, 'the gate was not opened');
     await log.close();
     return 1;
   }
@@ -49,7 +50,7 @@ export async function serve(
     const outcome = await whenOpen(gate);
     if (outcome === 'stay') {
       await stopped;
-      log.info('stopping: no new connections are taken, those in flight may finish');
+      log.info('stopping: no new connections; requests in flight may finish');
     }
     return outcome === 'failed' ? 1 : 0;
   } catch (error) {
@@ -61,7 +62,7 @@ export async function serve(
   }
 }
 
-/** Where the gate can be called, in the order of the listeners. */
+/** The URLs of the gate, in the order of the listeners. */
 export function addressesOf(gate: OpenGate): { readonly proxy: readonly string[]; readonly admin: readonly string[] } {
   return {
     proxy: gate.proxy.map((listener) => `${listener.ssl ? 'https' : 'http'}://${printedHostAndPort(listener)}`),
@@ -82,12 +83,12 @@ function reasonOf(
   const named = setting === undefined ? '' : ` (${set.get(setting) ?? inEnvironment(setting)})`;
   const place = `${printedHostAndPort({ host: address, port })}${named}`;
   if (code === 'EADDRINUSE') return `${place} is in use by another program`;
-  if (code === 'EACCES') return `${place} may not be opened by this user; ports below 1024 are often kept for root`;
-  if (code === 'EADDRNOTAVAIL') return `${place} is no address of this machine`;
+  if (code === 'EACCES') return `${place} may not be opened by this user; ports below 1024 often need root`;
+  if (code === 'EADDRNOTAVAIL') return `${place} is not an address of this machine`;
   return error.message;
 }
 
-/** What must never be seen, whatever a library writes into the message of an error. */
+/** Values that are removed from messages, because the error of a library may contain them. */
 function secretsOf({ adminToken, masterKey, store }: Configuration): string[] {
   const secrets: string[] = [];
   if (adminToken !== undefined) secrets.push(adminToken);

@@ -1,4 +1,4 @@
-/** From a command line to a configuration, or to the words that say why there is none. */
+/** Reads the configuration of a command: its flags, the environment, and files. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { settingNames } from '../configuration/settings.ts';
@@ -6,14 +6,14 @@ import { type Given, kongConfVariable, onCommandLine, settingsFileVariable } fro
 import { type ConfigurationReading, problemLine, readConfiguration } from '../configuration.ts';
 import type { Terminal } from './terminal.ts';
 
-/** The flags every command that runs a gate understands. */
+/** The flags of each command that runs a gate. */
 export const settingFlags: readonly string[] = [
   'settings',
   'kong-conf',
   ...settingNames.map((name) => onCommandLine(name).slice(2)),
 ];
 
-/** `undefined` when it said on `err` what is wrong. `defaults`: what the command has in the place of our defaults. */
+/** Returns `undefined` after it has written the problems to `err`. `defaults`: of the command, instead of ours. */
 export function settingsFrom(
   given: Readonly<Record<string, string>>,
   { env, err }: Pick<Terminal, 'env' | 'err'>,
@@ -31,7 +31,7 @@ export function settingsFrom(
       files.push(path === undefined ? undefined : { path, text: readFileSync(resolve(path), 'utf8') });
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      const why = code === 'ENOENT' ? 'there is no such file' : code;
+      const why = code === 'ENOENT' ? 'no such file' : code;
       err.write(`portcullis: ${flag === undefined ? variable : option}: ${path} cannot be read (${why})\n`);
       return undefined;
     }
@@ -47,7 +47,7 @@ export function settingsFrom(
   if (reading.ok) return reading;
   err.write(
     [
-      'portcullis: nothing was done, since these settings cannot be used:',
+      'portcullis: nothing was done, because these settings are wrong:',
       ...reading.problems.map((problem) => `  ${problemLine(problem)}`),
       'All settings: portcullis start --help',
       '',

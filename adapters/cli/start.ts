@@ -1,8 +1,9 @@
-/** `portcullis start`: runs the gate until it is told to stop. */
+/** `portcullis start`: runs the gate until a signal stops it. */
+import type { OpenGate } from '../composition-root.ts';
 import type { CommandLine } from './command-line.ts';
 import { addressesOf, logOn, serve } from './serving.ts';
 import { settingsFrom } from './settings.ts';
-import type { OpenGate, Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
 export async function start({ flags }: CommandLine, terminal: Terminal): Promise<number> {
@@ -14,11 +15,11 @@ export async function start({ flags }: CommandLine, terminal: Terminal): Promise
     const { proxy, admin } = addressesOf(gate);
     const proxies = proxy.length === 0 ? 'no proxy' : `proxy on ${proxy.join(', ')}`;
     const admins = admin.length === 0 ? 'no Admin API' : `Admin API on ${admin.join(', ')}`;
-    // Without a file of the operator's there is nothing to read again, and the signal keeps its usual meaning.
+    // Without files there is nothing to read again, and SIGHUP keeps its default effect.
     const { config, tlsFiles } = read.configuration;
     if (config !== undefined || tlsFiles !== undefined) {
       terminal.onHangup?.(() => {
-        gate.reload?.().catch((error) => log.error({ err: error }, 'the configuration could not be read again'));
+        gate.reload().catch((error) => log.error({ err: error }, 'the configuration could not be read again'));
       });
     }
     log.announce({ proxy, admin }, `Portcullis ${version()} is ready: ${proxies}; ${admins}`);

@@ -47,14 +47,14 @@ describe('The commands around a configuration file', () => {
       ]);
     });
 
-    it('leaves plugins out only by name, and none that guards', async () => {
+    it('skips plugins only by name, and none that authenticates', async () => {
       const text = "_format_version: '3.0'\nplugins:\n- name: zipkin\n- name: ldap-auth\n";
       expect((await check(text, '--skip-plugins', 'zipkin')).err).to.match(/^[^\n]*:4: plugins\[2\].name[^\n]*\n$/);
       expect((await check(text, '--skip-plugins', 'zipkin,ldap-auth')).err).to.include(
         '--skip-plugins: ldap-auth decides',
       );
       expect((await check(text.replace('- name: ldap-auth', ''), '--skip-plugins=zipkin')).out).to.include(
-        'left out: zipkin',
+        'without zipkin',
       );
     });
 
@@ -72,17 +72,17 @@ describe('The commands around a configuration file', () => {
     });
   });
 
-  describe('portcullis reload and portcullis export speak to the running gate', () => {
+  describe('portcullis reload and portcullis export call the running gate', () => {
     let server: Server;
     let asked: string[];
-    let answer: { status: number; body: object };
+    let reply: { status: number; body: object };
 
     beforeEach(async () => {
       asked = [];
       server = createServer((req, res) => {
         asked.push(`${req.method} ${req.url} ${req.headers.authorization ?? ''}`.trim());
-        res.writeHead(answer.status, { 'Content-Type': 'application/json' });
-        res.end(JSON.stringify(answer.body));
+        res.writeHead(reply.status, { 'Content-Type': 'application/json' });
+        res.end(JSON.stringify(reply.body));
       });
       await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     });
@@ -98,40 +98,40 @@ describe('The commands around a configuration file', () => {
       return { code: await main(words, terminal), ...terminal.printed };
     };
 
-    it('reload tells what came of it', async () => {
-      answer = { status: 200, body: { added: 1, changed: 2, removed: 3 } };
+    it('reload prints the outcome', async () => {
+      reply = { status: 200, body: { added: 1, changed: 2, removed: 3 } };
       const env = { PORTCULLIS_ADMIN_TOKEN: 'a-token-of-enough-letters' };
       expect(await run(['reload'], env)).to.deep.equal({
         code: 0,
-        out: 'in force: 1 added, 2 changed, 3 removed\n',
+        out: 'active: 1 added, 2 changed, 3 removed\n',
         err: '',
       });
       expect(asked).to.deep.equal(['POST /config/reload Bearer a-token-of-enough-letters']);
     });
 
-    it('reload lists the mistakes of a file that changed nothing', async () => {
+    it('reload lists the problems of a file that changed nothing', async () => {
       const problems = [
         { line: 3, field: 'services[1].host', message: 'required field missing' },
         { field: '', message: 'x' },
       ];
-      answer = { status: 400, body: { message: 'm', problems } };
+      reply = { status: 400, body: { message: 'm', problems } };
       expect(await run(['reload'])).to.deep.include({
         code: 1,
-        err: 'portcullis reload: nothing was changed, since the file cannot be used:\n  line 3: services[1].host: required field missing\n  x\n',
+        err: 'portcullis reload: nothing was changed, because the file has problems:\n  line 3: services[1].host: required field missing\n  x\n',
       });
-      answer = { status: 400, body: { message: 'no file' } };
-      expect((await run(['reload'])).err).to.equal('portcullis reload: the gate answered 400: no file\n');
+      reply = { status: 400, body: { message: 'no file' } };
+      expect((await run(['reload'])).err).to.equal('portcullis reload: the gate responded with 400: no file\n');
     });
 
     it('export prints the file and nothing else', async () => {
-      answer = { status: 200, body: { config: '_format_version: "3.0"\n' } };
+      reply = { status: 200, body: { config: '_format_version: "3.0"\n' } };
       expect(await run(['export'])).to.deep.equal({ code: 0, out: '_format_version: "3.0"\n', err: '' });
       expect(asked).to.deep.equal(['GET /config']);
-      answer = { status: 401, body: { message: 'Unauthorized' } };
+      reply = { status: 401, body: { message: 'Unauthorized' } };
       expect(await run(['export'])).to.include({ code: 1, out: '' });
     });
 
-    it('where no gate can be found they say why', async () => {
+    it('say why they found no gate', async () => {
       expect((await run(['export'], { PORTCULLIS_ADMIN_LISTEN: 'off' })).code).to.equal(2);
       expect((await run(['export'], { PORTCULLIS_ADMIN_LISTEN: '127.0.0.1:0' })).err).to.include(
         'PORTCULLIS_ADMIN_LISTEN',
@@ -141,7 +141,7 @@ describe('The commands around a configuration file', () => {
       server.closeAllConnections();
       const { err } = await run(['reload'], { PORTCULLIS_ADMIN_LISTEN: `127.0.0.1:${port}` });
       expect(err).to.match(
-        /no gate answers at .*\nIs it running, and is PORTCULLIS_ADMIN_LISTEN as it was started with\?/,
+        /no gate responds at .*\nIs the gate running, and is PORTCULLIS_ADMIN_LISTEN the same as at its start\?/,
       );
     });
   });

@@ -5,7 +5,7 @@ import { curlLine, quoted, responseText } from '../../adapters/cli/curl.ts';
 import { paintFor } from '../../adapters/cli/terminal.ts';
 
 describe('A line to paste', () => {
-  it('means to a shell what was meant', () => {
+  it('is quoted for the shell', () => {
     const words = fc.sample(fc.string({ unit: fc.constantFrom(...'ab \'"$`\\!*?&|;<>(){}[]~#=%\n\t') }), 200);
     const script = `for word in ${words.map(quoted).join(' ')}; do printf '%s\\0' "$word"; done`;
     const read = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1);
@@ -28,13 +28,13 @@ describe('A line to paste', () => {
     ]);
   });
 
-  it('is followed by its answer, JSON laid out', () => {
+  it('is followed by its response, with JSON indented', () => {
     const paint = paintFor({ write() {} }, {});
     const headers = new Headers({ 'WWW-Authenticate': 'Bearer', Date: 'today' });
-    const answer = { status: 401, statusText: 'Unauthorized', headers, body: '{"error":"invalid_token"}' };
-    expect(responseText(answer, ['WWW-Authenticate', 'X-Absent'], paint)).to.equal(
+    const response = { status: 401, statusText: 'Unauthorized', headers, body: '{"error":"invalid_token"}' };
+    expect(responseText(response, ['WWW-Authenticate', 'X-Absent'], paint)).to.equal(
       'HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Bearer\n\n{\n  "error": "invalid_token"\n}',
     );
-    expect(responseText({ ...answer, body: 'Bad Gateway\n' }, [], paint)).to.match(/\n\nBad Gateway$/);
+    expect(responseText({ ...response, body: 'Bad Gateway\n' }, [], paint)).to.match(/\n\nBad Gateway$/);
   });
 });

@@ -16,7 +16,7 @@ import { testTerminal } from './terminal.ts';
 const own = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 describe('portcullis', () => {
-  it('says what it can do when it is asked nothing', async () => {
+  it('prints its commands when it gets no words', async () => {
     const terminal = testTerminal({});
     expect(await main([], terminal)).to.equal(2);
     expect(terminal.printed.out)
@@ -26,7 +26,7 @@ describe('portcullis', () => {
   });
 
   for (const word of ['--version', '-v', 'version']) {
-    it(`tells its version: ${word}`, async () => {
+    it(`prints its version: ${word}`, async () => {
       const terminal = testTerminal({});
       expect(await main([word], terminal)).to.equal(0);
       expect(terminal.printed.out).to.equal(`${own.version}\n`);
@@ -61,12 +61,12 @@ describe('portcullis', () => {
     }
   });
 
-  it('helps with no command that is not there', async () => {
+  it('refuses help for an unknown command', async () => {
     const terminal = testTerminal({});
     expect(await main(['help', 'strat'], terminal)).to.equal(2);
     expect(terminal.printed).to.deep.equal({
       out: '',
-      err: 'portcullis: there is no command "strat"; did you mean start?\nportcullis --help lists them.\n',
+      err: 'portcullis: unknown command "strat"; did you mean start?\nFor all commands: portcullis --help\n',
     });
   });
 
@@ -75,11 +75,11 @@ describe('portcullis', () => {
     for (const name of settingNames) expect(help).to.include(`${onCommandLine(name)} `);
   });
 
-  it('asks whether another command was meant', async () => {
+  it('suggests the command that was meant', async () => {
     const terminal = testTerminal({});
     expect(await main(['strat'], terminal)).to.equal(2);
     expect(terminal.printed.err).to.equal(
-      'portcullis: there is no command "strat"; did you mean start?\nportcullis --help lists them.\n',
+      'portcullis: unknown command "strat"; did you mean start?\nFor all commands: portcullis --help\n',
     );
     const switched = testTerminal({});
     expect(await main(['--verison'], switched)).to.equal(2);
@@ -103,7 +103,7 @@ describe('portcullis', () => {
 });
 
 describe('portcullis start', () => {
-  it('opens the gate as it was set up, says so in one line, and ends with 0 when it is stopped', async () => {
+  it('opens the gate with its settings, logs one line, and exits with 0 when it is stopped', async () => {
     const terminal = testTerminal({ env: { PORTCULLIS_STORE: 'memory:' } });
     const ended = main(['start', '--log-level', 'warn'], terminal);
     await new Promise(setImmediate);
@@ -123,7 +123,7 @@ describe('portcullis start', () => {
     expect(terminal.printed.err).to.equal('');
   });
 
-  it('starts nothing with a setting that cannot be used, and names all of them', async () => {
+  it('does not start with wrong settings, and names all of them', async () => {
     const terminal = testTerminal({ env: { PORTCULLIS_STROE: 'memory:' } });
     expect(await main(['start', '--workers', '2'], terminal)).to.equal(2);
     expect(terminal.opened).to.deep.equal([]);
@@ -132,12 +132,18 @@ describe('portcullis start', () => {
       .and.include('--workers: 2 workers are not supported yet');
   });
 
-  it('refuses a flag it does not know, or one without its value', async () => {
+  it('refuses a wrong flag by its name', async () => {
     for (const [words, says] of [
-      [['--stroe', 'memory:'], 'there is no --stroe; did you mean --store?'],
+      [['--stroe', 'memory:'], 'unknown flag --stroe; did you mean --store?'],
+      [['--stroe=memory:'], 'unknown flag --stroe; did you mean --store?'],
+      [['-store', 'memory:'], 'unknown flag -store; did you mean --store?'],
+      [['--zzzzzzzz'], 'unknown flag --zzzzzzzz\n'],
+      [['--toString'], 'unknown flag --toString'],
+      [['--__proto__=x'], 'unknown flag --__proto__'],
       [['--store'], '--store takes a value'],
       [['--store', 'memory:', '--store=lmdb:'], '--store is given twice'],
-      [['now'], '"now" is not understood here'],
+      [['now'], 'unexpected argument "now"'],
+      [['--', '--store'], 'unexpected argument "--store"'],
     ] as const) {
       const terminal = testTerminal({});
       expect(await main(['start', ...words], terminal)).to.equal(2);
@@ -163,16 +169,14 @@ describe('portcullis start', () => {
         expect(terminal.opened[0]).to.include({ logLevel: 'error' });
       });
     }
-    it('or says that it is not there', async () => {
+    it('or says that it does not exist', async () => {
       const terminal = testTerminal({});
       expect(await main(['start', '--settings', `${file}.old`], terminal)).to.equal(2);
-      expect(terminal.printed.err).to.equal(
-        `portcullis: --settings: ${file}.old cannot be read (there is no such file)\n`,
-      );
+      expect(terminal.printed.err).to.equal(`portcullis: --settings: ${file}.old cannot be read (no such file)\n`);
     });
   });
 
-  it('tells what the operator should know in a warning each', async () => {
+  it('logs each warning about the settings', async () => {
     const terminal = testTerminal({ env: { KONG_DATABASE: 'off', PORTCULLIS_STORE: 'memory:' } });
     terminal.stop();
     await main(['start'], terminal);
@@ -195,7 +199,7 @@ describe('portcullis start', () => {
     };
     const taken = { address: '127.0.0.1', syscall: 'listen' };
 
-    it('with the setting of a port that cannot be had', async () => {
+    it('with the setting of the port', async () => {
       const at = async (code: string, port: number, env = {}) =>
         (await opening(Object.assign(new Error(`listen ${code}`), { ...taken, code, port }), env)).err;
       expect(await at('EADDRINUSE', 8001)).to.equal(
@@ -205,7 +209,7 @@ describe('portcullis start', () => {
         /PROXY_LISTEN.*ports below 1024/,
       );
       expect(await at('EADDRINUSE', 7000, { KONG_PROXY_LISTEN: '127.0.0.1:7000' })).to.include(' (KONG_PROXY_LISTEN) ');
-      expect(await at('EADDRNOTAVAIL', 8000)).to.match(/no address of this machine/);
+      expect(await at('EADDRNOTAVAIL', 8000)).to.match(/not an address of this machine/);
       expect(await at('ECONNREFUSED', 27017)).to.match(/listen ECONNREFUSED/);
     });
 
@@ -233,22 +237,22 @@ describe('portcullis start', () => {
 describe('portcullis protect', () => {
   it('says what is wrong with the service or the port', async () => {
     for (const [words, says] of [
-      [[], /which service\?/],
-      [['localhost:3000'], /"localhost:3000" is no address of a service/],
-      [['http://ada:secret@localhost'], /no user name, query or fragment/],
+      [[], /the URL of the service is missing/],
+      [['localhost:3000'], /"localhost:3000" is not the URL of a service/],
+      [['http://ada:secret@localhost'], /cannot have a user name, query or fragment/],
       [['http://localhost', '--port', 'any'], /--port takes a number/],
       [['http://localhost', '--port', '70000'], /--port takes a number up to 65535/],
       [
         ['http://localhost', '--proxy-listen', 'off'],
-        /--proxy-listen: off is not possible here: the gate has to listen/,
+        /--proxy-listen: cannot be off with protect: the gate has to listen/,
       ],
       [
         ['http://localhost', '--admin-listen', 'off'],
-        /--admin-listen: off is not possible here: the client is registered by the Admin API/,
+        /--admin-listen: cannot be off with protect: the Admin API registers the client/,
       ],
-      [['http://localhost', '--config', 'kong.yml'], /--config: what the file says is all that is guarded/],
+      [['http://localhost', '--config', 'kong.yml'], /--config: protect cannot add a service to a configuration file/],
       [['http://localhost', '--port=1', '--proxy-listen=127.0.0.1:2'], /leave one out/],
-      [['http://localhost', 'http://localhost'], /not understood here/],
+      [['http://localhost', 'http://localhost'], /unexpected argument/],
     ] as const) {
       const terminal = testTerminal({});
       expect(await main(['protect', ...words], terminal)).to.equal(2);
@@ -257,22 +261,27 @@ describe('portcullis protect', () => {
     }
   });
 
-  it('says in one line what failed once the gate is open, and closes it', async () => {
+  it('says in one line what failed after the gate was opened, and closes it', async () => {
     const terminal = testTerminal({ env: { PORTCULLIS_STORE: 'memory:' } });
     const admin = createServer((_, response) => response.writeHead(503).end('{"message":"the store is away"}'));
     await once(admin.listen(0, '127.0.0.1'), 'listening');
     const at = { host: '127.0.0.1', port: (admin.address() as AddressInfo).port };
-    const troubled = { proxy: [{ ...at, ssl: false }], admin: [at], close: async () => void (terminal.closed += 1) };
+    const troubled = {
+      proxy: [{ ...at, ssl: false }],
+      admin: [at],
+      async reload() {},
+      close: async () => void (terminal.closed += 1),
+    };
     const open = async () => troubled;
     expect(await main(['protect', 'http://127.0.0.1:1'], { ...terminal, gate: async () => open })).to.equal(1);
     admin.closeAllConnections();
     admin.close();
-    expect(terminal.printed.err).to.equal('portcullis: PUT /services/protected was answered 503: the store is away\n');
+    expect(terminal.printed.err).to.equal('portcullis: PUT /services/protected failed with 503: the store is away\n');
     expect(terminal.closed).to.equal(1);
   });
 
-  it('names a port that cannot be had by the option that says it', async () => {
-    const told = async (words: string[], env: Record<string, string> = {}) => {
+  it('names the option of a port that is in use', async () => {
+    const messageFor = async (words: string[], env: Record<string, string> = {}) => {
       const terminal = testTerminal({
         env: { PORTCULLIS_STORE: 'memory:', ...env },
         gate: ({ proxyListen }) => {
@@ -284,15 +293,15 @@ describe('portcullis protect', () => {
       return terminal.printed.err;
     };
     const inUse = (at: string) => `portcullis: the gate cannot be opened: ${at} is in use by another program\n`;
-    expect(await told([])).to.equal(inUse('127.0.0.1:8000 (--port)'));
-    expect(await told(['--port', '9000'])).to.equal(inUse('127.0.0.1:9000 (--port)'));
-    expect(await told(['--proxy-listen', '127.0.0.1:9001'])).to.equal(inUse('127.0.0.1:9001 (--proxy-listen)'));
-    expect(await told([], { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:9002' })).to.equal(
+    expect(await messageFor([])).to.equal(inUse('127.0.0.1:8000 (--port)'));
+    expect(await messageFor(['--port', '9000'])).to.equal(inUse('127.0.0.1:9000 (--port)'));
+    expect(await messageFor(['--proxy-listen', '127.0.0.1:9001'])).to.equal(inUse('127.0.0.1:9001 (--proxy-listen)'));
+    expect(await messageFor([], { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:9002' })).to.equal(
       inUse('127.0.0.1:9002 (PORTCULLIS_PROXY_LISTEN)'),
     );
   });
 
-  it('keeps what it registers apart from the store of start, and apart for each service', async () => {
+  it('has a store for each service, separate from the store of start', async () => {
     const directoryFor = async (words: string[], env: Record<string, string> = {}) => {
       const terminal = testTerminal({
         env: { PORTCULLIS_STATE_DIR: '/state', ...env },
@@ -310,15 +319,15 @@ describe('portcullis protect', () => {
       .and.not.to.deep.equal(other);
     for (const store of [one, other])
       expect(store.kind === 'lmdb' && store.directory).to.match(/^\/state\/protect\/localhost_3000-/);
-    // What was asked for is taken.
+    // A store that was given is used.
     expect(await directoryFor(['http://localhost:3000', '--store', 'memory:'])).to.deep.equal({ kind: 'memory' });
-    const asked = { kind: 'lmdb', directory: '/state/store' };
+    const given = { kind: 'lmdb', directory: '/state/store' };
     expect(await directoryFor(['http://localhost:3000'], { PORTCULLIS_STORE: 'lmdb:/state/store' })).to.deep.equal(
-      asked,
+      given,
     );
   });
 
-  it('listens on loopback only, unless it is told otherwise', async () => {
+  it('listens on loopback only, unless a setting names another address', async () => {
     const listens = async (words: string[], env: Record<string, string> = {}) => {
       const terminal = testTerminal({
         env,

@@ -1,4 +1,4 @@
-/** The command as its users start it: a process of its own, with its real streams and signals. */
+/** The command as users start it: a separate process, with real streams and signals. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -27,7 +27,7 @@ describe('The process', () => {
     return started(process.execPath, [...node, bin, ...words], env);
   }
 
-  /** Starts it with nothing of this process's own settings, and everything it keeps in `directory`. */
+  /** Starts it without the settings of this process, and with all its files in `directory`. */
   function started(command: string, words: readonly string[], env: Record<string, string>) {
     const child = spawn(command, words, {
       cwd: root,
@@ -51,14 +51,14 @@ describe('The process', () => {
     return {
       printed,
       ended,
-      /** What it has printed once that matches; its end before that is a failure. */
+      /** Waits until the output matches. Throws if the process ends before. */
       async prints(what: RegExp): Promise<RegExpExecArray> {
         for (;;) {
           const found = what.exec(printed.out);
           if (found !== null) return found;
           const end = await Promise.race([once(child.stdout, 'data').then(() => undefined), ended]);
           if (end !== undefined)
-            throw new Error(`ended with ${end} instead of printing ${what}: ${JSON.stringify(printed)}`);
+            throw new Error(`exited with ${end} instead of printing ${what}: ${JSON.stringify(printed)}`);
         }
       },
       stop(signal: NodeJS.Signals): Promise<number | null> {
@@ -93,7 +93,7 @@ describe('The process', () => {
     expect(refused).to.be.instanceOf(TypeError);
   });
 
-  it('start: keeps what was registered, and makes its key and its certificate once', async () => {
+  it('start: keeps its entities, and makes its key and its certificate once', async () => {
     const env = { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:0 ssl', PORTCULLIS_ADMIN_LISTEN: '127.0.0.1:0' };
     const start = async () => {
       const gate = portcullis(['start'], env);
@@ -114,25 +114,25 @@ describe('The process', () => {
     expect(second.gate.printed.out).not.to.include('made a master key');
   });
 
-  it('SE-02: start: an error that nobody caught ends it with 1, and shows no secret either', async () => {
+  it('SE-02: start: exits with 1 after an uncaught error, and logs no secret of it', async () => {
     const secret = 'Zk3uQm9vXw7rTb5nYc1dHs8jLf4gPa2e';
     const breaks = `data:text/javascript,process.on("SIGUSR2",()=>{throw new Error("broken ${secret} Bearer x${secret}")})`;
     const env = { PORTCULLIS_PROXY_LISTEN: 'off', PORTCULLIS_ADMIN_LISTEN: '127.0.0.1:0', PORTCULLIS_STORE: 'memory:' };
     const gate = portcullis(['start'], { ...env, PORTCULLIS_ADMIN_TOKEN: secret }, ['--import', breaks]);
     await gate.prints(/is ready/);
     expect(await gate.stop('SIGUSR2')).to.equal(1);
-    expect(gate.printed.out).to.include('broke down').and.to.include('broken [redacted]');
+    expect(gate.printed.out).to.include('the gate crashed').and.to.include('broken [redacted]');
     expect(gate.printed.out + gate.printed.err).not.to.include(secret);
   });
 
-  it('start: a wrong setting is told on standard error, and 2 to the shell', async () => {
+  it('start: prints a wrong setting on standard error, and exits with 2', async () => {
     const gate = portcullis(['start'], { PORTCULLIS_STROE: 'memory:' });
     expect(await gate.ended).to.equal(2);
     expect(gate.printed.out).to.equal('');
     expect(gate.printed.err).to.include('did you mean PORTCULLIS_STORE?');
   });
 
-  it('start: an address in use is told by its setting, and 1 to the shell', async () => {
+  it('start: names the setting of an address in use, and exits with 1', async () => {
     const other = await listening(createServer());
     const env = { PORTCULLIS_PROXY_LISTEN: `127.0.0.1:${portOf(other)}`, PORTCULLIS_STORE: 'memory:' };
     const gate = portcullis(['start', '--admin-listen', '127.0.0.1:0'], env);
@@ -141,19 +141,19 @@ describe('The process', () => {
     other.close();
   });
 
-  it('demo --check: makes the three calls, judges them and ends', async () => {
+  it('demo --check: makes the three calls, checks the responses and exits', async () => {
     const demo = portcullis(['demo', '--check']);
     expect(await demo.ended).to.equal(0);
     expect(demo.printed.err).to.equal('');
     expect(demo.printed.out)
       .to.match(/401 Unauthorized[\s\S]*200 OK[\s\S]*"access_token"[\s\S]*200 OK[\s\S]*"orders"/)
-      .and.match(/All three calls were answered as they must be\.\n$/);
+      .and.match(/All three calls got the expected response\.\n$/);
     expect(await readdir(directory)).to.deep.equal([]);
   });
 
-  it('demo: stays up for more, takes no notice of the settings of other gates, and leaves nothing behind', async () => {
+  it('demo: keeps running, ignores the settings of other gates, and leaves no files', async () => {
     const demo = portcullis(['demo'], { PORTCULLIS_STORE: 'mongodb://nowhere', PORTCULLIS_PROXY_LISTEN: '0.0.0.0:1' });
-    await demo.prints(/The gate stays up/);
+    await demo.prints(/The gate keeps running/);
     const [, url, token] = await demo.prints(/curl -i (\S+)[\\\s]+-H 'Authorization: (Bearer \S+)'/);
     expect((await fetch(url!)).status).to.equal(401);
     expect((await fetch(url!, { headers: { Authorization: token! } })).status).to.equal(200);
@@ -161,7 +161,7 @@ describe('The process', () => {
     expect(await readdir(directory)).to.deep.equal([]);
   });
 
-  it('protect: nobody gets to the service without a token; the client it registered does, also next time', async () => {
+  it('protect: a call needs a token; the client it registered gets one, after a restart too', async () => {
     const service = await listening(createServer((request, response) => response.end(`called ${request.url}`)));
     const words = ['protect', `http://127.0.0.1:${portOf(service)}/base`, '--port', '0'];
     const first = portcullis(words);
@@ -192,7 +192,7 @@ describe('The process', () => {
     service.close();
   });
 
-  it('says on an older Node what it needs, before anything else', async () => {
+  it('says on an older Node which version it needs', async () => {
     const older =
       'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.19.5"}})';
     const { ended, printed } = portcullis(['demo', '--check'], {}, ['--import', older]);

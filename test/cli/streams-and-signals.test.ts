@@ -1,4 +1,4 @@
-/** Commands around a configuration file as processes: SIGHUP, and what a pipe gets. */
+/** Commands as processes: SIGHUP, and output to a pipe. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -25,7 +25,7 @@ describe('SIGHUP', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  /** Starts a gate; what it returns waits for a line of the log. */
+  /** Starts a gate. Returns a function that waits for a line of the log. */
   function start(settings: Readonly<Record<string, string>>) {
     const bin = join(import.meta.dirname, '..', '..', 'bin', 'portcullis.js');
     const started = spawn(process.execPath, [bin, 'start'], {
@@ -78,7 +78,7 @@ describe('SIGHUP', () => {
     expect(await names()).to.deep.equal(['a', 'b']);
   });
 
-  it('reads the certificate of the TLS listeners again: a good one is served, a bad one changes nothing', async () => {
+  it('reads the certificate of the TLS listeners again: a valid one is used, a wrong one changes nothing', async () => {
     const files = { cert: join(directory, 'gate.crt'), key: join(directory, 'gate.key') };
     const install = (pair: { readonly cert: string; readonly key: string }) => {
       writeFileSync(files.cert, pair.cert);
@@ -103,7 +103,7 @@ describe('SIGHUP', () => {
 
     install(b);
     gate!.kill('SIGHUP');
-    await next(/serve a new certificate/);
+    await next(/use a new certificate/);
     expect(await served()).to.equal('b.example');
 
     install({ cert: 'none', key: b.key });
@@ -114,7 +114,7 @@ describe('SIGHUP', () => {
 });
 
 describe('portcullis export, read through a pipe', () => {
-  it('is whole, however slowly it is read', async () => {
+  it('is complete, however slowly it is read', async () => {
     const config = `# ${'x'.repeat(300_000)}\n# the end\n`;
     const admin = createServer((_, res) => res.end(JSON.stringify({ config })));
     await new Promise<void>((done) => admin.listen(0, '127.0.0.1', done));

@@ -1,5 +1,6 @@
-/** A terminal in the test's hand: what is written to it is kept, and it is stopped when the test says so. */
-import type { OpenGate, OpensGate, Terminal } from '../../adapters/cli/terminal.ts';
+/** A terminal that records its output and that a test can stop. */
+import type { OpensGate, Terminal } from '../../adapters/cli/terminal.ts';
+import type { OpenGate } from '../../adapters/composition-root.ts';
 import type { Configuration } from '../../adapters/configuration.ts';
 
 export interface TestTerminal extends Terminal {
@@ -27,6 +28,7 @@ export function testTerminal(how: {
       { host: '::1', port: 8443, ssl: true },
     ],
     admin: [{ host: '127.0.0.1', port: 8001 }],
+    async reload() {},
     async close() {
       terminal.closed += 1;
     },
@@ -36,7 +38,7 @@ export function testTerminal(how: {
     out: { isTTY: how.isTTY, write: (text) => void (printed.out += text) },
     err: { write: (text) => void (printed.err += text) },
     stopped: () => stopped,
-    onBreakdown: () => {},
+    onCrash: () => {},
     gate: async () => async (configuration, io) => {
       opened.push(configuration);
       return how.gate?.(configuration, io) ?? gate;
