@@ -1,11 +1,11 @@
 /**
- * The page of a guarded API where people log in and agree. The gate cannot have it: only you know your users.
+ * The page of a guarded API where users log in and consent. The gate does not know your users, so the page is yours.
  *
  *   GET  /authorize?client_id=…&response_type=code&scope=…   the client sends the browser here
- *   POST /login, POST /authorize                             its two forms
+ *   POST /login, POST /authorize                             the two forms
  *
- * Whoever agrees has their answer carried to the gate, together with the provision key, which no browser ever sees; the
- * gate says where the browser goes next.
+ * When a user consents, the page sends the request to the gate with the provision key, which no browser ever sees. The
+ * gate returns the address where the browser goes next.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import Koa, { type Context } from 'koa';
@@ -13,14 +13,14 @@ import Koa, { type Context } from 'koa';
 export interface AuthorizationPageOptions {
   /** The Admin API of the gate. */
   readonly admin: string;
-  /** The guarded service as the gate serves it: `https://api.example/orders`. */
+  /** The guarded service at the gate: `https://api.example/orders`. */
   readonly service: string;
   readonly provisionKey: string;
-  /** Your users: the id of whom the name and password belong to. */
+  /** Your users: returns the id of the user with this name and password, or `undefined`. */
   readonly logIn: (name: string, password: string) => Promise<string | undefined>;
 }
 
-/** What the client asked for, and is carried through the forms. */
+/** The parameters of the authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3), which the forms carry as hidden fields. */
 const carried = [
   'client_id',
   'response_type',
@@ -37,8 +37,8 @@ export function authorizationPage({ admin, service, provisionKey, logIn }: Autho
 
   const app = new Koa();
   app.use(async (ctx) => {
-    // No other site may frame these pages or learn their addresses, and nothing in them comes from elsewhere. There is no
-    // `form-action`: browsers hold it against where the answer to a form sends them, too, which is the client.
+    // No other site may frame these pages or learn their addresses, and they load nothing from elsewhere. There is no
+    // `form-action`: browsers apply it also to the redirect that follows a form, which goes to the client.
     ctx.set({
       'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
       'X-Frame-Options': 'DENY',
@@ -48,26 +48,27 @@ export function authorizationPage({ admin, service, provisionKey, logIn }: Autho
     });
     const known = ctx.path === '/authorize' || ctx.path === '/login';
     if (!known) return page(ctx, 404, 'Not found', '');
-    if (ctx.method === 'GET' && ctx.path === '/authorize') return ask(ctx, new URLSearchParams(ctx.querystring));
+    if (ctx.method === 'GET' && ctx.path === '/authorize')
+      return askForConsent(ctx, new URLSearchParams(ctx.querystring));
     if (ctx.method !== 'POST') {
       ctx.set('Allow', ctx.path === '/authorize' ? 'GET, POST' : 'POST');
       return page(ctx, 405, 'Method not allowed', '');
     }
     const form = await readForm(ctx);
-    if (form === undefined) return page(ctx, 413, 'Too much was sent', '');
-    // A form of ours, filled in by the one it was shown to, and by nobody in their name.
+    if (form === undefined) return page(ctx, 413, 'The form is too large', '');
+    // The form must be one that this page showed to this same browser: another site cannot submit it (CSRF).
     const session = ctx.cookies.get('session') ?? '';
     if (!sameText(form.get('form_key') ?? '', formKeyFor(session))) {
-      return page(ctx, 403, 'This form is out of date', '<p>Go back to the application and start again.</p>');
+      return page(ctx, 403, 'This form has expired', '<p>Go back to the application and start again.</p>');
     }
     return ctx.path === '/login' ? answerLogin(ctx, form) : answerConsent(ctx, form);
   });
   return app;
 
-  /** Shows what is asked, by whom, to somebody who is logged in. */
-  async function ask(ctx: Context, request: URLSearchParams): Promise<void> {
+  /** Shows a logged-in user which client requests which scopes. */
+  async function askForConsent(ctx: Context, request: URLSearchParams): Promise<void> {
     const client = await clientOf(request.get('client_id') ?? '');
-    if (client === undefined) return page(ctx, 400, 'This application is not known here', '');
+    if (client === undefined) return page(ctx, 400, 'Unknown application', '');
     const user = userOf(ctx);
     if (user === undefined) return loginForm(ctx, 200, request);
     const scopes = (request.get('scope') ?? '').split(' ').filter((scope) => scope !== '');
@@ -85,7 +86,7 @@ export function authorizationPage({ admin, service, provisionKey, logIn }: Autho
     const userId = await logIn(sent.get('name') ?? '', sent.get('password') ?? '');
     if (userId === undefined) return loginForm(ctx, 401, sent, 'Name or password is wrong.');
     for (const [id, { until }] of sessions) if (until <= Date.now()) sessions.delete(id);
-    // Another session than before: nobody else can know it.
+    // A new session id at each login: an id that was known before the login is worthless after it (session fixation).
     const session = newSession(ctx);
     sessions.set(session, { userId, until: Date.now() + 3_600_000 });
     goTo(ctx, `/authorize?${carriedOf(sent)}`);
@@ -95,7 +96,7 @@ export function authorizationPage({ admin, service, provisionKey, logIn }: Autho
     const user = userOf(ctx);
     if (user === undefined) return loginForm(ctx, 200, sent);
     const client = await clientOf(sent.get('client_id') ?? '');
-    if (client === undefined) return page(ctx, 400, 'This application is not known here', '');
+    if (client === undefined) return page(ctx, 400, 'Unknown application', '');
     if (sent.get('answer') !== 'allow') return denied(ctx, client, sent);
     const request = carriedOf(sent);
     request.set('provision_key', provisionKey);
@@ -106,18 +107,18 @@ export function authorizationPage({ admin, service, provisionKey, logIn }: Autho
       body: request,
       headers: authorization === undefined ? {} : { Authorization: authorization },
     });
-    const answer = (await response.json()) as { readonly redirect_uri?: string; readonly error_description?: string };
-    // The status does not matter: an error that the client is to hear of has a redirect_uri as well.
-    if (answer.redirect_uri !== undefined) return goTo(ctx, answer.redirect_uri);
-    page(ctx, 400, 'This cannot be allowed', `<p>${html(answer.error_description ?? 'The gate refused it.')}</p>`);
+    const body = (await response.json()) as { readonly redirect_uri?: string; readonly error_description?: string };
+    // Whatever the status: an error that belongs to the client comes with a redirect_uri, too (RFC 6749 §4.1.2.1).
+    if (body.redirect_uri !== undefined) return goTo(ctx, body.redirect_uri);
+    page(ctx, 400, 'The request is not valid', `<p>${html(body.error_description ?? 'The gate refused it.')}</p>`);
   }
 
   /** "access_denied: The resource owner or authorization server denied the request." (RFC 6749 §4.1.2.1) */
   function denied(ctx: Context, client: Client, sent: URLSearchParams): void {
     const wanted = sent.get('redirect_uri') ?? client.redirectUris[0];
-    // Nobody is sent anywhere that the client has not registered.
+    // The browser goes only to a redirect URI that the client has registered.
     if (wanted === undefined || !client.redirectUris.includes(wanted)) {
-      page(ctx, 200, 'Nothing was allowed', '');
+      page(ctx, 200, 'Access was not granted', '');
       return;
     }
     const url = new URL(wanted);
@@ -162,12 +163,17 @@ export function authorizationPage({ admin, service, provisionKey, logIn }: Autho
     return createHmac('sha256', formKey).update(session).digest('base64url');
   }
 
-  function loginForm(ctx: Context, status: number, request: URLSearchParams, said = ''): void {
+  function loginForm(ctx: Context, status: number, request: URLSearchParams, problem = ''): void {
     const fields =
       '<p><label>Name <input name="name" autocomplete="username"></label></p>' +
       '<p><label>Password <input name="password" type="password" autocomplete="current-password"></label></p>' +
       '<button>Log in</button>';
-    page(ctx, status, 'Log in', `${said === '' ? '' : `<p>${html(said)}</p>`}${form(ctx, '/login', request, fields)}`);
+    page(
+      ctx,
+      status,
+      'Log in',
+      `${problem === '' ? '' : `<p>${html(problem)}</p>`}${form(ctx, '/login', request, fields)}`,
+    );
   }
 
   function form(ctx: Context, action: string, request: URLSearchParams, fields: string): string {
@@ -200,7 +206,7 @@ function page(ctx: Context, status: number, title: string, body: string): void {
   ctx.body = `<!doctype html><html lang="en"><title>${html(title)}</title><h1>${html(title)}</h1>${body}</html>`;
 }
 
-/** 303: the browser is to ask for the address, and not to send the form there (RFC 9700 §4.12). */
+/** 303: the browser follows with GET, and does not send the form there (RFC 9700 §4.12). */
 function goTo(ctx: Context, url: string): void {
   ctx.set('Location', url);
   ctx.body = '';
@@ -231,7 +237,7 @@ function html(text: string): string {
 if (import.meta.main) {
   const { ADMIN = 'http://127.0.0.1:8001', SERVICE, PROVISION_KEY, LOGIN, PORT = '3001' } = process.env;
   if (SERVICE === undefined || PROVISION_KEY === undefined || LOGIN === undefined) {
-    throw new Error('SERVICE, PROVISION_KEY and LOGIN=name:password have to be set');
+    throw new Error('set SERVICE, PROVISION_KEY and LOGIN=name:password in the environment');
   }
   const logIn = async (name: string, password: string) => (sameText(`${name}:${password}`, LOGIN) ? name : undefined);
   const app = authorizationPage({ admin: ADMIN, service: SERVICE, provisionKey: PROVISION_KEY, logIn });

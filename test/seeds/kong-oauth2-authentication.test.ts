@@ -218,7 +218,8 @@ describe('Kong OAuth2 Authentication', () => {
     let client: APIMarketplaceClient;
     before(() => {
       client = new APIMarketplaceClient(clientId, clientSecret, 'https://my-app.com/callback', {
-        gate: gate.proxy,
+        api: `${gate.proxy}/api`,
+        tokenEndpoint: `${gate.proxy}/oauth2/token`,
         authorizationPage,
       });
     });
@@ -229,19 +230,23 @@ describe('Kong OAuth2 Authentication', () => {
     it('const authUrl = client.getAuthorizationUrl(…)', () => {
       const url = new URL(client.getAuthorizationUrl(['profile', 'email'], 'random state'));
       expect(url.href.startsWith(authorizationPage)).to.equal(true);
-      expect(Object.fromEntries(url.searchParams)).to.deep.equal({
+      const { code_challenge, ...parameters } = Object.fromEntries(url.searchParams);
+      expect(code_challenge).to.match(/^[\w-]{43}$/);
+      expect(parameters).to.deep.equal({
         response_type: 'code',
         client_id: clientId,
         redirect_uri: 'https://my-app.com/callback',
         scope: 'profile email',
         state: 'random state',
+        code_challenge_method: 'S256',
       });
     });
 
     it('await client.exchangeCodeForTokens(code)', async () => {
       const back = await agreed(client.getAuthorizationUrl(['profile', 'email'], 'random-state'));
       expect(back.searchParams.get('state')).to.equal('random-state');
-      expect(await client.exchangeCodeForTokens(back.searchParams.get('code')!)).to.include({ token_type: 'bearer' });
+      const tokens = await client.exchangeCodeForTokens(back.searchParams.get('code')!, 'random-state');
+      expect(tokens).to.include({ token_type: 'bearer' });
     });
 
     it("const userProfile = await client.callAPI('/user/profile')", async () => {

@@ -281,7 +281,7 @@ describe('the gate in a Koa app', () => {
             response_type: 'code',
             client_id: testClient.clientId,
             redirect_uri: testClient.redirectUris[0],
-            code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeGt1wOKR0WAnMCvCuHM',
+            code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
             code_challenge_method: 'S256',
           }),
         );
