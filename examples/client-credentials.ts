@@ -1,12 +1,13 @@
 /**
- * A client that calls a guarded service in its own name: it fetches a token with its secret (client credentials grant,
- * RFC 6749 §4.4), keeps it until shortly before it expires, and fetches another one if the service says 401 all the same.
- * Nothing but `fetch` is needed.
+ * A client that calls a guarded service on its own behalf: it fetches a token with its secret (client credentials grant,
+ * RFC 6749 §4.4), keeps it until shortly before it expires, and fetches a new one if the service responds with 401 before
+ * that. It uses `fetch` and nothing else.
  *
  *   CLIENT_ID=… CLIENT_SECRET=… node client-credentials.ts http://127.0.0.1:8000/orders http://127.0.0.1:8000/orders/oauth2/token
  */
 interface Token {
   readonly value: string;
+  /** Milliseconds since the epoch. */
   readonly goodUntil: number;
 }
 
@@ -16,11 +17,11 @@ export function guardedFetch(client: {
   readonly tokenEndpoint: string;
   readonly scope?: string;
 }): (url: string) => Promise<Response> {
-  // One promise for all who wait: however many calls start at once, one token is fetched.
+  // All calls share this promise: any number of calls at the same time fetch one token.
   let current: Promise<Token> | undefined;
 
   const fetchToken = async (): Promise<Token> => {
-    const askedAt = Date.now();
+    const requestedAt = Date.now();
     const response = await fetch(client.tokenEndpoint, {
       method: 'POST',
       headers: { Authorization: `Basic ${btoa(`${client.id}:${client.secret}`)}` },
@@ -29,26 +30,26 @@ export function guardedFetch(client: {
         ...(client.scope === undefined ? {} : { scope: client.scope }),
       }),
     });
-    const answer = (await response.json()) as {
+    const body = (await response.json()) as {
       readonly access_token?: string;
       readonly expires_in?: number;
       readonly error?: string;
       readonly error_description?: string;
     };
-    if (!response.ok || answer.access_token === undefined) {
-      throw new Error(`no token: ${answer.error ?? response.status} ${answer.error_description ?? ''}`.trim());
+    if (!response.ok || body.access_token === undefined) {
+      throw new Error(`no token: ${body.error ?? response.status} ${body.error_description ?? ''}`.trim());
     }
-    const lifetime = answer.expires_in === undefined ? Number.POSITIVE_INFINITY : answer.expires_in * 1000;
-    // A little less than promised, for the time a call takes to arrive.
-    return { value: answer.access_token, goodUntil: askedAt + lifetime * 0.9 };
+    const lifetime = body.expires_in === undefined ? Number.POSITIVE_INFINITY : body.expires_in * 1000;
+    // A tenth less, because a request takes time to arrive.
+    return { value: body.access_token, goodUntil: requestedAt + lifetime * 0.9 };
   };
 
-  /** Another token than `before`: whoever comes second is given what the first is waiting for. */
+  /** A newer token than `before`. Calls that need one at the same time share one token request. */
   const another = (before: Promise<Token> | undefined): Promise<Token> => {
     if (current === before) {
       const fetching = fetchToken();
       current = fetching;
-      // A failure is told to those who wait, and not remembered for those who come later.
+      // Only the calls that wait now fail with it; the next call tries again.
       fetching.catch(() => {
         if (current === fetching) current = undefined;
       });

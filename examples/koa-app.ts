@@ -1,6 +1,6 @@
 /**
  * A Koa app that is its own authorization server: clients get tokens at /oauth2/token (client credentials grant, RFC 6749
- * §4.4) and call /orders with them. Tokens live in memory here; give `createGate` a store to keep them.
+ * §4.4) and call /orders with them. Tokens are kept in memory; pass `createGate` a store to keep them over a restart.
  *
  *   CLIENT_SECRET=… PORT=3000 node koa-app.ts
  */
@@ -19,9 +19,9 @@ const gate = createGate({
 });
 
 const app = new Koa();
-// Before whatever reads bodies. Over plain HTTP it answers callers on this machine only.
+// Mount it before middleware that reads request bodies. Over plain HTTP it accepts only clients on this machine.
 app.use(oauthRoutes(gate));
-// From here on nobody passes without a token for this scope.
+// Every route below needs an access token with this scope.
 app.use(bearer(gate, { scopes: ['orders:read'] }));
 app.use((ctx) => {
   const { client, consumer } = bearerOf(ctx);

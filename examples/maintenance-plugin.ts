@@ -1,5 +1,5 @@
 /**
- * A plugin outside of the gate (docs/plugins.md): closes a route from one time until another, except for listed consumers.
+ * A plugin of your own (docs/plugins.md): closes a route from one time until another, except for the listed consumers.
  *
  *   PORTCULLIS_PLUGIN_MODULES=examples/maintenance-plugin.ts portcullis start
  *   curl localhost:8001/services/orders/plugins -H 'Content-Type: application/json' \
@@ -18,7 +18,7 @@ export const plugin = definePlugin({
     except: { type: 'array', elements: { type: 'string' }, description: 'Usernames of consumers that may pass.' },
   },
   settingsRules: {
-    check: ({ from, until }) => (Number(from) < Number(until) ? undefined : 'until has to come after from'),
+    check: ({ from, until }) => (Number(from) < Number(until) ? undefined : 'until must be later than from'),
   },
   // The types of the settings follow from their description: `except` is `readonly string[] | null`.
   compile({ from, until, except }, _place, { now }) {

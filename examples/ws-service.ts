@@ -1,6 +1,6 @@
 /**
- * A WebSocket service whose handshakes need an access token, and beside it the token route, which takes POST alone: a
- * handshake never gets there, so tokens are fetched before (client credentials grant, RFC 6749 §4.4).
+ * A WebSocket service whose handshakes need an access token. The same server has a token route, where clients get the token
+ * first (client credentials grant, RFC 6749 §4.4).
  *
  *   CLIENT_SECRET=… PORT=3000 node ws-service.ts
  */
@@ -30,7 +30,7 @@ const token = tokenRoute(gate);
 const server = createServer((request, response) => {
   if (!token(request, response)) response.writeHead(404).end();
 });
-// A page in a browser cannot send a header with its handshake: it offers ['bearer', token] as subprotocols instead.
+// A page in a browser cannot set headers on its handshake. It sends the token as a subprotocol: ['bearer', token].
 server.on(
   'upgrade',
   guardUpgrade(gate, { sockets, scopes: ['ticker:read'], origins: [ORIGIN], tokenFrom: ['header', 'subprotocol'] }),

@@ -1,6 +1,6 @@
 /**
- * A gRPC service whose calls need an access token in the metadata `authorization`; a stream needs more scope than a single
- * call. Tokens are issued over HTTP beside it, since OAuth's token endpoint is HTTP (RFC 6749 §3.2).
+ * A gRPC service whose calls need an access token in the metadata `authorization`. Each method has its own scope. Clients
+ * get their tokens from an HTTP server in the same process, because OAuth's token endpoint is HTTP (RFC 6749 §3.2).
  *
  *   CLIENT_SECRET=… PORT=50051 TOKEN_PORT=3000 node server.ts
  */
@@ -49,8 +49,8 @@ const server = new Server({
   ],
 });
 server.addService(service, {
-  get(call: ServerUnaryCall<{ readonly id: number }, Order>, answer: sendUnaryData<Order>) {
-    answer(null, { id: call.request.id, item: 'iron hinge', for: bearerOf(call).client.clientId });
+  get(call: ServerUnaryCall<{ readonly id: number }, Order>, respond: sendUnaryData<Order>) {
+    respond(null, { id: call.request.id, item: 'iron hinge', for: bearerOf(call).client.clientId });
   },
   watch(call: ServerWritableStream<object, Order>) {
     const { client } = bearerOf(call);

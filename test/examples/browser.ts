@@ -1,4 +1,4 @@
-/** As much of a browser as pages with forms need: it keeps cookies, and sends the forms it was shown. */
+/** A minimal browser for pages with forms: it keeps cookies and submits the forms of the pages it opened. */
 export interface Form {
   readonly action: string;
   readonly fields: Readonly<Record<string, string>>;
@@ -13,10 +13,10 @@ export interface Shown {
 }
 
 export interface Browser {
-  /** `path`, or a whole address on the same site. */
+  /** `path`, or a whole URL of the same site. */
   open(path: string): Promise<Shown>;
   submit(form: Form, filledIn: Readonly<Record<string, string>>): Promise<Shown>;
-  /** Opens `path` and fills in the login form that comes. */
+  /** Opens `path` and submits the login form there. */
   logIn(path: string, credentials: Readonly<Record<string, string>>): Promise<Shown>;
 }
 

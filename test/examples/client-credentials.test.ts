@@ -45,7 +45,7 @@ describe('The example of a client', () => {
     expect(there.world.issued).to.equal(1);
   });
 
-  it('fetches another one, once, when its token is refused', async () => {
+  it('fetches one new token when its token is refused', async () => {
     const call = guardedFetch(there.client);
     await call(there.orders);
     there.world.good.clear();
@@ -54,7 +54,7 @@ describe('The example of a client', () => {
     expect(there.world.issued).to.equal(2);
   });
 
-  it('fetches another one when its token is about to expire', async () => {
+  it('fetches a new token when its token is about to expire', async () => {
     there.world.expiresIn = 0;
     const call = guardedFetch(there.client);
     await call(there.orders);
@@ -62,7 +62,7 @@ describe('The example of a client', () => {
     expect(there.world.issued).to.equal(2);
   });
 
-  it('does not ask for ever, and hands over a 401 that stays', async () => {
+  it('fetches one new token for a 401, and returns a second 401 as it is', async () => {
     const call = guardedFetch(there.client);
     const good = there.world.good;
     there.world.good = Object.assign(new Set<string>(), { add: () => good });
@@ -70,7 +70,7 @@ describe('The example of a client', () => {
     expect(there.world).to.include({ issued: 2, calls: 2 });
   });
 
-  it('says why there is no token, without the secret, and tries again the next time', async () => {
+  it('says in the error why there is no token, without the secret, and tries again with the next call', async () => {
     const call = guardedFetch(there.client);
     there.world.refuses = true;
     const problem = await call(there.orders).catch((error: Error) => error.message);

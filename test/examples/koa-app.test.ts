@@ -7,7 +7,7 @@ import { guardedFetch } from '../../examples/client-credentials.ts';
 const root = join(import.meta.dirname, '..', '..');
 
 describe('The example of a Koa app', () => {
-  it('issues tokens to its client, and serves nobody without one', async () => {
+  it('issues tokens to its client, and refuses requests without one', async () => {
     const secret = 'a-secret-of-the-marketplace';
     const app = spawn(process.execPath, ['--conditions=portcullis-source', 'examples/koa-app.ts'], {
       cwd: root,

@@ -7,7 +7,7 @@ import type { Body } from '../support/open-test-gate.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** A gate of the command line, on free ports of loopback. */
+/** A gate started from the command line, on free ports of loopback. */
 async function started(): Promise<{ readonly gate: ChildProcess; readonly proxy: string; readonly admin: string }> {
   const gate = spawn(process.execPath, ['--conditions=portcullis-source', 'bin/portcullis.js', 'start'], {
     cwd: root,
@@ -27,8 +27,8 @@ async function started(): Promise<{ readonly gate: ChildProcess; readonly proxy:
   throw new Error('the gate did not start');
 }
 
-describe('The example of a plugin of one’s own', () => {
-  it('is a plugin like any other, once the gate was told of it', async () => {
+describe('The example of a plugin of your own', () => {
+  it('is a plugin like any other when the setting names its module', async () => {
     const { gate, proxy, admin } = await started();
     try {
       const post = async (path: string, body: object) => {
@@ -46,13 +46,13 @@ describe('The example of a plugin of one’s own', () => {
       }
       const plugin = (config: object) => post('/services/orders/plugins', { name: 'maintenance', config });
       expect((await plugin({ from: 2, until: 1 })).body).to.deep.include({
-        message: 'schema violation (config: until has to come after from)',
+        message: 'schema violation (config: until must be later than from)',
       });
       expect((await plugin({ from: 0, until: 4_000_000_000, except: ['ops'] })).status).to.equal(201);
       const [ops, ada] = await Promise.all(keys.map((apikey) => fetch(`${proxy}/orders`, { headers: { apikey } })));
       expect(ada!.status).to.equal(503);
       expect(await ada!.json()).to.include({ message: 'Closed for maintenance' });
-      // Nobody listens behind the gate: whoever passes is told so.
+      // No service runs behind the gate: an admitted request gets 502.
       expect(ops!.status).to.equal(502);
       const { plugins } = (await (await fetch(admin)).json()) as { plugins: Record<string, object> };
       expect(plugins['available_on_server']).to.not.have.property('maintenance');

@@ -17,7 +17,7 @@ import { WebSocket } from 'ws';
 const root = join(import.meta.dirname, '..', '..');
 const secret = 'a-secret-of-the-marketplace';
 
-/** Runs an example while `use` lasts; it is told the first line that the example prints. */
+/** Runs an example while `use` runs, which receives the first line that the example prints. */
 async function running(example: string, use: (line: string) => Promise<void>): Promise<void> {
   const service = spawn(process.execPath, ['--conditions=portcullis-source', example], {
     cwd: root,
@@ -45,7 +45,7 @@ async function tokenFrom(endpoint: string, scope: string): Promise<string> {
 }
 
 describe('The example of a WebSocket service', () => {
-  it('speaks with who has a token, in the header or as a page has it, and refuses others while it still is HTTP', () =>
+  it('opens for a token in the header and in the subprotocol, and refuses a handshake without one over HTTP', () =>
     running('examples/ws-service.ts', async (base) => {
       const token = await tokenFrom(`${base}/oauth2/token`, 'ticker:read');
       const authorization = `Bearer ${token}`;
@@ -65,7 +65,7 @@ describe('The example of a WebSocket service', () => {
 });
 
 describe('The example of a gRPC service', () => {
-  it('answers calls and streams with a token of enough scope, and says what is missing else', () =>
+  it('admits calls and streams whose token has the scope, and names the missing scope otherwise', () =>
     running('examples/grpc-service/server.ts', async (line) => {
       const [target = '', endpoint = ''] = line.split(' ');
       const { orders } = loadPackageDefinition(loadSync(join(root, 'examples/grpc-service/orders.proto')));
@@ -75,8 +75,8 @@ describe('The example of a gRPC service', () => {
       metadata.set('authorization', `Bearer ${await tokenFrom(endpoint, 'orders:read')}`);
       try {
         const order = await new Promise<unknown>((resolve, reject) => {
-          client['get']!({ id: 7 }, metadata, (error: ServiceError | null, told: unknown) =>
-            error === null ? resolve(told) : reject(error),
+          client['get']!({ id: 7 }, metadata, (error: ServiceError | null, order: unknown) =>
+            error === null ? resolve(order) : reject(error),
           );
         });
         expect(order).to.include({ id: 7, item: 'iron hinge', for: 'marketplace' });
