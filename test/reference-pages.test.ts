@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { pluginDescriptions } from '../src/plugins/descriptions.ts';
+import { plugins } from '../src/plugins/plugins.ts';
 import { referencePages } from '../tools/docs/reference-pages.ts';
 
 const docs = join(import.meta.dirname, '..', 'docs');
@@ -15,7 +15,7 @@ describe('The reference pages', () => {
 
   it('name every setting of every plugin, with a meaning', () => {
     const pages = [...referencePages().values()].join('\n');
-    for (const [name, { fields }] of pluginDescriptions) {
+    for (const { name, fields } of plugins) {
       const { config } = fields as { config?: { fields?: Readonly<Record<string, unknown>> } };
       for (const setting of Object.keys(config?.fields ?? {})) expect(pages, `${name}.${setting}`).to.include(setting);
     }

@@ -38,7 +38,7 @@ export const gateRefusals = {
   credential_repeated: 'The request carries more than one credential.',
   credential_malformed: 'The credential cannot be read, or lacks a claim.',
   credential_invalid: 'The credential is not that of a consumer, or has expired.',
-  attempts_deferred: 'Too many passwords wait to be checked. Retry-After says when to come again.',
+  attempts_rate_limited: 'Too many passwords wait to be checked. Retry-After says when to come again.',
   // The gate
   store_unavailable: 'The store cannot be asked, so nobody may pass. Check the store; nothing needs a restart.',
   internal_error: 'A mistake of ours; the log has it under the same request id.',

@@ -72,5 +72,5 @@ function verified(row: Entity | undefined, { username, password }: Read, tools: 
 function tooManyAttempts({ request }: Exchange): auth.Refused {
   const headers = [['Retry-After', '1']] as const;
   const response = errorResponse(request, 429, 'Too many attempts; try again later', { headers });
-  return { response, refusal: 'attempts_deferred' };
+  return { response, refusal: 'attempts_rate_limited' };
 }

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { metrics } from '../../adapters/metrics.ts';
 import { describeEntities } from '../../src/entities/entities.ts';
 import { profiles } from '../../src/oauth/profile.ts';
-import { pluginDescriptions } from '../../src/plugins/descriptions.ts';
 import { plugins } from '../../src/plugins/plugins.ts';
 import type { RecordField } from '../../src/schema/description.ts';
 import { documentedMembers } from './documented-members.ts';
 import { cell, settingsTable } from './settings-table.ts';
 
+const pluginDescriptions = new Map(plugins.map((plugin) => [plugin.name, plugin]));
 const root = join(import.meta.dirname, '..', '..');
 
 /** By file name in docs/. */
