@@ -1,7 +1,7 @@
 /** Kong's upstreams and targets as values: what their rows say, read once when the snapshot is compiled. */
 import { parseHostAndPort } from '../address/host.ts';
-import type { Entity, Json } from '../ports/entity-store.ts';
-import { flag, listsOrNull, number, object, reference, text, textOrNull } from '../records/rows.ts';
+import { type Entity, type Json, referenceIn } from '../ports/entity-store.ts';
+import { flag, listsOrNull, number, object, text, textOrNull } from '../records/rows.ts';
 import { murmur3 } from './consistent-hashing.ts';
 import type { HealthRules } from './health.ts';
 
@@ -71,7 +71,7 @@ export function upstreamOf(row: Entity): Upstream {
     algorithm: algorithmOf(textOrNull(row, 'algorithm') ?? 'round-robin'),
     hashOn,
     hostHeader: textOrNull(row, 'host_header') ?? undefined,
-    clientCertificate: reference(row, 'client_certificate'),
+    clientCertificate: referenceIn(row, 'client_certificate'),
     active,
     passive,
     threshold: number(object(row, 'healthchecks') as unknown as Entity, 'threshold', 0),
@@ -81,7 +81,7 @@ export function upstreamOf(row: Entity): Upstream {
 
 export function targetOf(row: Entity): Target {
   const name = text(row, 'target');
-  const upstreamId = reference(row, 'upstream');
+  const upstreamId = referenceIn(row, 'upstream');
   if (upstreamId === undefined) throw new TypeError('upstream is missing');
   const address = parseHostAndPort(name);
   if (address === undefined) throw new TypeError(`target is not host:port: ${JSON.stringify(name)}`);

@@ -6,7 +6,7 @@ import type { EpochMilliseconds } from '../oauth/client.ts';
 import { boundToAll, boundToService } from '../oauth/issuer.ts';
 import { splitScope } from '../oauth/scope.ts';
 import type { Grant, TokenPair } from '../oauth/tokens.ts';
-import type { Entity } from '../ports/entity-store.ts';
+import { type Entity, referenceIn } from '../ports/entity-store.ts';
 import type { KeptGrant } from '../ports/grants.ts';
 import type { Description } from '../schema/description.ts';
 import { id, timestamp } from '../schema/fields.ts';
@@ -76,7 +76,7 @@ export function grantOfRow(
 ): { readonly grant: Grant; readonly tokens: TokenPair } {
   const kept = <T>(field: string, value: T, made: T): T =>
     before !== undefined && before.row[field] === row[field] ? value : made;
-  const serviceId = (row['service'] as { readonly id: string } | null)?.id;
+  const serviceId = referenceIn(row, 'service');
   const scope = splitScope((row['scope'] as string | null) ?? '');
   const created = row['created_at'] as number;
   const issuedAt = kept(
@@ -91,7 +91,7 @@ export function grantOfRow(
   return {
     grant: {
       grantId: row.id,
-      credentialId: (row['credential'] as { readonly id: string }).id,
+      credentialId: referenceIn(row, 'credential')!,
       boundTo: sameService ? before.grant.boundTo : serviceId === undefined ? boundToAll : boundToService(serviceId),
       serviceId,
       subject: (row['authenticated_userid'] as string | null) ?? undefined,

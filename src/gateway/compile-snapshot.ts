@@ -1,7 +1,7 @@
 import { type BalancedTarget, Balancer } from '../balancer/balancer.ts';
 import { targetOf as readTarget, type Target, type Upstream, upstreamOf } from '../balancer/upstream.ts';
-import { type Entity, sameRow } from '../ports/entity-store.ts';
-import { flag, listOrNull, listsOrNull, number, object, reference, text, textOrNull } from '../records/rows.ts';
+import { type Entity, referenceIn, sameRow } from '../ports/entity-store.ts';
+import { flag, listOrNull, listsOrNull, number, object, text, textOrNull } from '../records/rows.ts';
 import { type Criteria, criteriaOf, routingInput } from '../routing/criteria.ts';
 import { encodePath, isMalformed, isPlain, normalizePath, octets, pathOf } from '../routing/path.ts';
 import { type Routed, router } from '../routing/router.ts';
@@ -237,7 +237,7 @@ interface CompiledService {
 
 function compiledService(row: Entity): CompiledService {
   const caCertificates = listOrNull(row, 'ca_certificates');
-  const clientCertificate = reference(row, 'client_certificate');
+  const clientCertificate = referenceIn(row, 'client_certificate');
   return {
     upstream: {
       id: row.id,
@@ -341,9 +341,9 @@ function runs(row: Entity): boolean {
 function placeOf(row: Entity): CompiledPlugin['place'] {
   return {
     pluginId: row.id,
-    routeId: reference(row, 'route'),
-    serviceId: reference(row, 'service'),
-    consumerId: reference(row, 'consumer'),
+    routeId: referenceIn(row, 'route'),
+    serviceId: referenceIn(row, 'service'),
+    consumerId: referenceIn(row, 'consumer'),
   };
 }
 
@@ -364,7 +364,7 @@ function compiledRoute(row: Entity): CompiledRoute {
     regexPriority: number(row, 'regex_priority', 0),
   };
   return {
-    serviceId: reference(row, 'service'),
+    serviceId: referenceIn(row, 'service'),
     criteria: protocols.some(isHttp) ? criteriaOf(fields) : [],
     protocols: new Set(protocols),
     stripPath: flag(row, 'strip_path', true),

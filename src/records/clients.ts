@@ -8,7 +8,7 @@ import type { Client, ClientAuthentication } from '../oauth/client.ts';
 import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import { sameSecret } from '../oauth/same-secret.ts';
 import type { ClientProof, Clients } from '../ports/clients.ts';
-import type { Entity, EntityKind, EntityStore, Json } from '../ports/entity-store.ts';
+import { type Entity, type EntityKind, type EntityStore, type Json, referenceIn } from '../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import type { SecretVerifier } from '../ports/secret-verifier.ts';
 
@@ -53,7 +53,6 @@ export function registeredClients(
 
 /** The client of a stored row. */
 export function clientOf(row: Entity): Client {
-  const consumer = row['consumer'] as { readonly id: string } | null | undefined;
   const redirectUris = row['redirect_uris'];
   return {
     id: row.id,
@@ -61,7 +60,7 @@ export function clientOf(row: Entity): Client {
     name: text(row['name']) ?? '',
     type: row['client_type'] === 'public' ? 'public' : 'confidential',
     redirectUris: Array.isArray(redirectUris) ? (redirectUris as readonly string[]) : undefined,
-    consumerId: consumer?.id ?? '',
+    consumerId: referenceIn(row, 'consumer') ?? '',
   };
 }
 

@@ -49,14 +49,6 @@ export function object(row: Entity, field: string): { readonly [key: string]: Js
   throw new TypeError(`${field} is not an object`);
 }
 
-/** The id of the row that is referred to. */
-export function reference(row: Entity, field: string): string | undefined {
-  const value = row[field] ?? null;
-  if (value === null) return undefined;
-  if (isObject(value) && typeof value['id'] === 'string') return value['id'];
-  throw new TypeError(`${field} is not a reference { "id": … }`);
-}
-
 function isTexts(value: Json): value is readonly string[] {
   return Array.isArray(value) && value.every((element) => typeof element === 'string');
 }
