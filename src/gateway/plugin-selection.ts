@@ -3,9 +3,9 @@ import type { Exchange, PluginDefinition, PluginHooks, PluginPlace } from './plu
 /**
  * Which instances of which plugins run on a route, and in which order.
  *
- * Of each plugin one instance runs, the one whose place says most (Kong's order): consumer with route and service,
- * consumer with route, consumer with service, route with service, consumer, route, service, everywhere. Those that name
- * a consumer are chosen when the plugin's turn comes, by who was found to call until then.
+ * Of each plugin one instance runs, the most specific (Kong's order): consumer with route and service, consumer with
+ * route, consumer with service, route with service, consumer, route, service, everywhere. An instance for a consumer is
+ * chosen when the plugin runs, by the consumer that earlier plugins authenticated.
  */
 export interface CompiledPlugin {
   readonly definition: PluginDefinition;
@@ -20,7 +20,7 @@ export interface SelectedPlugins {
 }
 
 export interface PluginSelection {
-  /** The same object as the time before (`of` the selection handed to `selectPlugins`) where nothing changed. */
+  /** The same object as in the previous selection if nothing changed. */
   of(routeId: string, serviceId: string | undefined): SelectedPlugins;
 }
 
@@ -29,7 +29,7 @@ export function selectPlugins(
   previous: PluginSelection | undefined,
 ): PluginSelection {
   const byName = [...Map.groupBy(plugins, ({ definition }) => definition.name)].map(([, instances]) => instances);
-  // Of two with one priority the order is the alphabet's, so that it is the same everywhere.
+  // Plugins with the same priority run in alphabetical order, so that the order is the same on every gate.
   byName.sort(([one], [other]) => {
     const { definition: first } = one!;
     const { definition: second } = other!;
@@ -37,12 +37,10 @@ export function selectPlugins(
   });
   const before = previous === undefined ? undefined : memories.get(previous);
   const memory: Memory = { selected: new Map(), consumers: new Map() };
-  const families = byName.map((instances) => family(instances, before, memory));
+  const all = byName.map((instances) => instancesOf(instances, before, memory));
   const selection: PluginSelection = {
     of(routeId, serviceId) {
-      const runners = families
-        .map((instances) => instances.on(routeId, serviceId))
-        .filter((runner) => runner !== undefined);
+      const runners = all.map((instances) => instances.on(routeId, serviceId)).filter((runner) => runner !== undefined);
       const key = JSON.stringify([routeId, serviceId]);
       const known = before?.selected.get(key);
       const kept =
@@ -68,7 +66,7 @@ interface Remembered {
   readonly selected: SelectedPlugins;
 }
 
-/** What the next selection may take over from this one. */
+/** What the next selection may reuse of this one. */
 interface Memory {
   readonly selected: Map<string, Remembered>;
   /** By plugin and place. */
@@ -80,17 +78,17 @@ const memories = new WeakMap<PluginSelection, Memory>();
 /** The instances of one plugin that a route may need. */
 interface Runner {
   readonly definition: PluginDefinition;
-  /** Whoever calls. */
+  /** For every caller. */
   readonly always: CompiledPlugin | undefined;
-  /** Before that, by consumer, for each place that says more than `always`, the most specific first. */
+  /** By consumer, for each place that is more specific than `always`; the most specific first. */
   readonly byConsumer: readonly ReadonlyMap<string, CompiledPlugin>[];
 }
 
-interface Family {
+interface Instances {
   on(routeId: string, serviceId: string | undefined): Runner | undefined;
 }
 
-function family(instances: readonly CompiledPlugin[], before: Memory | undefined, memory: Memory): Family {
+function instancesOf(instances: readonly CompiledPlugin[], before: Memory | undefined, memory: Memory): Instances {
   const { definition } = instances[0]!;
   const anyone = new Map<string, CompiledPlugin>();
   const byPlace = new Map<string, Map<string, CompiledPlugin>>();
@@ -104,7 +102,7 @@ function family(instances: readonly CompiledPlugin[], before: Memory | undefined
       there.set(consumerId, plugin);
     }
   }
-  // Compared here, once, since many routes share the long ones.
+  // Compared here, once, since many routes share the long maps.
   const consumers = new Map<string, ReadonlyMap<string, CompiledPlugin>>();
   for (const [at, there] of byPlace) {
     const key = `${definition.name} ${at}`;
@@ -125,7 +123,7 @@ function family(instances: readonly CompiledPlugin[], before: Memory | undefined
         anyone.get(route) ??
         (service === undefined ? undefined : anyone.get(service)) ??
         anyone.get(everywhere);
-      // One for route and service says more than one for a consumer alone.
+      // An instance for route and service is more specific than one for a consumer alone.
       const byConsumer = [both, route, service, routeAndService === undefined ? everywhere : undefined]
         .map((at) => (at === undefined ? undefined : consumers.get(at)))
         .filter((there) => there !== undefined);
@@ -146,7 +144,7 @@ function chosenByConsumer(
   always: PluginHooks | undefined,
   byConsumer: readonly ReadonlyMap<string, CompiledPlugin>[],
 ): PluginHooks {
-  // The answer's head is the business of the instance that saw the request, whoever was found to call since.
+  // The instance that saw the request also sees the response, even if a later plugin authenticated another consumer.
   const chosen = new WeakMap<Exchange, PluginHooks | undefined>();
   const choose = (exchange: Exchange): PluginHooks | undefined => {
     const consumerId = exchange.identity?.consumer?.id;
@@ -165,7 +163,7 @@ function chosenByConsumer(
       chosen.set(exchange, hooks);
       return hooks?.access?.(exchange);
     },
-    // Nobody is known to call yet when a request goes to one of our endpoints.
+    // The caller of one of our endpoints is not authenticated yet.
     handover: (exchange, handover) => always?.handover?.(exchange, handover),
     respond(exchange, head) {
       seen(exchange)?.respond?.(exchange, head);

@@ -14,25 +14,25 @@ import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 import type { RefusalCode } from './refusal-codes.ts';
 
 /**
- * What a plugin is: a name, a place in the order, a description of its settings, and a function that turns settings
- * into hooks once, when the configuration snapshot is compiled. Nothing is looked up by name during a request.
+ * A plugin: a name, a priority, a description of its settings, and a function that turns settings into hooks once, when
+ * the configuration snapshot is compiled. No request looks up a plugin by name.
  */
 export interface PluginDefinition {
   readonly name: string;
   /** Higher runs earlier (Kong's order). */
   readonly priority: number;
-  /** Whether it says who the caller is. Identity headers of a client never pass a route that has such a plugin. */
+  /** Whether it finds out who the caller is. Identity headers of a client never pass a route that has such a plugin. */
   readonly authenticates: boolean;
-  compile(config: PluginConfig, about: PluginPlace, tools: PluginTools): PluginHooks;
+  compile(config: PluginConfig, place: PluginPlace, tools: PluginTools): PluginHooks;
 }
 
-/** A plugin whole: what it does, and what an operator may write of it. */
+/** A plugin with the description of its settings. */
 export interface Plugin extends PluginDefinition, PluginDescription {}
 
-/** A plugin's settings after validation, defaults filled in. */
+/** The settings of a plugin, validated. `definePlugin` gives them types. */
 export type PluginConfig = { readonly [field: string]: Json };
 
-/** What the plugin is attached to; `undefined` where it is not limited. */
+/** What an instance of a plugin is limited to; `undefined`: not limited. */
 export interface PluginPlace {
   readonly pluginId: string;
   readonly routeId: string | undefined;
@@ -40,11 +40,11 @@ export interface PluginPlace {
   readonly consumerId: string | undefined;
 }
 
-/** What a hook may use of the outside, handed in by the composition root. */
+/** What a hook may use from outside of the core. The composition root provides it. */
 export interface PluginTools {
-  /** In milliseconds, and it never goes back: for what this gate counts and gives out. */
+  /** In milliseconds; never goes back. For times that this gate counts and issues. */
   readonly now: () => number;
-  /** What the clock of this machine says, which may go back: for times that others tell (`exp` of a JWT, `Date`). */
+  /** The clock of this machine, which may go back. For times that others set (`exp` of a JWT, `Date`). */
   readonly wallClock: () => number;
   /** The bearer check over the store. */
   readonly gate: BearerCheck;
@@ -52,55 +52,55 @@ export interface PluginTools {
   readonly revokeGrant: (grant: Grant, issuer: Issuer) => MaybePromise<void>;
   /** A consumer by its id or its username. */
   readonly findConsumer: (idOrUsername: string) => MaybePromise<Consumer | undefined>;
-  /** `loopback`: token requests over plain HTTP are let pass on loopback alone. */
+  /** `loopback`: token requests over plain HTTP are accepted on loopback only. */
   readonly plainHttpTokens: 'loopback' | 'never';
-  /** How clients reach the gate, without a slash at the end; issuers are named by it. */
+  /** The URL of the gate for clients, without a final slash. Issuer identifiers are made from it. */
   readonly publicUrl: string | undefined;
   readonly records: PluginRecords;
   readonly passwords: Passwords;
-  /** `local`: of this machine. `cluster`: of all gates that share the store. */
+  /** `local`: counts on this machine. `cluster`: counts over all gates that share the store. */
   readonly counters: { readonly local: Counters; readonly cluster: Counters };
   readonly entropy: Entropy;
-  /** Something went wrong that the request survives; for the operator's log. */
+  /** Logs an error that does not end the request. */
   readonly failed: (error: unknown, place: PluginPlace) => void;
 }
 
 export interface PluginHooks {
   /**
-   * The id of the authorization server that the plugin is. Its endpoints are also answered at the root of the gate, where
-   * no route matches and only one server can be meant.
+   * The id of the authorization server of the plugin. Its endpoints also respond at the root of the gate if no route
+   * matches and there is only one authorization server.
    */
   readonly issues?: string;
-  /** Before the request goes upstream. `undefined`: go on. Answers at once whenever it can. */
+  /** Runs before the request goes upstream. `undefined`: the request goes on. Returns a promise only if it has to wait. */
   access?(exchange: Exchange): MaybePromise<AccessDecision>;
   /**
-   * In the place of `access`, where a plugin that ran before hands the request to one of our endpoints. Whoever answers
-   * keeps it from there.
+   * Runs instead of `access` when an earlier plugin hands the request to one of our endpoints. With a response the request
+   * does not get there.
    */
   handover?(exchange: Exchange, handover: Handover): MaybePromise<DirectResponse | undefined>;
-  /** When the head of the answer is known, whoever made it: adds, sets and removes its headers. */
+  /** Runs when the head of the response is known, from the upstream or the gate. Adds, sets and removes headers. */
   respond?(exchange: Exchange, head: ResponseHead): void;
-  /** Changes the bodies of answers, after `respond`; not of those that our own endpoints give. */
+  /** Changes the bodies of responses, after `respond`; not of responses of our own endpoints. */
   readonly body?: BodyHook;
 }
 
-/** An answer whose body somebody wants is held back until it is there as a whole. One that is too large for that is refused. */
+/** A response whose body a plugin wants is held back until the whole body was received. Too large a body becomes a 502. */
 export interface BodyHook {
   wants(exchange: Exchange, head: ResponseHead): boolean;
-  /** What is sent in its place. */
+  /** Returns the body that is sent instead. */
   change(exchange: Exchange, head: ResponseHead, body: Uint8Array): Uint8Array;
 }
 
 export type AccessDecision = undefined | DirectResponse | Handover;
 
-/** The request is for one of our own endpoints, which is served by the listener's Koa application. */
+/** The request is for one of our own endpoints, which the Koa application of the listener serves. */
 export interface Handover {
   readonly handover: 'token' | 'authorize';
-  /** What the endpoint needs to know of the plugin; opaque to the proxy. */
+  /** What the endpoint needs from the plugin; opaque to the proxy. */
   readonly to: unknown;
 }
 
-/** One request and what became known of it. Made anew for each; the hooks write into it. */
+/** One request and what is known about it. Each request has a new one; the hooks write into it. */
 export interface Exchange {
   readonly request: ProxiedRequest;
   readonly requestId: string;
@@ -111,21 +111,21 @@ export interface Exchange {
   readonly serviceId: string | undefined;
   /** The path after normalisation, still percent-encoded, without query. */
   readonly path: string;
-  /** What the groups of the route's regex took of the path; `undefined` when there are none. */
+  /** The captures of the route's regex in the path; `undefined` if it has none. */
   readonly captures: (() => PathCaptures) | undefined;
-  /** Who calls, once a plugin that authenticates has found out. Set by `identify`. */
+  /** The caller, once a plugin has authenticated it. Set by `identify`. */
   identity: Identity | undefined;
-  /** Why the gate itself refused, for log and metrics: a code of the table of refusals. */
+  /** Why the gate refused the request, for log and metrics: a code of the table of refusals. */
   refusal: RefusalCode | undefined;
-  /** The `client_id` that a request to one of our endpoints named. */
+  /** The `client_id` in a request to one of our endpoints. */
   clientId: string | undefined;
 }
 
 export interface Identity {
   readonly consumer: Consumer | undefined;
-  /** Set when nobody could be authenticated and the plugin names a consumer for that. */
+  /** Whether the caller was not authenticated, and the consumer is the one that `anonymous` names. */
   readonly anonymous: boolean;
-  /** The id of the credential's record and what it is known by outside (a `client_id`, a user name). */
+  /** The id of the credential, and its public name (a `client_id`, a user name). */
   readonly credential: { readonly id: string; readonly identifier: string | undefined } | undefined;
 }
 

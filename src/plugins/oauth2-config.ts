@@ -1,7 +1,6 @@
 /**
- * What an operator may set of the oauth2 plugin: Kong 3.9.1's fields as Kong has them, and ours, which are absent from
- * every answer until somebody sets them. `enable_password` and one form value `a,b` for `scopes` are understood since
- * the tutorials in use print them.
+ * The settings of the oauth2 plugin: those of Kong 3.9.1, and ours, which no response shows until an operator sets them.
+ * `enable_password` and one form value `a,b` for `scopes` are accepted, since tutorials in use print them.
  */
 import type { CustomEntityCheck, Fields, JsonObject, RecordField } from '../schema/description.ts';
 import type { SettingsOf } from '../schema/settings.ts';
@@ -19,13 +18,13 @@ export const oauth2Fields = {
     type: 'array',
     elements: { type: 'string' },
     formSeparator: ',',
-    description: 'The scope tokens on offer. Null: every scope is accepted, and none is granted.',
+    description: 'The scope tokens that clients may request. Null: every scope is accepted, and none is granted.',
   },
   mandatory_scope: {
     type: 'boolean',
     required: true,
     default: false,
-    description: 'A request has to name a scope.',
+    description: 'Requires a scope in every request.',
   },
   provision_key: {
     type: 'string',
@@ -33,7 +32,7 @@ export const oauth2Fields = {
     unique: true,
     auto: true,
     encrypted: true,
-    description: 'What the login page of the resource owners proves itself with. Made if none is given.',
+    description: 'The secret that the login page sends to the authorization endpoint. Generated if it is not set.',
   },
   token_expiration: {
     type: 'number',
@@ -45,7 +44,7 @@ export const oauth2Fields = {
     type: 'boolean',
     required: true,
     default: false,
-    defaultAfter: codesWhereTokensAreShared,
+    defaultAfter: codesForGlobalCredentials,
     description: 'Offers the authorization code grant (RFC 6749 §4.1).',
   },
   enable_implicit_grant: {
@@ -70,20 +69,20 @@ export const oauth2Fields = {
     type: 'boolean',
     required: true,
     default: false,
-    description: 'Takes the access token out of the request before it goes upstream.',
+    description: 'Removes the access token from the request before it goes upstream.',
   },
   accept_http_if_already_terminated: {
     type: 'boolean',
     required: true,
     default: false,
-    description: 'Takes a request over plain HTTP for secure if a trusted proxy says it came by HTTPS.',
+    description: 'Accepts plain HTTP if `X-Forwarded-Proto` of a trusted proxy says that the client used HTTPS.',
   },
   anonymous: anonymousField,
   global_credentials: {
     type: 'boolean',
     required: true,
     default: false,
-    description: 'Tokens are good at every service whose plugin says so, too.',
+    description: 'Tokens are valid at every service whose plugin has this setting, too.',
   },
   auth_header_name: {
     type: 'string',
@@ -101,14 +100,15 @@ export const oauth2Fields = {
     type: 'boolean',
     required: true,
     default: false,
-    description: 'A refresh gives a new access token and leaves the refresh token as it is.',
+    description:
+      'A refresh issues a new access token and keeps the refresh token. Otherwise the refresh token is rotated.',
   },
   pkce: {
     type: 'string',
     required: false,
     one_of: ['none', 'lax', 'strict'],
     default: 'lax',
-    description: 'Who has to prove possession of the code (RFC 7636): nobody, public clients, or everybody.',
+    description: 'Which clients must use PKCE (RFC 7636). none: no client. lax: public clients. strict: all clients.',
   },
   realm: { ...realmField, required: false },
 
@@ -116,31 +116,31 @@ export const oauth2Fields = {
     type: 'string',
     one_of: ['kong', 'rfc9700'],
     unlessSet: 'absent',
-    description: "kong: Kong's answers. rfc9700: current best practice (RFC 9700). Unset: kong.",
+    description: "kong: Kong's responses. rfc9700: current best practice (RFC 9700). Unset: kong.",
   },
   refresh_token_grace: {
     type: 'integer',
     between: [0, 60],
     unlessSet: 'absent',
-    description: 'Seconds for which a refresh token just used is answered with the same successor again.',
+    description: 'How many seconds a rotated refresh token still returns the same successor.',
   },
   token_default_scopes: {
     type: 'array',
     elements: { type: 'string' },
     formSeparator: ',',
     unlessSet: 'absent',
-    description: 'Granted when a request names no scope.',
+    description: 'The scope of a request that names none.',
   },
   limit_failures: {
     type: 'boolean',
     unlessSet: 'absent',
-    description: 'Puts off a client that failed to authenticate too often. Unset: as the profile has it.',
+    description: 'Rate limits clients that fail to authenticate. Unset: as the profile says.',
   },
   token_group: {
     type: 'string',
     match: { notation: '^[%w_.-]+$', matches: /^[A-Za-z0-9_.-]+$/ },
     unlessSet: 'absent',
-    description: 'Plugins of one group take each other’s tokens and codes, and nobody else’s.',
+    description: 'Plugins of the same group accept the tokens and codes of each other, and no others.',
   },
 } as const satisfies Fields;
 export type OAuth2Settings = SettingsOf<typeof oauth2Fields>;
@@ -157,7 +157,7 @@ export const oauth2Rules: Pick<RecordField, 'entity_checks' | 'aliases' | 'check
       },
     },
     { custom_entity_check: retiredGrants() },
-    { custom_entity_check: defaultsOnOffer() },
+    { custom_entity_check: defaultsWithinScopes() },
   ],
   check: (set) =>
     flows.some((flow) => set[flow] === true)
@@ -166,10 +166,10 @@ export const oauth2Rules: Pick<RecordField, 'entity_checks' | 'aliases' | 'check
 };
 
 /**
- * The reference guards a WebSocket service with `global_credentials` and names no grant, which Kong refuses since it
- * offers none by itself. What it goes on to do is to send people to /oauth2/authorize.
+ * A known configuration protects a WebSocket service with `global_credentials` and enables no grant type, which Kong
+ * refuses. It then sends users to /oauth2/authorize, so the authorization code grant is what it needs.
  */
-function codesWhereTokensAreShared(given: JsonObject): boolean | undefined {
+function codesForGlobalCredentials(given: JsonObject): boolean | undefined {
   return given['global_credentials'] === true && flows.every((flow) => given[flow] === undefined) ? true : undefined;
 }
 
@@ -189,7 +189,7 @@ function retiredGrants(): CustomEntityCheck {
   };
 }
 
-function defaultsOnOffer(): CustomEntityCheck {
+function defaultsWithinScopes(): CustomEntityCheck {
   return {
     field_sources: ['scopes', 'token_default_scopes'],
     check: ({ scopes, token_default_scopes }: JsonObject) => {

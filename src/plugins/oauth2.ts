@@ -1,6 +1,6 @@
 /**
- * Kong's `oauth2` plugin: the endpoints of an authorization server under every route it guards, and the bearer check for
- * all other requests. It reads and prints; the machines behind `tools.gate` and the endpoints decide.
+ * Kong's `oauth2` plugin: the endpoints of an authorization server under every route that it protects, and the bearer
+ * check for all other requests. It reads and prints; the machines behind `tools.gate` and the endpoints decide.
  */
 import type { AccessOutcome } from '../access/bearer-token.ts';
 import { queryOf, readForm, withQuery } from '../content/form.ts';
@@ -27,13 +27,13 @@ import { definePlugin } from './define-plugin.ts';
 import { type OAuth2Settings, oauth2Fields, oauth2Rules } from './oauth2-config.ts';
 import { jsonResponse } from './responses.ts';
 
-/** What the token endpoint or the authorization endpoint is handed. */
+/** What the token endpoint or the authorization endpoint receives from the plugin. */
 export interface EndpointHandover {
   readonly issuer: Issuer;
   readonly request: Omit<EndpointRequest, 'body'>;
 }
 
-/** A body that may hold an access token is read up to this. Larger ones are left unread, and their token unseen. */
+/** A body that may hold an access token is read up to this size. Larger bodies are not read, and a token in them is not found. */
 const largestBody = 1_048_576;
 
 export const oauth2 = definePlugin({
@@ -45,6 +45,7 @@ export const oauth2 = definePlugin({
   compile(settings, place, tools) {
     const profile = profiles[settings.profile ?? 'kong'];
     const issuerAt = issuers(settings, profile, place, tools);
+    const authenticate = bearerCheck(settings, profile, tools);
     return {
       issues: place.pluginId,
       access(exchange) {
@@ -53,15 +54,15 @@ export const oauth2 = definePlugin({
           const issuer = issuerAt(exchange.serviceId);
           return { handover: endpoint, to: { issuer, request: endpointRequest(settings, exchange, tools) } };
         }
-        return authenticate(settings, issuerAt(exchange.serviceId), exchange, tools);
+        return authenticate(issuerAt(exchange.serviceId), exchange);
       },
     };
   },
 });
 
-/** Kong: any path of the route that ends so, whatever stands before, with one more slash at the most. */
+/** Any path of the route that ends in `/oauth2/token` or `/oauth2/authorize`, with or without a final slash (Kong). */
 function endpointOf(path: string): 'token' | 'authorize' | undefined {
-  // Most paths end in another letter.
+  // Most paths end in another letter, and need no regular expression.
   const last = path.charCodeAt(path.length - 1);
   if (last !== 0x2f && last !== 0x6e && last !== 0x65) return undefined;
   const match = /\/oauth2\/(token|authorize)\/?$/.exec(path);
@@ -94,9 +95,9 @@ function transportOf(
 ): EndpointRequest['transport'] {
   if (request.scheme === 'https') return 'secure';
   if (settings.accept_http_if_already_terminated && request.peerTrusted) {
-    const said = request.headerValues('x-forwarded-proto');
-    if (said.length > 1 || said[0]?.includes(',')) return 'ambiguous';
-    if (said[0]?.trim().toLowerCase() === 'https') return 'secure';
+    const [scheme, another] = request.headerValues('x-forwarded-proto');
+    if (another !== undefined || scheme?.includes(',')) return 'ambiguous';
+    if (scheme?.trim().toLowerCase() === 'https') return 'secure';
   }
   if (tools.plainHttpTokens !== 'loopback' || request.peerTrusted) return 'plain';
   return isLoopbackCall(request.peer, (name) => request.header(name)) ? 'secure' : 'plain';
@@ -104,62 +105,89 @@ function transportOf(
 
 // The bearer check ------------------------------------------------------------------------------------------------------
 
-function authenticate(
+/** Authenticates the caller of a request by its access token. */
+function bearerCheck(
   settings: OAuth2Settings,
-  issuer: Issuer,
-  exchange: Exchange,
+  profile: Profile,
   tools: PluginTools,
-): MaybePromise<AccessDecision> {
-  if (isAuthenticated(exchange, settings.anonymous)) return undefined;
-  const { request } = exchange;
-  const { profile } = issuer;
-  const query = queryOf(request.target);
-  const read = readBearer(profile, request.header(settings.auth_header_name.toLowerCase()), query);
-  if (mayCarryTokenInBody(settings, profile, request)) {
-    // What the body says counts more than what the query says (Kong).
+): (issuer: Issuer, exchange: Exchange) => MaybePromise<AccessDecision> {
+  const header = settings.auth_header_name.toLowerCase();
+
+  function authenticate(issuer: Issuer, exchange: Exchange): MaybePromise<AccessDecision> {
+    if (isAuthenticated(exchange, settings.anonymous)) return undefined;
+    const { request } = exchange;
+    const authorization = request.header(header);
+    const read = readBearer(profile, authorization, queryOf(request.target));
+    const contentType = request.header('content-type');
+    if (authorization !== undefined || !looksIntoBody(profile, request.method, contentType)) {
+      return judge(issuer, exchange, read);
+    }
+    // A token in the body outranks a token in the query (Kong).
     return whenThere(request.readBody(largestBody), (body) =>
-      judge(
-        settings,
-        issuer,
-        exchange,
-        tools,
-        body === undefined ? read : readBearerInBody(profile, request.header('content-type'), body, read),
-      ),
+      judge(issuer, exchange, body === undefined ? read : readBearerInBody(profile, contentType, body, read)),
     );
   }
-  return judge(settings, issuer, exchange, tools, read);
+
+  function judge(issuer: Issuer, exchange: Exchange, read: BearerRead): MaybePromise<AccessDecision> {
+    if (typeof read === 'string') return deny(exchange, deniedRead(read, []), read);
+    const outcome = tools.gate.check({ accessToken: read.accessToken, audience: issuer.audience, requiredScope: [] });
+    return whenThere(outcome, (outcome) => {
+      if (outcome.state === 'denied') return deny(exchange, outcome, read);
+      introduce(exchange, introductionOf(outcome.bearer));
+      if (revokes(exchange)) return whenThere(tools.revokeGrant(outcome.bearer.grant, issuer), () => revoked);
+      return settings.hide_credentials ? hide(exchange, read) : undefined;
+    });
+  }
+
+  function deny(
+    exchange: Exchange,
+    denied: Extract<AccessOutcome, { state: 'denied' }>,
+    read: BearerRead,
+  ): MaybePromise<AccessDecision> {
+    const { status, headers, body } = deniedResponse(profile, settings.realm ?? undefined, denied);
+    const refused = { response: jsonResponse(status, body, headers), refusal: denied.reason };
+    // Kong refuses a global token even where `anonymous` is set.
+    const anonymous = denied.reason === 'token_global' ? null : settings.anonymous;
+    return whenThere(refuseOrAnonymous(exchange, refused, anonymous, tools), (response) => {
+      if (response !== undefined || typeof read === 'string' || !settings.hide_credentials) return response;
+      // A token that this gate does not know is removed as well (Kong).
+      return hide(exchange, read);
+    });
+  }
+
+  /**
+   * Removes the token from what goes upstream, in Kong's way (`hide_credentials`): the header if it named a scheme;
+   * otherwise the parameter in the query and in a form, both of which are encoded again even if the token was only in the
+   * other. A bare token in the header stays, and so does one in JSON, which might be signed.
+   */
+  function hide({ request }: Exchange, read: Exclude<BearerRead, string>): MaybePromise<undefined> {
+    if (profile.parameters === 'strict' || read.scheme) {
+      request.removeHeader(settings.auth_header_name);
+      return undefined;
+    }
+    const target = request.upstreamTarget;
+    if (target.includes('?')) request.replaceTarget(withQuery(target, withoutToken(queryOf(target))));
+    const isForm = mediaType(request.header('content-type')) === urlencoded;
+    if (!isForm || request.method === 'GET') return undefined;
+    return whenThere(request.readBody(largestBody), (body) => {
+      if (body !== undefined && body.length > 0) {
+        request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
+      }
+      return undefined;
+    });
+  }
+
+  return authenticate;
 }
 
-function mayCarryTokenInBody(settings: OAuth2Settings, profile: Profile, request: ProxiedRequest): boolean {
-  if (request.header(settings.auth_header_name.toLowerCase()) !== undefined) return false;
-  return looksIntoBody(profile, request.method, request.header('content-type'));
-}
-
-function judge(
-  settings: OAuth2Settings,
-  issuer: Issuer,
-  exchange: Exchange,
-  tools: PluginTools,
-  read: BearerRead,
-): MaybePromise<AccessDecision> {
-  if (typeof read === 'string') return deny(settings, issuer, exchange, tools, deniedRead(read, []), read);
-  const outcome = tools.gate.check({ accessToken: read.accessToken, audience: issuer.audience, requiredScope: [] });
-  return whenThere(outcome, (outcome) => {
-    if (outcome.state === 'denied') return deny(settings, issuer, exchange, tools, outcome, read);
-    introduce(exchange, introductionOf(outcome.bearer));
-    if (revokes(exchange)) return whenThere(tools.revokeGrant(outcome.bearer.grant, issuer), () => revoked);
-    return settings.hide_credentials ? hide(settings, issuer.profile, exchange, read) : undefined;
-  });
-}
-
-/** `DELETE …/oauth2/tokens`: whoever bears a token may give it back, and with it all that was granted with it. */
+/** `DELETE …/oauth2/tokens`: the bearer of a token may revoke it, and with it all tokens of its grant. */
 function revokes({ request, path }: Exchange): boolean {
   return request.method === 'DELETE' && /\/oauth2\/tokens\/?$/.test(path);
 }
 
 const revoked: DirectResponse = { status: 204, headers: [['Cache-Control', 'no-store']], body: '' };
 
-/** Of bearers that are remembered, as long as they are. */
+/** For each bearer in memory. */
 const introductions = new WeakMap<Bearer, Introduction>();
 
 function introductionOf(bearer: Bearer): Introduction {
@@ -177,53 +205,7 @@ function introductionOf(bearer: Bearer): Introduction {
   return making;
 }
 
-function deny(
-  settings: OAuth2Settings,
-  issuer: Issuer,
-  exchange: Exchange,
-  tools: PluginTools,
-  denied: Extract<AccessOutcome, { state: 'denied' }>,
-  read: BearerRead,
-): MaybePromise<AccessDecision> {
-  const { status, headers, body } = deniedResponse(issuer.profile, settings.realm ?? undefined, denied);
-  const refused = { response: jsonResponse(status, body, headers), refusal: denied.reason };
-  // Kong refuses a global token even where `anonymous` is set.
-  const anonymous = denied.reason === 'token_global' ? null : settings.anonymous;
-  return whenThere(refuseOrAnonymous(exchange, refused, anonymous, tools), (response) => {
-    if (response !== undefined || typeof read === 'string' || !settings.hide_credentials) return response;
-    // A token that this gate does not know is removed as well (Kong).
-    return hide(settings, issuer.profile, exchange, read);
-  });
-}
-
-/**
- * Takes the token out of what goes upstream, in Kong's way (`hide_credentials`): the header if it named a scheme, else
- * out of the query and of a form, which are written anew even where the token was in the other of them. A bare token in
- * the header stays, and so does one in JSON: that might be signed.
- */
-function hide(
-  settings: OAuth2Settings,
-  profile: Profile,
-  { request }: Exchange,
-  read: Exclude<BearerRead, string>,
-): MaybePromise<undefined> {
-  if (profile.parameters === 'strict' || read.scheme) {
-    request.removeHeader(settings.auth_header_name);
-    return undefined;
-  }
-  const target = request.upstreamTarget;
-  if (target.includes('?')) request.replaceTarget(withQuery(target, withoutToken(queryOf(target))));
-  const isForm = mediaType(request.header('content-type')) === urlencoded;
-  if (!isForm || request.method === 'GET') return undefined;
-  return whenThere(request.readBody(largestBody), (body) => {
-    if (body !== undefined && body.length > 0) {
-      request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
-    }
-    return undefined;
-  });
-}
-
-/** A form without its `access_token`, the rest sorted by name and written anew as Kong does. */
+/** A form without its `access_token`; the other fields are sorted by name and encoded again, as Kong does. */
 function withoutToken(form: string): string {
   return readForm(form)
     .filter(({ name }) => name !== 'access_token')
@@ -274,7 +256,7 @@ function issuerOf(
     id: place.pluginId,
     profile,
     audience: { boundTo: settings.global_credentials && !group ? boundToAll : bound, serviceId },
-    // Kong binds the codes of a plugin with global credentials to that plugin.
+    // Kong binds codes of a plugin with global credentials to that plugin.
     codesBoundTo: settings.global_credentials && !group ? `plugin:${place.pluginId}` : bound,
     scopes: settings.scopes ?? undefined,
     defaultScope: settings.token_default_scopes ?? [],

@@ -1,4 +1,4 @@
-/** The windows in which rate limits count: of the calendar, in UTC, as Kong's are. */
+/** The windows of rate limits. They are periods of the calendar in UTC (Kong). */
 import type { EpochMilliseconds } from '../oauth/client.ts';
 import type { CountedWindow } from '../ports/counters.ts';
 
@@ -8,7 +8,7 @@ export type Period = (typeof periods)[number];
 
 export type Limits = readonly { readonly period: Period; readonly limit: number }[];
 
-/** The window of a period in which an instant lies. */
+/** The window of a period that contains a time. */
 export function windowAt(period: Period, now: EpochMilliseconds): Omit<CountedWindow, 'limit'> {
   const length = lengths[period];
   if (length !== undefined) {
@@ -23,7 +23,7 @@ export function windowAt(period: Period, now: EpochMilliseconds): Omit<CountedWi
     : { name: period, from: Date.UTC(year, 0), until: Date.UTC(year + 1, 0) };
 }
 
-// Days have no leap seconds here, as nowhere in POSIX.
+// Leap seconds do not count, as in POSIX.
 const lengths: { readonly [period in Period]: number | undefined } = {
   second: 1000,
   minute: 60_000,
@@ -35,9 +35,9 @@ const lengths: { readonly [period in Period]: number | undefined } = {
 
 export interface Usage {
   readonly windows: readonly (CountedWindow & { readonly remaining: number })[];
-  /** Some window was full before this call, which was not counted then. */
+  /** A window was full before this call. The call was not counted. */
   readonly exceeded: boolean;
-  /** The window with the least left; of equals the longest. */
+  /** The window with the fewest calls remaining; the longest of several. */
   readonly tightest: CountedWindow & { readonly remaining: number };
 }
 

@@ -1,9 +1,9 @@
 /**
- * Values that are made of the request: `$(headers.host)`, `$(query_params['user'] or 'nobody')`, `$(uri_captures[1])`. Of
- * Kong's templates, which are Lua, this is the part that people write down; all else is refused by name.
+ * Values from the request: `$(headers.host)`, `$(query_params['user'] or 'guest')`, `$(uri_captures[1])`. Kong's templates
+ * are Lua; this is the part that is in use. An error message names what is not supported.
  */
 
-/** What a template may speak of. */
+/** The sources that a template can read. */
 export interface TemplateSources {
   readonly headers: (name: string) => string | undefined;
   readonly query_params: (name: string) => string | undefined;
@@ -11,7 +11,7 @@ export interface TemplateSources {
   readonly uri_captures: (name: string) => string | undefined;
 }
 
-/** The text of a template for one request. `encode` is for what comes out of the request, not for what stands in the template. */
+/** The text of a template for one request. `encode` is applied to values of the request, not to the text of the template. */
 export type Template = (
   sources: TemplateSources,
   encode?: (value: string, source: keyof TemplateSources) => string,
@@ -57,7 +57,7 @@ function rendered(
   return '';
 }
 
-/** The place of the parenthesis that closes, quotes aside. */
+/** The index of the closing parenthesis. Parentheses in quotes do not count. */
 function closingOf(text: string, from: number): number | undefined {
   let quote = '';
   for (let i = from; i < text.length; i++) {
