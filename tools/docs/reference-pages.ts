@@ -35,7 +35,7 @@ profile changes. The guide [Log in with authorization code and PKCE](authorizati
 
 ## Settings
 
-Settings marked "Portcullis only" are absent from responses of the Admin API until somebody sets them, so that tools
+Settings marked "Portcullis only" are absent from responses of the Admin API until they are set, so that tools
 written for Kong see Kong's fields. \`GET /schemas/plugins/oauth2?all=true\` shows them too.
 
 ${settingsTable(configOf('oauth2'))}
