@@ -269,7 +269,7 @@ describe('A snapshot', () => {
       );
       expect(compile({ routes: [route('x', 's', { paths: ['~/(?=a)'] })] })).to.throw(/^routes x: .*look-ahead/);
       expect(compile({ routes: [route('x', 's', { hosts: 'h' })] })).to.throw('routes x: hosts is not a list');
-      expect(compile({ routes: [route('x', 'gone')] })).to.throw('routes x: service: gone is not there');
+      expect(compile({ routes: [route('x', 'gone')] })).to.throw('routes x: service: gone does not exist');
       expect(compile({ services: [service('s', { port: 'x' })] })).to.throw('services s: port is not a number');
     });
 
