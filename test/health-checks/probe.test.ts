@@ -10,15 +10,15 @@ import { closeLater, closesEverything, scriptedUpstream, tcpUpstream } from '../
 
 const never = new AbortController().signal;
 
-function ask(port: number, active: Fields, fields: Fields = {}, how: ProbeOptions & { givenUp?: AbortSignal } = {}) {
+function ask(port: number, active: Fields, fields: Fields = {}, how: ProbeOptions & { abort?: AbortSignal } = {}) {
   const balancer = balancerOver([[`127.0.0.1:${port}`, 100]], fields, { active });
-  return probe(how)(balancer.targets[0]!, upstreamOf(upstreamRow(fields, { active })), how.givenUp ?? never);
+  return probe(how)(balancer.targets[0]!, upstreamOf(upstreamRow(fields, { active })), how.abort ?? never);
 }
 
 describe('A probe', () => {
   closesEverything();
 
-  it('of type http: GET of http_path with the configured headers, and the status it gives', async () => {
+  it('of type http: sends a GET of http_path with the configured headers, and returns the status', async () => {
     const { port, seen } = await scriptedUpstream('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n');
     const outcome = await ask(port, { http_path: '/status', headers: { 'X-Probe': ['a', 'b'] } });
     expect(outcome).to.deep.equal({ outcome: 'answered', status: 503 });
@@ -28,25 +28,25 @@ describe('A probe', () => {
     expect(fields.get('x-probe')).to.deep.equal(['a', 'b']);
   });
 
-  it('is asked of the host that the upstream’s host_header names', async () => {
+  it('sends the upstream’s host_header as Host', async () => {
     const { port, seen } = await scriptedUpstream('HTTP/1.1 200 OK\r\n\r\n');
     await ask(port, {}, { host_header: 'orders.internal' });
     expect(seen[0]!.fields.get('host')).to.deep.equal(['orders.internal']);
   });
 
-  it('an interim answer is not the answer', async () => {
+  it('ignores interim responses', async () => {
     const { port } = await scriptedUpstream('HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n');
     expect(await ask(port, {})).to.deep.equal({ outcome: 'answered', status: 204 });
   });
 
-  for (const answer of ['SSH-2.0-OpenSSH\r\n', 'HTTP/1.1 9\r\n', 'x'.repeat(10_000)]) {
-    it(`what is not HTTP is malformed: ${answer.slice(0, 20).trim()}`, async () => {
-      const { port } = await scriptedUpstream(answer);
+  for (const response of ['SSH-2.0-OpenSSH\r\n', 'HTTP/1.1 9\r\n', 'x'.repeat(10_000)]) {
+    it(`returns malformed for what is not HTTP: ${response.slice(0, 20).trim()}`, async () => {
+      const { port } = await scriptedUpstream(response);
       expect(await ask(port, {})).to.deep.equal({ outcome: 'malformed' });
     });
   }
 
-  it('a connection that is refused, or closed without an answer, is a tcp failure', async () => {
+  it('returns a tcp failure for a refused connection, or one closed without a response', async () => {
     const { port, server } = await tcpUpstream((socket) => socket.destroy());
     expect(await ask(port, {})).to.deep.equal({ outcome: 'tcpFailure' });
     await new Promise((closed) => server.close(closed));
@@ -54,17 +54,17 @@ describe('A probe', () => {
     expect(await ask(port, { type: 'tcp' })).to.deep.equal({ outcome: 'tcpFailure' });
   });
 
-  it('no answer within the timeout is a timeout', async () => {
+  it('returns a timeout without a response in time', async () => {
     const { port } = await tcpUpstream(() => {});
     expect(await ask(port, { timeout: 0.005 })).to.deep.equal({ outcome: 'timeout' });
   });
 
-  it('of type tcp: the connection is enough', async () => {
+  it('of type tcp: needs only the connection', async () => {
     const { port } = await tcpUpstream(() => {});
     expect(await ask(port, { type: 'tcp' })).to.deep.equal({ outcome: 'connected' });
   });
 
-  it('of type https: asks for https_sni, and verifies the certificate unless told not to', async () => {
+  it('of type https: sends https_sni, and verifies the certificate unless configured otherwise', async () => {
     const day = 86_400_000;
     const { certificate: cert, key } = await makeCertificate({
       hostName: 'orders.internal',
@@ -87,7 +87,7 @@ describe('A probe', () => {
     expect(await ask(port, { type: 'https', https_sni: 'another.internal' }, {}, { ca: cert })).to.deep.equal(failed);
   });
 
-  it('of type https: shows the upstream’s client_certificate to a target that asks for one', async () => {
+  it('of type https: sends the upstream’s client_certificate to a target that requests one', async () => {
     const day = 86_400_000;
     const { certificate: cert, key } = await makeCertificate({
       hostName: 'orders.internal',
@@ -115,13 +115,13 @@ describe('A probe', () => {
     expect(unusable).to.deep.equal({ outcome: 'tcpFailure' });
   });
 
-  it('that is given up says nothing', async () => {
+  it('returns nothing when aborted', async () => {
     const { port, sockets } = await tcpUpstream(() => {});
-    const giving = new AbortController();
-    const asked = ask(port, {}, {}, { givenUp: giving.signal });
-    giving.abort();
-    expect(await asked).to.equal(undefined);
-    expect(await ask(port, {}, {}, { givenUp: giving.signal })).to.equal(undefined);
+    const aborting = new AbortController();
+    const outcome = ask(port, {}, {}, { abort: aborting.signal });
+    aborting.abort();
+    expect(await outcome).to.equal(undefined);
+    expect(await ask(port, {}, {}, { abort: aborting.signal })).to.equal(undefined);
     for (const socket of sockets) socket.destroy();
   });
 });

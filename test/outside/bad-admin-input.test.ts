@@ -1,7 +1,7 @@
 /**
- * Whatever is sent to the Admin API, over real sockets: every endpoint that it lists, with keys, queries and bodies that
- * are wrong in any way. Each is refused by name or done, never answered with a 5xx, and what is refused leaves nothing
- * behind; no secret gets into a log, an error, or a list of other things.
+ * Bad input to the Admin API, over real sockets: every endpoint that it lists, with wrong keys, queries and bodies. Each
+ * request is refused by name or done, never with a 5xx. A refused request stores nothing. No secret appears in a log, an
+ * error, or a list.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -23,7 +23,7 @@ import { type Answered, caller, rawCall, type Sent, statusOf } from '../support/
 /** Thousands with PORTCULLIS_FUZZ_RUNS. */
 const runs = Number(process.env['PORTCULLIS_FUZZ_RUNS'] ?? 40);
 
-/** A body that would be taken, for the collections that have one without anything else being there. */
+/** A valid body, for collections whose rows need no other row. */
 const good: Readonly<Record<string, readonly Pair[]>> = {
   services: [['url', 'http://127.0.0.1:1/x']],
   routes: [['paths', ['/nowhere']]],
@@ -48,7 +48,7 @@ describe('Bad input at the Admin API', function () {
   let port: number;
   let calls: ReturnType<typeof caller>;
   let endpoints: readonly string[];
-  /** A row of each collection: by the word that stands for it in a path. */
+  /** A row of each collection, by its placeholder in a path. */
   const rows = new Map<string, { readonly path: string; readonly id: string; readonly fields: readonly string[] }>();
 
   before(async () => {
@@ -93,7 +93,7 @@ describe('Bad input at the Admin API', function () {
       rows.set(word, { path: collection, id: data[0]?.id ?? '00000000-0000-4000-8000-000000000000', fields });
     }
   });
-  /** Rows that were taken go again, so that what is there can be looked through at once. */
+  /** Removes accepted rows, so that the rest can be read in one page. */
   afterEach(async () => {
     for (const { path, id: kept } of rows.values()) {
       for (const { id } of (await gate.setUp('GET', `${path}?size=1000`)).data) {
@@ -139,7 +139,7 @@ describe('Bad input at the Admin API', function () {
       .map((pairs) => `?${new URLSearchParams(pairs)}`),
   );
 
-  /** The word of the collection that a path ends in. */
+  /** The placeholder of the collection that a path ends in. */
   const wordOf = (path: string): string =>
     /\{([^}]+)\}$/.exec(path)?.[1] ??
     [...rows].find(([, { path: collection }]) => path.endsWith(collection))?.[0] ??
@@ -148,7 +148,7 @@ describe('Bad input at the Admin API', function () {
 
   const request = fc
     .nat()
-    // What writes a whole configuration is judged by itself.
+    // Endpoints that write a whole configuration have their own test.
     .map((at) => endpoints.filter((path) => !path.startsWith('/config'))[at % (endpoints.length - 2)] ?? '/services')
     .chain((endpoint) => {
       const word = wordOf(endpoint);
@@ -188,14 +188,14 @@ describe('Bad input at the Admin API', function () {
     const before = await stored(gate);
     let done = false;
     for (const request of requests) {
-      const answer = await calls.send(request);
-      done ||= answer.status < 300 && request.method !== 'GET';
-      judge(answer, request);
+      const response = await calls.send(request);
+      done ||= response.status < 300 && request.method !== 'GET';
+      judge(response, request);
     }
     if (!done) expect(await stored(gate)).to.equal(before);
   }
 
-  /** Sends each value in the place of each field of each entity. What is taken is removed, and nothing else may remain. */
+  /** Sends each value in each field of each entity. Accepted rows are removed, and no other row may remain. */
   async function inEveryField(values: readonly unknown[]): Promise<void> {
     for (const [word, { path, fields }] of rows) {
       const before = await stored(gate);
@@ -203,10 +203,10 @@ describe('Bad input at the Admin API', function () {
         const others = (good[word] ?? []).filter(([name]) => name !== field);
         for (const value of values) {
           const request = sentTo(gate.admin, path, encoded([...others, [field, value]], 'json'));
-          const answer = await calls.send(request);
-          judge(answer, request);
-          if (answer.status !== 201) continue;
-          const removed = await fetch(`${gate.admin}${path}/${JSON.parse(answer.text).id}`, { method: 'DELETE' });
+          const response = await calls.send(request);
+          judge(response, request);
+          if (response.status !== 201) continue;
+          const removed = await fetch(`${gate.admin}${path}/${JSON.parse(response.text).id}`, { method: 'DELETE' });
           expect(removed.status).to.equal(204);
         }
       }
@@ -222,17 +222,17 @@ describe('Bad input at the Admin API', function () {
       expect(type, text).to.match(/^application\/json/);
       expect(JSON.parse(text).message).to.be.a('string').with.length.greaterThan(0);
     }
-    // An error may repeat what was sent, to whoever sent it, and nothing else.
+    // An error may repeat only what the client sent.
     const sent = url + body.toString('utf8');
     expect(canariesIn(text).filter((secret) => !sent.includes(secret))).to.deep.equal([]);
   }
 
-  it('TK-22, SE-06, SE-07: every endpoint, whatever is sent to it, refuses by name or does it', async () => {
+  it('TK-22, SE-06, SE-07: every endpoint refuses any input by name, or accepts it', async () => {
     await fc.assert(fc.asyncProperty(fc.array(request, { minLength: 8, maxLength: 12 }), judgeAll), { numRuns: runs });
     expect(({} as { polluted?: unknown }).polluted).to.equal(undefined);
   });
 
-  it('SE-07: every field of every entity as an operator, a list, a number and null is refused by its name, or taken', () =>
+  it('SE-07: every field of every entity as an operator, a list, a number and null is refused by name, or accepted', () =>
     inEveryField(hostileJson));
 
   it('TK-22: every field of every entity with NUL, control characters and a megabyte', () => {
@@ -283,9 +283,9 @@ describe('Bad input at the Admin API', function () {
     for (const [word, { path }] of rows) {
       const before = await stored(gate);
       const request = sentTo(gate.admin, path, encoded([...(good[word] ?? []), ['no_such_field', 1]], 'json'));
-      const answer = await calls.send(request);
-      expect(answer.status, path).to.equal(400);
-      expect(JSON.parse(answer.text).fields, path).to.have.property('no_such_field');
+      const response = await calls.send(request);
+      expect(response.status, path).to.equal(400);
+      expect(JSON.parse(response.text).fields, path).to.have.property('no_such_field');
       expect(await stored(gate)).to.equal(before);
     }
   });
@@ -305,28 +305,28 @@ describe('Bad input at the Admin API', function () {
     ];
     for (const [what, octets] of cut) {
       for (const then of ['end', 'break'] as const) {
-        it(`TK-22: ${what}, and ${then === 'end' ? 'nothing more will come' : 'the client goes away'}: nothing is stored`, async () => {
+        it(`TK-22: ${what}, and ${then === 'end' ? 'then the end' : 'the client disconnects'}: nothing is stored`, async () => {
           const before = await stored(gate);
-          const answer = await rawCall(port, octets, then);
-          expect(statusOf(answer), answer).to.be.oneOf([0, 400]);
+          const response = await rawCall(port, octets, then);
+          expect(statusOf(response), response).to.be.oneOf([0, 400]);
           expect(await stored(gate)).to.equal(before);
         });
       }
     }
 
-    it('SE-09: a header of 64 KB is answered 431, and 2,000 of them are not read either', async () => {
+    it('SE-09: a header of 64 KB gets a 431, and so do 2,000 of them', async () => {
       for (const lines of [
         [`X-Large: ${'h'.repeat(65_536)}`],
         Array.from({ length: 2_000 }, (_, n) => `X-Many-${n}: ${'v'.repeat(24)}`),
       ]) {
-        const answer = await rawCall(port, head(['GET /services HTTP/1.1', 'Host: 127.0.0.1', ...lines]), 'end');
-        expect(statusOf(answer), answer.slice(0, 200)).to.equal(431);
+        const response = await rawCall(port, head(['GET /services HTTP/1.1', 'Host: 127.0.0.1', ...lines]), 'end');
+        expect(statusOf(response), response.slice(0, 200)).to.equal(431);
       }
     });
 
-    it('SE-09: a body of more than the limit is answered 413 and not read', async () => {
-      const answer = await rawCall(port, head([...post, 'Content-Length: 99999999999']), 'end');
-      expect(statusOf(answer), answer).to.equal(413);
+    it('SE-09: a body of more than the limit gets a 413 and is not read', async () => {
+      const response = await rawCall(port, head([...post, 'Content-Length: 99999999999']), 'end');
+      expect(statusOf(response), response).to.equal(413);
     });
 
     for (const [what, lines] of [
@@ -334,28 +334,28 @@ describe('Bad input at the Admin API', function () {
       ['two lengths', [...post, 'Content-Length: 1', 'Content-Length: 2']],
       ['a length and chunks', [...post, 'Content-Length: 5', 'Transfer-Encoding: chunked']],
       ['a control character in a header', ['GET /services HTTP/1.1', 'Host: 127.0.0.1', 'X-A: a\u0001b']],
-      ['a method nobody knows', ['FROBNICATE /services HTTP/1.1', 'Host: 127.0.0.1']],
-      ['the name of somebody else', ['GET /services HTTP/1.1', 'Host: evil.example']],
-      ['a page of somebody else', ['GET /services HTTP/1.1', 'Host: 127.0.0.1', 'Origin: https://evil.example']],
+      ['an unknown method', ['FROBNICATE /services HTTP/1.1', 'Host: 127.0.0.1']],
+      ['another host name', ['GET /services HTTP/1.1', 'Host: evil.example']],
+      ['a page of another origin', ['GET /services HTTP/1.1', 'Host: 127.0.0.1', 'Origin: https://evil.example']],
       ['TLS', ['\u0016\u0003\u0001\u0000\u00a5\u0001\u0000']],
     ] as const) {
-      it(`TK-22, SE-13: ${what} is answered with 4xx`, async () => {
-        const answer = await rawCall(port, head([...lines, 'Connection: close']), 'end');
-        expect(statusOf(answer), answer).to.be.within(400, 499);
+      it(`TK-22, SE-13: ${what} gets a 4xx`, async () => {
+        const response = await rawCall(port, head([...lines, 'Connection: close']), 'end');
+        expect(statusOf(response), response).to.be.within(400, 499);
       });
     }
   });
 
-  describe('when everything has been said', () => {
-    it('SE-02: no secret stands in a log, or in a list where it does not belong', async () => {
+  describe('after all these requests', () => {
+    it('SE-02: no secret is in a log, or in a list where it does not belong', async () => {
       expect(await strays(gate)).to.deep.equal([]);
     });
 
-    it('the rows of these tests are still there, and what they guard is still guarded', async () => {
+    it('the rows of these tests are unchanged, and their routes are still protected', async () => {
       expect((await gate.get('/victim', 'unknown')).status).to.equal(401);
     });
 
-    it('nothing of it was an error of the gate', () => {
+    it('the gate logged no internal error', () => {
       expect(gate.log.filter((line) => /"level":"(?:error|fatal)"/.test(line))).to.deep.equal([]);
     });
   });

@@ -1,6 +1,6 @@
 /**
- * Whatever is sent to the endpoints of an authorization server and to a guarded route, over real sockets: it is answered
- * with a clear 4xx or served, never with a 5xx; nothing is stored halfway; and no secret gets into a log or an answer.
+ * Bad input to the endpoints of an authorization server and to a protected route, over real sockets: it gets a clear 4xx or
+ * is served, never a 5xx. Nothing is stored halfway, and no secret appears in a log or a response.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -59,7 +59,7 @@ describe('Bad input at the gate', function () {
           scopes: ['read', 'write'],
           enable_authorization_code: true,
           enable_client_credentials: true,
-          // Or every answer would be that there were too many.
+          // Otherwise every response would be that there were too many attempts.
           limit_failures: false,
           ...legacy,
         },
@@ -126,14 +126,14 @@ describe('Bad input at the gate', function () {
     ]),
   ];
 
-  /** The requests of a run and their answers, one after the other. Where none was granted, nothing may have been stored. */
+  /** The requests of a run and their responses, in order. If none was granted, nothing may have been stored. */
   async function judgeAll(requests: readonly Sent[]): Promise<void> {
     const before = await stored(gate);
     let granted = false;
     for (const request of requests) {
-      const answer = await calls.send(request);
-      granted ||= answer.status < 300;
-      judge(answer);
+      const response = await calls.send(request);
+      granted ||= response.status < 300;
+      judge(response);
     }
     if (!granted) expect(await stored(gate)).to.equal(before);
   }
@@ -144,7 +144,7 @@ describe('Bad input at the gate', function () {
     const body = JSON.parse(text);
     for (const name of ['access_token', 'refresh_token']) if (name in body) issued.add(body[name]);
     if (typeof body.redirect_uri === 'string') {
-      // A `state` may repeat whatever the caller knew, and nothing else may.
+      // Only `state` may repeat what the client sent.
       const back = new URL(body.redirect_uri);
       expect(back.origin + back.pathname).to.equal('https://app.example/cb');
       const parameters = new URLSearchParams(back.search || back.hash.slice(1));
@@ -164,7 +164,7 @@ describe('Bad input at the gate', function () {
   for (const place of ['/lenient', '/strict', '']) {
     for (const endpoint of ['token', 'authorize'] as const) {
       const path = `${place}/oauth2/${endpoint}`;
-      it(`TK-03, TK-14, TK-22, SE-06, SE-07: POST ${path}, however it is spoilt, is granted or refused by name`, async () => {
+      it(`TK-03, TK-14, TK-22, SE-06, SE-07: POST ${path} with any mutation is granted or refused by name`, async () => {
         const request = fc
           .constantFrom(...goodRequests[endpoint])
           .chain((good) =>
@@ -185,11 +185,11 @@ describe('Bad input at the gate', function () {
     }
   }
 
-  it('the good requests of these tests are granted, so that what spoils them is what is refused', async () => {
-    const answer = await calls.send(
+  it('the requests of these tests are granted without a mutation', async () => {
+    const response = await calls.send(
       sentTo(gate.proxy, '/lenient/oauth2/token', encoded(goodRequests.token[0]!, 'form')),
     );
-    expect(answer.status).to.equal(200);
+    expect(response.status).to.equal(200);
     const [plain, withChallenge] = goodRequests.authorize as [readonly Pair[], readonly Pair[]];
     for (const [place, good] of [
       ['/lenient', plain],
@@ -213,14 +213,16 @@ describe('Bad input at the gate', function () {
             ] as const,
         ),
     );
-    it(`TK-03, AZ-04: every parameter said several times, in every position, at ${place}`, async () => {
+    it(`TK-03, AZ-04: every parameter repeated, in every position, at ${place}`, async () => {
       for (const [where, encoding, pairs] of twice) {
         for (const endpoint of ['token', 'authorize'] as const) {
-          const answer = await calls.send(sentTo(gate.proxy, `${place}/oauth2/${endpoint}`, encoded(pairs, encoding)));
-          expect(answer.status, where).to.be.below(500);
+          const response = await calls.send(
+            sentTo(gate.proxy, `${place}/oauth2/${endpoint}`, encoded(pairs, encoding)),
+          );
+          expect(response.status, where).to.be.below(500);
           const known = goodRequests[endpoint].flat().some(([name]) => where.startsWith(`${name} `));
-          if (place === '/strict' && known) expect(answer.status, where).to.be.within(400, 499);
-          judge(answer);
+          if (place === '/strict' && known) expect(response.status, where).to.be.within(400, 499);
+          judge(response);
         }
       }
     });
@@ -230,14 +232,14 @@ describe('Bad input at the gate', function () {
       for (const name of names) {
         for (const value of [...hostileTexts, 'a'.repeat(1_048_576), 'a'.repeat(900_000)]) {
           const pairs = [...new Map<string, unknown>([...good, [name, value]])];
-          const answer = await calls.send(sentTo(gate.proxy, `${place}/oauth2/token`, encoded(pairs, 'form')));
-          judge(answer);
-          if (value.length > 1_048_000) expect(answer.status, name).to.equal(413);
+          const response = await calls.send(sentTo(gate.proxy, `${place}/oauth2/token`, encoded(pairs, 'form')));
+          judge(response);
+          if (value.length > 1_048_000) expect(response.status, name).to.equal(413);
         }
       }
     });
 
-    it(`SE-09: more parameters, and deeper JSON, than any honest request has, at ${place}`, async () => {
+    it(`SE-09: more parameters, and deeper JSON, than any real request has, at ${place}`, async () => {
       const many: readonly Pair[] = Array.from({ length: 20_000 }, (_, n) => [`p${n}`, 'x']);
       const deep = Buffer.from(`{"client_id":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
       for (const endpoint of ['token', 'authorize']) {
@@ -248,15 +250,15 @@ describe('Bad input at the gate', function () {
     });
   }
 
-  it('CA-03, TK-24: in rfc9700 a secret in the query proves nothing, and is in no answer and no line', async () => {
-    const answer = await calls.send(
+  it('CA-03, TK-24: in rfc9700 a secret in the query does not authenticate, and is in no response and no log line', async () => {
+    const response = await calls.send(
       sentTo(gate.proxy, '/strict/oauth2/token', encoded(goodRequests.token[0]!, 'query')),
     );
-    expect(answer.status).to.equal(400);
-    judge(answer);
+    expect(response.status).to.equal(400);
+    judge(response);
   });
 
-  describe('a guarded route', () => {
+  describe('a protected route', () => {
     const carries = fc.record({
       authorization: credentialHeaders(`Bearer ${canaries.attempt}`),
       encoding: fc.constantFrom(...encodings),
@@ -265,10 +267,10 @@ describe('Bad input at the gate', function () {
       place: fc.constantFrom('/lenient/x', '/strict/x', '/lenient/%00', '/strict/oauth2/tokens', '/oauth2/tokens'),
     });
 
-    it('RS-02, RS-09, TK-22: no token however spelt gets through, and each is refused by name', async () => {
+    it('RS-02, RS-09, TK-22: no malformed token is admitted, and each is refused by name', async () => {
       await fc.assert(
         fc.asyncProperty(carries, async ({ authorization, encoding, method, pairs, place }) => {
-          // The one good token is not for strangers.
+          // The one valid token is not part of this test.
           fc.pre(!JSON.stringify(pairs).includes(canaries.accessToken));
           const request = sentTo(gate.proxy, place, encoded(pairs, encoding), { method, authorization });
           const { status, text } = await calls.send(request);
@@ -280,18 +282,18 @@ describe('Bad input at the gate', function () {
       );
     });
 
-    it('a good token is admitted, so that the bad ones are what is refused', async () => {
+    it('a valid token is admitted', async () => {
       expect((await gate.get('/lenient/x', canaries.accessToken)).status).to.equal(200);
     });
 
-    it('SE-06: a body with __proto__ goes upstream as it came', async () => {
+    it('SE-06: a body with __proto__ goes upstream unchanged', async () => {
       const text = '{"__proto__":{"polluted":1}}';
-      const answer = await fetch(`${gate.proxy}/lenient/x`, {
+      const response = await fetch(`${gate.proxy}/lenient/x`, {
         method: 'POST',
         headers: { Authorization: `Bearer ${canaries.accessToken}`, 'Content-Type': 'application/json' },
         body: text,
       });
-      expect(((await answer.json()) as { body: string }).body).to.equal(text);
+      expect(((await response.json()) as { body: string }).body).to.equal(text);
     });
   });
 
@@ -310,11 +312,11 @@ describe('Bad input at the gate', function () {
     ];
     for (const [what, octets] of cut) {
       for (const then of ['end', 'break'] as const) {
-        it(`TK-22: ${what}, and ${then === 'end' ? 'nothing more will come' : 'the client goes away'}: nothing is issued`, async () => {
+        it(`TK-22: ${what}, and ${then === 'end' ? 'then the end' : 'the client disconnects'}: nothing is issued`, async () => {
           const before = await stored(gate);
-          const answer = await rawCall(port, octets, then);
-          expect(statusOf(answer), answer).to.be.oneOf([0, 400]);
-          expect(canariesIn(answer)).to.deep.equal([]);
+          const response = await rawCall(port, octets, then);
+          expect(statusOf(response), response).to.be.oneOf([0, 400]);
+          expect(canariesIn(response)).to.deep.equal([]);
           expect(await stored(gate)).to.equal(before);
         });
       }
@@ -327,11 +329,11 @@ describe('Bad input at the gate', function () {
         `${head([...token, form, 'Transfer-Encoding: chunked'])}4\r\n${body}\r\n0\r\n\r\n`,
       ],
     ] as const) {
-      it(`TK-22: ${what} is answered 400, and nothing is issued`, async () => {
+      it(`TK-22: ${what} gets a 400, and nothing is issued`, async () => {
         const before = await stored(gate);
-        const answer = await rawCall(port, octets);
-        expect(statusOf(answer), answer).to.equal(400);
-        expect(canariesIn(answer)).to.deep.equal([]);
+        const response = await rawCall(port, octets);
+        expect(statusOf(response), response).to.equal(400);
+        expect(canariesIn(response)).to.deep.equal([]);
         expect(await stored(gate)).to.equal(before);
       });
     }
@@ -344,17 +346,17 @@ describe('Bad input at the gate', function () {
       ['many headers', Array.from({ length: 2_000 }, (_, n) => `X-Many-${n}: ${'v'.repeat(24)}`)],
       ['a cookie', [`Cookie: ${large}`]],
     ] as const) {
-      it(`SE-09: ${what} of 64 KB is answered 431, at an endpoint and at a guarded route`, async () => {
+      it(`SE-09: ${what} of 64 KB gets a 431, at an endpoint and at a protected route`, async () => {
         for (const path of ['/lenient/oauth2/token', '/strict/x']) {
-          const answer = await rawCall(port, head([`POST ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...lines]), 'end');
-          expect(statusOf(answer), answer.slice(0, 200)).to.equal(431);
+          const response = await rawCall(port, head([`POST ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...lines]), 'end');
+          expect(statusOf(response), response.slice(0, 200)).to.equal(431);
         }
       });
     }
 
-    it('SE-09: a target of 64 KB is answered with 414 or 431', async () => {
-      const answer = await rawCall(port, head([`GET /lenient/x?q=${large} HTTP/1.1`, 'Host: 127.0.0.1']), 'end');
-      expect(statusOf(answer)).to.be.oneOf([414, 431]);
+    it('SE-09: a target of 64 KB gets a 414 or 431', async () => {
+      const response = await rawCall(port, head([`GET /lenient/x?q=${large} HTTP/1.1`, 'Host: 127.0.0.1']), 'end');
+      expect(statusOf(response)).to.be.oneOf([414, 431]);
     });
 
     for (const [what, lines] of [
@@ -372,29 +374,29 @@ describe('Bad input at the gate', function () {
         'a length and chunks',
         ['POST /lenient/x HTTP/1.1', 'Host: a', 'Content-Length: 5', 'Transfer-Encoding: chunked'],
       ],
-      ['an encoding nobody knows', ['POST /lenient/x HTTP/1.1', 'Host: a', 'Transfer-Encoding: gzip, identity']],
+      ['an unknown encoding', ['POST /lenient/x HTTP/1.1', 'Host: a', 'Transfer-Encoding: gzip, identity']],
       ['NUL in the target', ['GET /lenient/\0 HTTP/1.1', 'Host: 127.0.0.1']],
       ['a blank in the target', ['GET /lenient/a b HTTP/1.1', 'Host: 127.0.0.1']],
       ['another protocol', ['GET /lenient/x SPDY/3', 'Host: 127.0.0.1']],
       ['TLS', ['\u0016\u0003\u0001\u0000\u00a5\u0001\u0000']],
       ['two tokens', ['GET /strict/x HTTP/1.1', 'Host: a', 'Authorization: Bearer a', 'Authorization: Bearer b']],
     ] as const) {
-      it(`TK-22: ${what} is answered with 4xx`, async () => {
-        const answer = await rawCall(port, head([...lines, 'Connection: close']), 'end');
-        expect(statusOf(answer), answer).to.be.within(400, 499);
+      it(`TK-22: ${what} gets a 4xx`, async () => {
+        const response = await rawCall(port, head([...lines, 'Connection: close']), 'end');
+        expect(statusOf(response), response).to.be.within(400, 499);
       });
     }
   });
 
-  describe('when everything has been said', () => {
-    it('SE-02: no secret, token or code stands in a log, in a list where it does not belong, or on stderr', async () => {
+  describe('after all these requests', () => {
+    it('SE-02: no secret, token or code is in a log, in a list where it does not belong, or on stderr', async () => {
       expect(issued.size).to.be.greaterThan(3);
       expect(gate.log.length).to.be.greaterThan(runs);
       expect(await strays(gate, issued)).to.deep.equal([]);
       expect(canariesIn(errorOutput, [...Object.values(canaries), ...issued])).to.deep.equal([]);
     });
 
-    it('nothing of it was an error of the gate', () => {
+    it('the gate logged no internal error', () => {
       expect(gate.log.filter((line) => /"level":"(?:error|fatal)"/.test(line))).to.deep.equal([]);
     });
   });

@@ -1,4 +1,4 @@
-/** What `hide_credentials` of the oauth2 plugin takes out of a call, asked of a whole gate (Kong, bearer/hide-credentials). */
+/** What `hide_credentials` of the oauth2 plugin removes from a request, in a whole gate (Kong, bearer/hide-credentials). */
 import { expect } from 'chai';
 import { openTestGate, type TestGate } from '../support/open-test-gate.ts';
 
@@ -17,7 +17,7 @@ describe('hide_credentials of the oauth2 plugin, profile kong', () => {
       config: { enable_client_credentials: true, hide_credentials: true },
     })) as { id: string });
     await gate.setUp('POST', '/consumers', { username: 'ada' });
-    await gate.setUp('POST', '/consumers', { username: 'nobody' });
+    await gate.setUp('POST', '/consumers', { username: 'guest' });
     const app = { name: 'app', client_id: 'app', client_secret: 'secret' };
     await gate.setUp('POST', '/consumers/ada/oauth2', app);
     const { name: _, ...client } = app;
@@ -34,32 +34,32 @@ describe('hide_credentials of the oauth2 plugin, profile kong', () => {
       ...(body === undefined ? {} : { body }),
     });
     const echoed = (await response.json()) as { url: string; body: string; headers: unknown };
-    return { status: response.status, ...echoed, told: JSON.stringify(echoed.headers) };
+    return { status: response.status, ...echoed, headersSent: JSON.stringify(echoed.headers) };
   }
 
-  it('a token with its scheme in the header: the header goes, all else stays as it came', async () => {
-    const { url, told } = await sent('GET', `?b=2&a=1&access_token=x`, { Authorization: `Bearer ${token}` });
+  it('a token with its scheme in the header: removes the header, and changes nothing else', async () => {
+    const { url, headersSent } = await sent('GET', `?b=2&a=1&access_token=x`, { Authorization: `Bearer ${token}` });
     expect(url).to.equal('/x?b=2&a=1&access_token=x');
-    expect(told).not.to.include(token);
+    expect(headersSent).not.to.include(token);
   });
 
-  it('a bare token in the header stays; the query and a form are written anew without one', async () => {
-    const { url, body, told } = await sent(
+  it('a bare token in the header: keeps it, and rewrites the query and a form without a token', async () => {
+    const { url, body, headersSent } = await sent(
       'POST',
       `?b=2&access_token=x&a=1`,
       { Authorization: token },
       'z=1&access_token=x&a=1',
     );
     expect([url, body]).to.deep.equal(['/x?a=1&b=2', 'a=1&z=1']);
-    expect(told).to.include(token);
+    expect(headersSent).to.include(token);
   });
 
-  it('a token in the query: none is left in a form either', async () => {
+  it('a token in the query: removes it, and a token in a form too', async () => {
     const { url, body } = await sent('DELETE', `?b=2&access_token=${token}&a=1`, {}, 'z=1&access_token=x&a=1');
     expect([url, body]).to.deep.equal(['/x?a=1&b=2', 'a=1&z=1']);
   });
 
-  it('a token in the body: the query is written anew as well, JSON stays', async () => {
+  it('a token in the body: removes it, and rewrites the query too; keeps JSON', async () => {
     const inForm = await sent('POST', '?b=2&a=1', {}, `z=1&access_token=${token}&a=1`);
     expect([inForm.url, inForm.body]).to.deep.equal(['/x?a=1&b=2', 'a=1&z=1']);
     const json = JSON.stringify({ z: 1, access_token: token });
@@ -67,7 +67,7 @@ describe('hide_credentials of the oauth2 plugin, profile kong', () => {
     expect([inJson.url, inJson.body]).to.deep.equal(['/x?a=1&b=2', json]);
   });
 
-  it('what the body says counts more than what the query says', async () => {
+  it('a token in the body takes precedence over one in the query', async () => {
     expect((await sent('POST', '?access_token=wrong', {}, `access_token=${token}`)).status).to.equal(200);
     const refused = await fetch(`${gate.proxy}/a/x?access_token=${token}`, {
       method: 'POST',
@@ -77,23 +77,23 @@ describe('hide_credentials of the oauth2 plugin, profile kong', () => {
     expect(refused.status).to.equal(401);
   });
 
-  it('what is no token for us is hidden from the upstream of an anonymous consumer', async () => {
-    await gate.setUp('PATCH', `/plugins/${plugin}`, { config: { anonymous: 'nobody' } });
+  it('hides an unknown token from the upstream of an anonymous consumer', async () => {
+    await gate.setUp('PATCH', `/plugins/${plugin}`, { config: { anonymous: 'guest' } });
     const inHeader = await sent('GET', '?b=2&a=1', { Authorization: 'Bearer elsewhere' });
-    expect(inHeader.told).to.include('nobody').and.not.include('elsewhere');
+    expect(inHeader.headersSent).to.include('guest').and.not.include('elsewhere');
     expect(inHeader.url).to.equal('/x?b=2&a=1');
     expect((await sent('GET', '?b=2&access_token=elsewhere&a=1')).url).to.equal('/x?a=1&b=2');
     expect((await sent('GET', '?b=2&a=1')).url).to.equal('/x?b=2&a=1');
   });
 
-  it('bearer/two-services: a global token is sent away even where strangers are let in', async () => {
+  it('bearer/two-services: refuses a global token even with an anonymous consumer', async () => {
     await gate.setUp('POST', '/services', { name: 'b', url: gate.upstream });
     await gate.setUp('POST', '/services/b/routes', { paths: ['/b'] });
     const config = { enable_client_credentials: true, global_credentials: true };
     await gate.setUp('POST', '/services/b/plugins', { name: 'oauth2', config });
     const client = { client_id: 'app', client_secret: 'secret' };
     const { body } = await gate.post('/b/oauth2/token', { grant_type: 'client_credentials', ...client });
-    await gate.setUp('PATCH', `/plugins/${plugin}`, { config: { anonymous: 'nobody' } });
+    await gate.setUp('PATCH', `/plugins/${plugin}`, { config: { anonymous: 'guest' } });
     expect((await gate.get('/a/x', body.access_token)).status).to.equal(401);
   });
 });

@@ -1,4 +1,4 @@
-/** What a client says of itself never reaches the upstream as the gate's word; what is malformed is answered with 4xx. */
+/** Identity headers from a client never reach the upstream as the gate's; malformed requests get a 4xx. */
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
@@ -9,32 +9,32 @@ describe('A gate seen from outside', () => {
   before(async () => {
     gate = await openTestGate();
     await guardedApi(gate);
-    const answer = await gate.post('/api/oauth2/token', {
+    const response = await gate.post('/api/oauth2/token', {
       grant_type: 'client_credentials',
       client_id: 'app',
       client_secret: 's3cret',
     });
-    token = answer.body.access_token;
+    token = response.body.access_token;
   });
   after(() => gate.close());
 
-  /** Writes a request as it is and reads the answer to its end. */
+  /** Writes the bytes of a request and reads the whole response. */
   function raw(lines: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const socket = connect(Number(new URL(gate.proxy).port), '127.0.0.1');
-      let answer = '';
+      let response = '';
       socket.setEncoding('latin1');
       socket.on('data', (text) => {
-        answer += text;
+        response += text;
       });
-      socket.on('close', () => resolve(answer));
+      socket.on('close', () => resolve(response));
       socket.on('error', reject);
       socket.write(lines, 'latin1');
     });
   }
 
   it('RS-10, RS-12: X_Consumer_Username: root and Connection: x-consumer-id change nothing upstream', async () => {
-    const answer = await raw(
+    const response = await raw(
       [
         'GET /api/x HTTP/1.1',
         `Host: ${new URL(gate.proxy).host}`,
@@ -48,7 +48,7 @@ describe('A gate seen from outside', () => {
         '',
       ].join('\r\n'),
     );
-    const seen = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+    const seen = JSON.parse(response.slice(response.indexOf('\r\n\r\n') + 4));
     expect(seen.headers['x-consumer-username']).to.equal('alice');
     expect(seen.headers['x-consumer-id']).to.match(/^[0-9a-f-]{36}$/);
     expect(seen.rawHeaders.filter((text: string) => text === 'root')).to.deep.equal([]);
@@ -79,7 +79,7 @@ describe('A gate seen from outside', () => {
   ];
   for (const path of ['/api/oauth2/token', '/api/oauth2/authorize', '/oauth2/token']) {
     for (const [what, type, body] of bodies) {
-      it(`TK-22: ${what} at ${path} is answered with 4xx`, async () => {
+      it(`TK-22: ${what} at ${path} gets a 4xx`, async () => {
         const response = await fetch(gate.proxy + path, { method: 'POST', headers: { 'Content-Type': type }, body });
         expect(response.status).to.be.within(400, 499);
         expect(await response.json()).to.have.property('error');
@@ -87,7 +87,7 @@ describe('A gate seen from outside', () => {
     }
   }
 
-  it('a token is given back by its bearer: DELETE /oauth2/tokens, 204, and it is refused from then on', async () => {
+  it('a bearer revokes its token: DELETE /oauth2/tokens gives 204, and the token is refused from then on', async () => {
     const { body } = await gate.post('/oauth2/token', {
       grant_type: 'client_credentials',
       client_id: 'app',
@@ -99,14 +99,14 @@ describe('A gate seen from outside', () => {
     expect((await gate.get('/api/x', body.access_token)).status).to.equal(401);
   });
 
-  it('SE-02: no token, code or secret stands in any line of the log', async () => {
-    const answer = await gate.get(`/api/x?access_token=${token}`);
-    expect(answer.status).to.equal(200);
+  it('SE-02: no token, code or secret is in the log', async () => {
+    const response = await gate.get(`/api/x?access_token=${token}`);
+    expect(response.status).to.equal(200);
     const all = gate.log.join('');
     for (const secret of [token, 's3cret', 'the provision key']) expect(all).not.to.include(secret);
   });
 
-  it('SE-01: no token or secret stands in the files of the store', async () => {
+  it('SE-01: no token or secret is in the files of the store', async () => {
     const { readFileSync, readdirSync } = await import('node:fs');
     const { join } = await import('node:path');
     const directory = join(gate.directory, 'store');

@@ -1,4 +1,4 @@
-/** Single use under races, seen from outside: a whole gate on the embedded store, real sockets, many clients at once. */
+/** Single use under races, from outside: a whole gate with the embedded store, real sockets, many concurrent clients. */
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
@@ -21,7 +21,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
 
     const client = { client_id: 'app', client_secret: 's3cret' };
     async function code(): Promise<string> {
-      const answer = await gate.post('/api/oauth2/authorize', {
+      const response = await gate.post('/api/oauth2/authorize', {
         client_id: 'app',
         response_type: 'code',
         provision_key: 'the provision key',
@@ -29,7 +29,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
         code_challenge: challenge,
         code_challenge_method: 'S256',
       });
-      return new URL(answer.body.redirect_uri).searchParams.get('code')!;
+      return new URL(response.body.redirect_uri).searchParams.get('code')!;
     }
     const redeem = (code: string) =>
       gate.post('/api/oauth2/token', { grant_type: 'authorization_code', ...client, code, code_verifier: verifier });
@@ -40,20 +40,20 @@ for (const profile of ['kong', 'rfc9700'] as const) {
     it(`a code has one winner, ${rounds} times`, async () => {
       for (let round = 0; round < rounds; round++) {
         const one = await code();
-        const answers = await many(() => redeem(one));
-        expect(answers.filter(({ status }) => status === 200)).to.have.length(1);
-        expect(answers.filter(({ status }) => status >= 500)).to.have.length(0);
+        const responses = await many(() => redeem(one));
+        expect(responses.filter(({ status }) => status === 200)).to.have.length(1);
+        expect(responses.filter(({ status }) => status >= 500)).to.have.length(0);
       }
     });
 
     it(`a refresh token has one successor, ${rounds} times`, async () => {
       for (let round = 0; round < rounds; round++) {
         const first = await redeem(await code());
-        const answers = await many(() => refresh(first.body.refresh_token));
-        const winners = answers.filter(({ status }) => status === 200);
+        const responses = await many(() => refresh(first.body.refresh_token));
+        const winners = responses.filter(({ status }) => status === 200);
         expect(winners).to.have.length(1);
         expect((await gate.get('/api/x', first.body.access_token)).status).to.equal(401);
-        // Whoever came second held a copy: in rfc9700 the grant has ended with it (RFC 9700 §4.14.2).
+        // The second request used a copy: in rfc9700 that revokes the grant (RFC 9700 §4.14.2).
         const expected = profile === 'kong' ? 200 : 401;
         expect((await gate.get('/api/x', winners[0]!.body.access_token)).status).to.equal(expected);
       }

@@ -1,4 +1,4 @@
-/** A configuration that changes all the time, and a stop, under load: nobody's request fails because of it. */
+/** Constant changes of the configuration, and a stop, under load: no request fails because of them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttp, type Server } from 'node:http';
@@ -19,7 +19,7 @@ describe('Reload', function () {
   });
   after(() => gate.close());
 
-  it(`${changes} Admin changes under load fail no request, and each holds on the next one`, async () => {
+  it(`${changes} Admin changes under load fail no request, and each applies to the next one`, async () => {
     const { body } = await gate.post('/api/oauth2/token', {
       grant_type: 'client_credentials',
       client_id: 'app',
@@ -66,7 +66,7 @@ describe('Drain', function () {
   let gate: ChildProcess;
   let port: number;
   before(async () => {
-    // Slow enough that requests are under way whenever the gate is told to stop.
+    // Slow enough that requests are always in flight when the gate gets the signal.
     upstream = createHttp((_req, res) => {
       setTimeout(() => res.end('at last'), 60);
     });
@@ -92,8 +92,8 @@ describe('Drain', function () {
     port = Number(new URL(ready.proxy[0]).port);
     const admin = async (path: string, body: unknown) => {
       const headers = { 'Content-Type': 'application/json' };
-      const answer = await fetch(ready.admin[0] + path, { method: 'POST', headers, body: JSON.stringify(body) });
-      expect(answer.status).to.equal(201);
+      const response = await fetch(ready.admin[0] + path, { method: 'POST', headers, body: JSON.stringify(body) });
+      expect(response.status).to.equal(201);
     };
     await admin('/services', { name: 'slow', url: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}` });
     await admin('/services/slow/routes', { paths: ['/'] });
@@ -104,27 +104,27 @@ describe('Drain', function () {
     upstream.close();
   });
 
-  it('SIGTERM under load fails no request that it took, takes no new ones, and ends with 0', async () => {
+  it('SIGTERM under load fails no accepted request, accepts no new ones, and exits with 0', async () => {
     const outcomes = { whole: 0, notTaken: 0, broken: [] as string[] };
     let stopping = false;
-    /** One request on a connection of its own; what was not taken says so by not answering a single byte. */
+    /** One request on a new connection. A request that was not accepted gets no byte of a response. */
     const call = () =>
       new Promise<'whole' | 'not taken'>((resolve) => {
-        let answer = '';
+        let response = '';
         const socket = connect(port, '127.0.0.1', () => {
           socket.write('GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
         });
         socket.on('data', (chunk) => {
-          answer += chunk.toString('latin1');
+          response += chunk.toString('latin1');
         });
         socket.on('error', () => {});
         socket.on('close', () => {
-          if (answer.startsWith('HTTP/1.1 200') && answer.endsWith('at last')) {
+          if (response.startsWith('HTTP/1.1 200') && response.endsWith('at last')) {
             outcomes.whole++;
             resolve('whole');
           } else {
-            if (answer === '' && stopping) outcomes.notTaken++;
-            else outcomes.broken.push(answer.slice(0, 200));
+            if (response === '' && stopping) outcomes.notTaken++;
+            else outcomes.broken.push(response.slice(0, 200));
             resolve('not taken');
           }
         });

@@ -24,11 +24,11 @@ describe('The body of an answer that a plugin changes', () => {
   it('comes with the length that it has', async () => {
     const answer = `HTTP/1.1 200 Fine\r\n${json}Content-Length: 14\r\n\r\n{ "a" : "xy" }`;
     const { connection } = await gateWith('response-transformer', renaming, answer);
-    const received = await connection.send(get).answer();
+    const received = await connection.send(get).response();
     expect(received).to.include({ status: 200, reason: 'Fine', body: '{"b":"xy"}', complete: true });
     expect(received.fields.get('x-added')).to.deep.equal(['1']);
     // The connection goes on.
-    expect((await connection.send(get).answer()).body).to.equal('{"b":"xy"}');
+    expect((await connection.send(get).response()).body).to.equal('{"b":"xy"}');
   });
 
   it('is held back until the last piece of it is there, whatever its octets', async () => {
@@ -46,7 +46,7 @@ describe('The body of an answer that a plugin changes', () => {
         });
       });
     });
-    const { body, fields } = await connection.send(get).answer();
+    const { body, fields } = await connection.send(get).response();
     expect(Buffer.from(body, 'latin1').toString('utf8')).to.equal('{"b":"é"}');
     expect(fields.get('content-length')).to.deep.equal(['10']);
     expect(fields.has('transfer-encoding')).to.equal(false);
@@ -57,7 +57,7 @@ describe('The body of an answer that a plugin changes', () => {
     const { connection } = await gateWith('response-transformer', renaming, answer);
     const received = await connection
       .send(get.replace('\r\n\r\n', '\r\nTE: trailers\r\nConnection: TE\r\n\r\n'))
-      .answer();
+      .response();
     expect(received.body).to.equal('{"b":1}');
     expect(received.trailers.toLowerCase()).to.contain('x-sum: 7');
   });
@@ -65,7 +65,7 @@ describe('The body of an answer that a plugin changes', () => {
   it('says no length to a HEAD, since nobody knows it', async () => {
     const answer = `HTTP/1.1 200 OK\r\n${json}Content-Length: 7\r\n\r\n`;
     const { connection } = await gateWith('response-transformer', renaming, answer);
-    const { fields, status } = await connection.send(get.replace('GET', 'HEAD')).answer({ toHead: true });
+    const { fields, status } = await connection.send(get.replace('GET', 'HEAD')).response({ toHead: true });
     expect(status).to.equal(200);
     expect(fields.has('content-length')).to.equal(false);
   });
@@ -74,7 +74,7 @@ describe('The body of an answer that a plugin changes', () => {
     const compressed = gzipSync('{"a":1}').toString('latin1');
     const answer = `HTTP/1.1 200 OK\r\n${json}Content-Encoding: gzip\r\nContent-Length: ${compressed.length}\r\n\r\n${compressed}`;
     const { connection } = await gateWith('response-transformer', renaming, answer);
-    expect((await connection.send(get).answer()).body).to.equal(compressed);
+    expect((await connection.send(get).response()).body).to.equal(compressed);
   });
 
   for (const framing of ['a length', 'chunks'] as const) {
@@ -86,7 +86,7 @@ describe('The body of an answer that a plugin changes', () => {
           : `Transfer-Encoding: chunked\r\n\r\n${secret.length.toString(16)}\r\n${secret}\r\n0\r\n\r\n`;
       const answer = `HTTP/1.1 200 OK\r\n${json}${framed}`;
       const { connection, gate } = await gateWith('response-transformer', { remove: { json: ['secret'] } }, answer);
-      const received = await connection.send(get).answer();
+      const received = await connection.send(get).response();
       expect(received.status).to.equal(502);
       expect(received.body).to.contain('too large').and.not.contain('xxx');
       expect((await gate.logged()).refusal).to.equal('upstream_response_too_large');
@@ -97,7 +97,7 @@ describe('The body of an answer that a plugin changes', () => {
     const { connection } = await gateWith('response-transformer', renaming, (socket) => {
       socket.end(`HTTP/1.1 200 OK\r\n${json}Content-Length: 100\r\n\r\n{"a":1`);
     });
-    expect((await connection.send(get).answer()).status).to.equal(502);
+    expect((await connection.send(get).response()).status).to.equal(502);
   });
 
   it('does not get out when the plugin fails', async () => {
@@ -111,7 +111,7 @@ describe('The body of an answer that a plugin changes', () => {
     };
     const upstream = await scriptedUpstream('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret');
     const gate = await openGate(upstream.port, { hooks: [failing] });
-    const received = await (await client(gate.port)).send(get).answer();
+    const received = await (await client(gate.port)).send(get).response();
     expect(received.status).to.equal(500);
     expect(received.body).to.not.contain('secret');
     expect(gate.failures).to.have.length(1);
@@ -124,7 +124,7 @@ describe('The body of an answer that a plugin changes', () => {
       compiled('response-transformer', { remove: { json: ['request_id'] } }, world),
     ];
     const gate = await openGate(1, { hooks });
-    const { status, body } = await (await client(gate.port)).send(get).answer();
+    const { status, body } = await (await client(gate.port)).send(get).response();
     expect({ status, body }).to.deep.equal({ status: 401, body: '{"message":"No API key found in request"}' });
   });
 });
@@ -137,10 +137,10 @@ describe('The method of an upstream request that a plugin changes', () => {
       ['HEAD', 'GET', ''],
     ] as const) {
       const { connection, upstream } = await gateWith('request-transformer', { http_method: to }, answer);
-      const received = await connection.send(get.replace('GET', from)).answer({ toHead: from === 'HEAD' });
+      const received = await connection.send(get.replace('GET', from)).response({ toHead: from === 'HEAD' });
       expect(upstream.seen[0]!.lines[0]).to.equal(`${to} /a HTTP/1.1`);
       expect(received.body).to.equal(body);
-      const next = await connection.send(get.replace('GET', from)).answer({ toHead: from === 'HEAD' });
+      const next = await connection.send(get.replace('GET', from)).response({ toHead: from === 'HEAD' });
       expect(next.status).to.equal(200);
     }
   });
@@ -148,9 +148,9 @@ describe('The method of an upstream request that a plugin changes', () => {
   it('HEAD leaves a GET without a body, not waiting for one', async () => {
     const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
     const { connection } = await gateWith('request-transformer', { http_method: 'HEAD' }, answer);
-    const received = await connection.send(get).answer();
+    const received = await connection.send(get).response();
     expect(received.fields.get('content-length')).to.deep.equal(['0']);
-    expect((await connection.send(get).answer()).status).to.equal(200);
+    expect((await connection.send(get).response()).status).to.equal(200);
   });
 });
 
@@ -160,7 +160,7 @@ describe('Headers and bodies of an upstream request that a plugin changes', () =
     const { connection, upstream } = await gateWith('request-transformer', config, 'HTTP/1.1 204 No Content\r\n\r\n');
     const body = 'a=1';
     const form = 'Content-Type: application/x-www-form-urlencoded\r\n';
-    await connection.send(`POST /a?q=1 HTTP/1.1\r\nHost: h\r\n${form}Content-Length: 3\r\n\r\n${body}`).answer();
+    await connection.send(`POST /a?q=1 HTTP/1.1\r\nHost: h\r\n${form}Content-Length: 3\r\n\r\n${body}`).response();
     const [seen] = upstream.seen;
     expect(seen!.lines[0]).to.equal('POST /v2?q=1 HTTP/1.1');
     expect(seen!.body).to.equal('a=1&b=2');

@@ -43,40 +43,40 @@ describe('Forwarding to a balanced service', () => {
   const healthOf = (balancer: Balancer) => balancer.targets.map(({ state }) => state.health.healthy);
   const idle = (balancer: Balancer) => balancer.targets.every(({ state }) => state.connections === 0);
 
-  /** A port that nobody listens on. */
-  async function dead(): Promise<number> {
+  /** A port without a listener. */
+  async function portWithoutListener(): Promise<number> {
     const { port, server } = await tcpUpstream(() => {});
     await new Promise((closed) => server.close(closed));
     return port;
   }
 
-  it('a request with a body goes to another target if it could not be begun', async () => {
+  it('retries a request with a body with another target if the first did not accept the connection', async () => {
     const { port, seen } = await scriptedUpstream(ok);
-    const { balancer, service } = balanced([`127.0.0.1:${await dead()}`, `127.0.0.1:${port}`]);
-    const turned: string[] = [];
+    const { balancer, service } = balanced([`127.0.0.1:${await portWithoutListener()}`, `127.0.0.1:${port}`]);
+    const changes: string[] = [];
     const gate = await openGate(0, {
       service,
-      targetHealthChanged: ({ upstream, target, healthy }) => turned.push(`${upstream} ${target} ${healthy}`),
+      targetHealthChanged: ({ upstream, target, healthy }) => changes.push(`${upstream} ${target} ${healthy}`),
     });
-    const answer = await ask(gate.port, 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody');
-    expect([answer.status, seen[0]!.body]).to.deep.equal([200, 'body']);
+    const response = await ask(gate.port, 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody');
+    expect([response.status, seen[0]!.body]).to.deep.equal([200, 'body']);
     expect(seen[0]!.fields.get('host')).to.deep.equal([`127.0.0.1:${port}`]);
     expect(healthOf(balancer)).to.deep.equal([false, true]);
-    expect(turned).to.deep.equal([`orders ${balancer.targets[0]!.name} false`]);
+    expect(changes).to.deep.equal([`orders ${balancer.targets[0]!.name} false`]);
     await eventually(() => idle(balancer));
     expect(await gate.logged()).to.include({ status: 200, upstreamAttempts: 2 });
   });
 
-  it('one whose body a target has seen is not repeated with another', async () => {
-    const dying = await scriptedUpstream((socket) => socket.destroy());
+  it('does not retry a request whose body a target has seen', async () => {
+    const closing = await scriptedUpstream((socket) => socket.destroy());
     const other = await scriptedUpstream(ok);
-    const { service } = balanced([`127.0.0.1:${dying.port}`, `127.0.0.1:${other.port}`]);
+    const { service } = balanced([`127.0.0.1:${closing.port}`, `127.0.0.1:${other.port}`]);
     const gate = await openGate(0, { service });
-    const answer = await ask(gate.port, 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody');
-    expect([answer.status, dying.seen.length, other.seen.length]).to.deep.equal([502, 1, 0]);
+    const response = await ask(gate.port, 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody');
+    expect([response.status, closing.seen.length, other.seen.length]).to.deep.equal([502, 1, 0]);
   });
 
-  it('a name that is not known is passed over', async () => {
+  it('skips a target whose name does not resolve', async () => {
     const { port } = await scriptedUpstream(ok);
     const { balancer, service } = balanced(['nowhere.invalid:80', `127.0.0.1:${port}`]);
     const lookup: NonNullable<NonNullable<Parameters<typeof openGate>[1]>['upstream']>['lookup'] = (_, __, callback) =>
@@ -86,7 +86,7 @@ describe('Forwarding to a balanced service', () => {
     expect(healthOf(balancer)).to.deep.equal([false, true]);
   });
 
-  it('a connection that went stale while idle says nothing of its target', async () => {
+  it('does not count a stale idle connection against its target', async () => {
     const { port, sockets } = await scriptedUpstream(ok, (socket) => socket.destroy(), ok);
     const { balancer, service } = balanced([`127.0.0.1:${port}`]);
     const gate = await openGate(0, { service });
@@ -96,7 +96,7 @@ describe('Forwarding to a balanced service', () => {
     expect(gate.entries.map(({ upstreamAttempts }) => upstreamAttempts)).to.deep.equal([1, 1]);
   });
 
-  it('what is not HTTP is an HTTP failure, and is not asked for elsewhere', async () => {
+  it('counts a response that is not HTTP as an HTTP failure, and does not retry it', async () => {
     const garbled = await scriptedUpstream('nonsense\r\n\r\n');
     const other = await scriptedUpstream(ok);
     const { balancer, service } = balanced([`127.0.0.1:${garbled.port}`, `127.0.0.1:${other.port}`]);
@@ -105,7 +105,7 @@ describe('Forwarding to a balanced service', () => {
     expect(healthOf(balancer)).to.deep.equal([false, true]);
   });
 
-  it('a target is no longer busy with a client that went away, and not to blame for it', async () => {
+  it('releases a target when the client disconnects, and does not count that against it', async () => {
     const { port, seen } = await scriptedUpstream(() => {});
     const { balancer, service } = balanced([`127.0.0.1:${port}`]);
     const gate = await openGate(0, { service });
@@ -118,7 +118,7 @@ describe('Forwarding to a balanced service', () => {
     expect(healthOf(balancer)).to.deep.equal([true]);
   });
 
-  it('the client’s Host is sent where the route preserves it, whatever the upstream’s host_header is', async () => {
+  it('sends the client’s Host where the route preserves it, not the upstream’s host_header', async () => {
     const { port, seen } = await scriptedUpstream(ok);
     const { service } = balanced([`127.0.0.1:${port}`], {}, { host_header: 'orders.internal' });
     const preserving = await openGate(0, { service, route: { preserveHost: true } });
@@ -128,7 +128,7 @@ describe('Forwarding to a balanced service', () => {
     expect(seen.map(({ fields }) => fields.get('host'))).to.deep.equal([['shop.example'], [`orders.internal:${port}`]]);
   });
 
-  it('over TLS the target is asked for by the host_header, or by its own name', async () => {
+  it('over TLS sends the host_header as server name, or else the name of the target', async () => {
     const day = 86_400_000;
     const { certificate: cert, key } = await makeCertificate({
       hostName: 'orders.internal',
@@ -156,7 +156,7 @@ describe('Forwarding to a balanced service', () => {
     expect(names).to.deep.equal(['orders.internal', false]);
   });
 
-  it('with a cookie to hash by, one is set beside those of the upstream', async () => {
+  it('with hash_on cookie, sets its cookie in addition to those of the upstream', async () => {
     const { port } = await scriptedUpstream('HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok');
     const { service } = balanced(
       [`127.0.0.1:${port}`],

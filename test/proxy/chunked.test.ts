@@ -6,7 +6,7 @@ interface Reading {
   readonly body: string;
   readonly done: boolean;
   readonly trailers: string;
-  /** What came after the end. */
+  /** Bytes after the end. */
   readonly rest: string;
   readonly malformed: boolean;
 }
@@ -37,7 +37,7 @@ describe('A chunked body (RFC 9112 §7.1)', () => {
   const wire =
     '5\r\nhello\r\n00A;name="va;lue"\r\n, chunked \r\n5 ; x\r\nworld\r\n0;last\r\nX-Sum: 1\r\nY: 2\r\n\r\nNEXT';
 
-  it('is the data of its chunks; trailers come behind; what follows is not of it', () => {
+  it('is the data of its chunks; trailers follow; later bytes do not belong to it', () => {
     expect(read(wire)).to.deep.equal({
       body: 'hello, chunked world',
       done: true,
@@ -47,7 +47,7 @@ describe('A chunked body (RFC 9112 §7.1)', () => {
     });
   });
 
-  it('reads the same when cut at any one byte', () => {
+  it('reads the same when split at any byte', () => {
     const whole = read(wire);
     for (let cut = 1; cut < wire.length; cut++) expect(read(wire, [cut]), `cut at ${cut}`).to.deep.equal(whole);
   });
@@ -56,7 +56,7 @@ describe('A chunked body (RFC 9112 §7.1)', () => {
     expect(read(wire, [...wire].map((_, i) => i + 1).slice(0, -1))).to.deep.equal(read(wire));
   });
 
-  it('reads back whatever was written, in whatever pieces it comes', () => {
+  it('reads back any data, in pieces of any size', () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ minLength: 1, maxLength: 40 }).map((s) => Buffer.from(s).toString('latin1'))),
@@ -70,7 +70,7 @@ describe('A chunked body (RFC 9112 §7.1)', () => {
     );
   });
 
-  it('is not over before its last empty line', () => {
+  it('does not end before its last empty line', () => {
     for (let length = 0; length < wire.length - 4; length++) {
       expect(read(wire.slice(0, length)).done, `after ${length} bytes`).to.equal(false);
     }

@@ -18,7 +18,7 @@ describe('An exchange', () => {
   closesEverything();
 
   describe('runs the plugins of its route', () => {
-    it('in order, whether they answer at once or later, until one of them decides', async () => {
+    it('in order, synchronous or not, until one of them decides', async () => {
       const upstream = await scriptedUpstream(ok);
       const ran: string[] = [];
       const pass = (name: string): PluginHooks => ({
@@ -43,7 +43,7 @@ describe('An exchange', () => {
       expect(upstream.seen).to.deep.equal([]);
     });
 
-    it('at once when all of them answer at once: no turn of the event loop is lost', async () => {
+    it('synchronously when all of them are synchronous: no turn of the event loop is lost', async () => {
       const order: string[] = [];
       const gate = await openGate(1, {
         hooks: [
@@ -65,7 +65,7 @@ describe('An exchange', () => {
       expect(order).to.deep.equal(['second', 'later']);
     });
 
-    it('with what a promise of any make comes to', async () => {
+    it('with the value of a promise of any kind', async () => {
       const thenable = {
         then: (settle: (decision: unknown) => void) => settle({ status: 418, headers: [], body: '' }),
       };
@@ -73,7 +73,7 @@ describe('An exchange', () => {
       expect((await ask(gate.port, get())).status).to.equal(418);
     });
 
-    it('knowing who asks, for what, and where it leads', async () => {
+    it('with the client, the target and the route of the request', async () => {
       const upstream = await scriptedUpstream(ok);
       let seen: Exchange | undefined;
       const gate = await openGate(upstream.port, {
@@ -119,7 +119,7 @@ describe('An exchange', () => {
       expect(upstream.seen[0]!.lines[0]).to.equal('GET /up?q HTTP/1.1');
     });
 
-    it('of the snapshot that was in force when it began', async () => {
+    it('of the snapshot that was current when it began', async () => {
       const upstream = await scriptedUpstream(ok);
       let name = 'old';
       const begun: (() => void)[] = [];
@@ -144,7 +144,7 @@ describe('An exchange', () => {
     });
   });
 
-  describe('shows the head of the answer to the plugins, whoever made it', () => {
+  describe('shows the response head to the plugins, from any source:', () => {
     const respond: PluginHooks['respond'] = (_exchange, head) => {
       head.setHeader('X-Seen', `${head.status} ${head.header('X-UP') ?? '-'}`);
       head.addHeader('Vary', 'Origin');
@@ -167,7 +167,7 @@ describe('An exchange', () => {
       ]);
     });
 
-    it('a plugin that refused', async () => {
+    it('a plugin that refuses', async () => {
       const gate = await openGate(1, {
         hooks: [
           {
@@ -189,13 +189,13 @@ describe('An exchange', () => {
       expect(fields.get('x-name')).to.deep.equal([Buffer.from('né').toString('latin1')]);
     });
 
-    it('the gate, about an upstream that failed', async () => {
+    it('the gate itself, when the upstream fails', async () => {
       const gate = await openGate(1, { service: { retries: 0 }, hooks: [{ respond }] });
       const { status, fields } = await ask(gate.port, get());
       expect([status, fields.get('x-seen'), fields.has('server')]).to.deep.equal([502, ['502 -'], false]);
     });
 
-    it('an endpoint of ours, however it writes its head', async () => {
+    it('an OAuth endpoint, with each way to write a head', async () => {
       const writings: Record<string, (response: import('node:http').ServerResponse) => void> = {
         implicitly: (response) => {
           response.setHeader('X-Up', 'e');
@@ -232,7 +232,7 @@ describe('An exchange', () => {
     });
   });
 
-  it('hands a request to an endpoint of ours with all its headers', async () => {
+  it('hands a request over to an OAuth endpoint with all its headers', async () => {
     const gate = await openGate(1, {
       hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
       serveEndpoint: (_handover, _exchange, { headers }, response) => void response.end(JSON.stringify(headers)),
@@ -244,7 +244,7 @@ describe('An exchange', () => {
     expect(JSON.parse(body)).to.deep.equal({ host: 'a', accept: 'text/html', 'x-a': 'b' });
   });
 
-  it('hands a request to an endpoint of ours with its body, for which the client is asked', async () => {
+  it('hands a request over to an OAuth endpoint with its body, after 100 (Continue)', async () => {
     const gate = await openGate(1, {
       hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
       serveEndpoint: async (_handover, exchange, request, response) => {
@@ -258,9 +258,9 @@ describe('An exchange', () => {
     });
     const asking = await client(gate.port);
     asking.send('POST /oauth2/token HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n');
-    expect((await asking.answer()).status).to.equal(100);
+    expect((await asking.response()).status).to.equal(100);
     asking.send('hello');
-    expect(await asking.answer()).to.include({ status: 400, body: 'hello' });
+    expect(await asking.response()).to.include({ status: 400, body: 'hello' });
     expect(await gate.logged()).to.include({
       status: 400,
       refusal: 'client_authentication_failed',
@@ -268,10 +268,10 @@ describe('An exchange', () => {
       bytesReceived: 5,
     });
     asking.send(`POST /oauth2/token HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi`);
-    expect(await asking.answer()).to.include({ status: 400, body: 'hi' });
+    expect(await asking.response()).to.include({ status: 400, body: 'hi' });
   });
 
-  describe('is answered 500, without a word of what it was, when something of ours throws', () => {
+  describe('gets a 500 that does not show the error, when gate code throws:', () => {
     const secret = 'the secret of the database';
     const boom = () => {
       throw new Error(secret);
@@ -279,9 +279,9 @@ describe('An exchange', () => {
     const broken: Record<string, readonly PluginHooks[]> = {
       'a plugin': [{ access: boom }],
       'a plugin, later': [{ access: () => Promise.reject(new Error(secret)) }],
-      'a plugin after one that answered later': [{ access: async () => undefined }, { access: boom }],
-      'a plugin that sees the answer of the upstream': [{ respond: boom }],
-      'a plugin that sees the answer of another': [
+      'a plugin after an asynchronous one': [{ access: async () => undefined }, { access: boom }],
+      'a plugin that sees the response of the upstream': [{ respond: boom }],
+      'a plugin that sees the response of another': [
         { respond: boom },
         { access: () => ({ status: 401, headers: [], body: '' }) },
       ],
@@ -291,13 +291,13 @@ describe('An exchange', () => {
         const upstream = await scriptedUpstream('HTTP/1.1 200 OK\r\nX-Internal: 1\r\nContent-Length: 2\r\n\r\nok');
         const gate = await openGate(upstream.port, { hooks });
         const asking = await client(gate.port);
-        const { status, fields, body } = await asking.send(get()).answer();
+        const { status, fields, body } = await asking.send(get()).response();
         expect([status, JSON.parse(body).message]).to.deep.equal([500, 'An unexpected error occurred']);
         expect(fields.has('x-internal')).to.equal(false);
         expect(body).to.not.include(secret);
         expect(gate.failures.map(String)).to.deep.equal([`Error: ${secret}`]);
         expect(await gate.logged()).to.include({ status: 500, refusal: 'internal_error' });
-        expect((await asking.send(get()).answer()).status, 'and the next one is served').to.equal(500);
+        expect((await asking.send(get()).response()).status, 'and the next one is served').to.equal(500);
       });
     }
 
@@ -306,7 +306,7 @@ describe('An exchange', () => {
       expect((await ask(gate.port, get())).status).to.equal(500);
     });
 
-    it('an endpoint, at once or later', async () => {
+    it('an endpoint, synchronously or later', async () => {
       for (const serveEndpoint of [boom, async () => boom()]) {
         const gate = await openGate(1, {
           hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
@@ -318,7 +318,7 @@ describe('An exchange', () => {
       }
     });
 
-    it('a plugin that sees the answer of an endpoint: that answer does not get out', async () => {
+    it('a plugin that sees the response of an endpoint: the client does not get that response', async () => {
       const gate = await openGate(1, {
         hooks: [{ access: () => ({ handover: 'token', to: undefined }) }, { respond: boom }],
         serveEndpoint: (_handover, _exchange, _request, response) => {
@@ -331,7 +331,7 @@ describe('An exchange', () => {
     });
   });
 
-  it('that matches no route is answered what the snapshot says', async () => {
+  it('that matches no route gets the response of the snapshot', async () => {
     const gate = await openGate(1, {
       match: (request) => ({ status: 404, headers: [['X-A', '1']], body: `none for ${request.requestId}` }),
     });
@@ -344,7 +344,7 @@ describe('An exchange', () => {
     expect([head.status, head.body]).to.deep.equal([404, '']);
   });
 
-  it('cannot be framed anew by what a plugin answers', async () => {
+  it('keeps its framing, whatever a plugin responds', async () => {
     const gate = await openGate(1, {
       hooks: [
         {
@@ -362,15 +362,15 @@ describe('An exchange', () => {
       ],
     });
     const asking = await client(gate.port);
-    const { body, fields } = await asking.send(get()).answer();
+    const { body, fields } = await asking.send(get()).response();
     expect([body, fields.get('connection'), fields.has('x-evil')]).to.deep.equal(['whole', ['keep-alive'], false]);
   });
 
-  it('with an answer of 204 has no body and no length', async () => {
+  it('with a 204 response has no body and no length', async () => {
     const gate = await openGate(1, { hooks: [{ access: () => ({ status: 204, headers: [], body: '' }) }] });
     const asking = await client(gate.port);
     for (let i = 0; i < 2; i++) {
-      const { status, fields } = await asking.send(get()).answer();
+      const { status, fields } = await asking.send(get()).response();
       expect([status, fields.has('content-length'), fields.has('transfer-encoding')]).to.deep.equal([
         204,
         false,
@@ -379,7 +379,7 @@ describe('An exchange', () => {
     }
   });
 
-  it('is logged once, when it is over, with nothing secret in it (SE-02)', async () => {
+  it('is logged once, when it is complete, without secrets (SE-02)', async () => {
     const upstream = await scriptedUpstream('HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello');
     const gate = await openGate(upstream.port, {
       hooks: [

@@ -20,7 +20,7 @@ describe('Forwarding a request', () => {
   closesEverything();
 
   describe('sends a head', () => {
-    it('without what concerns the connection to us (bearer/upstream-headers:1)', async () => {
+    it('without hop-by-hop fields of the client connection (bearer/upstream-headers:1)', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port, { trustedIps: ['127.0.0.1'] });
       const fields = [
@@ -39,8 +39,8 @@ describe('Forwarding a request', () => {
       await ask(gate.port, get('/a?b', ...fields));
       const [seen] = upstream.seen;
       expect(seen!.lines[0]).to.equal('GET /a?b HTTP/1.1');
-      const told = Object.fromEntries([...seen!.fields].filter(([name]) => !name.startsWith('x-')));
-      expect(told).to.deep.equal({
+      const received = Object.fromEntries([...seen!.fields].filter(([name]) => !name.startsWith('x-')));
+      expect(received).to.deep.equal({
         host: [`127.0.0.1:${upstream.port}`],
         connection: ['keep-alive'],
         te: ['trailers'],
@@ -52,7 +52,7 @@ describe('Forwarding a request', () => {
       expect(seen!.fields.has('x-hop')).to.equal(false);
     });
 
-    it('with the service as its Host, the port where it is not the usual one; or with the client’s', async () => {
+    it('with the service as its Host, with a port that is not the default; or with the client’s Host', async () => {
       const upstream = await scriptedUpstream(ok);
       const lookup = (_name: string, _options: unknown, found: (...args: never[]) => void) => {
         setImmediate(found as never, null, [{ address: '127.0.0.1', family: 4 }]);
@@ -87,7 +87,7 @@ describe('Forwarding a request', () => {
       }
     });
 
-    it('that says what a plugin put in the place of what the client said', async () => {
+    it('with the values that plugins set in place of the client’s', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port, {
         hooks: [
@@ -111,7 +111,7 @@ describe('Forwarding a request', () => {
       for (const name of ['x-gone', 'x_gone', 'x-evil']) expect(fields.has(name), name).to.equal(false);
     });
 
-    it('whose target nothing can break out of', async () => {
+    it('with a target that cannot inject into the request line', async () => {
       const gate = await openGate(1, {
         hooks: [
           {
@@ -142,14 +142,14 @@ describe('Forwarding a request', () => {
       ];
       for (const request of requests) {
         asking.send(request);
-        expect((await asking.answer()).status).to.equal(200);
+        expect((await asking.response()).status).to.equal(200);
       }
-      const told = upstream.seen.map(({ lines, fields, body }) => [
+      const received = upstream.seen.map(({ lines, fields, body }) => [
         lines[0]!.split(' ')[1],
         fields.get('content-length')?.[0] ?? fields.get('transfer-encoding')?.[0],
         body,
       ]);
-      expect(told).to.deep.equal([
+      expect(received).to.deep.equal([
         ['/length', '5', 'hello'],
         ['/chunked', 'chunked', 'abcd'],
         ['/empty', '0', ''],
@@ -159,7 +159,7 @@ describe('Forwarding a request', () => {
       ]);
     });
 
-    it('without its trailers, which nobody has looked at (RS-10)', async () => {
+    it('without its trailers, which no check has seen (RS-10)', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port);
       const request = 'POST / HTTP/1.1\r\nHost: a\r\nTrailer: X-Consumer-ID\r\nTransfer-Encoding: chunked\r\n\r\n';
@@ -167,7 +167,7 @@ describe('Forwarding a request', () => {
       expect(upstream.seen[0]!.body).to.equal('a');
     });
 
-    it('that plugins have read, as a whole and however often', async () => {
+    it('that plugins have read, once or more', async () => {
       const upstream = await scriptedUpstream((socket) => socket.destroy(), ok);
       const read: string[] = [];
       const gate = await openGate(upstream.port, {
@@ -190,21 +190,21 @@ describe('Forwarding a request', () => {
       const head = 'PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
       expect((await ask(gate.port, `${head}2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n`)).status).to.equal(200);
       expect(read).to.deep.equal(['hello', 'hello']);
-      // Its length is known now, and it could be sent a second time.
+      // Its length is known now, and a retry could send it again.
       expect(upstream.seen.map(({ fields, body }) => [fields.get('content-length'), body])).to.deep.equal([
         [['5'], 'hello'],
         [['5'], 'hello'],
       ]);
     });
 
-    it('that a plugin has found too long to read, from its first byte', async () => {
+    it('from its first byte, when a plugin found it too long to read', async () => {
       const upstream = await scriptedUpstream(ok);
-      const told: unknown[] = [];
+      const read: unknown[] = [];
       const gate = await openGate(upstream.port, {
         hooks: [
           {
             async access({ request }) {
-              told.push(await request.readBody(10), await request.readBody(5), await request.readBody(20));
+              read.push(await request.readBody(10), await request.readBody(5), await request.readBody(20));
               return undefined;
             },
           },
@@ -219,15 +219,15 @@ describe('Forwarding a request', () => {
       asking.send(`${chunked}6\r\n${'a'.repeat(6)}\r\n6\r\n${'b'.repeat(6)}\r\n`);
       for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
       asking.send(`20\r\n${'c'.repeat(32)}\r\n0\r\n\r\n`);
-      expect((await asking.answer()).status).to.equal(200);
-      expect(told).to.deep.equal([undefined, undefined, undefined, undefined, undefined, undefined]);
+      expect((await asking.response()).status).to.equal(200);
+      expect(read).to.deep.equal([undefined, undefined, undefined, undefined, undefined, undefined]);
       expect(upstream.seen.map((seen) => seen.body)).to.deep.equal([
         body,
         'a'.repeat(6) + 'b'.repeat(6) + 'c'.repeat(32),
       ]);
     });
 
-    it('that a plugin put in its place', async () => {
+    it('that a plugin replaced', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port, {
         hooks: [
@@ -246,7 +246,7 @@ describe('Forwarding a request', () => {
       ]);
     });
 
-    it('asks for it only once the plugins have let the request in (RFC 9110 §10.1.1)', async () => {
+    it('after 100 (Continue), which it sends only when the plugins admit the request (RFC 9110 §10.1.1)', async () => {
       const upstream = await scriptedUpstream(ok);
       let letIn = (): void => {};
       const gate = await openGate(upstream.port, {
@@ -264,24 +264,24 @@ describe('Forwarding a request', () => {
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
       expect(asking.text).to.equal('');
       letIn();
-      expect((await asking.answer()).status).to.equal(100);
+      expect((await asking.response()).status).to.equal(100);
       asking.send('hi');
-      expect((await asking.answer()).status).to.equal(200);
+      expect((await asking.response()).status).to.equal(200);
       expect(upstream.seen[0]!.fields.has('expect')).to.equal(false);
       expect(upstream.seen[0]!.body).to.equal('hi');
     });
 
-    it('does not ask for it when the request is refused', async () => {
+    it('and sends no 100 (Continue) when the request is refused', async () => {
       const gate = await openGate(1, { hooks: [{ access: () => ({ status: 403, headers: [], body: 'no' }) }] });
       const asking = await client(gate.port);
       asking.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n');
-      const answer = await asking.answer();
-      expect([answer.status, answer.fields.get('connection')]).to.deep.equal([403, ['close']]);
+      const response = await asking.response();
+      expect([response.status, response.fields.get('connection')]).to.deep.equal([403, ['close']]);
     });
   });
 
   describe('uses connections to the upstream', () => {
-    it('again, the last one first, and as many as there are requests at once', async () => {
+    it('again, the latest first, and one for each concurrent request', async () => {
       const held: (() => void)[] = [];
       const upstream = await scriptedUpstream((socket, { lines }) => {
         if (lines[0]!.includes('/hold')) held.push(() => socket.write(ok));
@@ -305,13 +305,13 @@ describe('Forwarding a request', () => {
       'says that it closes': 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok',
       'speaks HTTP/1.0': 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok',
       'will close it at once': 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok',
-      'says more than its answer': `${ok}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison`,
-      'says more than a chunked answer':
+      'says more than its response': `${ok}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison`,
+      'says more than a chunked response':
         'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison',
     };
-    for (const [why, answer] of Object.entries(once)) {
+    for (const [why, response] of Object.entries(once)) {
       it(`once, when it ${why}`, async () => {
-        const upstream = await scriptedUpstream(answer);
+        const upstream = await scriptedUpstream(response);
         const gate = await openGate(upstream.port);
         expect((await ask(gate.port, get())).body).to.equal('ok');
         expect((await ask(gate.port, get())).body).to.equal('ok');
@@ -319,7 +319,7 @@ describe('Forwarding a request', () => {
       });
     }
 
-    it('once, when bytes come that nobody asked for', async () => {
+    it('once, when bytes arrive that belong to no request', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port);
       await ask(gate.port, get());
@@ -332,7 +332,7 @@ describe('Forwarding a request', () => {
       expect((await ask(gate.port, get())).body).to.equal('ok');
     });
 
-    it('no longer than the limits say', async () => {
+    it('within their limits', async () => {
       const upstream = await scriptedUpstream(ok);
       const used = await openGate(upstream.port, { upstream: { requestLimit: 2 } });
       for (let i = 0; i < 4; i++) await ask(used.port, get());
@@ -346,7 +346,7 @@ describe('Forwarding a request', () => {
       await eventually(() => ended);
     });
 
-    it('for all services that lead to the same place', async () => {
+    it('for all services with the same origin', async () => {
       const upstream = await scriptedUpstream(ok);
       const here = { ...plainService, port: upstream.port };
       const services = new Map([
@@ -360,8 +360,8 @@ describe('Forwarding a request', () => {
     });
   });
 
-  describe('tries again', () => {
-    it('when the idle connection had died, without counting it as a try', async () => {
+  describe('retries', () => {
+    it('when the idle connection was stale, which does not count as an attempt', async () => {
       const upstream = await scriptedUpstream(ok, (socket) => socket.destroy(), ok);
       const gate = await openGate(upstream.port, { service: { retries: 0 } });
       await ask(gate.port, get());
@@ -370,7 +370,7 @@ describe('Forwarding a request', () => {
       expect(gate.entries[1]!.upstreamAttempts).to.equal(1);
     });
 
-    it('when the upstream closes before it answers, as often as `retries` says', async () => {
+    it('when the upstream closes before its response, up to `retries` times', async () => {
       const upstream = await scriptedUpstream((socket) => socket.destroy());
       const gate = await openGate(upstream.port, { service: { retries: 2 } });
       expect((await ask(gate.port, get())).status).to.equal(502);
@@ -378,7 +378,7 @@ describe('Forwarding a request', () => {
       expect(gate.entries[0]).to.include({ upstreamAttempts: 3, refusal: 'upstream_closed' });
     });
 
-    it('not what may have been done already (RFC 9110 §9.2.2)', async () => {
+    it('not a request that the upstream may have processed (RFC 9110 §9.2.2)', async () => {
       const upstream = await scriptedUpstream((socket) => socket.destroy());
       const gate = await openGate(upstream.port);
       for (const method of ['POST', 'PATCH', 'LOCK']) {
@@ -387,22 +387,22 @@ describe('Forwarding a request', () => {
       expect(upstream.seen).to.have.length(3);
     });
 
-    it('not when something of an answer has come', async () => {
+    it('not when a part of the response has arrived', async () => {
       const upstream = await scriptedUpstream((socket) => socket.end('HTTP/1.1 2'));
       const gate = await openGate(upstream.port);
       expect((await ask(gate.port, get())).status).to.equal(502);
       expect(upstream.seen).to.have.length(1);
     });
 
-    it('not when the body is gone', async () => {
+    it('not when the body was read', async () => {
       const upstream = await scriptedUpstream((socket) => socket.destroy());
       const gate = await openGate(upstream.port);
-      const answer = await ask(gate.port, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi');
-      expect(answer.status).to.equal(502);
+      const response = await ask(gate.port, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi');
+      expect(response.status).to.equal(502);
       expect(upstream.seen).to.have.length(1);
     });
 
-    it('anything that nobody has seen: the connection was refused', async () => {
+    it('any request when the connection was refused', async () => {
       const gate = await openGate(1, { service: { retries: 3 } });
       expect((await ask(gate.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi')).status).to.equal(502);
       expect(gate.entries[0]!.upstreamAttempts).to.equal(4);
@@ -416,7 +416,7 @@ describe('Forwarding a request', () => {
     });
   });
 
-  describe('that fails is answered as by Kong (routing/upstream-failures)', () => {
+  describe('to a failing upstream gets the same response as from Kong (routing/upstream-failures):', () => {
     const text = 'text/plain; charset=utf-8';
 
     it('502, when the connection is refused', async () => {
@@ -427,14 +427,14 @@ describe('Forwarding a request', () => {
       expect(fields.get('x-kong-request-id')![0]).to.equal(/[0-9a-f]{32}/.exec(body)![0]);
     });
 
-    it('in the form that Accept asks for', async () => {
+    it('in the media type that Accept asks for', async () => {
       const gate = await openGate(1);
       const { fields, body } = await ask(gate.port, get('/', 'Accept: text/html'));
       expect(fields.get('content-type')).to.deep.equal(['text/html; charset=utf-8']);
       expect(body).to.include('<p>An invalid response was received from the upstream server.</p>');
     });
 
-    it('503, when its name leads nowhere', async () => {
+    it('503, when its name does not resolve', async () => {
       const lookup = (_name: string, _options: unknown, found: (error: Error) => void) => {
         setImmediate(() => found(Object.assign(new Error('queryA ENOTFOUND'), { code: 'ENOTFOUND' })));
       };
@@ -448,7 +448,7 @@ describe('Forwarding a request', () => {
       expect(gate.entries[0]).to.include({ upstreamAttempts: 1, refusal: 'upstream_unresolved' });
     });
 
-    it('504, when it does not answer in time, after each try has had that time', async () => {
+    it('504, when it does not respond in time, after each attempt had that time', async () => {
       const upstream = await scriptedUpstream(() => {});
       const gate = await openGate(upstream.port, { service: { readTimeout: 30, retries: 1 } });
       const { status, fields, body } = await ask(gate.port, get());
@@ -457,28 +457,28 @@ describe('Forwarding a request', () => {
       expect(upstream.seen).to.have.length(2);
     });
 
-    it('504, when it cannot be connected to in time', async () => {
-      // A TLS handshake that is never answered.
+    it('504, when the connection takes too long', async () => {
+      // A TLS handshake without a response.
       const upstream = await tcpUpstream(() => {});
       const gate = await openGate(upstream.port, { service: { protocol: 'https', connectTimeout: 30, retries: 1 } });
       expect((await ask(gate.port, 'POST / HTTP/1.1\r\nHost: a\r\n\r\n')).status).to.equal(504);
       expect(upstream.sockets).to.have.length(2);
     });
 
-    it('504, when it does not take the body in time', async () => {
+    it('504, when it does not read the body in time', async () => {
       const upstream = await tcpUpstream((socket) => socket.pause());
       const gate = await openGate(upstream.port, { service: { writeTimeout: 30 } });
       const asking = await client(gate.port);
       asking.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
       const piece = Buffer.from(`10000\r\n${'x'.repeat(65_536)}\r\n`);
       const writing = setInterval(() => asking.socket.writableLength < 1e6 && asking.send(piece), 0);
-      const { status } = await asking.answer();
+      const { status } = await asking.response();
       clearInterval(writing);
       expect(status).to.equal(504);
     });
 
-    it('502, when the answer is malformed or without end', async () => {
-      const answers = [
+    it('502, when the response is malformed or its head does not end', async () => {
+      const responses = [
         'nonsense\r\n\r\n',
         'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
         'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n',
@@ -486,15 +486,15 @@ describe('Forwarding a request', () => {
         'HTTP/1.1 100 Continue\r\n\r\n'.repeat(100),
         `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}`,
       ];
-      for (const answer of answers) {
-        const upstream = await scriptedUpstream(answer);
+      for (const response of responses) {
+        const upstream = await scriptedUpstream(response);
         const gate = await openGate(upstream.port);
-        expect((await ask(gate.port, get())).status, answer.slice(0, 40)).to.equal(502);
+        expect((await ask(gate.port, get())).status, response.slice(0, 40)).to.equal(502);
         expect(gate.entries[0]).to.include({ upstreamAttempts: 1, refusal: 'upstream_malformed' });
       }
     });
 
-    it('503, when the route has no service, or one that is not spoken to', async () => {
+    it('503, when the route has no service, or one with a protocol that is not proxied', async () => {
       const without = await openGate(1, {
         match: (request) => matched(request, undefined),
       });
@@ -505,8 +505,8 @@ describe('Forwarding a request', () => {
     });
   });
 
-  describe('ends with its client', () => {
-    it('that goes while the upstream thinks', async () => {
+  describe('ends when its client disconnects', () => {
+    it('while the upstream prepares its response', async () => {
       let closed = false;
       const upstream = await scriptedUpstream((socket) => {
         socket.on('close', () => {
@@ -522,7 +522,7 @@ describe('Forwarding a request', () => {
       expect(await gate.logged()).to.include({ status: 499, refusal: 'client_gone' });
     });
 
-    it('that goes while a plugin thinks: then nothing goes upstream', async () => {
+    it('while a plugin is waiting: then nothing goes upstream', async () => {
       const upstream = await scriptedUpstream(ok);
       let go = (): void => {};
       const gate = await openGate(upstream.port, {
@@ -545,7 +545,7 @@ describe('Forwarding a request', () => {
       expect(upstream.sockets).to.have.length(0);
     });
 
-    it('that goes in the middle of its body: the upstream never takes it for a whole one', async () => {
+    it('in the middle of its body: the upstream does not mistake it for a complete body', async () => {
       let ended: boolean | undefined;
       const upstream = await tcpUpstream((socket) => {
         let text = '';
@@ -565,7 +565,7 @@ describe('Forwarding a request', () => {
       expect(ended).to.equal(false);
     });
 
-    it('that goes while a plugin reads its body', async () => {
+    it('while a plugin reads its body', async () => {
       let thrown: unknown;
       const gate = await openGate(1, {
         hooks: [
@@ -588,11 +588,11 @@ describe('Forwarding a request', () => {
       asking.socket.destroy();
       await gate.logged();
       await eventually(() => thrown !== undefined);
-      expect(gate.failures, 'it is nobody’s failure').to.deep.equal([]);
+      expect(gate.failures, 'it is no failure of the gate').to.deep.equal([]);
       expect(gate.entries[0]).to.include({ status: 499, refusal: 'client_gone' });
     });
 
-    it('that does not take the answer', async () => {
+    it('or does not read the response', async () => {
       let closed = false;
       const upstream = await httpUpstream((_request, response) => {
         response.on('close', () => {
@@ -612,7 +612,7 @@ describe('Forwarding a request', () => {
       expect(await gate.logged()).to.include({ status: 200, refusal: 'client_timeout' });
     });
 
-    it('but not on one that took its time for an answer and then waits for another', async () => {
+    it('but not when it reads one response slowly and then waits for the next', async () => {
       const upstream = await httpUpstream((_request, response) => {
         setTimeout(() => response.writeHead(200, { 'Content-Length': 4 }).end('late'), 150);
       });
@@ -622,7 +622,7 @@ describe('Forwarding a request', () => {
         hooks: [{ access: ({ request }) => (request.target === '/large' ? large : undefined) }],
       });
       const asking = await client(gate.port);
-      // Not read as text: that would take too long itself.
+      // Not read as text: that would be too slow.
       asking.socket.removeAllListeners('data');
       let received = 0;
       asking.socket.on('data', (bytes) => {
@@ -639,7 +639,7 @@ describe('Forwarding a request', () => {
     });
   });
 
-  it('stands still for a plugin that reads a body which does not come: 408', async () => {
+  it('gets a 408 when a plugin waits for a body that does not arrive', async () => {
     const gate = await openGate(1, {
       limits: { clientBody: 20 },
       hooks: [
@@ -651,7 +651,7 @@ describe('Forwarding a request', () => {
         },
       ],
     });
-    const answer = await ask(gate.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
-    expect([answer.status, answer.fields.get('connection')]).to.deep.equal([408, ['close']]);
+    const response = await ask(gate.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
+    expect([response.status, response.fields.get('connection')]).to.deep.equal([408, ['close']]);
   });
 });

@@ -1,4 +1,4 @@
-/** A gate in a process of its own, for a test that measures its memory. argv: the port of the upstream. */
+/** A gate in a separate process, for a test that measures its memory. argv: the port of the upstream. */
 import { openProxy } from '../../adapters/proxy/open-proxy.ts';
 import { matched, plainService } from './world.ts';
 

@@ -21,7 +21,7 @@ import {
   scriptedUpstream,
 } from './world.ts';
 
-interface Http2Answer {
+interface Http2Response {
   readonly fields: Record<string, unknown>;
   readonly body: string;
   readonly trailers: Record<string, unknown> | undefined;
@@ -29,7 +29,7 @@ interface Http2Answer {
 }
 
 function session(port: number, secure = false): ClientHttp2Session {
-  // Says what an honest client would not.
+  // Sends fields that a well-behaved client would not send.
   const options = { rejectUnauthorized: false, strictSingleValueFields: false };
   const opened = connectHttp2(`${secure ? 'https' : 'http'}://127.0.0.1:${port}`, options);
   opened.on('error', () => {});
@@ -37,7 +37,7 @@ function session(port: number, secure = false): ClientHttp2Session {
   return opened;
 }
 
-async function answerOf(stream: ClientHttp2Stream): Promise<Http2Answer> {
+async function responseOf(stream: ClientHttp2Stream): Promise<Http2Response> {
   let fields: Record<string, unknown> = {};
   let trailers: Record<string, unknown> | undefined;
   let body = '';
@@ -75,11 +75,11 @@ async function handshake(port: number, options: object = {}): Promise<{ socket: 
 describe('HTTP/2', () => {
   closesEverything();
 
-  it('is spoken without TLS to a client that begins with it (RFC 9113 §3.3)', async () => {
+  it('works without TLS for a client that starts with its preface (RFC 9113 §3.3)', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     const stream = session(gate.port).request({ ':path': '/a?b', 'x-a': '1', te: 'trailers' });
-    const { fields, body } = await answerOf(stream);
+    const { fields, body } = await responseOf(stream);
     expect([fields[':status'], body, fields['via']]).to.deep.equal([200, 'ok', '1.1 kong/3.9.1']);
     const { lines, fields: seen } = upstream.seen[0]!;
     expect(lines[0]).to.equal('GET /a?b HTTP/1.1');
@@ -90,7 +90,7 @@ describe('HTTP/2', () => {
     expect(await gate.logged()).to.include({ httpVersion: '2', scheme: 'http', status: 200, bytesSent: 2 });
   });
 
-  it('is told by its first bytes, however they come', async () => {
+  it('is detected by its first bytes, in pieces of any size', async () => {
     const gate = await openGate(1, { hooks: [{ access: () => ({ status: 200, headers: [], body: 'ok' }) }] });
     const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
     const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
@@ -100,20 +100,20 @@ describe('HTTP/2', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     speaking.send(settings);
-    // The first thing a server says is its SETTINGS.
+    // A server's first frame is SETTINGS.
     await speaking.until(/^[\s\S]{9}/);
     expect(speaking.text.charCodeAt(3)).to.equal(4);
     const plain = await client(gate.port);
     for (const byte of 'P') plain.send(byte);
     await new Promise((resolve) => setImmediate(resolve));
     plain.send('OST / HTTP/1.1\r\nHost: a\r\n\r\n');
-    expect((await plain.answer()).status).to.equal(200);
+    expect((await plain.response()).status).to.equal(200);
     const almost = await client(gate.port);
     almost.send('PRI * HTTP/1.1\r\nHost: a\r\n\r\n');
-    expect((await almost.answer()).status).to.equal(400);
+    expect((await almost.response()).status).to.equal(400);
   });
 
-  it('carries bodies both ways, framed or not', async () => {
+  it('carries bodies in both directions, with a length or without', async () => {
     const upstream = await scriptedUpstream((socket, { body }) => {
       const length = Buffer.byteLength(body).toString(16);
       socket.write(
@@ -124,18 +124,18 @@ describe('HTTP/2', () => {
     const client2 = session(gate.port);
     const framed = client2.request({ ':path': '/', ':method': 'POST', 'content-length': '5' });
     framed.end('hello');
-    const { body, trailers } = await answerOf(framed);
+    const { body, trailers } = await responseOf(framed);
     expect([body, trailers!['grpc-status']]).to.deep.equal(['hello', '0']);
     const open = client2.request({ ':path': '/', ':method': 'POST' });
     open.write('he');
     open.end('llo');
-    expect((await answerOf(open)).body).to.equal('hello');
+    expect((await responseOf(open)).body).to.equal('hello');
     expect(
       upstream.seen.map(({ fields }) => fields.get('content-length') ?? fields.get('transfer-encoding')),
     ).to.deep.equal([['5'], ['chunked']]);
   });
 
-  it('carries long bodies no faster than either side takes them', async () => {
+  it('carries long bodies no faster than the receiver reads', async () => {
     const upstream = await httpUpstream((request, response) => {
       request.pipe(response);
     });
@@ -156,7 +156,7 @@ describe('HTTP/2', () => {
     expect(await gate.logged()).to.include({ status: 200, bytesReceived: received, bytesSent: received });
   });
 
-  it('gets what HTTP/1.1 allows and HTTP/2 does not, as far as it can be said', async () => {
+  it('gets responses that HTTP/1.1 allows and HTTP/2 does not, as far as HTTP/2 can carry them', async () => {
     const upstream = await scriptedUpstream(
       'HTTP/1.1 799 Odd\r\nContent-Length: 2\r\nETag: "a"\r\nETag: "b"\r\nTE: x\r\nUPPER: \xe9\r\nTrailer: x\r\n\r\nok',
       'HTTP/1.1 200 OK\r\nDate: a\r\nDate: b\r\nContent-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 2\r\n\r\nok',
@@ -164,27 +164,27 @@ describe('HTTP/2', () => {
     );
     const gate = await openGate(upstream.port);
     const shared = session(gate.port);
-    const odd = await answerOf(shared.request({ ':path': '/' }));
+    const odd = await responseOf(shared.request({ ':path': '/' }));
     expect([odd.fields[':status'], odd.fields['etag'], odd.fields['upper'], odd.body]).to.deep.equal([
       502,
       '"a"',
       '\xe9',
       'ok',
     ]);
-    expect(await answerOf(shared.request({ ':path': '/' }))).to.include({ body: 'ok' });
-    const { trailers, code } = await answerOf(shared.request({ ':path': '/' }));
+    expect(await responseOf(shared.request({ ':path': '/' }))).to.include({ body: 'ok' });
+    const { trailers, code } = await responseOf(shared.request({ ':path': '/' }));
     expect([trailers!['etag'], trailers!['http2-settings'], code]).to.deep.equal(['1, 2', undefined, 0]);
     expect(gate.failures).to.deep.equal([]);
   });
 
-  it('brings cookies in crumbs, which are one field behind us (RFC 9113 §8.2.3)', async () => {
+  it('joins split cookies into one field for the upstream (RFC 9113 §8.2.3)', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
-    await answerOf(session(gate.port).request({ ':path': '/', cookie: ['a=1', 'b=2'] as never }));
+    await responseOf(session(gate.port).request({ ':path': '/', cookie: ['a=1', 'b=2'] as never }));
     expect(upstream.seen[0]!.fields.get('cookie')).to.deep.equal(['a=1; b=2']);
   });
 
-  it('RS-10: knows no spelling by which a client could say who it is', async () => {
+  it('RS-10: has no spelling of an identity header that passes', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port, { route: { authenticates: true } });
     const fields = {
@@ -193,11 +193,11 @@ describe('HTTP/2', () => {
       x_consumer_username: 'evil',
       'x-authenticated_scope': 'evil',
     };
-    expect((await answerOf(session(gate.port).request(fields))).fields[':status']).to.equal(200);
+    expect((await responseOf(session(gate.port).request(fields))).fields[':status']).to.equal(200);
     expect(JSON.stringify([...upstream.seen[0]!.fields])).to.not.include('evil');
   });
 
-  it('refuses what HTTP/1.1 could read in another way', async () => {
+  it('refuses requests that HTTP/1.1 could read differently', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     const shapes: Record<string, object> = {
@@ -211,24 +211,24 @@ describe('HTTP/2', () => {
       'a huge head': { 'x-big': 'x'.repeat(40_000) },
     };
     for (const [what, shape] of Object.entries(shapes)) {
-      const { fields } = await answerOf(session(gate.port).request({ ':path': '/', ...shape } as never));
+      const { fields } = await responseOf(session(gate.port).request({ ':path': '/', ...shape } as never));
       expect(fields[':status'], what).to.be.oneOf([400, 405, 431, undefined]);
     }
     expect(upstream.seen).to.deep.equal([]);
   });
 
-  it('a body shorter than its length ends the request upstream too, unfinished', async () => {
+  it('a body shorter than its length aborts the request upstream too', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     const stream = session(gate.port).request({ ':path': '/', ':method': 'POST', 'content-length': '5' });
     stream.on('error', () => {});
     stream.end('he');
-    const { fields } = await answerOf(stream);
+    const { fields } = await responseOf(stream);
     expect(fields[':status']).to.not.equal(200);
     expect(upstream.seen).to.deep.equal([]);
   });
 
-  it('a client that resets a stream ends the request upstream, and that alone', async () => {
+  it('a client that resets a stream aborts that request upstream, and no other', async () => {
     let closed = 0;
     const upstream = await scriptedUpstream((socket, { lines }) => {
       if (lines[0]!.includes('/hang')) socket.on('close', () => closed++);
@@ -241,53 +241,53 @@ describe('HTTP/2', () => {
     await eventually(() => upstream.seen.length === 1);
     hanging.close(constants.NGHTTP2_CANCEL);
     await eventually(() => closed === 1);
-    expect((await answerOf(shared.request({ ':path': '/' }))).body).to.equal('ok');
+    expect((await responseOf(shared.request({ ':path': '/' }))).body).to.equal('ok');
     expect(await gate.logged()).to.include({ status: 499, refusal: 'client_gone' });
   });
 
-  it('an answer that is cut off resets its stream, and that alone', async () => {
+  it('a truncated response resets its stream, and no other', async () => {
     const upstream = await scriptedUpstream(
       (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'),
       ok,
     );
     const gate = await openGate(upstream.port);
     const shared = session(gate.port);
-    const { code } = await answerOf(shared.request({ ':path': '/' }));
+    const { code } = await responseOf(shared.request({ ':path': '/' }));
     expect(code).to.equal(constants.NGHTTP2_INTERNAL_ERROR);
-    expect((await answerOf(shared.request({ ':path': '/' }))).body).to.equal('ok');
+    expect((await responseOf(shared.request({ ':path': '/' }))).body).to.equal('ok');
   });
 
-  it('serves streams side by side', async () => {
+  it('serves streams concurrently', async () => {
     const held: (() => void)[] = [];
     const upstream = await scriptedUpstream((socket) => held.push(() => socket.write(ok)));
     const gate = await openGate(upstream.port);
     const shared = session(gate.port);
-    const answers = [1, 2, 3].map((n) => answerOf(shared.request({ ':path': `/${n}` })));
+    const responses = [1, 2, 3].map((n) => responseOf(shared.request({ ':path': `/${n}` })));
     await eventually(() => held.length === 3);
     for (const go of held.reverse()) go();
-    expect((await Promise.all(answers)).map(({ body }) => body)).to.deep.equal(['ok', 'ok', 'ok']);
+    expect((await Promise.all(responses)).map(({ body }) => body)).to.deep.equal(['ok', 'ok', 'ok']);
   });
 
-  it('asks for a body only once the plugins have let the request in', async () => {
+  it('sends 100 (Continue) only when the plugins admit the request', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     const stream = session(gate.port).request({ ':path': '/', ':method': 'POST', expect: '100-continue' });
     stream.once('continue', () => stream.end('hi'));
-    expect((await answerOf(stream)).fields[':status']).to.equal(200);
+    expect((await responseOf(stream)).fields[':status']).to.equal(200);
     expect(upstream.seen[0]!.body).to.equal('hi');
   });
 
-  it('is refused by the plugins like any other request, and not sent the rest of its body', async () => {
+  it('is refused by plugins like any other request, without the rest of its body', async () => {
     const gate = await openGate(1, { hooks: [{ access: () => ({ status: 401, headers: [], body: 'no' }) }] });
     const shared = session(gate.port);
     const stream = shared.request({ ':path': '/', ':method': 'POST' });
     stream.write(Buffer.alloc(2_000_000));
-    const { fields, body, code } = await answerOf(stream);
+    const { fields, body, code } = await responseOf(stream);
     expect([fields[':status'], body, code]).to.deep.equal([401, 'no', constants.NGHTTP2_NO_ERROR]);
-    expect((await answerOf(shared.request({ ':path': '/' }))).fields[':status']).to.equal(401);
+    expect((await responseOf(shared.request({ ':path': '/' }))).fields[':status']).to.equal(401);
   });
 
-  it('an answer that is there before the small body has ended does not reset the stream', async () => {
+  it('a response before the end of a small body does not reset the stream', async () => {
     const upstream = await scriptedUpstream(ok);
     const refuse = { access: () => ({ status: 401, headers: [], body: 'no' }) };
     for (const [gate, expected] of [
@@ -299,35 +299,35 @@ describe('HTTP/2', () => {
         if (expected === 'ok' && !('content-length' in fields)) continue;
         const stream = shared.request({ ':path': '/', ':method': 'POST', ...fields }, { endStream: false });
         if (fields['content-length'] === 2) stream.write('hi');
-        const answer = answerOf(stream);
+        const response = responseOf(stream);
         await once(stream, 'end');
-        // A reset would have come before this.
-        expect((await answerOf(shared.request({ ':path': '/' }))).body).to.equal(expected);
+        // A reset would have arrived before this.
+        expect((await responseOf(shared.request({ ':path': '/' }))).body).to.equal(expected);
         expect(stream.closed).to.equal(false);
         stream.end();
-        expect((await answer).body).to.equal(expected);
+        expect((await response).body).to.equal(expected);
       }
     }
   });
 
-  it('a client that sends a body of 1 MiB before it reads anything hears that it is refused', async () => {
+  it('a client that sends a body of 1 MiB before it reads anything gets the refusal', async () => {
     const gate = await openGate(1, { hooks: [{ access: () => ({ status: 401, headers: [], body: 'no' }) }] });
     const length = 1_048_576;
     const stream = session(gate.port).request({ ':path': '/', ':method': 'POST', 'content-length': length });
     stream.end(Buffer.alloc(length));
-    expect((await answerOf(stream)).body).to.equal('no');
+    expect((await responseOf(stream)).body).to.equal('no');
     expect(await gate.logged()).to.include({ status: 401, bytesReceived: length });
   });
 
-  it('a body that does not end after the answer is waited for no longer than any other', async () => {
+  it('waits for a body that does not end after the response no longer than for any other', async () => {
     const refuse = { access: () => ({ status: 401, headers: [], body: 'no' }) };
     const gate = await openGate(1, { hooks: [refuse], limits: { clientBody: 20 } });
     const stream = session(gate.port).request({ ':path': '/', ':method': 'POST', 'content-length': 2 });
-    const { body, code } = await answerOf(stream);
+    const { body, code } = await responseOf(stream);
     expect([body, code]).to.deep.equal(['no', constants.NGHTTP2_NO_ERROR]);
   });
 
-  it('hands a request to an endpoint of ours', async () => {
+  it('hands a request over to an OAuth endpoint', async () => {
     const gate = await openGate(1, {
       hooks: [
         { access: () => ({ handover: 'token', to: undefined }) },
@@ -342,7 +342,7 @@ describe('HTTP/2', () => {
     });
     const stream = session(gate.port).request({ ':path': '/oauth2/token', ':method': 'POST' });
     stream.end('grant_type=x');
-    const { fields, body } = await answerOf(stream);
+    const { fields, body } = await responseOf(stream);
     expect([fields[':status'], fields['x-seen'], body]).to.deep.equal([201, '201', 'grant_type=x']);
   });
 
@@ -365,11 +365,11 @@ describe('TLS', () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await tlsGate(upstream.port, { certificate: gateCertificate });
     const { socket } = await handshake(gate.port, { ALPNProtocols: ['http/1.1'], servername: 'gate.example' });
-    const received = await new Client(socket).send(get('/1')).answer();
+    const received = await new Client(socket).send(get('/1')).response();
     expect([received.status, socket.alpnProtocol]).to.deep.equal([200, 'http/1.1']);
     const { socket: silent } = await handshake(gate.port);
-    expect((await new Client(silent).send(get('/2')).answer()).status).to.equal(200);
-    expect((await answerOf(session(gate.port, true).request({ ':path': '/3' }))).fields[':status']).to.equal(200);
+    expect((await new Client(silent).send(get('/2')).response()).status).to.equal(200);
+    expect((await responseOf(session(gate.port, true).request({ ':path': '/3' }))).fields[':status']).to.equal(200);
     expect(upstream.seen.map(({ fields }) => fields.get('x-forwarded-proto')!.join())).to.deep.equal([
       'https',
       'https',
@@ -382,16 +382,16 @@ describe('TLS', () => {
     ]);
   });
 
-  it('is had by a client that offers HTTP/1.0 alone', async () => {
+  it('works for a client that offers only HTTP/1.0', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await tlsGate(upstream.port, { certificate: gateCertificate });
     const { socket } = await handshake(gate.port, { ALPNProtocols: ['http/1.0'] });
-    const received = await new Client(socket).send('GET / HTTP/1.0\r\nHost: a\r\n\r\n').answer();
+    const received = await new Client(socket).send('GET / HTTP/1.0\r\nHost: a\r\n\r\n').response();
     expect([received.status, socket.alpnProtocol]).to.deep.equal([200, 'http/1.0']);
     expect(await gate.logged()).to.include({ scheme: 'https', httpVersion: '1.0' });
   });
 
-  it('offers no HTTP/2 where it is not asked for', async () => {
+  it('offers no HTTP/2 where it is not configured', async () => {
     const gate = await openGate(1, {
       listen: [{ host: '127.0.0.1', port: 0, ssl: true, http2: false }],
       certificate: gateCertificate,
@@ -400,7 +400,7 @@ describe('TLS', () => {
     expect(socket.alpnProtocol).to.equal('http/1.1');
   });
 
-  it('tells the plugins which server the client asked for', async () => {
+  it('passes the server name to the plugins', async () => {
     const names: unknown[] = [];
     const gate = await tlsGate(1, {
       certificate: gateCertificate,
@@ -415,12 +415,12 @@ describe('TLS', () => {
     });
     for (const servername of ['shop.example', '']) {
       const { socket } = await handshake(gate.port, { servername });
-      await new Client(socket).send(get()).answer();
+      await new Client(socket).send(get()).response();
     }
     expect(names).to.deep.equal(['shop.example', undefined]);
   });
 
-  it('serves the certificate of the name, looked up at each handshake; another one without a restart', async () => {
+  it('serves the certificate of the server name, looked up at each handshake; a new one without a restart', async () => {
     const shop = await certificateOf('shop.example');
     const contexts = new Map<string, ReturnType<typeof createSecureContext>>();
     const gate = await tlsGate(1, { certificate: gateCertificate, contextFor: (name) => contexts.get(name) });
@@ -443,7 +443,7 @@ describe('TLS', () => {
     expect(message).to.include('needs a certificate');
   });
 
-  it('refuses what is too old, and survives what is no handshake at all', async () => {
+  it('refuses old versions, and survives bytes that are no handshake', async () => {
     const gate = await tlsGate(1, {
       certificate: gateCertificate,
       hooks: [{ access: () => ({ status: 200, headers: [], body: '' }) }],
@@ -460,11 +460,11 @@ describe('TLS', () => {
     plain.send(get());
     await plain.closed();
     const { socket } = await handshake(gate.port);
-    expect((await new Client(socket).send(get()).answer()).status).to.equal(200);
+    expect((await new Client(socket).send(get()).response()).status).to.equal(200);
     expect(gate.failures).to.deep.equal([]);
   });
 
-  it('refuses what can be read in two ways, and heads beyond all bounds, as without TLS', async () => {
+  it('refuses ambiguous requests, and heads that are too large, as without TLS', async () => {
     const gate = await tlsGate(1, { certificate: gateCertificate });
     for (const [request, status] of [
       ['GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
@@ -472,7 +472,7 @@ describe('TLS', () => {
       [get('/', `X: ${'x'.repeat(100_000)}`), 431],
     ] as const) {
       const { socket } = await handshake(gate.port);
-      expect((await new Client(socket).send(request).answer()).status).to.equal(status);
+      expect((await new Client(socket).send(request).response()).status).to.equal(status);
     }
   });
 
@@ -505,7 +505,7 @@ describe('TLS', () => {
       setImmediate(found as never, null, [{ address: '127.0.0.1', family: 4 }]);
     }) as never;
 
-    it('asks for the service’s name, and uses the connection again', async () => {
+    it('sends the service’s name, and reuses the connection', async () => {
       const upstream = await secureUpstream('orders.internal');
       const gate = await openGate(upstream.port, {
         service: { protocol: 'https', host: 'orders.internal', tlsVerify: true },
@@ -516,7 +516,7 @@ describe('TLS', () => {
       expect(upstream.sessions()).to.equal(1);
     });
 
-    it('asks for the client’s Host where that is passed on, and never mixes the two up', async () => {
+    it('sends the client’s Host where that is preserved, on separate connections', async () => {
       const upstream = await secureUpstream('orders.internal');
       const gate = await openGate(upstream.port, {
         service: { protocol: 'https', host: 'orders.internal' },
@@ -534,7 +534,7 @@ describe('TLS', () => {
       expect(upstream.sessions()).to.equal(2);
     });
 
-    it('verifies its certificate where that is wished for, and says 502 if it is another’s', async () => {
+    it('verifies its certificate where that is configured, with a 502 if the name differs', async () => {
       const upstream = await secureUpstream('other.internal');
       const service = { protocol: 'https', host: 'orders.internal', retries: 0 } as const;
       const cases: readonly (readonly [GateSettings, number])[] = [

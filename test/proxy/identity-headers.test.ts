@@ -13,7 +13,7 @@ const identity = [
   'X-Anonymous-Consumer',
 ] as const;
 
-/** As a plugin that authenticates says who calls. */
+/** As an authentication plugin sets the identity. */
 const identifies: PluginHooks = {
   access({ request }) {
     request.setHeader('X-Consumer-ID', 'real');
@@ -22,16 +22,16 @@ const identifies: PluginHooks = {
   },
 };
 
-/** Every value the upstream was given for a name, in any spelling. */
+/** Every value the upstream got for a name, in any spelling. */
 function spelt(fields: ReadonlyMap<string, readonly string[]>, name: string): string[] {
   const wanted = name.toLowerCase();
   return [...fields].filter(([each]) => each.replaceAll('_', '-') === wanted).flatMap(([, values]) => values);
 }
 
-describe('What the gate says of a caller', () => {
+describe('An identity header', () => {
   closesEverything();
 
-  it('RS-10: is never what the client said, in whatever spelling, number and place', async function () {
+  it('RS-10: never has a value from the client, in any spelling, number and place', async function () {
     this.timeout(20_000);
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port, { hooks: [identifies], route: { authenticates: true } });
@@ -66,7 +66,7 @@ describe('What the gate says of a caller', () => {
         asking.send(
           `POST / HTTP/1.1\r\nHost: a\r\n${lines}${connection}${kept}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n${end}`,
         );
-        expect((await asking.answer()).status).to.equal(200);
+        expect((await asking.response()).status).to.equal(200);
         const seen = upstream.seen[0]!;
         expect(spelt(seen.fields, 'X-Consumer-ID')).to.deep.equal(['real']);
         expect(spelt(seen.fields, 'X-Consumer-Username')).to.deep.equal(['alice']);
@@ -78,7 +78,7 @@ describe('What the gate says of a caller', () => {
     );
   });
 
-  it('RS-12: cannot be struck out by naming it in Connection', async () => {
+  it('RS-12: cannot be removed by naming it in Connection', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port, { hooks: [identifies], route: { authenticates: true } });
     const names = [...identity, 'X-Forwarded-For', 'X-Real-IP', 'Via', 'Host', 'Content-Length', 'X-Kong-Request-Id'];
@@ -92,11 +92,11 @@ describe('What the gate says of a caller', () => {
     }
   });
 
-  it('on a route where nobody is authenticated is what a trusted proxy said, and nobody else', async () => {
+  it('on a route without authentication passes from a trusted proxy only', async () => {
     const upstream = await scriptedUpstream(ok);
-    const fields = ['X-Consumer-ID: told', 'x_consumer_id: told too'];
+    const fields = ['X-Consumer-ID: sent', 'x_consumer_id: sent too'];
     for (const [trustedIps, authenticates, expected] of [
-      [['127.0.0.0/8'], false, ['told', 'told too']],
+      [['127.0.0.0/8'], false, ['sent', 'sent too']],
       [['127.0.0.0/8'], true, []],
       [['10.0.0.0/8'], false, []],
       [[], true, []],
@@ -108,7 +108,7 @@ describe('What the gate says of a caller', () => {
     }
   });
 
-  describe('RS-11: where it came from', () => {
+  describe('RS-11: forwarding headers', () => {
     const claims = [
       'X-Forwarded-For: 9.9.9.9',
       'X-Forwarded-Proto: https',
@@ -122,7 +122,7 @@ describe('What the gate says of a caller', () => {
     ];
     const names = ['for', 'proto', 'host', 'port', 'path', 'prefix'].map((name) => `x-forwarded-${name}`);
 
-    it('is the gate’s word, if nobody vouches for the client (untrusted/https:8)', async () => {
+    it('are set by the gate, if the peer is not trusted (untrusted/https:8)', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port, { route: { strippedPrefix: '/api' } });
       await ask(gate.port, get('/api/x?q', ...claims));
@@ -140,7 +140,7 @@ describe('What the gate says of a caller', () => {
       expect(fields.get('x-kong-request-id')![0]).to.match(/^[0-9a-f]{32}$/);
     });
 
-    it('is the word of a trusted proxy (routing/hosts-and-forwarding:4)', async () => {
+    it('are those of a trusted proxy (routing/hosts-and-forwarding:4)', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port, {
         route: { strippedPrefix: '/api' },

@@ -16,7 +16,7 @@ describe('The proxy', () => {
   };
 
   describe('opens', () => {
-    it('all listeners it was given, and says where', async () => {
+    it('all its listeners, and returns their addresses', async () => {
       const gate = await openGate(1, {
         listen: [plain, { ...plain, host: '::1' }, plain],
         match: (request) => ({ status: 200, headers: [], body: `${request.localPort} ${request.peer}` }),
@@ -29,7 +29,7 @@ describe('The proxy', () => {
       }
     });
 
-    it('on IPv4 and IPv6 at once, and knows an IPv4 client by its IPv4 address', async () => {
+    it('on IPv4 and IPv6 together, with the IPv4 address of an IPv4 client', async () => {
       const gate = await openGate(1, {
         listen: [{ ...plain, host: '::' }],
         trustedIps: ['127.0.0.1'],
@@ -38,7 +38,7 @@ describe('The proxy', () => {
       expect((await ask(gate.port, get())).body).to.equal('127.0.0.1 true');
     });
 
-    it('none of them if one cannot be had', async () => {
+    it('no listener if one fails', async () => {
       const taken = await openGate(1);
       const free = await openProxy({ ...nothing, listen: [plain] });
       const [address] = free.addresses;
@@ -61,7 +61,7 @@ describe('The proxy', () => {
       expect(code).to.equal('ECONNREFUSED');
     });
 
-    it('with an error that names what is wrong with a setting', async () => {
+    it('and rejects with an error that names the wrong setting', async () => {
       let message = '';
       await openProxy({ ...nothing, listen: [plain], trustedIps: ['10.0.0.0/8', 'nonsense'] }).catch((error: Error) => {
         message = error.message;
@@ -71,7 +71,7 @@ describe('The proxy', () => {
   });
 
   describe('stops', () => {
-    it('gracefully: takes nothing new, finishes what it has, and then its connections are gone', async () => {
+    it('gracefully: accepts nothing new, completes requests in flight, then closes their connections', async () => {
       const held: (() => void)[] = [];
       const upstream = await scriptedUpstream((socket, { lines }) => {
         if (lines[0]!.includes('/hold')) held.push(() => socket.write(ok));
@@ -81,7 +81,7 @@ describe('The proxy', () => {
       const busy = await client(gate.port);
       busy.send(get('/hold'));
       const idle = await client(gate.port);
-      expect((await idle.send(get('/')).answer()).status).to.equal(200);
+      expect((await idle.send(get('/')).response()).status).to.equal(200);
       const silent = await client(gate.port);
       const http2 = connectHttp2(`http://127.0.0.1:${gate.port}`);
       http2.on('error', () => {});
@@ -106,8 +106,8 @@ describe('The proxy', () => {
       ).to.equal('ECONNREFUSED');
       expect(closed).to.equal(false);
       for (const go of held) go();
-      const answer = await busy.answer();
-      expect([answer.status, answer.body, answer.fields.get('connection')]).to.deep.equal([200, 'ok', ['close']]);
+      const response = await busy.response();
+      expect([response.status, response.body, response.fields.get('connection')]).to.deep.equal([200, 'ok', ['close']]);
       await busy.closed();
       busy.socket.end();
       await closing;
@@ -115,7 +115,7 @@ describe('The proxy', () => {
       await eventually(() => upstream.sockets.every((socket) => socket.destroyed));
     });
 
-    it('after the limit whatever still goes on', async () => {
+    it('after the limit, with requests still in flight', async () => {
       const upstream = await scriptedUpstream(() => {});
       const gate = await openGate(upstream.port);
       const busy = await client(gate.port);
@@ -126,7 +126,7 @@ describe('The proxy', () => {
       expect(await gate.logged()).to.include({ status: 499 });
     });
 
-    it('at once when it is not asked to be graceful', async () => {
+    it('immediately without a graceful limit', async () => {
       const upstream = await scriptedUpstream(() => {});
       const gate = await openGate(upstream.port);
       const busy = await client(gate.port);
@@ -148,12 +148,12 @@ describe('The proxy', () => {
     await eventually(() => held.length === 1 && gate.proxy.connections().active === 2);
     expect(gate.proxy.connections()).to.include({ accepted: 2, active: 2, writing: 1, waiting: 1, requests: 1 });
     held[0]!();
-    await first.answer();
+    await first.response();
     await gate.logged();
     expect(gate.proxy.connections()).to.include({ accepted: 2, writing: 0, waiting: 2, requests: 1 });
   });
 
-  it('keeps node:http inside its listeners: the path of a request sees no framework (decision 9)', () => {
+  it('uses node:http only in its listeners: the path of a request has no framework (decision 9)', () => {
     const folder = new URL('../../adapters/proxy/', import.meta.url);
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
     expect(files).to.include.members(['exchange.ts', 'forward.ts', 'listener/listen.ts']);

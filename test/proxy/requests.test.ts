@@ -4,7 +4,7 @@ import { ask, type Client, client, closesEverything, get, ok, openGate, scripted
 describe('A request to the proxy', () => {
   closesEverything();
 
-  describe('that can be read in two ways is refused with 400, and nothing of it goes upstream', () => {
+  describe('that is ambiguous is refused with 400, and nothing of it goes upstream', () => {
     const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n';
     const shapes: Record<string, string> = {
       'a length and a coding (CL.TE)': `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
@@ -66,19 +66,19 @@ describe('A request to the proxy', () => {
         const gate = await openGate(upstream.port);
         const asking = await client(gate.port);
         asking.send(bytes);
-        const answer = await asking.answer();
-        expect(answer.status, answer.body).to.equal(400);
-        expect(answer.fields.get('content-type')).to.deep.equal(['text/plain; charset=utf-8']);
-        expect(answer.body).to.match(/^Bad request\nrequest_id: [0-9a-f]{32}\n$/);
-        expect(answer.fields.get('connection')).to.deep.equal(['close']);
-        expect(await asking.closed(), 'after the answer nothing more is taken').to.equal('');
+        const response = await asking.response();
+        expect(response.status, response.body).to.equal(400);
+        expect(response.fields.get('content-type')).to.deep.equal(['text/plain; charset=utf-8']);
+        expect(response.body).to.match(/^Bad request\nrequest_id: [0-9a-f]{32}\n$/);
+        expect(response.fields.get('connection')).to.deep.equal(['close']);
+        expect(await asking.closed(), 'after the response nothing more is taken').to.equal('');
         expect(upstream.seen).to.deep.equal([]);
         expect(gate.entries.map(({ status, refusal }) => [status, refusal])).to.deep.equal([[400, 'bad_request']]);
       });
     }
   });
 
-  describe('whose chunked body is malformed is refused, and its upstream never gets an end', () => {
+  describe('whose chunked body is malformed is refused, and the upstream never gets a complete request', () => {
     const bodies: Record<string, string> = {
       'a size with a prefix': '0x3\r\nabc\r\n0\r\n\r\n',
       'a size that is none': 'g\r\nabc\r\n0\r\n\r\n',
@@ -92,14 +92,14 @@ describe('A request to the proxy', () => {
         const gate = await openGate(upstream.port);
         const asking = await client(gate.port);
         asking.send(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body}`);
-        expect((await asking.answer()).status).to.equal(400);
+        expect((await asking.response()).status).to.equal(400);
         await asking.closed();
         expect(upstream.seen).to.deep.equal([]);
       });
     }
   });
 
-  it('over HTTP/1.1 in absolute form is for the host of its target, whatever Host says (RFC 9112 §3.2.2)', async () => {
+  it('over HTTP/1.1 in absolute form is for the host of its target, not of Host (RFC 9112 §3.2.2)', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port, { route: { preserveHost: true } });
     expect((await ask(gate.port, 'GET http://b.example:81/p?q HTTP/1.1\r\nHost: a\r\n\r\n')).status).to.equal(200);
@@ -110,7 +110,7 @@ describe('A request to the proxy', () => {
     ]);
   });
 
-  it('may name its host by an IPv6 address', async () => {
+  it('may have an IPv6 address as Host', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     expect((await ask(gate.port, 'GET / HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n')).status).to.equal(200);
@@ -123,32 +123,32 @@ describe('A request to the proxy', () => {
     expect((await ask(gate.port, 'GET / HTTP/1.0\r\n\r\n')).status).to.equal(200);
   });
 
-  it('by TRACE or CONNECT is refused with 405', async () => {
+  it('with TRACE or CONNECT is refused with 405', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     for (const line of ['TRACE / HTTP/1.1', 'CONNECT a:443 HTTP/1.1']) {
-      const answer = await ask(gate.port, `${line}\r\nHost: a\r\n\r\n`);
-      expect([answer.status, answer.body.split('\n')[0]]).to.deep.equal([405, 'Method not allowed']);
+      const response = await ask(gate.port, `${line}\r\nHost: a\r\n\r\n`);
+      expect([response.status, response.body.split('\n')[0]]).to.deep.equal([405, 'Method not allowed']);
     }
     expect(upstream.seen).to.deep.equal([]);
   });
 
-  it('that expects what we do not know is refused with 417', async () => {
+  it('with an unknown expectation is refused with 417', async () => {
     const gate = await openGate(1);
     expect((await ask(gate.port, get('/', 'Expect: miracles'))).status).to.equal(417);
   });
 
-  it('to go on as a WebSocket is told that this is not possible, before anything goes upstream', async () => {
+  it('to upgrade to WebSocket is refused before anything goes upstream', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     const fields = ['Connection: keep-alive, Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
-    const answer = await ask(gate.port, get('/', ...fields));
-    expect(answer.status).to.equal(400);
-    expect(JSON.parse(answer.body)).to.include({ message: 'Upgrading to websocket is not possible here' });
+    const response = await ask(gate.port, get('/', ...fields));
+    expect(response.status).to.equal(400);
+    expect(JSON.parse(response.body)).to.include({ message: 'Upgrading to websocket is not possible here' });
     expect(upstream.seen).to.deep.equal([]);
   });
 
-  describe('with a head beyond all bounds is refused with 431', () => {
+  describe('with a head that is too large is refused with 431', () => {
     const heads: Record<string, string> = {
       'a field of 1 MB': get('/', `X-Big: ${'x'.repeat(1_000_000)}`),
       'a target of 1 MB': get(`/${'x'.repeat(1_000_000)}`),
@@ -160,15 +160,15 @@ describe('A request to the proxy', () => {
         const gate = await openGate(upstream.port);
         const asking = await client(gate.port);
         asking.send(head);
-        const answer = await asking.answer();
-        expect(answer.status).to.equal(431);
-        expect(answer.body).to.match(/^Request header or cookie too large\nrequest_id: [0-9a-f]{32}\n$/);
+        const response = await asking.response();
+        expect(response.status).to.equal(431);
+        expect(response.body).to.match(/^Request header or cookie too large\nrequest_id: [0-9a-f]{32}\n$/);
         await asking.closed();
         expect(upstream.seen).to.deep.equal([]);
       });
     }
 
-    it('one within them is passed on', async () => {
+    it('a head within the limits is forwarded', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port);
       expect((await ask(gate.port, get('/', `X-Big: ${'x'.repeat(30_000)}`))).status).to.equal(200);
@@ -176,7 +176,7 @@ describe('A request to the proxy', () => {
     });
   });
 
-  it('is the same in whatever pieces it comes', async () => {
+  it('is the same in pieces of any size', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     const asking = await client(gate.port);
@@ -186,7 +186,7 @@ describe('A request to the proxy', () => {
       asking.send(request.slice(0, cut));
       await new Promise((resolve) => setImmediate(resolve));
       asking.send(request.slice(cut));
-      expect((await asking.answer()).status, `cut at ${cut}`).to.equal(200);
+      expect((await asking.response()).status, `cut at ${cut}`).to.equal(200);
     }
     expect(upstream.seen).to.have.length(request.length - 1);
     for (const { lines, body, fields } of upstream.seen) {
@@ -194,7 +194,7 @@ describe('A request to the proxy', () => {
     }
   });
 
-  it('may come byte by byte', async () => {
+  it('may arrive byte by byte', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     const asking = await client(gate.port);
@@ -202,12 +202,12 @@ describe('A request to the proxy', () => {
       asking.send(byte);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    expect((await asking.answer()).status).to.equal(200);
+    expect((await asking.response()).status).to.equal(200);
     expect(upstream.seen[0]!.body).to.equal('hello');
   });
 
-  describe('that comes with others on one connection', () => {
-    it('is answered in its turn, and not begun before', async () => {
+  describe('pipelined with others on one connection', () => {
+    it('begins after the response to the one before', async () => {
       let concurrent = 0;
       let most = 0;
       const upstream = await scriptedUpstream((socket, { lines }) => {
@@ -223,86 +223,86 @@ describe('A request to the proxy', () => {
       const paths = Array.from({ length: 40 }, (_, i) => `/${i}`);
       asking.send(paths.map((path) => get(path)).join(''));
       const bodies: string[] = [];
-      for (const _ of paths) bodies.push((await asking.answer()).body);
+      for (const _ of paths) bodies.push((await asking.response()).body);
       expect(bodies).to.deep.equal(paths);
       expect(most).to.equal(1);
       expect(upstream.sockets).to.have.length(1);
     });
 
-    it('is answered, though what comes after it cannot be read', async () => {
+    it('gets its response, though the bytes after it are malformed', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port);
       const asking = await client(gate.port);
       asking.send(`${get('/1')}${get('/2')}nonsense\r\n\r\n`);
-      const statuses = [await asking.answer(), await asking.answer(), await asking.answer()].map(
+      const statuses = [await asking.response(), await asking.response(), await asking.response()].map(
         ({ status }) => status,
       );
       expect(statuses).to.deep.equal([200, 200, 400]);
       expect(await asking.closed()).to.equal('');
     });
 
-    it('is not begun after one that ends the connection', async () => {
+    it('does not begin after one that ends the connection', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port);
       const asking = await client(gate.port);
       asking.send(`${get('/1', 'Connection: close')}${get('/2')}`);
-      expect((await asking.answer()).fields.get('connection')).to.deep.equal(['close']);
+      expect((await asking.response()).fields.get('connection')).to.deep.equal(['close']);
       expect(await asking.closed()).to.equal('');
       expect(upstream.seen.map(({ lines }) => lines[0])).to.deep.equal(['GET /1 HTTP/1.1']);
     });
   });
 
-  describe('that does not come to its end', () => {
+  describe('that is incomplete', () => {
     async function waits(bytes: string, limits: { head?: number; clientBody?: number }): Promise<[Client, number]> {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port, { limits });
       const asking = await client(gate.port);
       asking.send(bytes);
-      const { status } = await asking.answer();
+      const { status } = await asking.response();
       await asking.closed();
       return [asking, status];
     }
 
-    it('is given up with 408 when its head takes too long', async () => {
+    it('gets a 408 when its head takes too long', async () => {
       expect((await waits('GET / HTTP/1.1\r\nHost: a\r\n', { head: 30 }))[1]).to.equal(408);
     });
 
-    it('is given up with 408 when its body stands still', async () => {
+    it('gets a 408 when its body stalls', async () => {
       const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc';
       expect((await waits(head, { clientBody: 30 }))[1]).to.equal(408);
     });
 
-    it('is given up without an answer when it does not even begin', async () => {
+    it('gets no response when it does not begin', async () => {
       const gate = await openGate(1, { limits: { head: 20 } });
       const asking = await client(gate.port);
       expect(await asking.closed()).to.equal('');
     });
   });
 
-  it('leaves the connection open for the next one, in HTTP/1.0 if it asks for that', async () => {
+  it('keeps the connection open for the next one, in HTTP/1.0 on request', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
     const asking = await client(gate.port);
     for (let i = 0; i < 3; i++) {
       asking.send('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
-      const answer = await asking.answer();
-      expect([answer.status, answer.fields.get('connection')]).to.deep.equal([200, ['keep-alive']]);
+      const response = await asking.response();
+      expect([response.status, response.fields.get('connection')]).to.deep.equal([200, ['keep-alive']]);
     }
     asking.send('GET / HTTP/1.0\r\n\r\n');
-    expect((await asking.answer()).fields.get('connection')).to.deep.equal(['close']);
+    expect((await asking.response()).fields.get('connection')).to.deep.equal(['close']);
     await asking.closed();
     expect(upstream.seen).to.have.length(4);
   });
 
-  it('is the last one on its connection when none follows it for some time', async () => {
+  it('is the last one on its connection when no other follows in time', async () => {
     const upstream = await scriptedUpstream((socket) => setTimeout(() => socket.write(ok), 60));
     const gate = await openGate(upstream.port, { limits: { idle: 20 } });
     const idle = await client(gate.port);
-    expect((await idle.send(get('/')).answer()).status, 'waiting for an answer is not being idle').to.equal(200);
+    expect((await idle.send(get('/')).response()).status, 'waiting for an response is not being idle').to.equal(200);
     await idle.closed();
   });
 
-  it('that is refused need not send its body: it hears the answer, and a long body ends the connection', async () => {
+  it('that is refused gets the response before its body is sent, and a long body ends the connection', async () => {
     const refusing = [{ access: () => ({ status: 401, headers: [], body: 'no' }) }];
     const gate = await openGate(1, { hooks: refusing });
     const asking = await client(gate.port);
@@ -313,18 +313,18 @@ describe('A request to the proxy', () => {
         await new Promise((resolve) => asking.socket.once('drain', resolve).once('close', resolve));
       }
     }
-    const answer = await asking.answer();
-    expect([answer.status, answer.body, answer.fields.get('connection')]).to.deep.equal([401, 'no', ['close']]);
+    const response = await asking.response();
+    expect([response.status, response.body, response.fields.get('connection')]).to.deep.equal([401, 'no', ['close']]);
     await asking.closed();
   });
 
-  it('that is refused with a small body leaves the connection open', async () => {
+  it('that is refused with a small body keeps the connection open', async () => {
     const refusing = [{ access: () => ({ status: 401, headers: [], body: 'no' }) }];
     const gate = await openGate(1, { hooks: refusing });
     const asking = await client(gate.port);
     for (let i = 0; i < 3; i++) {
       asking.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
-      expect((await asking.answer()).status).to.equal(401);
+      expect((await asking.response()).status).to.equal(401);
       asking.send('x'.repeat(1000));
     }
   });

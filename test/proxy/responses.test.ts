@@ -11,10 +11,10 @@ import {
   tcpUpstream,
 } from './world.ts';
 
-describe('An answer of an upstream', () => {
+describe('A response of an upstream', () => {
   closesEverything();
 
-  it('goes on with what the gate has to say about it', async () => {
+  it('gets the fields that the gate adds', async () => {
     const upstream = await scriptedUpstream(
       'HTTP/1.1 207 As it were\r\nServer: nginx\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nVia: 1.1 inner\r\nX-Kong-Upstream-Latency: 999\r\n' +
         'X-Kong-Request-Id: theirs\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 2\r\n\r\nok',
@@ -32,7 +32,7 @@ describe('An answer of an upstream', () => {
     }
   });
 
-  it('goes on without what concerns the connection it came by', async () => {
+  it('loses its hop-by-hop fields', async () => {
     const upstream = await scriptedUpstream(
       'HTTP/1.1 200 OK\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\nUpgrade: h2c\r\nProxy-Connection: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
     );
@@ -44,7 +44,7 @@ describe('An answer of an upstream', () => {
       expect(fields.has(name), name).to.equal(false);
   });
 
-  it('goes on octet by octet: nothing of its fields is read anew', async () => {
+  it('keeps the octets of its fields: none is decoded again', async () => {
     const name = Buffer.from('attachment; filename="Ċgrüße.txt"').toString('latin1');
     const upstream = await scriptedUpstream(
       `HTTP/1.1 200 Gr\xfc\xdfe\r\nContent-Length: 2\r\nContent-Disposition: ${name}\r\nX-Latin: \xe9\r\n\r\n\xff\x00`,
@@ -56,29 +56,29 @@ describe('An answer of an upstream', () => {
     expect(fields.get('x-latin')).to.deep.equal(['\xe9']);
   });
 
-  it('is the same in whatever pieces it comes', async () => {
-    const answers = [
+  it('is the same in pieces of any size', async () => {
+    const responses = [
       'HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\nhello',
       'HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nhel\r\n2\r\nlo\r\n0\r\nT: 1\r\n\r\n',
       'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\nhello',
     ];
-    for (const answer of answers) {
+    for (const response of responses) {
       let cut = 0;
       const upstream = await scriptedUpstream((socket) => {
-        socket.write(answer.slice(0, cut));
-        setImmediate(() => socket.write(answer.slice(cut)));
+        socket.write(response.slice(0, cut));
+        setImmediate(() => socket.write(response.slice(cut)));
       });
       const gate = await openGate(upstream.port);
       const asking = await client(gate.port);
-      for (cut = 1; cut < answer.length; cut++) {
-        const { status, fields, body, complete } = await asking.send(get()).answer();
+      for (cut = 1; cut < response.length; cut++) {
+        const { status, fields, body, complete } = await asking.send(get()).response();
         expect([status, fields.get('x-a'), body, complete], `cut at ${cut}`).to.deep.equal([200, ['1'], 'hello', true]);
       }
       expect(upstream.sockets, 'the connection is used again each time').to.have.length(1);
     }
   });
 
-  it('may come byte by byte', async () => {
+  it('may arrive byte by byte', async () => {
     const upstream = await scriptedUpstream(async (socket) => {
       for (const byte of 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n') {
         socket.write(byte);
@@ -89,7 +89,7 @@ describe('An answer of an upstream', () => {
     expect(await ask(gate.port, get())).to.include({ status: 200, body: 'ok', complete: true });
   });
 
-  it('is passed on as it comes: the head before there is a body, each piece before the next', async () => {
+  it('is forwarded as it arrives: the head before the body, each piece before the next', async () => {
     const steps: (() => void)[] = [];
     const upstream = await scriptedUpstream((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
@@ -109,13 +109,13 @@ describe('An answer of an upstream', () => {
     steps[1]!();
     await asking.until(/two/);
     steps[2]!();
-    expect(await asking.answer()).to.include({ body: 'one\ntwo\n', complete: true });
+    expect(await asking.response()).to.include({ body: 'one\ntwo\n', complete: true });
   });
 
   describe('is framed for the client', () => {
     const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n';
     const untilClose = 'HTTP/1.1 200 OK\r\n\r\nok';
-    const cases: readonly (readonly [what: string, answer: string, version: string, framing: string])[] = [
+    const cases: readonly (readonly [what: string, response: string, version: string, framing: string])[] = [
       ['a length', ok, '1.1', 'length'],
       ['a length', ok, '1.0', 'length'],
       ['chunks', chunked, '1.1', 'chunked'],
@@ -123,11 +123,11 @@ describe('An answer of an upstream', () => {
       ['an end by closing', untilClose, '1.1', 'chunked'],
       ['an end by closing', untilClose, '1.0', 'close'],
     ];
-    for (const [what, answer, version, framing] of cases) {
-      it(`in HTTP/${version}, when it came with ${what}: ${framing}`, async () => {
+    for (const [what, response, version, framing] of cases) {
+      it(`in HTTP/${version}, from ${what}: ${framing}`, async () => {
         const upstream = await scriptedUpstream((socket) => {
-          if (answer === untilClose) socket.end(answer);
-          else socket.write(answer);
+          if (response === untilClose) socket.end(response);
+          else socket.write(response);
         });
         const gate = await openGate(upstream.port);
         const { fields, body, complete } = await ask(gate.port, `GET / HTTP/${version}\r\nHost: a\r\n\r\n`);
@@ -138,13 +138,13 @@ describe('An answer of an upstream', () => {
       });
     }
 
-    it('without a body, for HEAD: the length it would have is said', async () => {
+    it('without a body, for HEAD, with the length it would have', async () => {
       const upstream = await scriptedUpstream('HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n');
       const gate = await openGate(upstream.port);
       const asking = await client(gate.port);
       for (let i = 0; i < 2; i++) {
         asking.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
-        const { status, fields } = await asking.answer({ toHead: true });
+        const { status, fields } = await asking.response({ toHead: true });
         expect([status, fields.get('content-length')]).to.deep.equal([200, ['1234']]);
       }
       expect(asking.text).to.equal('');
@@ -157,7 +157,7 @@ describe('An answer of an upstream', () => {
       const asking = await client(gate.port);
       for (let i = 0; i < 2; i++) {
         asking.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
-        expect((await asking.answer({ toHead: true })).status).to.equal(200);
+        expect((await asking.response({ toHead: true })).status).to.equal(200);
       }
       expect(asking.text).to.equal('');
     });
@@ -172,12 +172,12 @@ describe('An answer of an upstream', () => {
       );
       const gate = await openGate(upstream.port);
       const asking = await client(gate.port);
-      const told: unknown[] = [];
+      const received: unknown[] = [];
       for (let i = 0; i < 5; i++) {
-        const { status, fields, body } = await asking.send(get()).answer();
-        told.push([status, fields.get('content-length')?.[0], body]);
+        const { status, fields, body } = await asking.send(get()).response();
+        received.push([status, fields.get('content-length')?.[0], body]);
       }
-      expect(told).to.deep.equal([
+      expect(received).to.deep.equal([
         [204, undefined, ''],
         [304, '99', ''],
         [204, undefined, ''],
@@ -188,10 +188,10 @@ describe('An answer of an upstream', () => {
     });
   });
 
-  it('brings its trailers, to a client that gets chunks', async () => {
-    const answer =
+  it('keeps its trailers, for a client that gets chunks', async () => {
+    const response =
       'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n';
-    const upstream = await scriptedUpstream(answer);
+    const upstream = await scriptedUpstream(response);
     const gate = await openGate(upstream.port);
     const { fields, trailers } = await ask(gate.port, get());
     expect([fields.get('trailer'), trailers.toLowerCase()]).to.deep.equal([['X-Sum'], 'x-sum: 1\r\n']);
@@ -199,20 +199,20 @@ describe('An answer of an upstream', () => {
     expect([old.status, old.body, old.fields.has('trailer')]).to.deep.equal([200, 'ok', false]);
   });
 
-  it('may be preceded by early hints, which HTTP/1.0 does not know (RFC 9110 §15.2)', async () => {
+  it('may have early hints before it, but not in HTTP/1.0 (RFC 9110 §15.2)', async () => {
     const upstream = await scriptedUpstream(
       `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload; as="style"\r\n\r\n${ok}`,
     );
     const gate = await openGate(upstream.port);
     const asking = await client(gate.port);
     asking.send(get());
-    const hints = await asking.answer();
+    const hints = await asking.response();
     expect([hints.status, hints.fields.get('link')]).to.deep.equal([103, ['</a.css>; rel=preload; as="style"']]);
-    expect((await asking.answer()).status).to.equal(200);
+    expect((await asking.response()).status).to.equal(200);
     expect((await ask(gate.port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n')).status).to.equal(200);
   });
 
-  it('may come before the whole request is there; what is left of the request ends the connections', async () => {
+  it('may arrive before the request is complete; the rest of the request ends the connections', async () => {
     let upstreamClosed = false;
     const upstream = await tcpUpstream((socket) => {
       socket.once('data', () => socket.write('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\n\r\nbig'));
@@ -223,21 +223,21 @@ describe('An answer of an upstream', () => {
     const gate = await openGate(upstream.port);
     const asking = await client(gate.port);
     asking.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
-    const { status, body, fields } = await asking.answer();
+    const { status, body, fields } = await asking.response();
     expect([status, body, fields.get('connection')]).to.deep.equal([413, 'big', ['close']]);
     await eventually(() => upstreamClosed);
     await asking.closed();
   });
 
-  describe('that is cut off is cut off for the client too', () => {
+  describe('that is truncated is truncated for the client too', () => {
     const cut: Record<string, string> = {
       'with a length': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf',
       'with chunks': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n',
       'with a chunk that is malformed': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nxx\r\n',
     };
-    for (const [how, answer] of Object.entries(cut)) {
+    for (const [how, response] of Object.entries(cut)) {
       it(how, async () => {
-        const upstream = await scriptedUpstream((socket) => socket.end(answer));
+        const upstream = await scriptedUpstream((socket) => socket.end(response));
         const gate = await openGate(upstream.port);
         const received = await ask(gate.port, get());
         expect(received.complete).to.equal(false);
@@ -246,7 +246,7 @@ describe('An answer of an upstream', () => {
       });
     }
 
-    it('by a reset, where the end of the connection is the end of the answer', async () => {
+    it('with a reset, where the end of the connection ends the response', async () => {
       const upstream = await scriptedUpstream((socket) => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
         setImmediate(() => socket.destroy());
@@ -261,7 +261,7 @@ describe('An answer of an upstream', () => {
       await eventually(() => reset);
     });
 
-    it('when it stands still in the middle', async () => {
+    it('when it stalls in the middle', async () => {
       const upstream = await scriptedUpstream((socket) =>
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'),
       );

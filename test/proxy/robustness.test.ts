@@ -12,7 +12,7 @@ import {
   tcpUpstream,
 } from './world.ts';
 
-/** Bytes that are nearly a message: its pieces in any order, and noise between them. */
+/** Bytes that resemble a message: its pieces in any order, with noise between them. */
 const fragments = fc.oneof(
   fc.constantFrom(
     'GET / HTTP/1.1\r\n',
@@ -46,10 +46,10 @@ const fragments = fc.oneof(
 );
 const nearlyMessages = fc.array(fragments, { minLength: 1, maxLength: 12 });
 
-describe('The proxy goes on', () => {
+describe('The proxy survives', () => {
   closesEverything();
 
-  it('whatever a client sends, in whatever pieces', async function () {
+  it('any bytes of a client, in any pieces', async function () {
     this.timeout(20_000);
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
@@ -66,11 +66,11 @@ describe('The proxy goes on', () => {
       { numRuns: 300 },
     );
     const last = await client(gate.port);
-    expect((await last.send(get()).answer()).status).to.equal(200);
+    expect((await last.send(get()).response()).status).to.equal(200);
     await eventually(() => gate.proxy.connections().active === 1);
   });
 
-  it('whatever an upstream answers, in whatever pieces; and a client never takes a part for the whole', async function () {
+  it('any bytes of an upstream, in any pieces; and a client never mistakes a part for the whole', async function () {
     this.timeout(20_000);
     let pieces: readonly string[] = [];
     const upstream = await tcpUpstream((socket) => {
@@ -84,12 +84,12 @@ describe('The proxy goes on', () => {
     });
     const gate = await openGate(upstream.port, { service: { retries: 0 } });
     await fc.assert(
-      fc.asyncProperty(nearlyMessages, fc.boolean(), async (answer, begins) => {
-        pieces = begins ? ['HTTP/1.1 200 OK\r\n', ...answer] : answer;
+      fc.asyncProperty(nearlyMessages, fc.boolean(), async (response, begins) => {
+        pieces = begins ? ['HTTP/1.1 200 OK\r\n', ...response] : response;
         const asking: Client = await client(gate.port);
         asking.send(get());
-        let received = await asking.answer();
-        while (received.status === 103) received = await asking.answer();
+        let received = await asking.response();
+        while (received.status === 103) received = await asking.response();
         expect(received.status === 0 || received.status >= 200).to.equal(true);
         asking.socket.destroy();
         expect(gate.failures).to.deep.equal([]);

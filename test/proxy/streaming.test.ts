@@ -10,9 +10,9 @@ const length = 100 * megabyte;
 describe('Bodies', () => {
   closesEverything();
 
-  it('of any length pass in both directions at once, without being held: 100 MB leave the memory as it was', async function () {
+  it('of any length pass in both directions at once, without buffering: 100 MB do not grow the memory', async function () {
     this.timeout(60_000);
-    // Sends back what it gets, at its own pace.
+    // An echo that limits its own pace.
     const upstream = await httpUpstream((incoming, response) => {
       response.writeHead(200, { 'Content-Type': 'application/octet-stream' });
       incoming.pipe(response);
@@ -25,17 +25,17 @@ describe('Bodies', () => {
       return ((await once(gate, 'message')) as [{ now: number; most: number }])[0];
     };
 
-    // What the engine takes once and keeps, it has taken after this.
+    // After this, the engine has allocated what it keeps.
     await pass(port, 50 * megabyte);
     const before = await memory();
     const received = await pass(port, length);
     const after = await memory();
     expect(received).to.deep.equal({ status: 200, bytes: length });
-    // Held, it would be all of it, in each direction; what is not collected yet on a busy machine is far from half.
+    // Buffered, it would be all of it, in each direction. Garbage not yet collected on a busy machine is far less than half.
     expect(Math.max(after.most, after.now) - before.now).to.be.lessThan(length / 2);
   });
 
-  /** Sends `bytes` bytes in chunks and reads what comes back, now and then more slowly than it is sent. */
+  /** Sends `bytes` bytes in chunks and reads the echo, sometimes more slowly than it sends. */
   async function pass(port: number, bytes: number): Promise<{ status: number; bytes: number }> {
     const asking = request({ port, host: '127.0.0.1', method: 'POST', path: '/' });
     const piece = Buffer.alloc(65_536, 'x');

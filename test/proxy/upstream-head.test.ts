@@ -6,10 +6,10 @@ function read(text: string, toHead = false): UpstreamHead | undefined {
   return readUpstreamHead(`${head}\r\n`, head.length, toHead);
 }
 
-describe('The head of an upstream’s answer', () => {
+describe('The head of an upstream’s response', () => {
   it('is a status line and fields, as received', () => {
-    const head = read('HTTP/1.1 201 Created as told\nX-One:  1\t \nx-one: 2\nContent-Length: 7\n')!;
-    expect(head).to.include({ status: 201, reason: 'Created as told', framing: 'length', length: 7, persistent: true });
+    const head = read('HTTP/1.1 201 Created now\nX-One:  1\t \nx-one: 2\nContent-Length: 7\n')!;
+    expect(head).to.include({ status: 201, reason: 'Created now', framing: 'length', length: 7, persistent: true });
     expect(head.fields).to.deep.equal(['X-One', '1', 'x-one', '2']);
   });
 
@@ -25,7 +25,7 @@ describe('The head of an upstream’s answer', () => {
     });
   });
 
-  describe('says where the body ends (RFC 9112 §6.3)', () => {
+  describe('determines where the body ends (RFC 9112 §6.3)', () => {
     const cases: readonly (readonly [head: string, framing: string, persistent: boolean])[] = [
       ['HTTP/1.1 200 OK\nContent-Length: 0\n', 'length', true],
       ['HTTP/1.1 200 OK\nContent-Length: 5, 5\n', 'length', true],
@@ -44,7 +44,7 @@ describe('The head of an upstream’s answer', () => {
       it(JSON.stringify(head), () => expect(read(head)).to.include({ framing, persistent }));
     }
 
-    it('an answer to HEAD has no body, but says how long it would be', () => {
+    it('a response to HEAD has no body, but the length that it would have', () => {
       expect(read('HTTP/1.1 200 OK\nContent-Length: 12\n', true)).to.include({ framing: 'none', length: 12 });
       expect(read('HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n', true)).to.include({ framing: 'none', length: -1 });
     });
@@ -67,7 +67,7 @@ describe('The head of an upstream’s answer', () => {
       'with a list of lengths that differ': 'HTTP/1.1 200 OK\nContent-Length: 5, 6\n',
       'with a length and a coding': 'HTTP/1.1 200 OK\nContent-Length: 5\nTransfer-Encoding: chunked\n',
       'with a coding and a length': 'HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nContent-Length: 5\n',
-      'with a coding nobody asked for': 'HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked\n',
+      'with an unexpected coding': 'HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked\n',
       'chunked twice': 'HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nTransfer-Encoding: chunked\n',
       'chunked in HTTP/1.0': 'HTTP/1.0 200 OK\nTransfer-Encoding: chunked\n',
       'with a folded field': 'HTTP/1.1 200 OK\nX-A: 1\n 2\n',
@@ -86,7 +86,7 @@ describe('The head of an upstream’s answer', () => {
     });
   });
 
-  it('ends here as far as it concerns this hop (RFC 9110 §7.6.1)', () => {
+  it('loses its hop-by-hop fields (RFC 9110 §7.6.1)', () => {
     const head = read(
       'HTTP/1.1 200 OK\nConnection: X-Hop, keep-alive\nX-Hop: 1\nx-hop: 2\nKeep-Alive: timeout=5\nProxy-Connection: x\n' +
         'Upgrade: h2c\nServer: nginx\nProxy-Authenticate: Basic\nTrailer: X-Sum\nX-Kong-Upstream-Latency: 9\n' +
@@ -106,13 +106,13 @@ describe('The head of an upstream’s answer', () => {
     expect(head.idleSeconds).to.equal(5);
   });
 
-  it('knows where Via stands after fields before it were taken out, and that it may be taken out itself', () => {
+  it('has the place of Via after fields before it were removed, or none if Via itself was removed', () => {
     const moved = read('HTTP/1.1 200 OK\nA: 1\nB: 2\nVia: 1.1 a\nConnection: a\n')!;
     expect([moved.fields, moved.viaAt]).to.deep.equal([['B', '2', 'Via', '1.1 a'], 3]);
     expect(read('HTTP/1.1 200 OK\nVia: 1.1 a\nConnection: via\n')).to.deep.include({ fields: [], viaAt: -1 });
   });
 
-  it('says for how long the upstream keeps an idle connection', () => {
+  it('has the time for which the upstream keeps an idle connection', () => {
     expect(read('HTTP/1.1 200 OK\nKeep-Alive: max=100, timeout=15\n')!.idleSeconds).to.equal(15);
     expect(read('HTTP/1.1 200 OK\nKeep-Alive: max=100\n')!.idleSeconds).to.equal(-1);
   });

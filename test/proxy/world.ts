@@ -1,6 +1,6 @@
 /**
- * A small world for tests of the proxy: a gate on a free port, upstreams made by the test, and a client that says exactly
- * the bytes it is told to. Everything is closed after each test.
+ * A world for tests of the proxy: a gate on a free port, upstreams made by the test, and a client that sends exactly the
+ * bytes of the test. Everything is closed after each test.
  */
 import { createServer as createHttp, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -13,7 +13,7 @@ import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
 
 const closing: (() => unknown)[] = [];
 
-/** To be called in each suite: leaves nothing behind. */
+/** Call it in each suite: closes everything after each test. */
 export function closesEverything(): void {
   afterEach(async () => {
     for (const close of closing.splice(0).reverse()) await close();
@@ -30,7 +30,7 @@ export interface Gate {
   readonly entries: AccessLogEntry[];
   readonly failures: unknown[];
   readonly problems: UpstreamProblem[];
-  /** The entry of the only, or the next, request. */
+  /** The log entry of the first request, or of the next one. */
   logged(): Promise<AccessLogEntry>;
 }
 
@@ -41,7 +41,7 @@ export interface GateSettings extends Partial<Omit<ProxyOptions, 'snapshot' | 'l
   readonly match?: (request: ProxiedRequest) => Match | DirectResponse;
 }
 
-/** A gate whose every request goes to the upstream at `port`, through `hooks`. */
+/** A gate that forwards every request to the upstream at `port`, through `hooks`. */
 export async function openGate(port: number, settings: GateSettings = {}): Promise<Gate> {
   const { service, route, hooks, match, ...options } = settings;
   const upstream: UpstreamService = { ...plainService, port, ...service };
@@ -110,7 +110,7 @@ export const plainService: UpstreamService = {
   tlsVerify: undefined,
 };
 
-/** An upstream that does with each connection what the test says. `nth` counts from 0. */
+/** An upstream that passes each connection to `serve`. `nth` counts from 0. */
 export async function tcpUpstream(
   serve: (socket: Socket, nth: number) => void,
 ): Promise<{ port: number; server: Server; sockets: Socket[] }> {
@@ -128,18 +128,18 @@ export async function tcpUpstream(
   return { port: (server.address() as AddressInfo).port, server, sockets };
 }
 
-/** What an upstream saw of one request. */
+/** A request as an upstream received it. */
 export interface Seen {
-  /** Request line and header lines, as they came. */
+  /** Request line and header lines, as received. */
   readonly lines: readonly string[];
   /** Values by name in lower case. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
   readonly body: string;
 }
 
-/** An upstream that reads whole requests byte by byte, and gives each of them the next of `answers` (the last one again and again). */
+/** An upstream that reads whole requests and sends the next of `responses` to each (the last one repeatedly). */
 export async function scriptedUpstream(
-  ...answers: readonly (string | ((socket: Socket, seen: Seen) => void))[]
+  ...responses: readonly (string | ((socket: Socket, seen: Seen) => void))[]
 ): Promise<{ port: number; seen: Seen[]; sockets: Socket[] }> {
   const seen: Seen[] = [];
   const { port, sockets } = await tcpUpstream((socket) => {
@@ -150,10 +150,10 @@ export async function scriptedUpstream(
         const request = readRequest(text);
         if (request === undefined) return;
         text = text.slice(request.length);
-        const answer = answers[Math.min(seen.length, answers.length - 1)]!;
+        const response = responses[Math.min(seen.length, responses.length - 1)]!;
         seen.push(request.seen);
-        if (typeof answer === 'string') socket.write(answer, 'latin1');
-        else answer(socket, request.seen);
+        if (typeof response === 'string') socket.write(response, 'latin1');
+        else response(socket, request.seen);
       }
     });
   });
@@ -189,7 +189,7 @@ function readRequest(text: string): { length: number; seen: Seen } | undefined {
 
 export const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-/** An upstream by node:http. */
+/** An upstream with node:http. */
 export async function httpUpstream(listener: RequestListener): Promise<number> {
   const server = createHttp(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -200,7 +200,7 @@ export async function httpUpstream(listener: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A client of bytes. */
+/** A client that sends and receives bytes. */
 export class Client {
   readonly socket: Socket;
   text = '';
@@ -228,10 +228,10 @@ export class Client {
     return this;
   }
 
-  /** The next answer, by its own framing; what came of it, if the connection ended. */
-  async answer(how: { toHead?: boolean } = {}): Promise<Received> {
+  /** The next response, by its own framing; a part of it, if the connection ended. */
+  async response(how: { toHead?: boolean } = {}): Promise<Received> {
     return this.#until(() => {
-      const received = readAnswer(this.text, this.ended, how.toHead ?? false);
+      const received = readResponse(this.text, this.ended, how.toHead ?? false);
       if (received === undefined) return undefined;
       this.text = this.text.slice(received.length);
       return received;
@@ -263,13 +263,13 @@ export interface Received {
   /** Values by name in lower case. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
   readonly body: string;
-  /** The end came as the framing promised. */
+  /** It ended as its framing says. */
   readonly complete: boolean;
   readonly trailers: string;
   readonly length: number;
 }
 
-function readAnswer(text: string, ended: boolean, toHead: boolean): Received | undefined {
+function readResponse(text: string, ended: boolean, toHead: boolean): Received | undefined {
   const end = text.indexOf('\r\n\r\n');
   const none = {
     status: 0,
@@ -327,20 +327,20 @@ export async function client(port: number): Promise<Client> {
   return new Client(socket);
 }
 
-/** One request on a connection of its own. */
+/** One request on a new connection. */
 export async function ask(port: number, request: string): Promise<Received> {
   const asking = await client(port);
   asking.send(request);
-  const answer = await asking.answer({ toHead: request.startsWith('HEAD ') });
+  const response = await asking.response({ toHead: request.startsWith('HEAD ') });
   asking.socket.destroy();
-  return answer;
+  return response;
 }
 
 export function get(path = '/', ...fields: readonly string[]): string {
   return `GET ${path} HTTP/1.1\r\nHost: gate.example\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n`;
 }
 
-/** Until a condition of the world holds. Turns of the event loop, no clock. */
+/** Waits until a condition holds: turns of the event loop, no clock. */
 export async function eventually(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 /**
  * The document about the authorization page: "The OAuth2 plugin can run in one of two flows". Its two calls of curl are
- * made as printed, and its steps are gone through by a browser with the example of a page (examples/authorization-page).
+ * made as printed, and a browser runs its steps with the example page (examples/authorization-page).
  */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,7 +19,7 @@ describe('The OAuth2 plugin can run in one of two flows: client credentials or a
     gate = await openTestGate();
     printed = printedPage(gate);
     await guardedApi(gate);
-    // `$SERVICE.com`: the service answers to a name of its own.
+    // `$SERVICE.com`: the service has its own host name.
     await gate.setUp('POST', '/services/api/routes', { hosts: ['my-service.com'] });
     const app = authorizationPage({
       admin: gate.admin,
@@ -49,9 +49,9 @@ describe('The OAuth2 plugin can run in one of two flows: client credentials or a
 
   it('curl localhost:8001/oauth2?client_id=$CLIENT_ID', async () => {
     await gate.setUp('POST', '/consumers/alice/oauth2', { name: 'another' });
-    const answer = await printed.curl('curl localhost:8001/oauth2?client_id=$CLIENT_ID', { $CLIENT_ID: 'app' });
-    expect(answer.status).to.equal(200);
-    expect(answer.json.data.map(({ name }: { name: string }) => name)).to.deep.equal(['app']);
+    const response = await printed.curl('curl localhost:8001/oauth2?client_id=$CLIENT_ID', { $CLIENT_ID: 'app' });
+    expect(response.status).to.equal(200);
+    expect(response.json.data.map(({ name }: { name: string }) => name)).to.deep.equal(['app']);
   });
 
   it('curl https://$SERVICE.com/oauth2/authorize', async () => {

@@ -16,15 +16,15 @@ describe('Kong oAuth with a Django backend', () => {
 
   it('Setting up our Kong environment: registers service1 and service2 at /apis/', async () => {
     for (const name of ['service1', 'service2']) {
-      const answer = await post(`${gate.admin}/apis/`, [
+      const response = await post(`${gate.admin}/apis/`, [
         `name=${name}`,
         `upstream_url=${gate.upstream}`,
         `request_host=${name}.com`,
         `request_path=/${name}`,
         'strip_request_path=true',
       ]);
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.include({
+      expect(response.status).to.equal(201);
+      expect(response.json).to.include({
         upstream_url: gate.upstream,
         strip_request_path: true,
         request_path: `/${name}`,
@@ -32,17 +32,17 @@ describe('Kong oAuth with a Django backend', () => {
         name,
         request_host: `${name}.com`,
       });
-      expect(answer.json.created_at).to.be.greaterThan(1_000_000_000_000);
+      expect(response.json.created_at).to.be.greaterThan(1_000_000_000_000);
     }
   });
 
-  it('Then we add the oauth plugin to this service: its provision_key is told', async () => {
+  it('Then we add the oauth plugin to this service: with its provision_key in the response', async () => {
     for (const name of ['service1', 'service2']) {
       const { json: api } = await get(`${gate.admin}/apis/${name}`);
-      const answer = await post(`${gate.admin}/apis/${api.id}/plugins`, ['name=oauth2']);
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.include({ api_id: api.id, enabled: true, name: 'oauth2' });
-      expect(answer.json.config).to.include({
+      const response = await post(`${gate.admin}/apis/${api.id}/plugins`, ['name=oauth2']);
+      expect(response.status).to.equal(201);
+      expect(response.json).to.include({ api_id: api.id, enabled: true, name: 'oauth2' });
+      expect(response.json.config).to.include({
         mandatory_scope: false,
         token_expiration: 7200,
         enable_implicit_grant: false,
@@ -52,20 +52,20 @@ describe('Kong oAuth with a Django backend', () => {
         enable_client_credentials: false,
         enable_password_grant: false,
       });
-      expect(answer.json.config.provision_key).to.match(/^[A-Za-z0-9]{32}$/);
+      expect(response.json.config.provision_key).to.match(/^[A-Za-z0-9]{32}$/);
     }
   });
 
   it('You should now be able to verify that this is blocked with oauth', async () => {
-    const answer = await get(`${gate.proxy}/service1`);
-    expect(answer.status).to.equal(401);
-    expect(answer.json).to.deep.equal({
+    const response = await get(`${gate.proxy}/service1`);
+    expect(response.status).to.equal(401);
+    expect(response.json).to.deep.equal({
       error_description: 'The access token is missing',
       error: 'invalid_request',
     });
   });
 
-  it('Creating client applications: a consumer, looked for and made', async () => {
+  it('Creating client applications: a consumer, looked up and created', async () => {
     expect((await get(`${gate.admin}/consumers/joe-app-builder`)).status).to.equal(404);
     const made = await post(`${gate.admin}/consumers/`, ['username=joe-app-builder', 'custom_id=1']);
     expect(made.status).to.equal(201);
@@ -76,13 +76,13 @@ describe('Kong oAuth with a Django backend', () => {
 
   it('Create a client application: with name and redirect_uri', async () => {
     const { json: consumer } = await get(`${gate.admin}/consumers/joe-app-builder`);
-    const answer = await post(`${gate.admin}/consumers/${consumer.id}/oauth2`, [
+    const response = await post(`${gate.admin}/consumers/${consumer.id}/oauth2`, [
       'name=Test',
       'redirect_uri=http://docker.local',
     ]);
-    expect(answer.status).to.equal(201);
-    expect(answer.json.redirect_uris).to.deep.equal(['http://docker.local']);
-    client = answer.json;
+    expect(response.status).to.equal(201);
+    expect(response.json.redirect_uris).to.deep.equal(['http://docker.local']);
+    client = response.json;
   });
 
   it('You can query this information using Kong’s admin API', async () => {
@@ -91,14 +91,14 @@ describe('Kong oAuth with a Django backend', () => {
     expect(json.data[0]).to.include({ client_id: client.client_id, client_secret: client.client_secret });
   });
 
-  it('Set provision_key in the provider: the plugins of service1 tell it', async () => {
+  it('Set provision_key in the provider: it is in the plugins of service1', async () => {
     const { json } = await get(`${gate.admin}/apis/service1/plugins/`);
     provisionKey = json.data[0].config.provision_key;
     expect(provisionKey).to.match(/^[A-Za-z0-9]{32}$/);
   });
 
   it('1. The User Service will request an access code on the client’s behalf; 2. Kong will respond with a redirect url', async () => {
-    const answer = await post(
+    const response = await post(
       `${gate.proxyTls}/oauth2/authorize`,
       [
         `client_id=${client.client_id}`,
@@ -108,13 +108,13 @@ describe('Kong oAuth with a Django backend', () => {
       ],
       { Host: 'service1.com' },
     );
-    expect(answer.status).to.equal(200);
-    expect(answer.json.redirect_uri).to.match(/^http:\/\/docker\.local\?code=[A-Za-z0-9]{32}$/);
-    code = new URL(answer.json.redirect_uri).searchParams.get('code')!;
+    expect(response.status).to.equal(200);
+    expect(response.json.redirect_uri).to.match(/^http:\/\/docker\.local\?code=[A-Za-z0-9]{32}$/);
+    code = new URL(response.json.redirect_uri).searchParams.get('code')!;
   });
 
   it('3. The client app will then swap the provided code for an access_token', async () => {
-    const answer = await post(
+    const response = await post(
       `${gate.proxyTls}/oauth2/token`,
       [
         'grant_type=authorization_code',
@@ -124,15 +124,15 @@ describe('Kong oAuth with a Django backend', () => {
       ],
       { Host: 'service1.com' },
     );
-    expect(answer.status).to.equal(200);
-    expect(answer.json).to.include({ token_type: 'bearer', expires_in: 7200 });
-    accessToken = answer.json.access_token;
+    expect(response.status).to.equal(200);
+    expect(response.json).to.include({ token_type: 'bearer', expires_in: 7200 });
+    accessToken = response.json.access_token;
   });
 
   it('4. The client app can now make authenticated requests: with the token in the query', async () => {
-    const answer = await get(`${gate.proxy}/service1?access_token=${accessToken}`);
-    expect(answer.status).to.equal(200);
-    expect(answer.json.headers).to.include({
+    const response = await get(`${gate.proxy}/service1?access_token=${accessToken}`);
+    expect(response.status).to.equal(200);
+    expect(response.json.headers).to.include({
       'x-consumer-username': 'joe-app-builder',
       'x-authenticated-userid': '2',
     });
@@ -142,7 +142,7 @@ describe('Kong oAuth with a Django backend', () => {
     expect((await get(`${gate.proxy}/service2?access_token=${accessToken}`)).status).to.equal(200);
   });
 
-  it('… and at no service that was made in today’s way', async () => {
+  it('… and at no service that was created through /services', async () => {
     await gate.setUp('POST', '/services', { name: 'today', url: gate.upstream });
     await gate.setUp('POST', '/services/today/routes', { paths: ['/today'] });
     await gate.setUp('POST', '/services/today/plugins', {
@@ -165,15 +165,15 @@ describe('Kong oAuth with a Django backend', () => {
     expect((await get(`${gate.proxy}/second`)).status).to.equal(404);
   });
 
-  it('What is missing or unknown is named', async () => {
+  it('Errors name missing and unknown fields', async () => {
     for (const [lines, name] of [
       [['name=x'], 'upstream_url'],
       [['upstream_url=http://u'], 'request_host'],
       [['upstream_url=http://u', 'request_path=/p', 'request_paht=/q'], 'request_paht'],
     ] as const) {
-      const answer = await post(`${gate.admin}/apis`, lines);
-      expect(answer.status).to.equal(400);
-      expect(answer.text).to.include(name);
+      const response = await post(`${gate.admin}/apis`, lines);
+      expect(response.status).to.equal(400);
+      expect(response.text).to.include(name);
     }
   });
 });

@@ -1,6 +1,6 @@
 /**
  * "Kong OAuth2 Authentication": every call of curl and of fetch that the tutorial prints. The three posts of the plugin
- * are alternatives, so the one before is taken away first.
+ * are alternatives, so each removes the one before it.
  */
 import { expect } from 'chai';
 import { APIMarketplaceClient } from '../../examples/marketplace-client/marketplace-client.ts';
@@ -22,11 +22,11 @@ describe('Kong OAuth2 Authentication', () => {
   /** What the reader's authorization page does once the user has agreed: the tutorial leaves it to the reader. */
   async function agreed(authorizationUrl: string): Promise<URL> {
     const asked = new URL(authorizationUrl).searchParams;
-    const answer = await page.curl(
+    const response = await page.curl(
       `curl http://kong:8000/oauth2/authorize --data ${asked} --data provision_key=${provisionKey} --data authenticated_userid=user-1`,
     );
-    expect(answer.status).to.equal(200);
-    return new URL(answer.json.redirect_uri);
+    expect(response.status).to.equal(200);
+    return new URL(response.json.redirect_uri);
   }
 
   async function pluginId(): Promise<string> {
@@ -40,28 +40,28 @@ describe('Kong OAuth2 Authentication', () => {
 
   describe('Setting Up Kong OAuth2 Plugin', () => {
     it('Step 1: Create a Service in Kong', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/services \
 --data "name=my-api" \
 --data "url=http://my-backend-api.com"`,
         { 'http://my-backend-api.com': gate.upstream },
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.include({ name: 'my-api', protocol: 'http', path: null });
+      expect(response.status).to.equal(201);
+      expect(response.json).to.include({ name: 'my-api', protocol: 'http', path: null });
     });
 
     it('Step 2: Create a Route for the Service', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/services/my-api/routes \
 --data "name=my-api-route" \
 --data "paths[]=/api"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.deep.include({ name: 'my-api-route', paths: ['/api'] });
+      expect(response.status).to.equal(201);
+      expect(response.json).to.deep.include({ name: 'my-api-route', paths: ['/api'] });
     });
 
     it('Step 3: Enable the OAuth2 Plugin', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/services/my-api/plugins \
 --data "name=oauth2" \
 --data "config.enable_authorization_code=true" \
@@ -71,8 +71,8 @@ describe('Kong OAuth2 Authentication', () => {
 --data "config.token_expiration=7200"`,
         { PROVISION_KEY: provisionKey },
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json.config).to.deep.include({
+      expect(response.status).to.equal(201);
+      expect(response.json.config).to.deep.include({
         enable_authorization_code: true,
         scopes: ['email', 'profile'],
         mandatory_scope: true,
@@ -84,16 +84,16 @@ describe('Kong OAuth2 Authentication', () => {
 
   describe('Creating OAuth2 Credentials', () => {
     it('Step 1: Create a Consumer', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/consumers \
 --data "username=my-app"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.include({ username: 'my-app' });
+      expect(response.status).to.equal(201);
+      expect(response.json).to.include({ username: 'my-app' });
     });
 
     it('Step 2: Create OAuth2 Credentials for the Consumer', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/consumers/my-app/oauth2 \
 --data "name=My Application" \
 --data "client_id=SOME_CLIENT_ID" \
@@ -101,8 +101,8 @@ describe('Kong OAuth2 Authentication', () => {
 --data "redirect_uris[]=https://my-app.com/callback"`,
         { SOME_CLIENT_ID: clientId, SOME_CLIENT_SECRET: clientSecret },
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.deep.include({
+      expect(response.status).to.equal(201);
+      expect(response.json).to.deep.include({
         name: 'My Application',
         client_id: clientId,
         client_secret: clientSecret,
@@ -117,7 +117,7 @@ describe('Kong OAuth2 Authentication', () => {
     let accessToken: string;
     let refreshToken: string;
 
-    it('Step 1: Redirect User to Authorization Page: the endpoint takes it from the page, as POST, with the provision key', async () => {
+    it('Step 1: Redirect User to Authorization Page: the page sends it to the endpoint, as POST, with the provision key', async () => {
       const got = await page.fetch(authUrl);
       expect(got.status).to.equal(405);
       expect(await got.json()).to.include({ error: 'invalid_method' });
@@ -146,7 +146,7 @@ describe('Kong OAuth2 Authentication', () => {
         return await response.json();
       }
       const tokens = await exchangeCodeForToken(code);
-      // The page prints `scope` as well: it is left out where it is what was asked for (RFC 6749 §5.1), as with Kong.
+      // The tutorial prints `scope` too. The response omits it if it equals the requested scope (RFC 6749 §5.1), as with Kong.
       expect(tokens).to.have.all.keys('access_token', 'token_type', 'expires_in', 'refresh_token');
       expect(tokens).to.include({ token_type: 'bearer', expires_in: 7200 });
       ({ access_token: accessToken, refresh_token: refreshToken } = tokens);
@@ -224,7 +224,7 @@ describe('Kong OAuth2 Authentication', () => {
       });
     });
 
-    /** What the gate was asked at its token endpoint so far. */
+    /** Requests to the token endpoint so far. */
     const tokenCalls = () => gate.log.filter((line) => line.includes('"path":"/oauth2/token"')).length;
 
     it('const authUrl = client.getAuthorizationUrl(…)', () => {
@@ -258,20 +258,20 @@ describe('Kong OAuth2 Authentication', () => {
 
     it('Token expired, try to refresh; retry the request with the new token: once for ten calls at a time', async () => {
       const before = client.tokens!;
-      // The access token alone has expired: its refresh token is good.
+      // Only the access token has expired; its refresh token is valid.
       await gate.setUp('PATCH', `/oauth2_tokens/${before.access_token}`, {
         created_at: Math.floor(Date.now() / 1000) - 7300,
       });
       expect((await gate.get('/api/x', before.access_token)).status).to.equal(401);
       const calls = tokenCalls();
-      const answers = await Promise.all(Array.from({ length: 10 }, (_, n) => client.callAPI(`/orders/${n}`)));
-      expect(answers.map(({ status }) => status)).to.deep.equal(Array(10).fill(200));
+      const responses = await Promise.all(Array.from({ length: 10 }, (_, n) => client.callAPI(`/orders/${n}`)));
+      expect(responses.map(({ status }) => status)).to.deep.equal(Array(10).fill(200));
       expect(tokenCalls() - calls).to.equal(1);
       expect(client.tokens!.access_token).not.to.equal(before.access_token);
       expect(client.tokens!.refresh_token).not.to.equal(before.refresh_token);
     });
 
-    it('No refresh that the gate refuses is taken for tokens', async () => {
+    it('A refused refresh is not mistaken for tokens', async () => {
       const { access_token: accessToken } = client.tokens!;
       await page.curl(`curl -X DELETE http://localhost:8001/oauth2_tokens/${accessToken}`);
       const lost = await client.callAPI('/user/profile').catch((error: Error) => error);
@@ -291,9 +291,9 @@ describe('Kong OAuth2 Authentication', () => {
 --data "config.token_expiration=7200"`;
       expect((await page.curl(line)).status, 'a second one of the service').to.equal(409);
       await withoutPlugin();
-      const answer = await page.curl(line);
-      expect(answer.status).to.equal(201);
-      expect(answer.json.config).to.include({ enable_client_credentials: true, token_expiration: 7200 });
+      const response = await page.curl(line);
+      expect(response.status).to.equal(201);
+      expect(response.json.config).to.include({ enable_client_credentials: true, token_expiration: 7200 });
     });
 
     it('Client Credentials Grant: Client usage', async () => {
@@ -338,17 +338,17 @@ describe('Kong OAuth2 Authentication', () => {
 
     it('Password Grant', async () => {
       await withoutPlugin();
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/services/my-api/plugins \
 --data "name=oauth2" \
 --data "config.enable_password=true" \
 --data "config.token_expiration=7200"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json.config).to.include({ enable_password_grant: true }).and.not.have.property('enable_password');
+      expect(response.status).to.equal(201);
+      expect(response.json.config).to.include({ enable_password_grant: true }).and.not.have.property('enable_password');
     });
 
-    it('Password Grant: Client usage: the gate knows no users, and asks for the provision key of who does', async () => {
+    it('Password Grant: Client usage: the gate has no users, and requires the provision key', async () => {
       expect(await getPasswordToken('ada', 'lovelace')).to.deep.equal({
         error: 'invalid_provision_key',
         error_description: 'Invalid provision_key',
@@ -363,15 +363,15 @@ describe('Kong OAuth2 Authentication', () => {
         name: 'oauth2',
         config: { enable_client_credentials: true, scopes: ['email', 'profile', 'orders'] },
       });
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X PATCH http://localhost:8001/plugins/{plugin-id} \
 --data "config.token_default_scopes[]=email" \
 --data "config.token_default_scopes[]=profile" \
 --data "config.auth_header_name=X-Custom-Authorization"`,
         { '{plugin-id}': await pluginId() },
       );
-      expect(answer.status).to.equal(200);
-      expect(answer.json.config).to.deep.include({
+      expect(response.status).to.equal(200);
+      expect(response.json.config).to.deep.include({
         token_default_scopes: ['email', 'profile'],
         auth_header_name: 'X-Custom-Authorization',
       });
@@ -388,14 +388,14 @@ describe('Kong OAuth2 Authentication', () => {
     });
 
     it('Rate Limiting Based on OAuth2', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/services/my-api/plugins \
 --data "name=rate-limiting" \
 --data "config.minute=5" \
 --data "config.limit_by=credential"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json.config).to.include({ minute: 5, limit_by: 'credential' });
+      expect(response.status).to.equal(201);
+      expect(response.json.config).to.include({ minute: 5, limit_by: 'credential' });
       const tokenOf = async () => {
         const { body } = await gate.post('/oauth2/token', {
           grant_type: 'client_credentials',
@@ -406,7 +406,7 @@ describe('Kong OAuth2 Authentication', () => {
       };
       const [one, other] = [await tokenOf(), await tokenOf()];
       const statuses: number[] = [];
-      // Both tokens are of one credential. A minute may end in between: then the count begins anew, once.
+      // Both tokens are of one credential. A minute may end in between: then the count starts again, once.
       for (let n = 0; n < 11; n++)
         statuses.push((await gate.get('/api/x', undefined, n % 2 === 0 ? one : other)).status);
       expect(statuses.slice(0, 5)).to.deep.equal([200, 200, 200, 200, 200]);

@@ -1,6 +1,6 @@
 /**
- * The reference of the OAuth 2.0 plugin ("Usage"): every call of curl that it prints, step by step, and what it says of
- * the answers. The call of grpcurl is among the transports (test/transports).
+ * The reference of the OAuth 2.0 plugin ("Usage"): every call of curl that it prints, step by step, and what it says about
+ * the responses. The call of grpcurl is among the transports (test/transports).
  */
 import { expect } from 'chai';
 import type { CurlResponse } from '../support/curl.ts';
@@ -41,27 +41,27 @@ describe('OAuth 2.0 Authentication: Usage', () => {
   describe('Endpoints, a Consumer, an Application', () => {
     it('Endpoints: /oauth2/authorize and /oauth2/token: only POST is supported', async () => {
       for (const endpoint of ['authorize', 'token']) {
-        const answer = await page.curl(`curl https://example.service.com/oauth2/${endpoint}`);
-        expect(answer.status).to.equal(405);
-        expect(answer.json).to.include({ error: 'invalid_method' });
+        const response = await page.curl(`curl https://example.service.com/oauth2/${endpoint}`);
+        expect(response.status).to.equal(405);
+        expect(response.json).to.include({ error: 'invalid_method' });
       }
     });
 
     it('Create a Consumer', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://kong:8001/consumers/ \
   --data "username=user123" \
   --data "custom_id=SOME_CUSTOM_ID"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.include({ username: 'user123', custom_id: 'SOME_CUSTOM_ID' });
-      const nobody = await page.curl('curl -X POST http://kong:8001/consumers/');
-      expect(nobody.status, 'either of the two must be specified').to.equal(400);
+      expect(response.status).to.equal(201);
+      expect(response.json).to.include({ username: 'user123', custom_id: 'SOME_CUSTOM_ID' });
+      const unnamed = await page.curl('curl -X POST http://kong:8001/consumers/');
+      expect(unnamed.status, 'either of the two must be specified').to.equal(400);
     });
 
     it('Create an Application', async () => {
       const { json: consumer } = await page.curl('curl http://kong:8001/consumers/user123');
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://kong:8001/consumers/{consumer_id}/oauth2 \
   --data "name=Test%20Application" \
   --data "client_id=SOME-CLIENT-ID" \
@@ -70,27 +70,27 @@ describe('OAuth 2.0 Authentication: Usage', () => {
   --data "hash_secret=true"`,
         { '{consumer_id}': consumer.id, 'SOME-CLIENT-ID': clientId, 'SOME-CLIENT-SECRET': clientSecret },
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.deep.include({
+      expect(response.status).to.equal(201);
+      expect(response.json).to.deep.include({
         name: 'Test Application',
         client_id: clientId,
         redirect_uris: ['http://some-domain/endpoint/'],
         hash_secret: true,
         consumer: { id: consumer.id },
       });
-      expect(answer.json.client_secret).to.match(/^\$pbkdf2-sha512\$/);
+      expect(response.json.client_secret).to.match(/^\$pbkdf2-sha512\$/);
     });
 
     it('Create an Application: client_id and client_secret are generated if they are missing', async () => {
-      const answer = await page.curl('curl http://kong:8001/consumers/user123/oauth2 --data "name=Another"');
-      expect(answer.status).to.equal(201);
-      expect(answer.json.client_id).to.match(/^[A-Za-z0-9]{32}$/);
-      expect(answer.json.client_secret).to.match(/^[A-Za-z0-9]{32}$/);
+      const response = await page.curl('curl http://kong:8001/consumers/user123/oauth2 --data "name=Another"');
+      expect(response.status).to.equal(201);
+      expect(response.json.client_id).to.match(/^[A-Za-z0-9]{32}$/);
+      expect(response.json.client_secret).to.match(/^[A-Za-z0-9]{32}$/);
     });
   });
 
   describe('Migrating Access Tokens', () => {
-    it('/oauth2_tokens: a token posted admits at once, where the plugin says global_credentials', async () => {
+    it('/oauth2_tokens: a posted token is valid immediately, where the plugin has global_credentials', async () => {
       await gate.setUp('POST', '/services', { name: 'migrated', url: gate.upstream });
       await gate.setUp('POST', '/services/migrated/routes', { hosts: ['migrated.service.com'] });
       await gate.setUp('POST', '/services/migrated/plugins', {
@@ -98,7 +98,7 @@ describe('OAuth 2.0 Authentication: Usage', () => {
         config: { enable_client_credentials: true, global_credentials: true },
       });
       const { json: credential } = await page.curl(`curl http://kong:8001/oauth2/${clientId}`);
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://kong:8001/oauth2_tokens \
   --data 'credential.id=KONG-APPLICATION-ID' \
   --data "token_type=bearer" \
@@ -107,8 +107,8 @@ describe('OAuth 2.0 Authentication: Usage', () => {
   --data "expires_in=3600"`,
         { 'KONG-APPLICATION-ID': credential.id },
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.deep.include({
+      expect(response.status).to.equal(201);
+      expect(response.json).to.deep.include({
         credential: { id: credential.id },
         token_type: 'bearer',
         access_token: 'SOME-TOKEN',
@@ -122,28 +122,28 @@ describe('OAuth 2.0 Authentication: Usage', () => {
     it('… and with service.id at that service alone, with its scope and authenticated_userid', async () => {
       const { json: credential } = await page.curl(`curl http://kong:8001/oauth2/${clientId}`);
       const { json: service } = await page.curl('curl http://kong:8001/services/example');
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://kong:8001/oauth2_tokens --data credential.id=${credential.id} --data service.id=${service.id} \
   --data expires_in=3600 --data "scope=email profile" --data authenticated_userid=user-7`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json.access_token, 'a random string will be generated').to.match(/^[A-Za-z0-9]{32}$/);
-      expect(answer.json.refresh_token, 'no refresh token will be generated').to.equal(null);
-      const there = await called(answer.json.access_token);
+      expect(response.status).to.equal(201);
+      expect(response.json.access_token, 'a random string will be generated').to.match(/^[A-Za-z0-9]{32}$/);
+      expect(response.json.refresh_token, 'no refresh token will be generated').to.equal(null);
+      const there = await called(response.json.access_token);
       expect(there.json.headers).to.include({
         'x-authenticated-scope': 'email profile',
         'x-authenticated-userid': 'user-7',
       });
-      expect((await called(answer.json.access_token, 'migrated.service.com')).status).to.equal(401);
+      expect((await called(response.json.access_token, 'migrated.service.com')).status).to.equal(401);
     });
   });
 
   describe('Viewing and Invalidating Access Tokens', () => {
     it('A GET on the /oauth2_tokens endpoint lists them, in today’s shape', async () => {
-      const answer = await page.curl('curl -sX GET http://kong:8001/oauth2_tokens/');
-      expect(answer.status).to.equal(200);
-      expect(answer.json.data).to.have.length(2);
-      const migrated = answer.json.data.find((row: { access_token: string }) => row.access_token === 'SOME-TOKEN');
+      const response = await page.curl('curl -sX GET http://kong:8001/oauth2_tokens/');
+      expect(response.status).to.equal(200);
+      expect(response.json.data).to.have.length(2);
+      const migrated = response.json.data.find((row: { access_token: string }) => row.access_token === 'SOME-TOKEN');
       expect(migrated).to.include({ expires_in: 3600, scope: null, token_type: 'bearer' });
       // "you must add it to created_at to calculate when the token will expire"
       expect(migrated.created_at + migrated.expires_in).to.be.greaterThan(Date.now() / 1000);
@@ -151,17 +151,17 @@ describe('OAuth 2.0 Authentication: Usage', () => {
 
     it('DELETE http://kong:8001/oauth2_tokens/<token ID> allows you to immediately invalidate a token', async () => {
       const { json } = await page.curl('curl http://kong:8001/oauth2_tokens/SOME-TOKEN');
-      const answer = await page.curl('curl -X DELETE http://kong:8001/oauth2_tokens/<token ID>', {
+      const response = await page.curl('curl -X DELETE http://kong:8001/oauth2_tokens/<token ID>', {
         '<token ID>': json.id,
       });
-      expect(answer.status).to.equal(204);
+      expect(response.status).to.equal(204);
       expect((await called('SOME-TOKEN', 'migrated.service.com')).status).to.equal(401);
     });
   });
 
   describe('OAuth 2.0 Flows: Client Credentials', () => {
     it('Using a POST request, set Content-Type to application/x-www-form-urlencoded', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -i -X POST 'https://example.service.com/oauth2/token' \
       --header 'Content-Type: application/x-www-form-urlencoded' \
       --data-urlencode 'client_id=XXXX' \
@@ -169,30 +169,30 @@ describe('OAuth 2.0 Authentication: Usage', () => {
       --data-urlencode 'grant_type=client_credentials'`,
         { XXXX: clientId, YYYY: clientSecret },
       );
-      expect(answer.status).to.equal(200);
-      expect(answer.json).to.have.all.keys('access_token', 'token_type', 'expires_in');
-      expect((await called(answer.json.access_token)).status).to.equal(200);
+      expect(response.status).to.equal(200);
+      expect(response.json).to.have.all.keys('access_token', 'token_type', 'expires_in');
+      expect((await called(response.json.access_token)).status).to.equal(200);
     });
 
     it('Using a POST request, set Content-Type to application/json', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -i -X POST 'https://example.service.com/oauth2/token' \
       --header 'Content-Type: application/json' \
       --data-raw '{ "client_id": "XXXXX", "client_secret": "YYYY", "grant_type": "client_credentials" }'`,
         { XXXXX: clientId, YYYY: clientSecret },
       );
-      expect(answer.status).to.equal(200);
-      expect((await called(answer.json.access_token)).status).to.equal(200);
+      expect(response.status).to.equal(200);
+      expect((await called(response.json.access_token)).status).to.equal(200);
     });
 
-    it('Using a POST request, send the credentials in URL query parameters: and they stand in no line of the log', async () => {
-      const answer = await page.curl(
+    it('Using a POST request, send the credentials in URL query parameters: and the log does not contain them', async () => {
+      const response = await page.curl(
         `curl -i -X POST 'https://example.service.com/oauth2/token?client_id=XXXX&client_secret=YYYY&grant_type=client_credentials'`,
         { XXXX: clientId, YYYY: clientSecret },
       );
-      expect(answer.status).to.equal(200);
-      expect((await called(answer.json.access_token)).status).to.equal(200);
-      expect(gate.log.join('')).not.to.include(clientSecret).and.not.include(answer.json.access_token);
+      expect(response.status).to.equal(200);
+      expect((await called(response.json.access_token)).status).to.equal(200);
+      expect(gate.log.join('')).not.to.include(clientSecret).and.not.include(response.json.access_token);
     });
   });
 
@@ -202,11 +202,11 @@ describe('OAuth 2.0 Authentication: Usage', () => {
     let refreshToken: string;
 
     it('3. the web application can retrieve both the OAuth 2.0 application name, and developer name', async () => {
-      const answer = await page.curl('curl kong:8001/oauth2?client_id=XXX', { XXX: clientId });
-      expect(answer.status).to.equal(200);
-      expect(answer.json.data).to.have.length(1);
-      expect(answer.json.data[0]).to.include({ name: 'Test Application', client_id: clientId });
-      const { json: developer } = await page.curl(`curl kong:8001/consumers/${answer.json.data[0].consumer.id}`);
+      const response = await page.curl('curl kong:8001/oauth2?client_id=XXX', { XXX: clientId });
+      expect(response.status).to.equal(200);
+      expect(response.json.data).to.have.length(1);
+      expect(response.json.data[0]).to.include({ name: 'Test Application', client_id: clientId });
+      const { json: developer } = await page.curl(`curl kong:8001/consumers/${response.json.data[0].consumer.id}`);
       expect(developer).to.include({ username: 'user123' });
     });
 
@@ -225,10 +225,10 @@ describe('OAuth 2.0 Authentication: Usage', () => {
         '{provision_key}': provisionKey,
         '{authenticated_userid}': 'user-1',
       };
-      const answer = await page.curl(line, values);
-      expect(answer.status).to.equal(200);
-      expect(answer.json.redirect_uri).to.match(/^http:\/\/some-domain\/endpoint\/\?code=[A-Za-z0-9]{32}$/);
-      code = new URL(answer.json.redirect_uri).searchParams.get('code')!;
+      const response = await page.curl(line, values);
+      expect(response.status).to.equal(200);
+      expect(response.json.redirect_uri).to.match(/^http:\/\/some-domain\/endpoint\/\?code=[A-Za-z0-9]{32}$/);
+      code = new URL(response.json.redirect_uri).searchParams.get('code')!;
 
       const implicit = await page.curl(line, { ...values, '{response_type}': 'token' });
       expect(implicit.status).to.equal(200);
@@ -237,18 +237,18 @@ describe('OAuth 2.0 Authentication: Usage', () => {
     });
 
     it('7. In both cases just redirect the user to redirect_uri: errors have one, too', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl https://your.service.com/oauth2/authorize --data client_id=${clientId} --data response_type=code \
       --data scope=nope --data provision_key=${provisionKey} --data authenticated_userid=user-1`,
       );
-      expect(answer.status).to.equal(400);
-      expect(new URL(answer.json.redirect_uri).searchParams.get('error')).to.equal('invalid_scope');
+      expect(response.status).to.equal(400);
+      expect(new URL(response.json.redirect_uri).searchParams.get('error')).to.equal('invalid_scope');
     });
 
     it('8. exchanging the authorization code for an access token', async () => {
-      const answer = await gate.postTls('/oauth2/token', { grant_type: 'authorization_code', ...hidden, code });
-      expect(answer.status, 'named by nobody, where two servers could be meant').to.equal(400);
-      expect(answer.body.choices).to.deep.equal([
+      const response = await gate.postTls('/oauth2/token', { grant_type: 'authorization_code', ...hidden, code });
+      expect(response.status, 'the request names no server, and two are possible').to.equal(400);
+      expect(response.body.choices).to.deep.equal([
         '//example.service.com/oauth2/token',
         '//migrated.service.com/oauth2/token',
       ]);
@@ -275,20 +275,20 @@ describe('OAuth 2.0 Authentication: Usage', () => {
     });
 
     it('Upstream Headers: X-Anonymous-Consumer when authentication failed, and the anonymous consumer was set instead', async () => {
-      const { id } = await gate.setUp('POST', '/consumers', { username: 'nobody-in-particular' });
+      const { id } = await gate.setUp('POST', '/consumers', { username: 'anonymous-caller' });
       const { data } = await gate.setUp('GET', '/services/example/plugins');
       await gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous: id } });
       const { json } = await called('wrong', 'your.service.com');
       expect(json.headers).to.include({
         'x-anonymous-consumer': 'true',
-        'x-consumer-username': 'nobody-in-particular',
+        'x-consumer-username': 'anonymous-caller',
       });
       expect(json.headers).not.to.have.any.keys('x-authenticated-scope', 'x-authenticated-userid');
       await gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous: null } });
     });
 
     it('Refresh Token', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST https://your.service.com/oauth2/token \
   --data "grant_type=refresh_token" \
   --data "client_id={client_id}" \
@@ -296,15 +296,15 @@ describe('OAuth 2.0 Authentication: Usage', () => {
   --data "refresh_token={refresh_token}"`,
         { '{client_id}': clientId, '{client_secret}': clientSecret, '{refresh_token}': refreshToken },
       );
-      expect(answer.status).to.equal(200);
-      expect((await called(answer.json.access_token, 'your.service.com')).status).to.equal(200);
+      expect(response.status).to.equal(200);
+      expect((await called(response.json.access_token, 'your.service.com')).status).to.equal(200);
       expect((await called(accessToken, 'your.service.com')).status).to.equal(401);
     });
   });
 
   describe('Resource Owner Password Credentials', () => {
     it('2. the backend adds provision_key, authenticated_userid and grant_type', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl https://your.service.com/oauth2/token \
       --header "Authorization: Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW" \
       --data "client_id={client_id}" \
@@ -325,94 +325,94 @@ describe('OAuth 2.0 Authentication: Usage', () => {
           '{password}': 'lovelace',
         },
       );
-      expect(answer.status).to.equal(200);
-      expect(answer.json).to.have.all.keys('access_token', 'refresh_token', 'token_type', 'expires_in');
-      const { json } = await called(answer.json.access_token, 'your.service.com');
+      expect(response.status).to.equal(200);
+      expect(response.json).to.have.all.keys('access_token', 'refresh_token', 'token_type', 'expires_in');
+      const { json } = await called(response.json.access_token, 'your.service.com');
       expect(json.headers).to.include({ 'x-authenticated-userid': 'user-2', 'x-authenticated-scope': 'email' });
     });
   });
 
   describe('WebSocket requests', () => {
     it('1. Create a WebSocket service', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/services/ \
       --data "name=my-websocket-service" \
       --data "url=ws://my-websocket-backend:8080/"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.include({ protocol: 'ws', host: 'my-websocket-backend', port: 8080, path: '/' });
+      expect(response.status).to.equal(201);
+      expect(response.json).to.include({ protocol: 'ws', host: 'my-websocket-backend', port: 8080, path: '/' });
     });
 
     it('2. Attach a route to the service', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/services/my-websocket-service/routes \
       --data "name=my-websocket-route" \
       --data "protocols=wss" \
       --data "hosts=my-websocket-hostname.com" \
     `,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.deep.include({ protocols: ['wss'], hosts: ['my-websocket-hostname.com'] });
+      expect(response.status).to.equal(201);
+      expect(response.json).to.deep.include({ protocols: ['wss'], hosts: ['my-websocket-hostname.com'] });
     });
 
     it('3. Attach an OAuth2 plugin instance to the service', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -x POST http://localhost:8001/services/my-websocket-service/plugins \
       --data "name=oauth2" \
       --data "config.scopes=email" \
       --data "config.scopes=profile" \
       --data "config.global_credentials=true"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json.config).to.deep.include({ scopes: ['email', 'profile'], global_credentials: true });
+      expect(response.status).to.equal(201);
+      expect(response.json.config).to.deep.include({ scopes: ['email', 'profile'], global_credentials: true });
     });
 
     it('4. Create another route to handle token creation', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -X POST http://localhost:8001/routes \
       --data "name=my-websocket-token-helper" \
       --data "protocols=https" \
       --data "hosts=my-websocket-hostname.com" \
       --data "methods=POST"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json).to.deep.include({ protocols: ['https'], methods: ['POST'], service: null });
+      expect(response.status).to.equal(201);
+      expect(response.json).to.deep.include({ protocols: ['https'], methods: ['POST'], service: null });
     });
 
     it('5. Finally, add the additional OAuth2 plugin instance, using the route', async () => {
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl -x POST http://localhost:8001/routes/my-websocket-token-helper/plugins \
       --data "name=oauth2" \
       --data "config.scopes=email" \
       --data "config.scopes=profile" \
       --data "config.global_credentials=true"`,
       );
-      expect(answer.status).to.equal(201);
-      expect(answer.json.config).to.deep.include({ enable_authorization_code: true, global_credentials: true });
+      expect(response.status).to.equal(201);
+      expect(response.json.config).to.deep.include({ enable_authorization_code: true, global_credentials: true });
     });
 
     it('Client token requests will be handled by the my-websocket-token-helper route', async () => {
       const { json: plugins } = await page.curl('curl http://localhost:8001/routes/my-websocket-token-helper/plugins');
-      const answer = await page.curl(
+      const response = await page.curl(
         `curl https://my-websocket-hostname.com/oauth2/authorize --data client_id=${clientId} --data response_type=code \
       --data scope=email --data provision_key=${plugins.data[0].config.provision_key} --data authenticated_userid=user-3`,
       );
-      expect(answer.status).to.equal(200);
-      const code = new URL(answer.json.redirect_uri).searchParams.get('code');
+      expect(response.status).to.equal(200);
+      const code = new URL(response.json.redirect_uri).searchParams.get('code');
       const tokens = await page.curl(
         `curl https://my-websocket-hostname.com/oauth2/token --data grant_type=authorization_code \
       --data client_id=${clientId} --data client_secret=${clientSecret} --data code=${code}`,
       );
       expect(tokens.status).to.equal(200);
-      // Good wherever credentials are global: at the WebSocket service, and at any other that says so.
+      // Valid at every service with global credentials, such as the WebSocket service.
       expect((await called(tokens.json.access_token, 'migrated.service.com')).status).to.equal(200);
     });
 
     it('This plugin cannot issue new tokens from a WebSocket route', async () => {
-      const answer = await page.curl('curl https://my-websocket-hostname.com/oauth2/token');
-      expect(answer.status).to.equal(426);
-      expect(answer.json.message).to.equal('Please use the WebSocket protocol');
-      expect(answer.headers).to.include({ connection: 'Upgrade', upgrade: 'websocket' });
+      const response = await page.curl('curl https://my-websocket-hostname.com/oauth2/token');
+      expect(response.status).to.equal(426);
+      expect(response.json.message).to.equal('Please use the WebSocket protocol');
+      expect(response.headers).to.include({ connection: 'Upgrade', upgrade: 'websocket' });
     });
   });
 });

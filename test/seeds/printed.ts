@@ -1,23 +1,23 @@
 /**
- * Makes the calls of a printed page as they are printed. What is put in the place of printed names is all in `placed`
- * and in the placeholders that a call names; nothing else of a line is changed.
+ * Makes the calls of a tutorial as they are printed. Only the host names in `placed` and the placeholders of a call are
+ * replaced; the rest of a line is unchanged.
  */
 import { type CurlResponse, curl } from '../support/curl.ts';
 import type { TestGate } from '../support/open-test-gate.ts';
 
-/** Where a printed URL is here: the same path, at the listener of the gate under test that is meant. */
+/** The URL in this test for a printed URL: the same path, at the matching listener of the gate under test. */
 export function placed(gate: TestGate, printed: string): { readonly url: string; readonly host?: string } {
   const [, scheme = 'http', host = '', port = '', rest = ''] =
     /^(?:(https?):\/\/)?([^/:?]+)(?::(\d+))?(.*)$/.exec(printed) ?? [];
-  // The Admin API and the gate itself, by their usual ports. Both are asked by a name of loopback.
+  // The Admin API and the proxy, by their default ports. Both get a loopback name as Host.
   if (port === '8001') return { url: gate.admin + rest };
   if (port === '8000') return { url: gate.proxy + rest };
-  // A name of the reader's own: the gate is asked for it as if it were found there.
+  // A host name of the reader: the gate gets it as Host.
   return { url: (scheme === 'https' ? gate.proxyTls : gate.proxy) + rest, host };
 }
 
 export interface PrintedPage {
-  /** Makes a printed call of curl. `placeholders`: what stands in the line, and what the reader puts in its place. */
+  /** Makes a printed call of curl. `placeholders`: the texts in the line, and their replacements. */
   curl(line: string, placeholders?: Readonly<Record<string, string>>): Promise<CurlResponse>;
   /** `fetch` for printed JavaScript. */
   fetch(url: string, options?: RequestInit): Promise<Response>;
@@ -48,7 +48,7 @@ interface Command {
   readonly data: readonly string[];
 }
 
-/** The words of a shell command, and what curl makes of them. An option that no page prints is an error. */
+/** The words of a shell command, read as curl reads them. An option that no tutorial uses is an error. */
 function readCommand(line: string): Command {
   const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|([^\s\\]+)/g)].map(
     ([, one, two, three]) => one ?? two ?? three!,
@@ -62,7 +62,7 @@ function readCommand(line: string): Command {
     switch (word) {
       case '-X':
       case '-sX':
-      // A slip of the reference for -X; to curl, -x is a proxy.
+      // An error of the reference, for -X; in curl, -x is a proxy.
       case '-x':
         method = words.shift();
         break;

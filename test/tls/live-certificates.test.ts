@@ -1,4 +1,4 @@
-/** Server names and certificates at a whole gate, over real handshakes. */
+/** Certificates by server name, in a whole gate with real handshakes. */
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
@@ -15,7 +15,7 @@ describe('Certificates that an operator wrote', () => {
 
   after(() => gate.close());
 
-  /** The common name that the gate shows to whoever asks for `servername`. */
+  /** The common name of the certificate that the gate serves for `servername`. */
   const shownTo = (servername: string, more: object = {}): Promise<string> =>
     new Promise((done, fail) => {
       const port = Number(new URL(gate.proxyTls).port);
@@ -29,7 +29,7 @@ describe('Certificates that an operator wrote', () => {
       socket.on('error', fail);
     });
 
-  it('are served to the names they are for, from the next handshake on', async () => {
+  it('are served for their server names, from the next handshake on', async () => {
     const own = await shownTo('a.example');
     const one = await gate.setUp('POST', '/certificates', { ...a, snis: ['a.example', '*.a.example'] });
     const other = await gate.setUp('POST', '/certificates', { ...b, snis: ['b.*'] });
@@ -51,7 +51,7 @@ describe('Certificates that an operator wrote', () => {
     expect(await shownTo('c.example')).to.equal(own);
   });
 
-  it('that have a second pair are served by the first, and the log says so', async () => {
+  it('with a second pair are served with the first, and the log says so', async () => {
     const alternative = { cert_alt: rsa.cert, key_alt: rsa.key };
     const { id } = await gate.setUp('POST', '/certificates', { ...b, ...alternative, snis: ['two.example'] });
     expect(await shownTo('two.example')).to.equal('b.example');
@@ -59,12 +59,12 @@ describe('Certificates that an operator wrote', () => {
     await gate.setUp('DELETE', `/certificates/${id}`);
   });
 
-  it('SE-05: a key is nowhere in the log', () => {
+  it('SE-05: the log contains no key', () => {
     expect(gate.log.join('')).not.to.include('PRIVATE KEY');
     expect(gate.log.join('')).not.to.include(a.key.split('\n')[1]);
   });
 
-  describe('and upstreams', () => {
+  describe('for upstreams', () => {
     let upstream: Server;
     let port: number;
 
@@ -84,7 +84,7 @@ describe('Certificates that an operator wrote', () => {
       upstream.close();
     });
 
-    it('are verified by the authorities that the service names, if it says so', async () => {
+    it('verify the upstream by the CA certificates of the service, where tls_verify is set', async () => {
       expect((await gate.get('/s')).status).to.equal(200);
       await gate.setUp('PATCH', '/services/s', { tls_verify: true });
       expect((await gate.get('/s')).status).to.equal(502);
@@ -97,7 +97,7 @@ describe('Certificates that an operator wrote', () => {
       await gate.setUp('PATCH', '/services/s', { tls_verify: null, ca_certificates: null });
     });
 
-    it('are shown the certificate that the service names', async () => {
+    it('authenticate the gate with the client certificate of the service', async () => {
       expect((await gate.get('/s')).body).to.deep.equal({ shown: null });
       const { id } = await gate.setUp('POST', '/certificates', { ...b });
       await gate.setUp('PATCH', '/services/s', { client_certificate: { id } });

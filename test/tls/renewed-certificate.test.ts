@@ -11,7 +11,7 @@ const certificate = (name: string, warnings: readonly string[] = []): ServerCert
   warnings,
 });
 
-/** A certificate that is looked for in a list, one place further each time. */
+/** Loads the certificates of a list, one after the other. */
 async function loading(found: readonly (ServerCertificate | Error)[]) {
   const calls: string[] = [];
   let at = 0;
@@ -30,7 +30,7 @@ async function loading(found: readonly (ServerCertificate | Error)[]) {
 }
 
 describe('The certificate of the TLS listeners, while the gate runs', () => {
-  it('is handed on when there is another one', async () => {
+  it('is passed to the listeners when it has changed', async () => {
     const { renewed, calls } = await loading([certificate('one'), certificate('two')]);
     expect(renewed.current.certificate).to.equal('certificate one');
     await renewed.reload();
@@ -38,13 +38,13 @@ describe('The certificate of the TLS listeners, while the gate runs', () => {
     expect(calls).to.deep.equal(['serve key two', 'renewed certificate two']);
   });
 
-  it('is not handed on again when it is the same', async () => {
+  it('is not passed on when it has not changed', async () => {
     const { renewed, calls } = await loading([certificate('one'), certificate('one')]);
     await renewed.reload();
     expect(calls).to.deep.equal([]);
   });
 
-  it('stays in force when the next one cannot be used, and the one after that is taken', async () => {
+  it('stays in use when the next one is unusable, until a usable one', async () => {
     const { renewed, calls } = await loading([
       certificate('one'),
       new Error('ssl_cert: /tls/portcullis.crt holds no certificate in PEM form'),
@@ -57,14 +57,14 @@ describe('The certificate of the TLS listeners, while the gate runs', () => {
     expect(renewed.current.certificate).to.equal('certificate three');
   });
 
-  it('is warned about each time', async () => {
+  it('is warned about at each reload', async () => {
     const expired = certificate('one', ['it expired']);
     const { renewed, calls } = await loading([expired, expired]);
     await renewed.reload();
     expect(calls).to.deep.equal(['warned it expired', 'warned it expired']);
   });
 
-  it('stops the start when the first one cannot be used', async () => {
+  it('fails the start when the first one is unusable', async () => {
     let failure: unknown;
     await loading([new Error('there is none')]).catch((error) => {
       failure = error;

@@ -36,7 +36,7 @@ describe('The certificate of the TLS listeners', () => {
       expect(certificate.validToDate).to.deep.equal(made.expiresAt).and.deep.equal(later(365).now);
     });
 
-    it('SE-05: has a key that only its owner may read, in a directory of the same kind', async () => {
+    it('SE-05: has a key that only its owner can read, in a directory of the same mode', async () => {
       const { path } = await own(0);
       const mode = async (file: string) => (await stat(file)).mode & 0o777;
       expect(await mode(path.replace(/crt$/, 'key'))).to.equal(0o600);
@@ -44,7 +44,7 @@ describe('The certificate of the TLS listeners', () => {
       expect(await readdir(join(stateDirectory, 'tls'))).to.have.members(['portcullis.crt', 'portcullis.key']);
     });
 
-    it('takes back a key that others may read, and says so', async () => {
+    it('makes a key unreadable to others, with a warning', async () => {
       const key = (await own(0)).path.replace(/crt$/, 'key');
       await chmod(key, 0o644);
       expect((await own(1)).warnings).to.have.length(1);
@@ -52,13 +52,13 @@ describe('The certificate of the TLS listeners', () => {
       expect((await own(1)).warnings).to.deep.equal([]);
     });
 
-    it('is kept from then on', async () => {
+    it('is kept for later starts', async () => {
       const made = await own(0);
       expect(await own(334)).to.deep.include({ certificate: made.certificate, key: made.key, origin: 'kept' });
       expect(await readFile(made.path, 'utf8')).to.equal(made.certificate);
     });
 
-    it('is made anew when it has less than 30 days', async () => {
+    it('is replaced when it has less than 30 days', async () => {
       const made = await own(0);
       const next = await own(336);
       expect(next.origin).to.equal('made');
@@ -67,7 +67,7 @@ describe('The certificate of the TLS listeners', () => {
       expect((await own(337)).certificate).to.equal(next.certificate);
     });
 
-    it('is made anew when its files are damaged, or do not belong together', async () => {
+    it('is replaced when its files are damaged, or do not belong together', async () => {
       const { path } = await own(0);
       await writeFile(path, 'damaged');
       expect((await own(1)).origin).to.equal('made');
@@ -81,7 +81,7 @@ describe('The certificate of the TLS listeners', () => {
       expect((await own(1)).origin).to.equal('kept');
     });
 
-    it('leaves out a machine name that is no DNS name', async () => {
+    it('omits a machine name that is no DNS name', async () => {
       for (const name of ['my laptop', '', 'a,b', 'x'.repeat(64), 'localhost', '-a', 'a\nDNS:evil.example']) {
         const { certificate } = await makeCertificate({ hostName: name, from: start, to: later(1).now });
         expect(new X509Certificate(certificate).subjectAltName, name).to.equal(
@@ -90,7 +90,7 @@ describe('The certificate of the TLS listeners', () => {
       }
     });
 
-    it('is accepted by a client that was given it', async () => {
+    it('is accepted by a client that trusts it', async () => {
       const { certificate, key } = await serverCertificate(
         { tlsFiles: undefined, stateDirectory },
         { now: new Date(), name: 'gate' },
@@ -106,12 +106,12 @@ describe('The certificate of the TLS listeners', () => {
       await new Promise((closed) => server.close(closed));
     });
 
-    it('names the directory where it cannot be kept', async () => {
+    it('rejects with the directory where it cannot be kept', async () => {
       await writeFile(join(stateDirectory, 'tls'), 'a file in the way');
       await refused(own(0), /tls\/portcullis\.(crt|key) cannot be read/);
     });
 
-    it('asks for another state directory where it may not write', async () => {
+    it('asks for another state directory without write permission', async () => {
       await mkdir(join(stateDirectory, 'tls', `portcullis.key.${process.pid}`), { recursive: true });
       await refused(own(0), /tls\/portcullis\.key cannot be written: .*; name another state_dir$/);
     });
@@ -130,7 +130,7 @@ describe('The certificate of the TLS listeners', () => {
     });
     const given = (days = 1) => serverCertificate({ tlsFiles, stateDirectory }, later(days));
 
-    it('is used as it is, and nothing is made', async () => {
+    it('is used as it is, and no other is made', async () => {
       expect(await given()).to.deep.include({ ...pair, origin: 'given', path: tlsFiles.certificate, warnings: [] });
       expect(await readdir(stateDirectory)).to.have.members(['api.pem', 'api.key']);
     });
@@ -143,7 +143,7 @@ describe('The certificate of the TLS listeners', () => {
       await refused(given(), /^ssl_cert: .*api\.pem does not begin with the certificate of the key/);
     });
 
-    it('is warned about when it has expired or is not good yet, or its key is open to everybody', async () => {
+    it('is warned about when it has expired or is not yet valid, or its key is readable by every user', async () => {
       expect((await given(11)).warnings[0]).to.match(/api\.pem expired on/);
       expect((await given(-1)).warnings[0]).to.match(/api\.pem is not valid before/);
       await chmod(tlsFiles.key, 0o644);
@@ -152,7 +152,7 @@ describe('The certificate of the TLS listeners', () => {
       ]);
     });
 
-    it('is refused, with the setting and the file, when it is not there or not what it should be', async () => {
+    it('is rejected, with the setting and the file, when it is missing or wrong', async () => {
       const other = await makeCertificate({ hostName: 'other', from: start, to: later(1).now });
       const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const locked = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' });
