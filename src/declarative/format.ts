@@ -1,4 +1,4 @@
-/** The versions of Kong's declarative format, and what differs between them. */
+/** The versions of Kong's declarative format, and their differences. */
 import type { Json } from '../ports/entity-store.ts';
 import type { JsonObject } from '../schema/description.ts';
 import { isObject, own } from '../schema/json.ts';
@@ -23,7 +23,7 @@ function marked(path: string): string {
   return `~${decodedRegex(path)}`;
 }
 
-/** A regex is held against the decoded path; what stood encoded in it is decoded, and stays literal. */
+/** A regex is matched against the decoded path, so its percent-encoded characters are decoded and escaped. */
 function decodedRegex(regex: string): string {
   return regex.replace(/%([0-9a-fA-F]{2})/g, (encoded, hex: string) => {
     const char = String.fromCharCode(Number.parseInt(hex, 16));

@@ -1,7 +1,7 @@
 /**
- * The fewest writes that make the rows of a store those of a file. A reader between two of them never finds a row
- * missing that is in both: values that change hands are let go of first, then everything is written, those that are
- * referred to before those that refer, and what is left over goes last.
+ * Plans the fewest writes that change the rows of a store to those of a file. Between two writes, every row that is in
+ * both exists: unique values that move to another row are freed first, then rows are written, each after the rows that
+ * it refers to, and the rows that the file does not have are removed last.
  */
 import { type Entity, sameRow, uniqueKeys } from '../ports/entity-store.ts';
 import type { Description } from '../schema/description.ts';
@@ -14,11 +14,11 @@ export interface KindRows {
 
 export type Change =
   | { readonly act: 'write'; readonly description: Description; readonly row: Entity; readonly isNew: boolean }
-  /** For a moment, so that another row can have the unique value of this one. */
+  /** Temporarily, so that another row can have the unique value of this one. */
   | { readonly act: 'yield'; readonly description: Description; readonly row: Entity }
   | { readonly act: 'remove'; readonly description: Description; readonly id: string };
 
-/** `wanted` and `stored` by kind, each kind after those it refers to. */
+/** `wanted` and `stored` by kind, each kind after the kinds that it refers to. */
 export function planChanges(stored: readonly KindRows[], wanted: readonly KindRows[]): readonly Change[] {
   const before = new Map(stored.map(({ description, rows }) => [description.name, rows]));
   const yields: Change[] = [];
@@ -27,7 +27,7 @@ export function planChanges(stored: readonly KindRows[], wanted: readonly KindRo
   const removals: Change[][] = [];
   for (const { description, rows } of wanted) {
     const there = new Map((before.get(description.name) ?? []).map((row) => [row.id, row]));
-    const changed = rows.filter((row) => !saysTheSame(there.get(row.id), row));
+    const changed = rows.filter((row) => !isEqualRow(there.get(row.id), row));
     const kept = new Set(rows.map(({ id }) => id));
     const kind = kindOf(description);
     const holders = new Map<string, Entity>();
@@ -50,7 +50,7 @@ export function planChanges(stored: readonly KindRows[], wanted: readonly KindRo
     for (const row of changed) {
       writes.push({ act: 'write', description, row, isNew: !there.has(row.id) || gone.has(row.id) });
     }
-    // What was removed to let go of its place, and is not itself written, comes back as it was.
+    // A row that was removed to free its unique values, and did not change, is written again.
     for (const row of rows) {
       if (gone.has(row.id) && !changed.includes(row)) writes.push({ act: 'write', description, row, isNew: true });
     }
@@ -60,8 +60,8 @@ export function planChanges(stored: readonly KindRows[], wanted: readonly KindRo
   return [...yields, ...writes, ...removals.reverse().flat()];
 }
 
-/** The time of the last change is no difference. */
-export function saysTheSame(stored: Entity | undefined, row: Entity): boolean {
+/** The time of the last change does not count as a difference. */
+export function isEqualRow(stored: Entity | undefined, row: Entity): boolean {
   if (stored === undefined) return false;
   return sameRow({ ...stored, updated_at: 0 }, { ...row, updated_at: 0 });
 }

@@ -1,6 +1,6 @@
 /**
- * Rows as a declarative configuration, flat and with their ids, so that a gate which loads it has the same rows and the
- * tokens that hang on them. Hashed secrets stay hashed (`_transform: false`).
+ * Prints rows as a declarative configuration, not nested and with their ids, so that a gate that loads it has the same
+ * rows and keeps their tokens. Hashed secrets stay hashed (`_transform: false`).
  */
 import type { Entity, Json } from '../ports/entity-store.ts';
 import { type Fields, type JsonObject, shapeFor } from '../schema/description.ts';
@@ -17,7 +17,7 @@ export function printedDocument(kinds: readonly KindRows[]): JsonObject {
   return { _format_version: '3.0', _transform: false, ...Object.fromEntries(collections) };
 }
 
-/** What would come back by itself is left out: nulls where null is the default, and times. */
+/** Leaves out values that a load sets again: nulls where null is the default, and times. */
 function written(fields: Fields, row: Entity | JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(fields).flatMap(([name, field]): [string, Json][] => {

@@ -1,6 +1,6 @@
 /**
- * Kong's basicauth_credentials: user names and passwords of consumers. A password is kept as PBKDF2 in PHC form, and comes
- * back so in every answer (Kong keeps and prints SHA-1 of it).
+ * Kong's basicauth_credentials: user names and passwords of consumers. A password is stored and printed as a PHC string
+ * of PBKDF2 (Kong stores and prints its SHA-1).
  */
 import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import type { Description } from '../schema/description.ts';

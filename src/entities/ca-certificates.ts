@@ -1,4 +1,4 @@
-/** Kong's ca_certificates: authorities that the certificates of upstreams are verified by. */
+/** Kong's ca_certificates: the CA certificates that verify the certificates of upstreams. */
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';
 import { certificate } from './certificates.ts';

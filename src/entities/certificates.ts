@@ -1,6 +1,6 @@
 /**
- * Kong's certificates: pairs of a certificate and its key, one more of another key type if you like. They are served
- * to the names of `snis`, and shown to upstreams that ask for one. Keys are encrypted at rest.
+ * Kong's certificates: a certificate with its key, and optionally a second pair of another key type. They are served for
+ * the names of `snis`, and sent to upstreams that ask for a client certificate. Keys are encrypted at rest.
  */
 import type { Json } from '../ports/entity-store.ts';
 import type { CustomEntityCheck, Description, JsonObject, StringField } from '../schema/description.ts';

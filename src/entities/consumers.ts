@@ -1,4 +1,4 @@
-/** Kong's consumers: who owns clients and other credentials. */
+/** Kong's consumers: the owners of clients and other credentials. */
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';
 

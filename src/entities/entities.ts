@@ -1,7 +1,5 @@
-/** All entities of the gate. A new one is a description and a line here. */
-import type { EntityKind } from '../ports/entity-store.ts';
+/** All entities of the gate. A new one needs a description and a line here. */
 import type { Description } from '../schema/description.ts';
-import { kindOf } from '../schema/kind.ts';
 import { acls } from './acls.ts';
 import { basicauthCredentials } from './basicauth-credentials.ts';
 import { caCertificates } from './ca-certificates.ts';
@@ -19,7 +17,7 @@ import { snis } from './snis.ts';
 import { targets } from './targets.ts';
 import { upstreams } from './upstreams.ts';
 
-/** By name, each after those it refers to. */
+/** By name, each after the entities that it refers to. */
 export type Entities = ReadonlyMap<string, Description>;
 
 export function describeEntities(known: PluginDescriptions): Entities {
@@ -42,9 +40,4 @@ export function describeEntities(known: PluginDescriptions): Entities {
     acls,
   ];
   return new Map(all.map((description) => [description.name, description]));
-}
-
-/** The kinds that the entity store holds: all but the tokens, whose rows are grants. */
-export function storedKinds(entities: Entities): readonly EntityKind[] {
-  return [...entities.values()].filter(({ name }) => name !== oauth2Tokens.name).map(kindOf);
 }

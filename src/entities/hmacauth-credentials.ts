@@ -1,4 +1,4 @@
-/** Kong's hmacauth_credentials: user names and secrets with which consumers sign their requests. */
+/** Kong's hmacauth_credentials: user names and secrets that consumers sign their requests with. */
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';
 

@@ -1,4 +1,4 @@
-/** Kong's jwt_secrets: what the JWTs of consumers are verified with, found by the token's issuer (`key`). */
+/** Kong's jwt_secrets: the secrets and public keys that verify the JWTs of consumers, found by the issuer of the JWT (`key`). */
 import { checkVerificationKey, isKeyPairAlgorithm, jwsAlgorithms } from '../oauth/jws.ts';
 import type { CustomEntityCheck, Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';

@@ -1,4 +1,4 @@
-/** Kong's keyauth_credentials: the API keys of consumers. A key is found by its digest, and printed again from a encrypted copy. */
+/** Kong's keyauth_credentials: the API keys of consumers. A key is found by its digest and printed from an encrypted copy. */
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Kong's oauth2_credentials: the clients (RFC 6749 §2). A secret with `hash_secret` is kept as PBKDF2 in PHC form, and
- * comes back so in every answer.
+ * Kong's oauth2_credentials: the clients (RFC 6749 §2). With `hash_secret`, the secret is stored and printed as a PHC
+ * string of PBKDF2.
  */
 import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import type { Description } from '../schema/description.ts';

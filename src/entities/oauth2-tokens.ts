@@ -1,6 +1,6 @@
 /**
- * Kong's oauth2_tokens as an operator sees them. Their rows are grants (../../ports/grants.ts): a row is read into a
- * grant with its pair of tokens, and a grant that is kept is printed as a row.
+ * Kong's oauth2_tokens in the Admin API. Their rows are grants (../ports/grants.ts): a row that is written becomes a
+ * grant with its pair of tokens, and a stored grant is printed as a row.
  */
 import type { EpochMilliseconds } from '../oauth/client.ts';
 import { boundToAll, boundToService } from '../oauth/issuer.ts';
@@ -29,7 +29,7 @@ export const oauth2Tokens: Description = {
   },
   unchangeable: (stored) =>
     isHint(stored['access_token'])
-      ? { access_token: 'kept as a digest only: it can be deleted or replaced, not changed' }
+      ? { access_token: 'stored as a digest only: it can be deleted or replaced, not changed' }
       : undefined,
 };
 
@@ -50,7 +50,7 @@ function isHint(accessToken: unknown): boolean {
   return typeof accessToken === 'string' && accessToken.endsWith(ellipsis);
 }
 
-/** The row that stands for a grant. */
+/** The row of a grant. */
 export function rowOfGrant(kept: KeptGrant, now: EpochMilliseconds): Entity {
   const { grant, accessToken, refreshToken, hint } = kept;
   return {
@@ -68,7 +68,7 @@ export function rowOfGrant(kept: KeptGrant, now: EpochMilliseconds): Entity {
   };
 }
 
-/** The grant that a valid row stands for, and its tokens. `before`: the one in whose place it comes, with its row. */
+/** The grant and the tokens of a valid row. `before`: the grant that it replaces, with its row. */
 export function grantOfRow(
   row: Entity,
   now: EpochMilliseconds,
@@ -102,7 +102,7 @@ export function grantOfRow(
       accessScope: scope,
       issuedAt,
       expiresAt: lifetime === 0 ? undefined : issuedAt + lifetime * 1000,
-      // 0 is Kong's word for "never".
+      // In Kong, 0 means never.
       refreshExpiresAt: kept(
         'ttl',
         before?.grant.refreshExpiresAt,

@@ -1,21 +1,21 @@
 /**
- * Kong's plugins: what is done to the requests of a route, a service, a consumer, or all of them. The settings of each
- * are described beside its code (../plugins/…-config.ts) and looked up by name here.
+ * Kong's plugins, for the requests of a route, a service, a consumer, or all requests. The settings of each plugin are
+ * described next to its code (../plugins) and looked up by its name.
  */
 import type { Entity, Json } from '../ports/entity-store.ts';
 import type { Description, Subschema } from '../schema/description.ts';
 import { httpProtocols, id, name, tags, timestamp } from '../schema/fields.ts';
 
-/** What an operator may write of one plugin. */
+/** The fields of one plugin. */
 export interface PluginDescription extends Subschema {
   readonly name: string;
-  /** Higher runs earlier (Kong's order). */
+  /** Plugins run from the highest priority to the lowest (Kong's order). */
   readonly priority: number;
-  /** Not one of Kong's: no list of plugins names it, since tools compare. */
+  /** Not one of Kong's plugins: lists of plugins leave it out, since tools compare them. */
   readonly ours?: true;
 }
 
-/** The plugins that this gate has, by name. */
+/** The plugins of this gate, by name. */
 export type PluginDescriptions = ReadonlyMap<string, PluginDescription>;
 
 export function plugins(known: PluginDescriptions): Description {

@@ -1,4 +1,4 @@
-/** Kong's routes: which requests belong to a service. What a route may match by depends on its protocols. */
+/** Kong's routes: which requests go to a service. The protocols of a route decide what it can match by. */
 import { checkHeaderPattern, checkRoutePath } from '../routing/route-pattern.ts';
 import type { Description, Field, StringField, Subschema } from '../schema/description.ts';
 import {

@@ -1,4 +1,4 @@
-/** Kong's services: where an upstream lives and how patiently it is spoken to. */
+/** Kong's services: the address of an upstream, and its timeouts and retries. */
 import type { Json } from '../ports/entity-store.ts';
 import type { Conditional, Description, JsonObject } from '../schema/description.ts';
 import { host, id, name, path, port, protocol, tags, timeout, timestamp } from '../schema/fields.ts';
@@ -54,7 +54,7 @@ function onlyOverTls(field: string): Conditional {
   };
 }
 
-/** Kong reads a `url` of null by the text of its null, of which every part is then refused. */
+/** Kong reads the text of its null value as the `url`, so every part of it is invalid. */
 const nullAsText = 'userdata: NULL';
 
 function partsOfUrl(url: Json): JsonObject {

@@ -1,4 +1,4 @@
-/** Kong's SNIs: by which server name of the TLS handshake which certificate is served. */
+/** Kong's SNIs: which certificate is served for which server name of the TLS handshake. */
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestamp } from '../schema/fields.ts';
 import { checkServerName } from '../schema/host.ts';
@@ -16,9 +16,9 @@ export const snis: Description = {
   },
 };
 
-/** As in the SNIs of a route, but the wildcard stands for whole labels. */
+/** Like an SNI of a route, but the wildcard must be a whole label. */
 export function checkWildcardName(text: string): string | undefined {
-  // Whatever name there is, or none.
+  // Any server name, or none.
   if (text === '*') return undefined;
   const wrong = checkServerName(text);
   if (wrong !== undefined || !text.includes('*')) return wrong;

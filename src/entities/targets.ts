@@ -1,4 +1,4 @@
-/** Kong's targets: the instances behind an upstream, by address and port, each with its share of the requests. */
+/** Kong's targets: the instances of an upstream, by address and port, with their weights. */
 import type { Description } from '../schema/description.ts';
 import { id, tags, timestampWithFraction } from '../schema/fields.ts';
 import { readHost } from '../schema/host.ts';
@@ -23,7 +23,7 @@ function checkTarget(text: string): string | undefined {
   return 'wrong' in readHost(text) ? 'Invalid target; not a valid hostname or ip address' : undefined;
 }
 
-/** Kong's default port of a target is 8000; an IPv6 address stands in brackets. */
+/** Kong's default port of a target is 8000; an IPv6 address is in brackets. */
 export function targetWithPort(text: string): string {
   const reading = readHost(text);
   if ('wrong' in reading || reading.port !== undefined) return text;

@@ -1,4 +1,4 @@
-/** Kong's upstreams: a host name that stands for several targets, and how requests are shared among them. */
+/** Kong's upstreams: a host name for several targets, and how requests are distributed among them. */
 import type { Json } from '../ports/entity-store.ts';
 import type { Description, EntityCheck, Field, JsonObject, NumberField, StringField } from '../schema/description.ts';
 import { headerName, id, path, tags, timestamp } from '../schema/fields.ts';
@@ -140,8 +140,8 @@ export const upstreams: Description = {
     { distinct: ['hash_on_query_arg', 'hash_fallback_query_arg'] },
     { distinct: ['hash_on_uri_capture', 'hash_fallback_uri_capture'] },
   ],
-  // Whoever says what is hashed means that it is hashed, unless the algorithm is said as well.
-  shorthands: { hash_on: { field: { type: 'string' }, beside: true, expand: algorithmOf } },
+  // A hash input implies the hashing algorithm, unless the algorithm is sent as well.
+  shorthands: { hash_on: { field: { type: 'string' }, givenWins: true, expand: algorithmOf } },
 };
 
 function algorithmOf(hashOn: Json): JsonObject {

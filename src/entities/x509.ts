@@ -1,4 +1,4 @@
-/** What can be said of certificates and keys in PEM without using them. Pure: nothing is read but the text. */
+/** Checks certificates and keys in PEM. It reads nothing but the text. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 
 export function checkCertificate(pem: string): string | undefined {
@@ -10,7 +10,7 @@ export function checkPrivateKey(pem: string): string | undefined {
   return /ENCRYPTED/.test(pem) ? 'invalid key: locked by a passphrase' : 'invalid key: not a private key in PEM form';
 }
 
-/** Of two that are fine by themselves. */
+/** Both must be valid. */
 export function belongTogether(certificate: string, key: string): boolean {
   const privateKey = privateKeyIn(key);
   return privateKey !== undefined && certificateIn(certificate)?.checkPrivateKey(privateKey) === true;
@@ -21,7 +21,7 @@ export function keyTypeOf(certificate: string): string | undefined {
   return certificateIn(certificate)?.publicKey.asymmetricKeyType;
 }
 
-/** What keeps a certificate from being an authority to verify others by. */
+/** The reason why a certificate is not a CA certificate. */
 export function checkAuthority(pem: string): string | undefined {
   if ((pem.match(/-----BEGIN CERTIFICATE-----/g) ?? []).length > 1) {
     return 'please submit only one certificate at a time';

@@ -1,7 +1,6 @@
 /**
- * Turns what was sent into a whole row: older names and shorthands are read, missing fields get their defaults, ids and
- * times and random strings are put in. What is wrong by itself is left as it is for validation to name. The input is
- * never changed.
+ * Turns a request body into a whole row: translates aliases and shorthands, fills in defaults, and adds ids, times and
+ * random strings. An invalid value is left as it is, and validation reports it. The input is never changed.
  */
 import type { EpochMilliseconds } from '../oauth/client.ts';
 import type { Json } from '../ports/entity-store.ts';
@@ -11,15 +10,15 @@ import { bag, isObject, own, sameJson } from './json.ts';
 import { validateField } from './validate.ts';
 import type { Violation, Violations } from './violations.ts';
 
-/** What a row takes from outside. */
+/** The values that a row gets from outside. */
 export interface Auto {
   readonly now: EpochMilliseconds;
   readonly uuid: string;
-  /** Random strings, taken in the order of the fields; as many as `tokensNeeded` said. */
+  /** Random strings for the fields in their order; as many as `tokensNeeded` returns. */
   readonly tokens: readonly string[];
 }
 
-/** How many random strings a new row of this description takes. */
+/** How many random strings a new row of this description needs. */
 export function tokensNeeded(description: Description, input: JsonObject): number {
   return countTokens(shapeFor(description, input).fields);
 }
@@ -35,7 +34,7 @@ export type Understood =
   | { readonly input: JsonObject; readonly violations?: undefined }
   | { readonly violations: Violations };
 
-/** What was sent, in the words of the description: aliases renamed, shorthands spelt out. */
+/** A request body with the field names of the description: aliases renamed, shorthands expanded. */
 export function understand(description: Description, sent: JsonObject): Understood {
   const violations: { [field: string]: Violation } = bag();
   let input = renamed(description.aliases, sent, violations);
@@ -51,15 +50,15 @@ export function understand(description: Description, sent: JsonObject): Understo
     if (value === undefined) continue;
     const wrong = validateField(shorthand.field, value);
     if (wrong !== undefined) violations[name] = wrong;
-    else input = spelt(shorthand, name, value, input);
+    else input = expanded(shorthand, name, value, input);
   }
   return Object.keys(violations).length > 0 ? { violations } : { input };
 }
 
-function spelt({ expand, beside }: Shorthand, name: string, value: Json, input: JsonObject): JsonObject {
+function expanded({ expand, givenWins }: Shorthand, name: string, value: Json, input: JsonObject): JsonObject {
   const meant = expand(value);
   const rest = without(input, name);
-  if (beside !== true) return { ...rest, ...meant };
+  if (givenWins !== true) return { ...rest, ...meant };
   const itself = own(meant, name);
   return { ...meant, ...rest, ...(itself === undefined ? {} : { [name]: itself }) };
 }
@@ -88,24 +87,24 @@ function without(object: JsonObject, name: string): JsonObject {
   return rest;
 }
 
-/** A new row, or one that takes the place of another. */
+/** A new row, or one that replaces another. */
 export function completed(description: Description, input: JsonObject, auto: Auto): JsonObject {
   return fill(shapeFor(description, input).fields, input, { ...auto, tokens: [...auto.tokens] });
 }
 
-/** A row as it is printed, whatever was known of its fields when it was written. */
+/** A row as it is printed: with all fields of the description, also those that did not exist when it was written. */
 export function presented(description: Description, row: JsonObject): JsonObject {
   return fill(shapeFor(description, row).fields, row, undefined);
 }
 
-/** The row that `change` makes of `stored`. Lists are replaced, records are merged field by field. */
+/** `stored` with a change applied. Lists are replaced, records are merged field by field. */
 export function changed(
   description: Description,
   stored: JsonObject,
   change: JsonObject,
   now: EpochMilliseconds,
 ): JsonObject {
-  // The change may bring another subschema, with fields and defaults of its own.
+  // The change can select another subschema, with other fields and defaults.
   const { fields } = shapeFor(description, { ...stored, ...change });
   const row = merged(fields, normalised(fields, withTimeOfCreation(change, stored)), presented(description, stored));
   const dated =
@@ -113,7 +112,7 @@ export function changed(
   return fill(fields, dated, undefined);
 }
 
-/** It can be set, but not taken away: tokens are counted from it. */
+/** The time of creation can be set but not removed: the lifetime of tokens counts from it. */
 function withTimeOfCreation(change: JsonObject, stored: JsonObject): JsonObject {
   return own(change, 'created_at') === null ? { ...change, created_at: own(stored, 'created_at') ?? null } : change;
 }
@@ -185,7 +184,7 @@ function normalisedField(field: Field, value: Json, auto?: Drawn): Json {
   }
 }
 
-/** Lua has one empty table, which JSON from Lua clients may spell either way. */
+/** Lua has one kind of empty table, so JSON from clients in Lua can have `{}` for `[]` and the reverse. */
 function isEmptyObject(value: Json): boolean {
   return isObject(value) && Object.keys(value).length === 0;
 }

@@ -1,38 +1,38 @@
 /**
- * What an entity is, written once (docs/decisions/0008): from a description come validation, defaults, the coercion of
- * forms, what `/schemas` prints and what the store must know. The words of a field (`one_of`, `len_min`, `between` …)
- * are those Kong prints, so that a description can be read beside Kong's answer; what Kong has no word for is in
- * camelCase and never printed.
+ * The one description of an entity (docs/decisions/0008), from which validation, defaults, the coercion of forms, the
+ * output of `/schemas` and the needs of the store are derived. The rules of a field (`one_of`, `len_min`, `between` …)
+ * have Kong's names, so that a description can be compared with Kong's output. Rules that Kong does not have are in
+ * camelCase and are never printed.
  */
 import type { Entity, Json } from '../ports/entity-store.ts';
 
 export interface Description {
   /** The name of the collection: `services`, `oauth2_credentials`. */
   readonly name: string;
-  /** The path segment of the collection in the Admin API, if it is not the name. */
+  /** The path segment of the collection in the Admin API, if it differs from the name. */
   readonly adminName?: string;
-  /** The same below another entity (`/consumers/{consumers}/key-auth`), if it is another one. */
+  /** The path segment below another entity (`/consumers/{consumers}/key-auth`), if it differs. */
   readonly adminNestedName?: string;
-  /** The field that may stand for the id in a path. */
+  /** The field that can replace the id in a path. */
   readonly endpointKey?: string;
-  /** The field that may stand for the id below another entity, where it is no key by itself (`/consumers/{}/acls/gold`). */
+  /** The field that can replace the id below another entity only (`/consumers/{}/acls/gold`). */
   readonly nestedKey?: string;
-  /** In the order of printing. */
+  /** In the order in which they are printed. */
   readonly fields: Fields;
   readonly entity_checks?: readonly EntityCheck[];
   readonly shorthands?: Readonly<Record<string, Shorthand>>;
-  /** Fields that are known by an older name, too. */
+  /** Older names of fields. */
   readonly aliases?: Readonly<Record<string, Alias>>;
-  /** Where some values of one field change what the other fields are (the name of a plugin, the protocols of a route). */
+  /** Other fields for some values of one field (the name of a plugin, the protocols of a route). */
   readonly subschema?: Subschemas;
-  /** Sets of fields that no two rows share, null counting as a value. */
+  /** Sets of fields whose values together are unique; null counts as a value. */
   readonly uniqueTogether?: readonly (readonly string[])[];
   readonly transformations?: readonly Transformation[];
-  /** Fields that come from others, whatever was said of them. Of a row in which nothing is wrong. */
+  /** Computes fields from other fields of a valid row; they replace values that were sent. */
   readonly derives?: (row: JsonObject) => JsonObject;
-  /** Why a row that is there can be replaced or removed, but not changed in part. */
+  /** Why a stored row cannot be changed in part, only replaced or removed. */
   readonly unchangeable?: (stored: Entity) => { readonly [field: string]: string } | undefined;
-  /** Fields by which a list can be narrowed in the query string, beside `tags`. */
+  /** Fields that filter a list in the query string, in addition to `tags`. */
   readonly filters?: readonly string[];
 }
 
@@ -51,7 +51,7 @@ export type Field =
 export interface StringField extends Rules<string> {
   readonly type: 'string';
   readonly uuid?: true;
-  /** At least 1 where nothing is said: an empty string is refused. */
+  /** The default is 1: an empty string is invalid. */
   readonly len_min?: number;
   readonly len_max?: number;
   readonly len_eq?: number;
@@ -77,7 +77,7 @@ export interface ArrayField extends Rules<readonly Json[]>, Lengths {
   readonly type: 'array';
   readonly elements: Field;
   readonly contains?: string;
-  /** In a form, one plain value is cut here; JSON and files keep it whole. */
+  /** In a form, a single value is split at this text. JSON and files are not split. */
   readonly formSeparator?: string;
 }
 
@@ -99,7 +99,7 @@ export interface RecordField extends Rules<JsonObject> {
   readonly fields: Fields;
   readonly entity_checks?: readonly EntityCheck[];
   readonly aliases?: Readonly<Record<string, Alias>>;
-  /** Its fields are only known once the subschema is. */
+  /** The subschema defines its fields. */
   readonly abstract?: true;
 }
 
@@ -107,40 +107,40 @@ export interface RecordField extends Rules<JsonObject> {
 export interface ForeignField extends Rules<JsonObject> {
   readonly type: 'foreign';
   readonly reference: string;
-  /** Where nothing is said, the other entity cannot be removed while this one is there. */
+  /** By default the other entity cannot be removed while this one exists. */
   readonly on_delete?: 'cascade' | 'null';
 }
 
 export interface Rules<T> {
-  /** One or two sentences for whoever configures it. */
+  /** One or two sentences for the operator. */
   readonly description?: string;
-  /** Neither null nor, in a whole entity, absent. */
+  /** Must not be null, and must be present in a whole entity. */
   readonly required?: boolean;
   readonly default?: T | null;
-  /** What is said instead by other fields of the same record, in a new row. `undefined`: nothing, `default` holds. */
+  /** A default that depends on other fields of the same record, for new rows. `undefined`: `default` applies. */
   readonly defaultAfter?: (given: JsonObject) => T | undefined;
   readonly eq?: T | null;
   readonly ne?: T | null;
   readonly one_of?: readonly T[];
   readonly not_one_of?: readonly T[];
-  /** Said in the place of what any of the rules would say. */
+  /** Replaces the message of every rule. */
   readonly err?: string;
-  /** No other row has the same value. */
+  /** No other row can have the same value. */
   readonly unique?: boolean;
-  /** Given a value if there is none: an id, a time, a random string. */
+  /** Gets a value if none is sent: an id, a time or a random string. */
   readonly auto?: true;
 
-  /** A rule in code: says what is wrong. Looked at last. */
+  /** A rule in code: returns a message for an invalid value. Applied last. */
   readonly check?: (value: T) => string | undefined;
-  /** Encrypted at rest, and not repeated by a refusal. */
+  /** Encrypted at rest, and not repeated in error responses. */
   readonly encrypted?: true;
-  /** Encrypted, and repeated all the same where its value is another's already: as Kong was recorded to. */
+  /** Repeated in the error response for a duplicate value although it is encrypted, as recorded from Kong. */
   readonly repeated?: true;
-  /** Ours, not Kong's: absent, and not printed, unless somebody set it. */
+  /** Not one of Kong's fields: absent from rows and from the default schema unless it is set. */
   readonly unlessSet?: 'absent';
-  /** Kong's rows have it, Kong's schema does not say so. */
+  /** In Kong's rows but not in Kong's schema. */
   readonly implicit?: true;
-  /** Values that are taken beside those of Kong's rule. */
+  /** Values that the gate accepts in addition to those of Kong's rule. */
   readonly also?: {
     readonly one_of?: readonly T[];
     readonly mutually_exclusive_subsets?: readonly (readonly string[])[];
@@ -153,7 +153,7 @@ interface Lengths {
   readonly len_eq?: number;
 }
 
-/** A rule in Kong's notation, which is printed, and the one that is applied. */
+/** A rule in Kong's notation, which is printed, and the regular expression that is applied. */
 export interface Pattern {
   readonly notation: string;
   readonly matches: RegExp;
@@ -166,7 +166,7 @@ export interface PatternWithError {
 
 export type JsonObject = { readonly [key: string]: Json };
 
-/** Rules over several fields. Names may be dotted. */
+/** Rules about several fields. Names can be dotted. */
 export type EntityCheck =
   | { readonly at_least_one_of: readonly string[] }
   | { readonly only_one_of: readonly string[] }
@@ -196,59 +196,59 @@ export interface ConditionalAtLeastOneOf {
 }
 
 export interface CustomEntityCheck {
-  /** Not looked at while one of these is wrong by itself. */
+  /** The check is skipped while one of these fields is invalid. */
   readonly field_sources: readonly string[];
-  /** What is wrong with which field, or with the entity (`@entity`). */
+  /** Messages by field, or for the whole entity (`@entity`). */
   readonly check: (values: JsonObject) => { readonly [field: string]: string } | undefined;
 }
 
-/** Rules laid over those of a field for one look at it. */
+/** Rules that replace those of a field in one check. */
 export type FieldMatch = { readonly [rule: string]: unknown };
 
-/** One field of the input that stands for several of the entity. */
+/** An input field that sets several fields of the entity. */
 export interface Shorthand {
   readonly field: Field;
   readonly expand: (value: Json) => JsonObject;
-  /** What is said beside it holds; otherwise the shorthand outranks it. */
-  readonly beside?: true;
+  /** Fields that are also sent keep their values; by default the shorthand replaces them. */
+  readonly givenWins?: true;
 }
 
 export interface Alias {
   readonly of: string;
-  /** The older field held one value where the newer holds a list. */
+  /** The older field has one value, the newer one a list. */
   readonly oneOfMany?: true;
 }
 
 export interface Subschemas {
   readonly key: string;
-  /** `%s` stands for the value that is not known. */
+  /** `%s` stands for the unknown value. */
   readonly err?: string;
   readonly get: (value: string) => Subschema | undefined;
 }
 
 export interface Subschema {
-  /** Laid over the fields of the entity. */
+  /** Added to the fields of the entity; a field with the same name replaces it. */
   readonly fields: Fields;
   readonly entity_checks?: readonly EntityCheck[];
 }
 
 /**
- * A field that is replaced on its way to the store, together with what it depends on: whoever changes one of them must
- * say all of them, since the value that is there cannot be turned back.
+ * A field that is hashed before it is stored, with the fields that it depends on. A change of one of them must send all
+ * of them, since a hash cannot be reversed.
  */
 export interface Transformation {
   readonly input: readonly string[];
   readonly needs: readonly string[];
-  /** What is done, and to which field. Left to the adapter, since it is slow. */
+  /** Which field is hashed, and when. The adapter does it, since it is slow. */
   readonly hashes: {
     readonly field: string;
     readonly when: (row: Entity) => boolean;
-    /** Whether a value came back as it was printed, and stays as it is. */
+    /** Whether a value is a hash already, which stays as it is. */
     readonly isDone: (value: string) => boolean;
   };
 }
 
-/** The fields that hold for `row`, and the checks. */
+/** The fields and checks that apply to `row`. */
 export function shapeFor(description: Description, row: { readonly [field: string]: unknown }): Shape {
   const subschema = subschemaFor(description, row);
   return subschema === undefined

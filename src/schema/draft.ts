@@ -1,7 +1,7 @@
 /**
- * A row on its way to the store, in the order in which Kong does it: what was sent is understood and completed
- * (`draft…`), references by name are looked up by whoever has the store (`referencesOf`, `refer`), then everything is
- * judged at once (`violationsOf`) and the row is finished. The Admin API and declarative files go the same way.
+ * The steps from a request body to a row, in Kong's order: the body is translated and completed (`draft…`), the caller
+ * looks up references by name in its store (`unresolvedReferences`, `refer`), then the row is validated (`violationsOf`)
+ * and finished. The Admin API and configuration files use the same steps.
  */
 import type { EpochMilliseconds } from '../oauth/client.ts';
 import type { Entity, Json } from '../ports/entity-store.ts';
@@ -15,13 +15,13 @@ import type { Findings, Violation, Violations } from './violations.ts';
 export interface Draft {
   readonly description: Description;
   readonly occasion: Occasion;
-  /** What was sent, in the words of the description. */
+  /** The request body with the field names of the description. */
   readonly input: JsonObject;
-  /** What would be written. */
+  /** The row to write. */
   readonly row: JsonObject;
-  /** What is there already. */
+  /** The stored row. */
   readonly stored: Entity | undefined;
-  /** Wrong before anything could be made of it. */
+  /** Violations of the body, from which no row could be made. */
   readonly violations?: Violations;
 }
 
@@ -29,7 +29,7 @@ export function draftInsert(description: Description, sent: JsonObject, auto: Au
   return draftWhole(description, sent, auto, undefined);
 }
 
-/** A row in the place of `stored`, of which only the id and the time of creation remain; or a new one. */
+/** A row that replaces `stored`, of which it keeps only the id and the time of creation; or a new row. */
 export function draftReplace(
   description: Description,
   sent: JsonObject,
@@ -66,7 +66,7 @@ export function draftChange(description: Description, sent: JsonObject, stored: 
   return { ...draft, input, row };
 }
 
-/** A change that does not name the plugin is read by the plugin that is there. */
+/** A change without the name of the plugin is read with the subschema of the stored plugin. */
 export function withSubschemaKey(description: Description, sent: JsonObject, stored: Entity): JsonObject {
   const key = description.subschema?.key;
   const value = key === undefined ? undefined : stored[key];
@@ -79,11 +79,11 @@ function withoutUndefined(object: { readonly [key: string]: Json | undefined }):
 
 // References ---------------------------------------------------------------------------------------------------------
 
-/** A reference that names its entity by something other than the id. */
+/** A reference by a unique field instead of the id. */
 export interface UnresolvedReference {
   readonly field: string;
   readonly kind: string;
-  /** The unique fields it is named by. */
+  /** The unique fields with their values. */
   readonly by: readonly { readonly field: string; readonly value: string }[];
 }
 
@@ -118,7 +118,7 @@ export function refer(draft: Draft, field: string, id: string): Draft {
   return { ...draft, row: { ...draft.row, [field]: { id } } };
 }
 
-// Judgement ----------------------------------------------------------------------------------------------------------
+// Validation ---------------------------------------------------------------------------------------------------------
 
 export function violationsOf(
   draft: Draft,
@@ -130,7 +130,7 @@ export function violationsOf(
   if (undetermined !== undefined) return undetermined;
   const { fields, checks } = shapeFor(description, row);
   const findings: Findings = validate(fields, checks.flat(), row, occasion, (field, value) =>
-    judgeReference(field, value, describe(field.reference)),
+    violationOfReference(field, value, describe(field.reference)),
   );
   for (const transformation of description.transformations ?? []) {
     checkTransformation(transformation, input, row, stored, findings);
@@ -138,8 +138,8 @@ export function violationsOf(
   return findings.found();
 }
 
-/** A reference without an id is judged as far as it describes the entity: a slip in a name is told as one. */
-function judgeReference(field: ForeignField, value: Json, of: Description | undefined): Violation | undefined {
+/** A reference without an id is validated by the fields of its entity, so that a misspelt field is reported. */
+function violationOfReference(field: ForeignField, value: Json, of: Description | undefined): Violation | undefined {
   const wrong = validateField(field, value);
   if (of === undefined || !isObject(value) || typeof wrong !== 'object') return wrong;
   return partViolations(shapeFor(of, value).fields, value) ?? wrong;
@@ -154,7 +154,7 @@ function partViolations(fields: Fields, part: JsonObject): Violations | undefine
   return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 
-/** Where it is not known which fields there are, nothing more is judged. */
+/** An unknown subschema: its fields are unknown too, so nothing else is validated. */
 function undeterminedSubschema(description: Description, row: JsonObject): Violations | undefined {
   if (description.subschema === undefined || subschemaFor(description, row) !== undefined) return undefined;
   const { key, err } = description.subschema;
@@ -168,7 +168,7 @@ function undeterminedSubschema(description: Description, row: JsonObject): Viola
   return { [key]: validateField(description.fields[key]!, value) ?? `unknown type: ${JSON.stringify(value)}` };
 }
 
-/** The row of a draft without violations, as it is stored: references hold the id and nothing else. */
+/** The row of a valid draft, as it is stored: references have the id only. */
 export function finished({ description, row }: Draft): Entity {
   const whole = description.derives === undefined ? row : { ...row, ...description.derives(row) };
   return settle(shapeFor(description, whole).fields, whole) as Entity;

@@ -1,7 +1,4 @@
-/**
- * The bodies in which Kong refuses: `{code, name, message, fields}`. The numbers are Kong's; the HTTP status belongs to
- * the adapter.
- */
+/** Kong's error bodies: `{code, name, message, fields}`. The codes are Kong's; the adapter chooses the HTTP status. */
 import type { Json } from '../ports/entity-store.ts';
 import type { Field, Fields, JsonObject } from './description.ts';
 import { own } from './json.ts';
@@ -16,7 +13,7 @@ export interface RefusalBody {
   readonly options?: { readonly [option: string]: string };
 }
 
-/** What stands in the place of a secret. */
+/** Replaces a secret. */
 const withheld = '…';
 
 export const codes = {
@@ -38,7 +35,7 @@ export const codes = {
 export function schemaViolation(violations: Violations): RefusalBody {
   const ofEntity = own(violations, entity);
   const fields = sortedKeys(violations).filter((field) => field !== entity);
-  // A body may have more that is wrong than a call takes arguments.
+  // `concat` instead of spread arguments: a body can have more violations than a call can have arguments.
   const parts = (Array.isArray(ofEntity) ? ofEntity : [])
     .map(String)
     .concat(fields.flatMap((field) => inWords(field, violations[field]!)));
@@ -50,7 +47,7 @@ export function schemaViolation(violations: Violations): RefusalBody {
   };
 }
 
-/** Two levels are spelt out; what lies deeper is shown as the table it is. */
+/** Two levels are written as dotted names; deeper levels are written as a Lua table. */
 function inWords(field: string, violation: Violation): readonly string[] {
   if (typeof violation === 'string') return [`${field}: ${violation}`];
   const parts: readonly (readonly [string, Violation | null])[] = Array.isArray(violation)
@@ -75,7 +72,7 @@ export function primaryKeyViolation(id: string): RefusalBody {
   };
 }
 
-/** For a key that could not be the id of anything. */
+/** For a key that is not a valid id. */
 export function invalidPrimaryKey(): RefusalBody {
   const fields = { id: 'expected a valid UUID' };
   return {
@@ -175,7 +172,7 @@ export function referencesUnresolved(references: readonly NotResolved[]): Refusa
   };
 }
 
-/** The values of the fields that clash, for `uniqueViolation`. A secret is not repeated, but where Kong was recorded to. */
+/** The duplicate values, for `uniqueViolation`. Secrets are not repeated, except `repeated` ones. */
 export function valuesOf(
   row: { readonly [field: string]: Json | undefined },
   names: readonly string[],

@@ -1,4 +1,4 @@
-/** Fields that many entities have, ready to be put into a description. */
+/** Fields that many entities have. */
 import type { ForeignField, NumberField, SetField, StringField } from './description.ts';
 import { checkAddressOrNetwork, checkHost, checkRouteHost, checkServerName } from './host.ts';
 import { checkPath } from './path.ts';
@@ -6,10 +6,10 @@ import { checkPath } from './path.ts';
 export const id = { type: 'string', uuid: true, auto: true } as const satisfies StringField;
 export const timestamp = { type: 'integer', timestamp: true, auto: true } as const satisfies NumberField;
 
-/** Down to the millisecond. */
+/** With milliseconds. */
 export const timestampWithFraction = { type: 'number', timestamp: true, auto: true } as const satisfies NumberField;
 
-/** A name that may stand in a path. */
+/** A name that can be a path segment. */
 export const name: StringField = {
   type: 'string',
   unique: true,
@@ -31,7 +31,7 @@ export const tag: StringField = {
 export const tags: SetField = { type: 'set', elements: tag };
 
 export const protocols = ['grpc', 'grpcs', 'http', 'https', 'tcp', 'tls', 'tls_passthrough', 'udp'] as const;
-/** `ws` and `wss`: services and routes of Kong's enterprise edition, which the gate has without one. */
+/** `ws` and `wss` are in Kong's enterprise edition only; the gate has them too. */
 export const protocol: StringField = { type: 'string', one_of: protocols, also: { one_of: ['ws', 'wss'] } };
 
 export const port: NumberField = { type: 'integer', between: [0, 65535] };
@@ -68,7 +68,7 @@ export const serverName: StringField = { type: 'string', check: checkServerName 
 
 export const method: StringField = { type: 'string', match: { notation: '^%u+$', matches: /^[A-Z]+$/ } };
 
-/** A header that requests are told apart by. */
+/** A header that requests are distinguished by. */
 export const headerName: StringField = {
   type: 'string',
   check: (text) =>
@@ -77,7 +77,7 @@ export const headerName: StringField = {
       : `bad header name '${text}', allowed characters are A-Z, a-z, 0-9, '_', and '-'`,
 };
 
-/** Ends of a stream: an address or network, a port, or both. */
+/** Endpoints of a stream: an address or network, a port, or both. */
 export const streamEnds: SetField = {
   type: 'set',
   elements: {
@@ -87,7 +87,7 @@ export const streamEnds: SetField = {
   },
 };
 
-/** The protocols that a plugin for HTTP works with. */
+/** The protocols of a plugin for HTTP. */
 export const httpProtocols: SetField = {
   type: 'set',
   required: true,
@@ -95,5 +95,5 @@ export const httpProtocols: SetField = {
   elements: { type: 'string', one_of: ['grpc', 'grpcs', 'http', 'https'] },
 };
 
-/** Laid over a reference that a plugin cannot have. */
+/** For plugins that cannot have a consumer. */
 export const noConsumer: ForeignField = { type: 'foreign', reference: 'consumers', eq: null };

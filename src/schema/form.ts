@@ -1,6 +1,6 @@
 /**
- * Bodies that come as name and value: `a=x` may be a list, `a=1&a=2`, `a[]=`, `a[1]=`, `a[key]=` and dotted names build
- * the rest, and only the description knows what is a number. JSON is never coerced.
+ * Forms: names such as `a[]`, `a[1]`, `a[key]` and `a.b` describe lists and records, and the description of the entity
+ * says which values are numbers, booleans or lists. JSON is never coerced.
  */
 import type { Json } from '../ports/entity-store.ts';
 import { type Description, type Field, type Fields, type JsonObject, shapeFor } from './description.ts';
@@ -10,18 +10,18 @@ import { luaNumber } from './lua.ts';
 /** A name without `=` has the value true. */
 export type FormPair = readonly [name: string, value: string | true];
 
-/** Deeper than any description, shallow enough for any stack. */
+/** The deepest name. No description is deeper, and it does not exhaust the stack. */
 const deepest = 32;
 
 interface Branch {
   readonly children: Map<string | number, Node>;
-  /** The place that `[]` would take. */
+  /** The index that `[]` gets. */
   next: number;
 }
 type Node = Branch | Leaf;
 type Leaf = (string | true)[];
 
-/** The tree that the names of a form spell out; all values are still text. */
+/** The tree that the names of a form describe; all values are still text. */
 export function formTree(pairs: Iterable<FormPair>): JsonObject {
   const root = newBranch();
   for (const [name, value] of pairs) grow(root, pathOf(name), value);
@@ -62,7 +62,7 @@ function set(branch: Branch, step: string | number, node: Node): void {
   if (typeof key === 'number' && key >= branch.next) branch.next = key + 1;
 }
 
-/** `a.b[c][2]` as its steps. `''` stands for `[]`: the next place of a list. */
+/** The steps of `a.b[c][2]`. `''` stands for `[]`, the next index of a list. */
 function pathOf(name: string): readonly (string | number)[] {
   const steps = name
     .split('.')
@@ -100,7 +100,7 @@ function branchValue({ children }: Branch): Json {
 /** `whole`: also makes lists of single values. Kong's `/schemas/…/validate` does not. */
 export type Coercion = 'whole' | 'scalars';
 
-/** Gives the texts of a form the types that the description wants, as far as they can have them. */
+/** Converts the texts of a form to the types of the description, where they can be converted. */
 export function coerced(
   description: Description,
   input: JsonObject,
@@ -182,7 +182,7 @@ function coerce(
       );
     case 'foreign': {
       const description = describe(field.reference);
-      // One step only: what is referred to is named by its own fields, never by those of a third.
+      // One step only: a reference is named by fields of its entity, not by those of a third one.
       return isObject(value) && description !== undefined
         ? coerceAll(description.fields, value, () => undefined, coercion)
         : value;

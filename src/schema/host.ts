@@ -1,4 +1,4 @@
-/** Hosts and networks in the fields of services, routes, targets and SNIs, with the messages that Kong gives for wrong ones. */
+/** Hosts and networks in the fields of services, routes, targets and SNIs, with Kong's messages for invalid ones. */
 import { isNetwork, parseIpAddress } from '../address/ip-address.ts';
 
 export type HostReading =
@@ -17,7 +17,7 @@ function readName(text: string): HostReading {
   const name = port === null ? text : text.slice(0, port.index);
   if (port !== null && Number(port[1]) > 65535) return { wrong: wrongPort };
   const segments = name.split('.');
-  // One dot at the end names the root.
+  // A final dot stands for the root of the DNS.
   if (segments.length > 1 && segments.at(-1) === '') segments.pop();
   const fine = segments.every((segment) => /^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?$/.test(segment));
   return fine
@@ -52,7 +52,7 @@ export function checkHost(text: string): string | undefined {
   return reading.port === undefined ? undefined : 'must not have a port';
 }
 
-/** A host of a route: one `*` in the place of the first or last label, a port if you like. */
+/** A host of a route: one `*` as the first or last label, and optionally a port. */
 export function checkRouteHost(text: string): string | undefined {
   const reading = readHost(text.replaceAll('*', 'abc'));
   return 'wrong' in reading ? reading.wrong : undefined;

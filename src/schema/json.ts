@@ -1,6 +1,6 @@
 /**
- * Looking into JSON that a stranger sent. Keys such as `__proto__` and `constructor` are keys like any other: objects
- * are read by their own properties only, and made without a prototype.
+ * Reads JSON from untrusted clients. `__proto__` and `constructor` are keys like any other: objects are read by their
+ * own properties only, and are made without a prototype.
  */
 import type { Json } from '../ports/entity-store.ts';
 import type { JsonObject } from './description.ts';
@@ -14,7 +14,7 @@ export function own<T>(object: { readonly [key: string]: T }, key: string): T | 
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** An object that takes any key. */
+/** An object for any keys. */
 export function bag<T>(): { [key: string]: T } {
   return Object.create(null);
 }

@@ -1,4 +1,4 @@
-/** What the store has to know of an entity, derived from its description. */
+/** The kind of an entity, as the store needs it, derived from the description. */
 import type { Entity, EntityKind, ForeignKey } from '../ports/entity-store.ts';
 import { type Description, type Fields, type JsonObject, shapeFor } from './description.ts';
 import { isObject, own } from './json.ts';

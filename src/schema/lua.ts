@@ -1,12 +1,9 @@
-/**
- * Lua as far as it shows in Kong's answers: how a table is written inside a message, and which texts of a form are
- * numbers.
- */
+/** The parts of Lua that are visible in Kong's responses: tables in messages, and the numbers in forms. */
 import { isObject, own } from './json.ts';
 
 /**
- * A value as a Lua table: `{name="a"}` in one line, or over several lines with `indent`. Lists may have holes (null
- * where there is nothing to say), which are passed over by naming the place of what follows.
+ * A value as a Lua table: `{name="a"}` in one line, or over several lines with `indent`. A null in a list is left out,
+ * and the element after it is written with its index.
  */
 export function luaText(value: unknown, indent = ''): string {
   return indent === '' ? inOneLine(value) : overLines(value, indent, '');
@@ -64,7 +61,7 @@ function luaScalar(value: unknown): string {
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const hexadecimal = /^([+-]?)(0[xX][0-9a-fA-F]+)$/;
 
-/** The number that a text is to Lua: decimal or hexadecimal, blanks around it do not count. */
+/** The number that Lua reads from a text: decimal or hexadecimal, with spaces around it. */
 export function luaNumber(text: string): number | undefined {
   const trimmed = text.trim();
   if (decimal.test(trimmed)) return Number(trimmed);

@@ -1,4 +1,4 @@
-/** Why a service cannot have this path: what RFC 3986 allows in a path, properly percent-encoded (Kong). */
+/** Checks the path of a service: only characters of RFC 3986, and valid percent-encoding (Kong). */
 export function checkPath(path: string): string | undefined {
   return checkCharacters(path) ?? checkPercentEncoding(path);
 }

@@ -1,8 +1,8 @@
-/** A URL cut into its parts as Kong cuts it: never refused, a part that is not there is `undefined`. */
+/** Splits a URL as Kong does: it accepts every text, and a missing part is `undefined`. */
 export interface UrlParts {
   readonly scheme?: string;
   readonly host?: string;
-  /** Text: what is no number is for validation to say. */
+  /** Text, since validation reports a port that is not a number. */
   readonly port?: string;
   readonly path?: string;
   readonly fragment?: string;

@@ -1,6 +1,6 @@
 /**
- * Judges values by their description and says what is wrong in the words Kong uses. Pure: nothing is changed, nothing
- * is looked up, and no value makes it throw.
+ * Validates values by their description and returns Kong's messages. It changes nothing, looks nothing up, and throws
+ * for no value.
  */
 import type { Json } from '../ports/entity-store.ts';
 import type {
@@ -17,7 +17,7 @@ import type {
 import { at, isObject, isSet, own, sameJson } from './json.ts';
 import { Findings, type Violation, type Violations } from './violations.ts';
 
-/** `whole`: every required field must be there. `change`: the row was there before, messages say so. */
+/** `whole`: every required field must be present. `change`: messages say that a row is updated. */
 export type Occasion = 'whole' | 'change';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -48,7 +48,7 @@ export function validate(
 
 export function validateField(field: Field, value: Json): Violation | undefined {
   if (value === null) return validateNull(field);
-  // What must not be there at all is not looked at more closely.
+  // A value that must be null gets no other message.
   if (field.eq === null) return field.err ?? 'value must be null';
   return validateType(field, value) ?? validateRules(field, value);
 }
@@ -80,18 +80,18 @@ function validateType(field: Field, value: Exclude<Json, null>): Violation | und
     case 'integer':
       return Number.isInteger(value) ? undefined : 'expected an integer';
     case 'number':
-      // JSON knows no bound: 1e999 is read as an infinity.
+      // JSON has no largest number: 1e999 is read as infinity.
       return Number.isFinite(value) ? undefined : 'expected a number';
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'expected a boolean';
     case 'string':
       if (typeof value !== 'string') return 'expected a string';
-      // No text of an operator needs one, and some stores, logs and headers cannot carry them (TK-22, SE-07).
+      // Some stores, logs and headers cannot contain them (TK-22, SE-07).
       return controlCharacter.test(value) ? 'must not contain control characters' : undefined;
   }
 }
 
-/** All but those that lay text out: tab, line feed, carriage return. */
+/** All control characters except tab, line feed and carriage return. */
 const controlCharacter = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
 function validateElements(field: ArrayField | SetField, list: readonly Json[]): Violation | undefined {
@@ -109,7 +109,7 @@ function validateReference(value: Json): Violations | undefined {
   return isUuid(id) ? undefined : { id: 'expected a valid UUID' };
 }
 
-/** In the order in which Kong looks; the first that fails is told. */
+/** In Kong's order; returns the message of the first rule that fails. */
 function validateRules(field: Field, value: Exclude<Json, null>): string | undefined {
   const wrong = brokenRule(field, value);
   return wrong === undefined ? undefined : (field.err ?? wrong);
@@ -158,7 +158,7 @@ function brokenRule(field: Field, value: Exclude<Json, null>): string | undefine
       }
     }
   }
-  // The value has the field's type by now; the compiler cannot see that the two go together.
+  // The value has the type of the field, which the compiler cannot infer.
   return (field.check as ((value: Json) => string | undefined) | undefined)?.(value);
 }
 
@@ -186,7 +186,7 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `'${name}'`).join(', ');
 }
 
-// Rules over several fields ------------------------------------------------------------------------------------------
+// Rules about several fields -----------------------------------------------------------------------------------------
 
 function checkEntity(
   check: EntityCheck,
@@ -247,7 +247,7 @@ function holds(fields: Fields, name: string, match: FieldMatch, row: { readonly 
   return at(row, name) !== undefined && broken(fields, name, match, row) === undefined;
 }
 
-/** What is wrong with a field when the rules of `match` are laid over its own. */
+/** The violation of a field with the rules of `match` in addition to its own. */
 function broken(
   fields: Fields,
   name: string,
@@ -268,8 +268,8 @@ function fieldAt(fields: Fields, path: string): Field | undefined {
 }
 
 /**
- * Whether what is sent says everything that a transformation needs. `input` is what was sent, `row` what would be
- * written, `stored` what is there.
+ * Checks that a request body has all fields that a transformation needs. `input` is the body, `row` the row to write,
+ * `stored` the stored row.
  */
 export function checkTransformation(
   { input: inputs, needs }: Transformation,

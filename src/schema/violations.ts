@@ -1,6 +1,6 @@
 /**
- * What is wrong with an entity, in Kong's words and Kong's shape: by field, nested as the fields are, lists with a hole
- * where an element is right; what is wrong with the entity as a whole stands under `@entity`.
+ * The violations of an entity in Kong's form: messages by field, nested as the fields are, with null for the valid
+ * elements of a list. Violations of the whole entity are under `@entity`.
  */
 import { bag, own } from './json.ts';
 
@@ -9,7 +9,7 @@ export type Violations = { readonly [field: string]: Violation };
 
 export const entity = '@entity';
 
-/** Violations while they are found. `undefined` from `found`: none. */
+/** Collects violations. `found` returns `undefined` if there are none. */
 export class Findings {
   readonly #violations: { [field: string]: Violation } = bag();
   readonly #ofEntity: string[] = [];
@@ -30,14 +30,14 @@ export class Findings {
     let into = this.#violations;
     for (const key of keys) {
       const next = own(into, key);
-      // What is said of the whole record already is not replaced by what is said of a part.
+      // A violation of the whole record is not replaced by one of a part.
       if (typeof next === 'string' || Array.isArray(next)) return;
       into = (next as { [field: string]: Violation } | undefined) ?? (into[key] = bag<Violation>());
     }
     into[last] = violation;
   }
 
-  /** Whether anything is wrong at a dotted path, or with a record on the way to it. */
+  /** Whether there is a violation at a dotted path, or of a record above it. */
   has(path: string): boolean {
     let found: Violation | undefined = this.#violations;
     for (const key of path.split('.')) {
@@ -52,7 +52,7 @@ export class Findings {
   }
 }
 
-/** Each single violation with the path of its field, for messages that go by lines: `config.scopes[2]`. */
+/** Each violation with the path of its field (`config.scopes[2]`), for messages by line. */
 export function listViolations(violations: Violations): { readonly path: string; readonly message: string }[] {
   const list: { path: string; message: string }[] = [];
   const visit = (violation: Violation | null, path: string): void => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { a, authority, b, rsa } from '../support/certificates.ts';
 import { type Gate, gate, uuid } from './gate.ts';
 
-describe('The Admin API: certificates, their names, and authorities', () => {
+describe('The Admin API: certificates, their SNIs, and CA certificates', () => {
   let admin: Gate;
 
   beforeEach(async () => {
@@ -13,7 +13,7 @@ describe('The Admin API: certificates, their names, and authorities', () => {
 
   const made = async (row: object) => (await admin.call('POST /certificates', row)).body;
 
-  it('a certificate comes with its key, and shows its names', async () => {
+  it('a certificate has its key and its server names', async () => {
     const { status, body } = await admin.call('POST /certificates', { ...a, snis: ['b.example', 'a.example'] });
     expect(status).to.equal(201);
     expect(body).to.deep.include({ ...a, cert_alt: null, key_alt: null, tags: null });
@@ -28,7 +28,7 @@ describe('The Admin API: certificates, their names, and authorities', () => {
     expect((await admin.call('GET /certificates')).body.data).to.deep.equal([got]);
   });
 
-  it('a key that is not the certificate’s is refused, and so is what is neither', async () => {
+  it('a key of another certificate is refused, and so is invalid PEM', async () => {
     expect((await made({ cert: a.cert, key: b.key })).message).to.equal(
       'schema violation (certificate does not match key)',
     );
@@ -40,7 +40,7 @@ describe('The Admin API: certificates, their names, and authorities', () => {
     expect(JSON.stringify(await made({ cert: a.cert, key: b.key }))).not.to.include(b.key.slice(40, 80));
   });
 
-  it('a second pair is of another key type', async () => {
+  it('a second pair must have another key type', async () => {
     expect(await made({ ...a, cert_alt: rsa.cert, key_alt: rsa.key })).to.include({ cert_alt: rsa.cert });
     expect((await made({ ...a, cert_alt: b.cert, key_alt: b.key })).message).to.match(/need to have different type/);
     expect((await made({ ...a, cert_alt: rsa.cert, key_alt: b.key })).message).to.match(
@@ -49,7 +49,7 @@ describe('The Admin API: certificates, their names, and authorities', () => {
     expect((await made({ ...a, cert_alt: rsa.cert })).message).to.match(/cert_alt/);
   });
 
-  it('names can be changed with the certificate; left out they stay', async () => {
+  it('server names can be changed with the certificate; without them they stay', async () => {
     const { id } = await made({ ...a, snis: ['x.example'] });
     const names = async () => (await admin.call(`GET /certificates/${id}`)).body.snis;
     await admin.call(`PATCH /certificates/${id}`, { snis: ['y.example', '*.z.example'] });
@@ -61,14 +61,14 @@ describe('The Admin API: certificates, their names, and authorities', () => {
     expect(await names()).to.deep.equal([]);
   });
 
-  it('a name is one certificate’s', async () => {
+  it('a server name belongs to one certificate', async () => {
     await made({ ...a, snis: ['x.example'] });
     const { status, body } = await admin.call('POST /certificates', { ...b, snis: ['x.example'] });
     expect([status, body.code]).to.deep.equal([409, 5]);
     expect((await admin.call('GET /certificates')).body.data).to.have.length(1);
   });
 
-  it('a name of its own: PUT by name, wildcards at either end, no address', async () => {
+  it('an SNI: PUT by name, wildcards at either end, no address', async () => {
     const { id } = await made({ ...a });
     const put = (name: string) => admin.call(`PUT /snis/${name}`, { certificate: { id } });
     for (const name of ['a.example', '*.a.example', 'a.*', '*']) expect((await put(name)).status, name).to.equal(200);
@@ -79,7 +79,7 @@ describe('The Admin API: certificates, their names, and authorities', () => {
     expect((await admin.call('DELETE /snis/a.example')).status).to.equal(204);
   });
 
-  it('a certificate takes its names with it, but not while a service shows it to its upstream', async () => {
+  it('a certificate is removed with its SNIs, but not while a service uses it', async () => {
     const { id } = await made({ ...a, snis: ['x.example'] });
     const service = { host: 'h', protocol: 'https', client_certificate: { id } };
     const { body } = await admin.call('POST /services', service);
@@ -92,7 +92,7 @@ describe('The Admin API: certificates, their names, and authorities', () => {
     expect((await admin.call('GET /snis')).body.data).to.deep.equal([]);
   });
 
-  it('an authority is one certificate that may sign others, known by its digest', async () => {
+  it('a CA certificate is one certificate that can sign others, with its digest', async () => {
     const post = (cert: string) => admin.call('POST /ca_certificates', { cert });
     const { status, body } = await post(authority);
     expect(status).to.equal(201);
@@ -103,7 +103,7 @@ describe('The Admin API: certificates, their names, and authorities', () => {
     expect((await admin.call('GET /ca_certificates')).body.data).to.have.length(1);
   });
 
-  it('the schema tells what Kong’s tells', async () => {
+  it('the schema is Kong’s', async () => {
     const { body } = await admin.call('GET /schemas/certificates');
     const names = body.fields.flatMap((field: object) => Object.keys(field));
     expect(names).to.deep.equal(['id', 'created_at', 'updated_at', 'cert', 'key', 'cert_alt', 'key_alt', 'tags']);

@@ -26,7 +26,7 @@ describe('The Admin API and the configuration file', () => {
 
   afterEach(() => admin.close());
 
-  it('while a file is in force nothing else writes what it says, as in Kong without a database', async () => {
+  it('while a file is active, the Admin API cannot write its entities, as in Kong without a database', async () => {
     const id = '00000000-0000-4000-8000-000000000001';
     for (const [line, act, kind] of [
       ['POST /services', 'create', 'services'],
@@ -48,13 +48,13 @@ describe('The Admin API and the configuration file', () => {
     expect((await admin.call('GET /status')).body.configuration_hash).to.equal('ab'.repeat(16));
   });
 
-  it('tokens are no configuration: they can be written and removed', async () => {
+  it('tokens are not part of the file: they can be written and removed', async () => {
     const { status, body } = await admin.call('POST /oauth2_tokens', { expires_in: 1 });
     expect([status, body.name]).to.deep.equal([400, 'schema violation']);
     expect((await admin.call('DELETE /oauth2_tokens/none')).status).to.equal(204);
   });
 
-  it('POST /config takes the document as YAML, as JSON, or in the field config of a form or of JSON', async () => {
+  it('POST /config accepts the document as YAML, as JSON, or in the field config of a form or of JSON', async () => {
     const yaml = "_format_version: '3.0'\n";
     const json = '{"_format_version":"3.0"}';
     const types = { 'content-type': 'text/yaml' };
@@ -72,14 +72,14 @@ describe('The Admin API and the configuration file', () => {
     expect((await admin.call('POST /services', Buffer.from(yaml), types)).status).to.equal(415);
   });
 
-  it('check_hash=1 lets the same file pass, and says so', async () => {
+  it('check_hash=1: the same file gets a 304', async () => {
     next = { outcome: 'unchanged' };
     expect((await admin.call('POST /config?check_hash=1', { config: 'x' })).status).to.equal(304);
     await admin.call('POST /config?check_hash=0', { config: 'x' });
     expect(loads.map(({ checkHash }) => checkHash)).to.deep.equal([true, false]);
   });
 
-  it('answers with the rows by kind and id', async () => {
+  it('returns the rows by kind and id', async () => {
     next = {
       ...(next as Extract<FileLoaded, { outcome: 'loaded' }>),
       rows: [
@@ -91,7 +91,7 @@ describe('The Admin API and the configuration file', () => {
     expect(body).to.deep.equal({ services: { i: { id: 'i', name: 'a' } } });
   });
 
-  it('a refusal names line and field, and nests them as Kong does', async () => {
+  it('an error response names line and field, and nests them as Kong does', async () => {
     next = {
       outcome: 'refused',
       problems: [
@@ -117,7 +117,7 @@ describe('The Admin API and the configuration file', () => {
     expect(({} as Record<string, unknown>)['0']).to.equal(undefined);
   });
 
-  it('GET /config prints the configuration whoever writes it; without a file there is nothing to replace', async () => {
+  it('GET /config prints the configuration also without a file; POST needs an active file', async () => {
     activeDigest = undefined;
     expect((await admin.call('GET /config')).body).to.deep.equal({ config: '_format_version: "3.0"\n' });
     const { status, body } = await admin.call('POST /config', { config: 'x' });

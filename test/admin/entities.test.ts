@@ -17,7 +17,7 @@ describe('The Admin API: entities', () => {
   };
 
   describe('POST', () => {
-    it('answers 201 with the whole row', async () => {
+    it('returns 201 with the whole row', async () => {
       const { status, headers, body } = await admin.call('POST /services', { name: 'a', host: 'a.example' });
       expect(status).to.equal(201);
       expect(headers).to.include({
@@ -30,7 +30,7 @@ describe('The Admin API: entities', () => {
       expect((await admin.call('GET /services/a')).body).to.deep.equal(body);
     });
 
-    it('takes JSON, forms and multipart alike', async () => {
+    it('accepts JSON, forms and multipart', async () => {
       const parts = ['name', 'm', 'tags', 'x', 'host', 'm.example'];
       const multipart = [0, 2, 4]
         .map((i) => `--B\r\nContent-Disposition: form-data; name="${parts[i]}"\r\n\r\n${parts[i + 1]}\r\n`)
@@ -43,7 +43,7 @@ describe('The Admin API: entities', () => {
       expect(form).to.deep.include({ name: 'f', port: 8000, enabled: false, tags: ['a', 'b'] });
     });
 
-    it('reads nothing from the query', async () => {
+    it('ignores the query', async () => {
       expect(await make('POST /services?name=x', { host: 'h' })).to.include({ name: null });
     });
 
@@ -58,7 +58,7 @@ describe('The Admin API: entities', () => {
       });
     });
 
-    it('answers 409 when a unique value is taken, 400 when the id is', async () => {
+    it('returns 409 for a duplicate unique value, 400 for a duplicate id', async () => {
       const { id } = await make('POST /services', { name: 'a', host: 'h' });
       const { status, body } = await admin.call('POST /services', { name: 'a', host: 'h' });
       expect([status, body.code, body.fields]).to.deep.equal([409, 5, { name: 'a' }]);
@@ -66,7 +66,7 @@ describe('The Admin API: entities', () => {
       expect([again.status, again.body.code]).to.deep.equal([400, 3]);
     });
 
-    it('answers 400 when a reference leads nowhere, by id or by name', async () => {
+    it('returns 400 for a reference to a missing row, by id or by name', async () => {
       const byId = await admin.call('POST /routes', { paths: ['/a'], service: { id: nowhere } });
       expect([byId.status, byId.body.code, byId.body.fields]).to.deep.equal([400, 4, { service: { id: nowhere } }]);
       const byName = await admin.call('POST /routes', 'paths=/a&service.name=nope');
@@ -88,7 +88,7 @@ describe('The Admin API: entities', () => {
       expect(after).to.deep.equal({ ...before, path: null, read_timeout: 5, updated_at: before.updated_at + 5 });
     });
 
-    it('answers 404 naming the key; for a plugin in fewer words', async () => {
+    it('returns 404 with the key; for a plugin without it', async () => {
       const byName = await admin.call('PATCH /services/nope', { port: 1 });
       expect([byName.status, byName.body.code, byName.body.fields]).to.deep.equal([404, 6, { name: 'nope' }]);
       const byId = await admin.call(`PATCH /services/${nowhere}`, { port: 1 });
@@ -96,7 +96,7 @@ describe('The Admin API: entities', () => {
       expect((await admin.call('PATCH /plugins/nope', {})).body).to.deep.equal({ message: 'Not found' });
     });
 
-    it('of a plugin reads a form by the plugin that is there', async () => {
+    it('of a plugin reads a form with the subschema of the stored plugin', async () => {
       const { id } = await make('POST /plugins', 'name=oauth2&config.enable_client_credentials=true');
       const { config } = await make(
         `PATCH /plugins/${id}`,
@@ -105,7 +105,7 @@ describe('The Admin API: entities', () => {
       expect(config).to.deep.include({ scopes: ['a', 'b'], token_expiration: 60, realm: null });
     });
 
-    it('SE-06: is not changed by keys with a meaning elsewhere', async () => {
+    it('SE-06: is not changed by __proto__ and constructor', async () => {
       await make('POST /services', { name: 'a', host: 'h' });
       const body = '{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}';
       const { status, body: answer } = await admin.call('PATCH /services/a', body, {
@@ -120,12 +120,12 @@ describe('The Admin API: entities', () => {
   });
 
   describe('PUT', () => {
-    it('makes a row under an id or a name, and answers 200', async () => {
+    it('creates a row under an id or a name, and returns 200', async () => {
       expect(await make(`PUT /services/${uuid(1)}`, { name: 'a', host: 'h' })).to.include({ id: uuid(1), name: 'a' });
       expect(await make('PUT /services/b', { host: 'h' })).to.include({ name: 'b' });
     });
 
-    it('replaces all but the id and the time of creation; the key outranks the body', async () => {
+    it('replaces all but the id and the time of creation; the key in the path replaces that in the body', async () => {
       const before = await make(`PUT /services/${uuid(1)}`, { name: 'a', host: 'h', tags: ['t'] });
       admin.clock.at += 5000;
       const byId = await make(`PUT /services/${uuid(1).toUpperCase()}`, { id: uuid(2), host: 'i' });
@@ -134,7 +134,7 @@ describe('The Admin API: entities', () => {
       expect(named).to.include({ name: 'new' });
     });
 
-    it('under a name never takes the place of another row', async () => {
+    it('under a name never replaces another row', async () => {
       const { id } = await make('POST /services', { name: 'a', host: 'h' });
       const { status, body } = await admin.call('PUT /services/b', { id, host: 'i' });
       expect([status, body.code]).to.deep.equal([400, 3]);
@@ -143,14 +143,14 @@ describe('The Admin API: entities', () => {
   });
 
   describe('DELETE', () => {
-    it('answers 204, whether or not anything was there', async () => {
+    it('returns 204, also for a missing row', async () => {
       await make('POST /services', { name: 'a', host: 'h' });
       expect((await admin.call('DELETE /services/a')).status).to.equal(204);
       expect((await admin.call('DELETE /services/a')).status).to.equal(204);
       expect((await admin.call('GET /services/a')).body).to.deep.equal({ message: 'Not found' });
     });
 
-    it('answers 400 while a route refers to the service', async () => {
+    it('returns 400 while a route refers to the service', async () => {
       await make('POST /services', { name: 'a', host: 'h' });
       await make('POST /services/a/routes', { name: 'r', paths: ['/r'] });
       const { status, body } = await admin.call('DELETE /services/a');
@@ -159,7 +159,7 @@ describe('The Admin API: entities', () => {
       expect((await admin.call('DELETE /services/a')).status).to.equal(204);
     });
 
-    it('of a consumer takes its clients and their tokens along', async () => {
+    it('of a consumer also removes its clients and their tokens', async () => {
       await make('POST /consumers', { username: 'bob' });
       await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c' });
       await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
@@ -182,7 +182,7 @@ describe('The Admin API: entities', () => {
       await make('POST /services', { name: 'b', host: 'h' });
     });
 
-    it('the parent in the path outranks the one in the body', async () => {
+    it('the parent in the path replaces the one in the body', async () => {
       const route = await make('POST /services/a/routes', { paths: ['/r'], service: { id: nowhere } });
       expect(route.service).to.deep.equal({ id: service.id });
     });
@@ -201,13 +201,13 @@ describe('The Admin API: entities', () => {
       expect((await admin.call('POST /services/nope/routes', {})).status).to.equal(404);
     });
 
-    it('a change may move a row to another parent', async () => {
+    it('a change can move a row to another parent', async () => {
       await make('POST /services/a/routes', { name: 'r', paths: ['/r'] });
       await make('PATCH /services/a/routes/r', { service: { name: 'b' } });
       expect((await admin.call('GET /services/b/routes/r')).status).to.equal(200);
     });
 
-    it('the other end of a reference is read, changed, made and joined, but not deleted', async () => {
+    it('the row of a reference can be read, changed, created and linked, but not deleted', async () => {
       await make('POST /routes', { name: 'r', paths: ['/r'] });
       for (const [method, status] of [
         ['GET', 404],
@@ -230,7 +230,7 @@ describe('The Admin API: entities', () => {
   describe('Plugins', () => {
     const config = { enable_client_credentials: true, provision_key: 'k' };
 
-    it('stand once on the same route, service and consumer', async () => {
+    it('are unique for route, service and consumer', async () => {
       await make('POST /services', { name: 'a', host: 'h' });
       await make('POST /services/a/plugins', { name: 'oauth2', config });
       const { status, body } = await admin.call('POST /services/a/plugins', { name: 'oauth2', config });
@@ -239,12 +239,12 @@ describe('The Admin API: entities', () => {
       await make('POST /plugins', { name: 'oauth2', config });
     });
 
-    it('may be found by their instance name', async () => {
+    it('can be found by their instance name', async () => {
       await make('PUT /plugins/mine', { name: 'oauth2', config });
       expect((await admin.call('GET /plugins/mine')).body).to.include({ instance_name: 'mine' });
     });
 
-    it('that say their protocols share one with what they stand on', async () => {
+    it('with protocols share one with their route or service', async () => {
       await make('POST /services', { name: 'a', host: 'h' });
       const tcp = { name: 'r', protocols: ['tcp'], sources: [{ port: 5 }] };
       await make('POST /services/a/routes', tcp);
@@ -257,7 +257,7 @@ describe('The Admin API: entities', () => {
       await make('POST /services/a/plugins', plugin);
     });
 
-    it('that this gate does not have are refused by name', async () => {
+    it('that are unknown are refused by name', async () => {
       const { status, body } = await admin.call('POST /plugins', { name: 'saml' });
       expect([status, body.fields]).to.deep.equal([
         400,
@@ -279,7 +279,7 @@ describe('The Admin API: entities', () => {
       expect(admin.secrets).to.have.length(1);
     });
 
-    it('cannot change a secret without saying whether it is hashed', async () => {
+    it('cannot change a secret without hash_secret', async () => {
       await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c', client_secret: 's' });
       const { status, body } = await admin.call('PATCH /oauth2/c', { client_secret: 't' });
       expect(status).to.equal(400);
@@ -311,15 +311,15 @@ describe('The Admin API: entities', () => {
     });
   });
 
-  describe('Two who write at once', () => {
-    it('both have their say', async () => {
+  describe('Two concurrent writes', () => {
+    it('are both applied', async () => {
       await make('POST /services', { name: 'a', host: 'h' });
       const fields = ['read_timeout', 'write_timeout', 'connect_timeout', 'retries'];
       await Promise.all(fields.map((field) => make('PATCH /services/a', { [field]: 7 })));
       expect((await admin.call('GET /services/a')).body).to.include(Object.fromEntries(fields.map((f) => [f, 7])));
     });
 
-    it('a row that was changed meanwhile is read again before it is written', async () => {
+    it('read a row again that was changed in between', async () => {
       const { store } = admin.options;
       const row = await make('POST /services', { name: 'a', host: 'h' });
       let meddled = false;
@@ -346,7 +346,7 @@ describe('The Admin API: entities', () => {
   });
 
   describe('Announcements', () => {
-    it('are made for every change, before it is answered', async () => {
+    it('are made for every change, before the response', async () => {
       const { id } = await make('POST /services', { name: 'a', host: 'h' });
       await make('PATCH /services/a', { port: 1 });
       await make('PUT /services/a', { host: 'i' });
@@ -355,7 +355,7 @@ describe('The Admin API: entities', () => {
       expect(admin.announced).to.deep.equal([one, one, one, one]);
     });
 
-    it('are not made where nothing was written', async () => {
+    it('are not made if nothing was written', async () => {
       await admin.call('POST /services', {});
       await admin.call('PATCH /services/nope', {});
       await admin.call('DELETE /services/nope');

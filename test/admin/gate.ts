@@ -130,5 +130,5 @@ function counting(): Entropy {
   return { uuid: () => `00000000-0000-4000-9000-${next()}`, token: () => `token${next()}`.padEnd(32, 'x') };
 }
 
-export const nowhere = '00000000-0000-4000-8000-00000000dead';
+export const nowhere = '00000000-0000-4000-8000-0000deadbeef';
 export const uuid = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;

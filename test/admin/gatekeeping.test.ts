@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { type Gate, gate } from './gate.ts';
 
-describe('The Admin API: who may speak to it', () => {
+describe('The Admin API: admitted requests', () => {
   let admin: Gate;
   afterEach(() => admin.close());
 
-  it('SE-13: by names of loopback and the address it listens on', async () => {
+  it('SE-13: with a Host of loopback or of the address that it listens on', async () => {
     admin = await gate();
     for (const host of [
       'localhost',
@@ -20,7 +20,7 @@ describe('The Admin API: who may speak to it', () => {
     }
   });
 
-  it('SE-13: not by any other name, however it looks like one of these', async () => {
+  it('SE-13: not with another Host, also if it looks like one of these', async () => {
     admin = await gate();
     const others = [
       'evil.example',
@@ -38,7 +38,7 @@ describe('The Admin API: who may speak to it', () => {
     expect((await admin.call('GET /services')).body.data).to.deep.equal([]);
   });
 
-  it('SE-13: by the names that were configured, or by any if so configured', async () => {
+  it('SE-13: with a configured Host, or any Host if so configured', async () => {
     admin = await gate({ allowedHosts: ['docker.local', 'Gate.Example', '10.0.0.1'] });
     for (const host of [
       'docker.local:8001',
@@ -56,7 +56,7 @@ describe('The Admin API: who may speak to it', () => {
     expect((await admin.call('GET /services', undefined, { host: 'any.example' })).status).to.equal(200);
   });
 
-  it('SE-13: not for pages from elsewhere, and nothing of what they send is read', async () => {
+  it('SE-13: not from pages of other origins, whose bodies are not read', async () => {
     admin = await gate();
     for (const origin of [
       'https://evil.example',
@@ -71,7 +71,7 @@ describe('The Admin API: who may speak to it', () => {
       expect((await admin.call('OPTIONS /services', undefined, { origin })).status).to.equal(403);
     }
     expect((await admin.call('GET /services')).body.data).to.deep.equal([]);
-    // Another port of this machine is somebody else's as well: any program may serve a page there.
+    // Another port of this machine is another origin: any program can serve a page there.
     const status = async (origin: string) => (await admin.call('GET /services', undefined, { origin })).status;
     expect(await status('http://localhost:3000')).to.equal(403);
     expect(await status(`http://localhost:${admin.port}`)).to.equal(200);
@@ -80,7 +80,7 @@ describe('The Admin API: who may speak to it', () => {
     expect(await status('http://localhost:3000')).to.equal(200);
   });
 
-  it('SE-13: only with the token, where there is one', async () => {
+  it('SE-13: only with the token, if one is configured', async () => {
     admin = await gate({ token: 'correct horse battery' });
     const status = async (headers: Record<string, string>) =>
       (await admin.call('GET /services', undefined, headers)).status;
@@ -92,7 +92,7 @@ describe('The Admin API: who may speak to it', () => {
     expect(await status({ authorization: 'Bearer correct horse battery' })).to.equal(200);
   });
 
-  it('says nothing of what is there to those without the token', async () => {
+  it('without the token give no information about paths', async () => {
     admin = await gate({ token: 'correct horse battery' });
     for (const line of ['GET /', 'GET /nothing', 'OPTIONS /services', 'DELETE /services/a', 'POST /services']) {
       const { status, body, headers } = await admin.call(line);

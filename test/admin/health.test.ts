@@ -20,7 +20,7 @@ describe('The health of upstreams in the Admin API', () => {
   });
   afterEach(() => admin.close());
 
-  /** As the snapshot would have it. */
+  /** A balancer as the snapshot has it. */
   function checked(passive = { unhealthy: { tcp_failures: 1 } }, threshold = 0): void {
     const made = balancerOver(
       Object.keys(ids).map((target) => [target, 50]),
@@ -55,7 +55,7 @@ describe('The health of upstreams in the Admin API', () => {
     expect(await states()).to.deep.equal({ 'a.example:80': 'UNHEALTHY', '[2001:db8::1]:81': 'HEALTHY' });
   });
 
-  it('where nothing is checked, says so', async () => {
+  it('without health checks is HEALTHCHECKS_OFF', async () => {
     checked({ unhealthy: { tcp_failures: 0 } });
     expect(Object.values(await states())).to.deep.equal(['HEALTHCHECKS_OFF', 'HEALTHCHECKS_OFF']);
   });
@@ -85,7 +85,7 @@ describe('The health of upstreams in the Admin API', () => {
     ['address', () => 'a.example:80'],
     ['id', () => ids['a.example:80']!],
   ] as const) {
-    it(`a target named by its ${what} is made unhealthy, and healthy again`, async () => {
+    it(`a target named by its ${what} is set to unhealthy, and to healthy again`, async () => {
       checked();
       const path = `/upstreams/orders/targets/${key()}`;
       expect(await admin.call(`PUT ${path}/unhealthy`)).to.include({ status: 204, body: '' });
@@ -103,7 +103,7 @@ describe('The health of upstreams in the Admin API', () => {
     expect((await admin.call(`PUT ${path}/192.0.2.9:80/unhealthy`)).status).to.equal(404);
   });
 
-  it('what is not there is not found; no other method is allowed', async () => {
+  it('a missing row gets a 404; no other method is allowed', async () => {
     checked();
     for (const path of [
       'GET /upstreams/none/health',

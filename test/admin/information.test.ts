@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 import { type Gate, gate } from './gate.ts';
 
-describe('The Admin API: what it says of itself', () => {
+describe('The Admin API: information about the gate', () => {
   let admin: Gate;
   before(async () => {
     admin = await gate();
@@ -12,7 +12,7 @@ describe('The Admin API: what it says of itself', () => {
     await admin.close();
   });
 
-  it('is in the shape of Kong, so that its tools work, with our version beside it', async () => {
+  it('is in the shape of Kong, so that its tools work, and has our version', async () => {
     const ofKong = [...pluginDescriptions.values()].filter(({ ours }) => ours !== true);
     const config = { enable_client_credentials: true };
     await admin.call('POST /plugins', { name: 'oauth2', config });
@@ -35,13 +35,13 @@ describe('The Admin API: what it says of itself', () => {
     });
   });
 
-  it('counts connections as the listeners do', async () => {
+  it('has the counters of the listeners', async () => {
     const { body } = await admin.call('GET /status');
     expect(body.database).to.deep.equal({ reachable: true });
     expect(body.server).to.deep.include({ connections_active: 1, total_requests: 1 });
   });
 
-  it('says when the store cannot be reached', async () => {
+  it('reports a store that cannot be reached', async () => {
     const failing = await gate({ store: { ...admin.options.store, page: () => Promise.reject(new Error('gone')) } });
     try {
       expect((await failing.call('GET /status')).body.database).to.deep.equal({ reachable: false });
@@ -63,7 +63,7 @@ describe('The Admin API: what it says of itself', () => {
     expect(data.indexOf('/oauth2/{oauth2_credentials}')).to.be.lessThan(data.indexOf('/oauth2_tokens'));
   });
 
-  it('tells what entities and plugins are made of', async () => {
+  it('shows the schemas of entities and plugins', async () => {
     const fields = async (path: string) =>
       (await admin.call(`GET ${path}`)).body.fields.map((f: object) => Object.keys(f)[0]);
     expect(await fields('/schemas/consumers')).to.deep.equal([

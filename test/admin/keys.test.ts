@@ -19,7 +19,7 @@ describe('The Admin API: the keys in its paths', () => {
     return [answer.status, answer.body];
   };
 
-  it('what the field could not hold is refused before anything is looked up, by every method', async () => {
+  it('an invalid value of the field is refused before any row is looked up, by every method', async () => {
     const message = "invalid value 'a b': the only accepted ascii characters are alphanumerics or ., -, _, and ~";
     const refusal = [400, { code: 10, name: 'invalid unique name', message }];
     for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
@@ -34,7 +34,7 @@ describe('The Admin API: the keys in its paths', () => {
     });
   });
 
-  it('an entity without a name is known by its id alone', async () => {
+  it('an entity without a name is found by its id only', async () => {
     const fields = { id: 'expected a valid UUID' };
     const message = `invalid primary key: '{id="expected a valid UUID"}'`;
     const refusal = [400, { code: 1, name: 'invalid primary key', message, fields }];
@@ -44,13 +44,13 @@ describe('The Admin API: the keys in its paths', () => {
     expect(await answered(`GET /acls/${nowhere}`)).to.deep.equal([404, { message: 'Not found' }]);
   });
 
-  it('below another entity, that one is looked for first', async () => {
+  it('below another entity, that one is looked up first', async () => {
     expect((await admin.call('GET /services/nope/routes/a%20b')).status).to.equal(404);
     await admin.call('PUT /services/s', { host: 'h' });
     expect((await admin.call('GET /services/s/routes/a%20b')).body.code).to.equal(10);
   });
 
-  it('a group of a consumer and an address of an upstream may be any text', async () => {
+  it('a group of a consumer and an address of an upstream can be any text', async () => {
     await admin.call('PUT /consumers/bob', {});
     expect((await admin.call('PUT /consumers/bob/acls/a%20b', {})).status).to.equal(200);
     expect((await admin.call('GET /consumers/bob/acls/a%20b')).body).to.include({ group: 'a b' });
@@ -58,7 +58,7 @@ describe('The Admin API: the keys in its paths', () => {
     expect((await admin.call('GET /upstreams/u/targets/a%20b')).status).to.equal(404);
   });
 
-  it('a certificate is known by the names it is served to, too', async () => {
+  it('a certificate is also found by its server names', async () => {
     await admin.call(`PUT /certificates/${uuid(1)}`, { ...a, snis: ['a.example', '*.a.example'] });
     expect((await admin.call('GET /certificates/a.example')).body.id).to.equal(uuid(1));
     expect((await admin.call('GET /certificates/*.a.example/snis')).body.data).to.have.length(2);
@@ -78,7 +78,7 @@ describe('The Admin API: the keys in its paths', () => {
     });
   });
 
-  it('a certificate that is made under a name is for that name', async () => {
+  it('a certificate that is created under a server name gets that name', async () => {
     expect((await admin.call('PUT /certificates/a.example', { ...a })).body.snis).to.deep.equal(['a.example']);
     const named = await admin.call('PUT /certificates/b.example', { ...b, snis: ['c.example'] });
     expect(named.body.snis).to.have.members(['b.example', 'c.example']);

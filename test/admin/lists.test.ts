@@ -28,7 +28,7 @@ describe('The Admin API: lists', () => {
     expect((await admin.call('GET /services')).body.next).to.equal(null);
   });
 
-  it('go on where they left off, whatever is written meanwhile', async () => {
+  it('continue after the last row, whatever is written in between', async () => {
     const first = (await admin.call('GET /services?size=2')).body;
     expect(first.next).to.equal(`/services?offset=${encodeURIComponent(first.offset)}&size=2`);
     await admin.call(`PUT /services/${uuid(0)}`, { name: 'earlier', host: 'h' });
@@ -39,7 +39,7 @@ describe('The Admin API: lists', () => {
     await admin.call('DELETE /services/earlier');
   });
 
-  it('keep size and tags in the address of the next page at the top, and only there', async () => {
+  it('keep size and tags in the address of the next page of top-level lists only', async () => {
     const top = (await admin.call('GET /services?size=1&tags=odd')).body;
     expect(top.next).to.equal(`/services?offset=${encodeURIComponent(top.offset)}&tags=odd&size=1`);
     const nested = (await admin.call('GET /services/s1/routes?size=2&tags=t')).body;
@@ -47,7 +47,7 @@ describe('The Admin API: lists', () => {
     expect(await names(nested.next)).to.deep.equal(['r3', 'r4', 'r5']);
   });
 
-  it('are narrowed by tags: all of them, or any', async () => {
+  it('are filtered by tags: all of them, or any', async () => {
     expect(await names('/services?tags=odd')).to.deep.equal(['s1', 's3', 's5']);
     expect(await names('/services?tags=odd,three')).to.deep.equal(['s3']);
     expect(await names('/services?tags=three/odd')).to.deep.equal(['s1', 's3', 's5']);
@@ -78,11 +78,11 @@ describe('The Admin API: lists', () => {
     });
   }
 
-  it('ignore what else the query says', async () => {
+  it('ignore other parameters of the query', async () => {
     expect(await names('/services?name=s1&nope=1')).to.have.length(5);
   });
 
-  it('of consumers are narrowed by custom_id', async () => {
+  it('of consumers are filtered by custom_id', async () => {
     const { body } = await admin.call('GET /consumers?custom_id=c1');
     expect(body.data).to.have.length(1);
     expect((await admin.call('GET /consumers?custom_id=x')).body.data).to.deep.equal([]);
@@ -90,7 +90,7 @@ describe('The Admin API: lists', () => {
     expect([empty.status, empty.body]).to.deep.equal([400, { message: 'custom_id must be an unempty string' }]);
   });
 
-  it('of tags say which entity carries which', async () => {
+  it('of tags name the entities with each tag', async () => {
     const { data, next } = (await admin.call('GET /tags/odd')).body;
     expect(next).to.equal(null);
     expect(data).to.have.length(4);
@@ -98,7 +98,7 @@ describe('The Admin API: lists', () => {
     expect(data[3]).to.deep.include({ entity_name: 'consumers' });
   });
 
-  it('of tags come in pages of any size', async () => {
+  it('of tags have pages of any size', async () => {
     const everything = (await admin.call('GET /tags')).body.data;
     expect(everything).to.have.length(5 + 3 + 2 + 5 + 1);
     for (const size of [1, 2, 3, 16]) {
@@ -114,7 +114,7 @@ describe('The Admin API: lists', () => {
     }
   });
 
-  it('of tags refuse what can be no tag', async () => {
+  it('of tags refuse an invalid tag', async () => {
     const { status, body } = await admin.call('GET /tags/a%2Cb');
     expect([status, body.code, body.name]).to.deep.equal([400, 10, 'invalid unique tag']);
   });

@@ -4,7 +4,7 @@ import { openAdmin } from '../../adapters/admin/open-admin.ts';
 import { gate } from './gate.ts';
 
 describe('The listeners of the Admin API', () => {
-  it('serve it at each address, and close when they are told to', async () => {
+  it('serve it at each address until they are closed', async () => {
     const { options, close } = await gate();
     await close();
     const failed = (): void => undefined;
@@ -27,7 +27,7 @@ describe('The listeners of the Admin API', () => {
     for (const { port } of opened.addresses) expect(await status(port, 'GET / HTTP/1.1')).to.equal(undefined);
   });
 
-  it('say so when an address cannot be had, and leave none open', async () => {
+  it('fail if one address is in use, and leave none open', async () => {
     const held = await gate();
     const failed = (): void => undefined;
     const twice = [

@@ -21,7 +21,7 @@ describe('The Admin API: tokens', () => {
     return made;
   };
 
-  it('are opened with the strings that were given, or new ones, and no refresh token by themselves', async () => {
+  it('have the strings that were sent, or new ones, and a refresh token only if it was sent', async () => {
     const made = await make('POST /oauth2_tokens', { credential: { id: credential }, expires_in: 10 });
     expect(made).to.deep.include({ token_type: 'bearer', refresh_token: null, ttl: null, expires_in: 10 });
     expect(made.access_token).to.match(/^token/);
@@ -37,7 +37,7 @@ describe('The Admin API: tokens', () => {
     expect(grant!.expiresAt).to.equal(admin.clock.at + 7_200_000);
   });
 
-  it('are found by id and by access token, each by itself', async () => {
+  it('are found by id and by access token', async () => {
     const made = await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
     expect((await admin.call(`GET /oauth2_tokens/${made.id}`)).body).to.deep.equal(made);
     expect((await admin.call('GET /oauth2_tokens/AT')).body).to.deep.equal(made);
@@ -46,12 +46,12 @@ describe('The Admin API: tokens', () => {
     expect((await admin.call('GET /oauth2_tokens/nope')).status).to.equal(404);
   });
 
-  it('SE-10: the id of a row is no token', async () => {
+  it('SE-10: the id of a row is not a token', async () => {
     const { id } = await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10 });
     expect(await admin.options.grants.byAccessToken(id)).to.equal(undefined);
   });
 
-  it('SE-02: a refusal repeats no secret: not the one that another has already, nor the one that nobody has', async () => {
+  it('SE-02: an error response repeats no secret, neither a duplicate nor an unknown one', async () => {
     await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'a-secret' });
     await make('POST /consumers/bob/key-auth', { key: 'a-secret' });
     await make('POST /oauth2_tokens', { credential: { id: credential }, expires_in: 1, access_token: 'other' });
@@ -68,7 +68,7 @@ describe('The Admin API: tokens', () => {
     }
   });
 
-  it('are refused when one of the strings is taken, or a reference leads nowhere', async () => {
+  it('are refused with a duplicate string or a reference to a missing row', async () => {
     await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'RT' });
     const access = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
     expect([access.status, access.body.fields]).to.deep.equal([409, { access_token: 'AT' }]);
@@ -76,14 +76,14 @@ describe('The Admin API: tokens', () => {
     expect([refresh.status, refresh.body.fields]).to.deep.equal([409, { refresh_token: '…' }]);
     const dangling = await admin.call('POST /oauth2_tokens', { credential: { id: nowhere }, expires_in: 1 });
     expect([dangling.status, dangling.body.code]).to.deep.equal([400, 4]);
-    const ofNobody = await admin.call('POST /oauth2_tokens', {});
-    expect(ofNobody.body.fields).to.deep.equal({
+    const without = await admin.call('POST /oauth2_tokens', {});
+    expect(without.body.fields).to.deep.equal({
       credential: 'required field missing',
       expires_in: 'required field missing',
     });
   });
 
-  it('have a time to live that is judged when the fields are fine', async () => {
+  it('have a ttl that is validated after the fields', async () => {
     const wrong = 'must be an integer between 0 and 100000000';
     for (const ttl of [-1, 1.5, 100_000_001, 'x']) {
       const { status, body } = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, ttl });
@@ -113,14 +113,14 @@ describe('The Admin API: tokens', () => {
     expect((await admin.options.grants.byRefreshToken('RT'))?.found).to.equal('current');
   });
 
-  it('are made and replaced under the access token', async () => {
+  it('are created and replaced under the access token', async () => {
     const made = await make('PUT /oauth2_tokens/AT9', { credential: { id: credential }, expires_in: 3 });
     expect(made).to.include({ access_token: 'AT9' });
     const again = await make('PUT /oauth2_tokens/AT9', { credential: { id: credential }, expires_in: 5, scope: 'a' });
     expect(again).to.include({ id: made.id, expires_in: 5, scope: 'a' });
   });
 
-  it('end when they are deleted, and their ids are not given again', async () => {
+  it('are revoked when they are deleted, and their ids are not used again', async () => {
     const { id } = await make('POST /oauth2/c/oauth2_tokens', {
       expires_in: 10,
       access_token: 'AT',
@@ -137,7 +137,7 @@ describe('The Admin API: tokens', () => {
     expect([again.status, again.body.code]).to.deep.equal([400, 3]);
   });
 
-  it('end with their service', async () => {
+  it('are deleted with their service', async () => {
     await make('POST /services/a/oauth2_tokens', {
       credential: { id: credential },
       expires_in: 10,
@@ -173,7 +173,7 @@ describe('The Admin API: tokens', () => {
     expect(await all('/services/a/oauth2_tokens')).to.deep.equal(['S1', 'S2', 'S3']);
   });
 
-  it('SE-02: that are kept as a digest are listed by a hint, and can be deleted but not changed', async () => {
+  it('SE-02: that are stored as a digest are listed with a hint, and can be deleted but not changed', async () => {
     const digest = {
       grant: {
         ...(await opened()),

@@ -45,7 +45,7 @@ describe('The Admin API: upstreams and their targets', () => {
     expect((await admin.call('GET /upstreams/orders.internal')).body).to.deep.equal(body);
   });
 
-  it('a name is a host name without a port, and nobody else’s', async () => {
+  it('a name is a unique host name without a port', async () => {
     const wrong = async (name: string) => (await admin.call('POST /upstreams', { name })).body.fields.name;
     expect(await wrong('127.0.0.1')).to.equal("Invalid name ('127.0.0.1'); no ip addresses allowed");
     expect(await wrong('a:80')).to.equal("Invalid name ('a:80'); no port allowed");
@@ -54,7 +54,7 @@ describe('The Admin API: upstreams and their targets', () => {
     expect((await admin.call('POST /upstreams', { name: 'a' })).status).to.equal(409);
   });
 
-  it('what is hashed says the algorithm, unless that is said too', async () => {
+  it('a hash input sets the algorithm, unless that is sent too', async () => {
     const made = async (row: object) => (await admin.call('PUT /upstreams/a', { ...row })).body;
     expect(await made({ hash_on: 'ip' })).to.include({ hash_on: 'ip', algorithm: 'consistent-hashing' });
     expect(await made({ hash_on: 'none', algorithm: 'least-connections' })).to.include({
@@ -71,7 +71,7 @@ describe('The Admin API: upstreams and their targets', () => {
     expect((await made({ hash_on: 'none', hash_fallback: 'ip' })).fields).to.have.property('hash_fallback');
   });
 
-  it('a target gets Kong’s port, its time to the millisecond, and is known by address and id', async () => {
+  it('a target has Kong’s port, times with milliseconds, and is found by address and id', async () => {
     await admin.call('POST /upstreams', { name: 'u' });
     admin.clock.at += 123;
     const { status, body } = await admin.call('POST /upstreams/u/targets', { target: '10.0.0.1' });
@@ -89,7 +89,7 @@ describe('The Admin API: upstreams and their targets', () => {
     expect((await admin.call('GET /upstreams/u/targets/all')).body.data).to.deep.equal([]);
   });
 
-  it('IPv6 stands in brackets, and a name is as good as an address', async () => {
+  it('an IPv6 address is in brackets, and a target can be a host name', async () => {
     await admin.call('POST /upstreams', { name: 'u' });
     const made = async (target: string) => (await admin.call('POST /upstreams/u/targets', { target })).body.target;
     expect(await made('::1')).to.equal('[::1]:8000');
@@ -100,7 +100,7 @@ describe('The Admin API: upstreams and their targets', () => {
     });
   });
 
-  it('PUT puts a target where its address or id says', async () => {
+  it('PUT creates and replaces a target by its address or id', async () => {
     await admin.call('POST /upstreams', { name: 'u' });
     const put = (key: string, row: object) => admin.call(`PUT /upstreams/u/targets/${key}`, row);
     const first = await put('h:1', { weight: 1 });
@@ -120,23 +120,23 @@ describe('The Admin API: upstreams and their targets', () => {
     expect((await admin.call(`GET /upstreams/u/targets/${body.id}`)).status).to.equal(404);
   });
 
-  it('what is not there is 404', async () => {
+  it('a missing row gets a 404', async () => {
     await admin.call('POST /upstreams', { name: 'u' });
     for (const line of [
-      'GET /upstreams/nobody',
-      'GET /upstreams/nobody/targets',
-      'GET /upstreams/nobody/targets/all',
+      'GET /upstreams/unknown',
+      'GET /upstreams/unknown/targets',
+      'GET /upstreams/unknown/targets/all',
       'GET /upstreams/u/targets/h:1',
       `GET /upstreams/u/targets/${nowhere}`,
       'PATCH /upstreams/u/targets/h:1',
       'DELETE /upstreams/u/targets/h:1',
-      'PUT /upstreams/nobody/targets/h:1',
+      'PUT /upstreams/unknown/targets/h:1',
     ]) {
       expect((await admin.call(line, line.startsWith('P') ? {} : undefined)).status, line).to.equal(404);
     }
   });
 
-  it('an upstream takes its targets with it', async () => {
+  it('an upstream is removed with its targets', async () => {
     await admin.call('POST /upstreams', { name: 'u' });
     await admin.call('POST /upstreams/u/targets', { target: 'h:1' });
     expect((await admin.call('DELETE /upstreams/u')).status).to.equal(204);

@@ -49,17 +49,17 @@ describe('decK', () => {
     'key-auths': [{ id: uuid(12), consumer: { id: uuid(3) }, key: 'k', tags }],
     jwts: [{ id: uuid(13), consumer: { id: uuid(3) }, key: 'iss', secret: 's', tags }],
   };
-  it('ping: the version and where the configuration is kept, with its token in its own header', async () => {
+  it('ping: returns the version and the kind of store, with the token in Kong’s header', async () => {
     expect(await client.ping()).to.equal('3.9.1');
     expect((await admin.call('GET /')).status).to.equal(401);
   });
 
-  it('ping: a gate whose configuration is a file says so, and decK leaves it alone', async () => {
+  it('ping: decK refuses a gate whose configuration is a file', async () => {
     const loads = { load: async () => ({ outcome: 'unchanged' }) as const, reload: async () => undefined };
     const other = await gate({ file: { ...loads, activeDigest: () => 'digest', print: async () => '' } });
     try {
       await deck(other).ping();
-      expect.fail('was taken for a gate with a database');
+      expect.fail('expected a refusal');
     } catch (error) {
       expect((error as Error).message).to.equal('configured without a database');
     } finally {
@@ -67,14 +67,14 @@ describe('decK', () => {
     }
   });
 
-  it('sync: creates what is wanted, and the diff afterwards is empty', async () => {
+  it('sync: creates the wanted rows, and the diff afterwards is empty', async () => {
     const first = await client.sync(wanted);
     expect(first.map(({ act }) => act)).to.deep.equal(Array(first.length).fill('create'));
     expect(first).to.have.length(Object.values(wanted).flat().length);
     expect(await client.diff(wanted)).to.deep.equal([]);
   });
 
-  it('sync: what it fills in for a plugin, from the schema, is what the gate makes of the same settings', async () => {
+  it('sync: the defaults of a plugin from its schema are the gate’s defaults', async () => {
     const settings: Readonly<Record<string, object>> = {
       acl: { allow: ['g'] },
       'ip-restriction': { allow: ['10.0.0.0/8'] },
@@ -98,7 +98,7 @@ describe('decK', () => {
     expect(Object.values(dumped).flat()).to.have.length(Object.values(wanted).flat().length);
   });
 
-  it('sync: a change is one PUT by id, what is left out is one DELETE', async () => {
+  it('sync: a change is one PUT by id, a removal is one DELETE', async () => {
     await client.sync(wanted);
     client.calls.length = 0;
     const dumped = await client.dump();
@@ -116,7 +116,7 @@ describe('decK', () => {
     ).to.include({ retries: 1 });
   });
 
-  it('with tags: only what carries them is looked at, so that others’ rows stay', async () => {
+  it('with tags: other rows stay', async () => {
     await client.sync(wanted);
     const foreign = { id: uuid(20), name: 'foreign', host: 'h' };
     await client.sync({ ...(await client.dump()), services: [...(await client.dump())['services']!, foreign] });
@@ -126,28 +126,28 @@ describe('decK', () => {
     expect((await client.dump())['services']!.map(({ name }) => name)).to.deep.equal(['foreign']);
   });
 
-  it('reset: nothing is left', async () => {
+  it('reset: removes all rows', async () => {
     await client.sync(wanted);
     await client.reset();
     expect(Object.values(await client.dump()).flat()).to.deep.equal([]);
   });
 
-  it('validate: each row is judged alone, and nothing is written', async () => {
+  it('validate: each row is validated alone, and nothing is written', async () => {
     const { targets: _t, snis: _s, ...alone } = wanted;
     const known = Object.fromEntries(
       Object.entries(alone).filter(([name]) => !['key-auths', 'jwts', 'oauth2'].includes(name)),
     );
     expect(await client.validate(known)).to.deep.equal([]);
     expect(
-      await client.validate({ services: [{ id: uuid(1), hots: 'x' }], plugins: [{ name: 'nobody' }] }),
+      await client.validate({ services: [{ id: uuid(1), hots: 'x' }], plugins: [{ name: 'unknown' }] }),
     ).to.deep.equal([
       'services: 2 schema violations (host: required field missing; hots: unknown field)',
-      "plugins: schema violation (name: plugin 'nobody' not enabled; add it to the 'plugins' configuration property)",
+      "plugins: schema violation (name: plugin 'unknown' not enabled; add it to the 'plugins' configuration property)",
     ]);
     expect(Object.values(await client.dump()).flat()).to.deep.equal([]);
   });
 
-  it('forgives a 404 of what Kong’s open edition has not either, and of nothing else', async () => {
+  it('accepts a 404 for collections that Kong’s open edition does not have, and for no others', async () => {
     await client.dump();
     const missing = client.calls.filter((call) => call.endsWith(' 404')).map((call) => call.split(/[ ?]/)[1]);
     const forgiven = ['ca_certificates', 'vaults', 'keys', 'key-sets', 'partials', 'consumer_groups', 'filter-chains'];
@@ -168,7 +168,7 @@ describe('decK', () => {
     }
   });
 
-  it('pages: a thousand at a time, by the address the gate gives', async () => {
+  it('pages: a thousand rows each, by the address of the next page', async () => {
     const consumers = Array.from({ length: 1001 }, (_, n) => ({ id: uuid(1000 + n), username: `c${n}` }));
     const kept = { 'kong-admin-token': 'a-token-of-enough-letters' };
     for (const row of consumers) await admin.call(`PUT /consumers/${row.id}`, { username: row.username }, kept);

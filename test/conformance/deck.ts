@@ -1,11 +1,11 @@
 /**
- * What decK does to an Admin API, call by call: it reads the root, the schemas and every collection, fills the defaults
- * of the file in from the schemas, and writes what differs by PUT and DELETE with ids of its own making.
+ * decK's calls of an Admin API: it reads the root, the schemas and every collection, fills in the defaults of the file
+ * from the schemas, and writes the differences by PUT and DELETE, with ids that it makes itself.
  */
 import type { DirectResponse, Gate } from '../admin/gate.ts';
 
 export type Row = Record<string, unknown>;
-/** By collection, as decK keeps a file after it has given everything an id: references are `{ id }`. */
+/** By collection, as decK holds a file after it has added ids: references are `{ id }`. */
 export type State = Record<string, readonly Row[]>;
 
 export interface Difference {
@@ -19,7 +19,7 @@ interface Collection {
   readonly path: string;
   /** Where decK writes a row, if not below `path`. */
   readonly at?: (row: Row) => string;
-  /** decK does without it if it is answered 404. */
+  /** decK accepts a 404 for it. */
   readonly forgiven?: true;
   readonly schema?: string;
 }
@@ -27,7 +27,7 @@ interface Collection {
 const below = (field: string, nested: string) => (row: Row) =>
   `/${field}s/${(row[field] as { id: string }).id}/${nested}/${row['id']}`;
 
-/** In the order in which rows are created; they are removed the other way round. */
+/** In the order in which rows are created; they are removed in the reverse order. */
 const collections: readonly Collection[] = [
   { name: 'certificates', path: '/certificates' },
   { name: 'snis', path: '/snis' },
@@ -191,16 +191,16 @@ function withDefaults(fields: Fields, row: Row): Row {
   return whole;
 }
 
-/** What the gate makes of a row by itself. */
-const passing = ['created_at', 'updated_at', 'cert_digest'];
+/** Fields that the gate sets. */
+const setByGate = ['created_at', 'updated_at', 'cert_digest'];
 
-/** Whether the row of the gate says what is wanted: what nobody said does not count, nor does null. */
+/** Whether the row of the gate equals the wanted one. Missing fields equal null. */
 function says(there: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted) && Array.isArray(there)) {
     return wanted.length === there.length && wanted.every((item, at) => says(there[at], item));
   }
   if (isRow(wanted) && isRow(there)) {
-    const names = new Set([...Object.keys(wanted), ...Object.keys(there)].filter((name) => !passing.includes(name)));
+    const names = new Set([...Object.keys(wanted), ...Object.keys(there)].filter((name) => !setByGate.includes(name)));
     return [...names].every((name) => says(there[name] ?? null, wanted[name] ?? null));
   }
   return there === wanted;

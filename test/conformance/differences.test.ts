@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { judge, readDifferences } from './kong/differences.ts';
 
-describe('The differences from Kong that are meant', () => {
+describe('The intended differences from Kong', () => {
   const page = (...rows: string[]) => ['| place | what | why |', '|---|---|---|', ...rows].join('\n');
 
   it('are rows of the page: a place with its steps, what, and why', () => {
@@ -13,7 +13,7 @@ describe('The differences from Kong that are meant', () => {
     ]);
   });
 
-  it('a row without a reason, or one that cannot be read, is an error', () => {
+  it('a row without a reason and an unreadable row are errors', () => {
     for (const row of [
       '| `a/b:1` | what |',
       '| `a/b` | what | why |',
@@ -23,11 +23,11 @@ describe('The differences from Kong that are meant', () => {
       expect(() => readDifferences(page(row)), row).to.throw(/differences-from-kong.md:3/);
     }
     expect(() => readDifferences(page('| `a/b:1,2` | w | y |', '| `a/b:2` | w | y |'))).to.throw(
-      /a\/b:2 stands there twice/,
+      /a\/b:2 is listed twice/,
     );
   });
 
-  it('fail a run where they are none, where they were never recorded, and where others turn up', () => {
+  it('fail a run that has no such difference, no such step, or other differences', () => {
     const compared = [
       { place: 'a/b:1', equal: true },
       { place: 'a/b:2', equal: false },
@@ -38,7 +38,7 @@ describe('The differences from Kong that are meant', () => {
     expect(judge(compared, meant)).to.deep.equal({ unmeant: ['a/b:3'], gone: ['a/b:4'], unknown: ['a/b:5'] });
   });
 
-  it('of the page as it is stand for recorded steps', () => {
+  it('are for recorded steps only', () => {
     const golden = (topic: string) =>
       readFileSync(join(import.meta.dirname, 'kong', 'golden', `${topic}.jsonl`), 'utf8')
         .trim()

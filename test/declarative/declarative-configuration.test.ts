@@ -27,7 +27,7 @@ consumers:
   - {name: app, client_id: app, client_secret: ${secret}, hash_secret: true}
 `;
 
-  it('becomes what the store holds, is announced once, and a second load changes nothing', async () => {
+  it('is written to the store and announced once, and a second load changes nothing', async () => {
     const { configuration, announced, store } = await world();
     expect(configuration.activeDigest()).to.equal(undefined);
     const loaded = await configuration.load(file(['a', 'b']));
@@ -40,14 +40,14 @@ consumers:
     expect(announced).to.have.length(1);
   });
 
-  it('check_hash: the same text is not even read', async () => {
+  it('check_hash: the same text is not parsed', async () => {
     const { configuration } = await world();
     await configuration.load(file(['a']));
     expect(await configuration.load(file(['a']), { checkHash: true })).to.include({ outcome: 'unchanged' });
     expect(await configuration.load(`${file(['a'])}\n`, { checkHash: true })).to.include({ outcome: 'loaded' });
   });
 
-  it('a client that is gone takes its grants with it, one that stays keeps them', async () => {
+  it('a removed client loses its grants, another client keeps them', async () => {
     const { configuration, ended } = await world();
     await configuration.load(file(['a']));
     await configuration.load(file(['a', 'b']));
@@ -57,7 +57,7 @@ consumers:
     expect(Object.keys(Object.assign({}, ...ended))).to.have.members(['credentialId', 'serviceId']);
   });
 
-  it('a secret is hashed anew only if it is another one', async () => {
+  it('a secret is hashed again only if it changed', async () => {
     const store = memoryEntityStore();
     const { configuration, hashed } = await world({ store });
     await configuration.load(file(['a']));
@@ -70,13 +70,13 @@ consumers:
     expect(hashed).to.deep.equal(['s3cret', 'another']);
   });
 
-  it('_transform: false takes secrets as they are stored', async () => {
+  it('_transform: false: secrets are as stored', async () => {
     const { configuration, hashed } = await world();
     await configuration.load(`${file(['a'])}\n_transform: false`);
     expect(hashed).to.deep.equal([]);
   });
 
-  it('one that cannot be used changes nothing, and tells everything that is wrong', async () => {
+  it('an invalid one changes nothing, and all problems are reported', async () => {
     const { configuration, store, announced } = await world();
     await configuration.load(file(['a']));
     const before = all(store);
@@ -89,7 +89,7 @@ consumers:
     expect(announced).to.have.length(1);
   });
 
-  it('what could not be compiled is refused by its line before anything is written', async () => {
+  it('a row that cannot be compiled is refused with its line before the first write', async () => {
     const { configuration, store } = await world({
       trial: (kinds) =>
         kinds.flatMap(({ rows }) => rows.map(({ id }) => ({ id, why: 'cannot be compiled' }))).slice(0, 1),
@@ -99,7 +99,7 @@ consumers:
     expect(all(store)).to.deep.equal([]);
   });
 
-  it('where the store fails in the middle, what was written is written back', async () => {
+  it('if the store fails in the middle, the writes before are undone', async () => {
     for (let failsAt = 1; failsAt <= 6; failsAt++) {
       const store = memoryEntityStore();
       let writes = Number.POSITIVE_INFINITY;
@@ -123,12 +123,12 @@ consumers:
         expect(error, String(failsAt)).to.match(/disk is full/);
         expect(all(store), String(failsAt)).to.deep.equal(before);
       } else expect(writes).to.equal(0);
-      // The next one finds a store in order.
+      // The next load succeeds.
       expect(await configuration.load(next)).to.include({ outcome: 'loaded' });
     }
   });
 
-  it('where another gate loads the same file at the same time, both come to an end', async () => {
+  it('two gates that load the same file at the same time both succeed', async () => {
     const store = memoryEntityStore();
     let others = 3;
     const shared: EntityStore = {
@@ -147,7 +147,7 @@ consumers:
     expect(await alone.load(file(['a', 'b', 'c', 'd']))).to.include({ added: 0, changed: 0, removed: 0 });
   });
 
-  it('the first file of a store does not take what the Admin API has written, unless it is told to', async () => {
+  it('the first file of a store replaces rows of the Admin API only with takesOver', async () => {
     const store = memoryEntityStore();
     const row: Entity = { id: '00000000-0000-4000-8000-000000000009', name: 'mine', host: 'h', created_at: 1 };
     await store.insert(services, row);
@@ -160,7 +160,7 @@ consumers:
     expect(await configuration.load(file(['a']), { takesOver: true })).to.include({ outcome: 'loaded', removed: 1 });
   });
 
-  it('a gate that starts anew knows that the store is the file’s, until it is handed over', async () => {
+  it('after a restart the file is still active, until it is handed over', async () => {
     const store = memoryEntityStore();
     const first = await world({ store });
     await first.configuration.load(file(['a']));
@@ -171,7 +171,7 @@ consumers:
     expect((await world({ store })).configuration.activeDigest()).to.equal(undefined);
   });
 
-  it('what is printed loads again as the same rows, in this gate and in an empty one', async () => {
+  it('a printed configuration loads as the same rows, in this gate and in an empty one', async () => {
     const { configuration, store } = await world();
     await configuration.load(
       `${file(['a'])}
@@ -192,7 +192,7 @@ routes:
     expect(all(other.store).map(withoutTimes)).to.deep.equal(all(store).map(withoutTimes));
   });
 
-  it('a long file is read aside and worked in step by step, so that requests have their turn', async () => {
+  it('a long file is read in a thread and loaded in steps, so that requests are served in between', async () => {
     const { configuration, store } = await world();
     const names = Array.from({ length: 2000 }, (_, n) => `service-${n}-of-very-many-that-make-a-long-file`);
     let turns = 0;

@@ -1,4 +1,4 @@
-/** A whole gate with a configuration file, as an operator meets it. */
+/** A whole gate with a configuration file. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -87,7 +87,7 @@ ${more}`;
   };
   const call = (url: string, token: string) => fetch(url, { headers: { Authorization: `Bearer ${token}` } });
 
-  it('issues tokens into the store, and they outlive a reload and a start', async () => {
+  it('issues tokens that stay valid after a reload and a restart', async () => {
     writeFileSync(path, file());
     const { proxy } = await start();
     const token = await tokenFrom(proxy);
@@ -115,7 +115,7 @@ ${more}`;
     expect(await (await slow).text()).to.equal('upstream /base/slow');
   });
 
-  it('a bad file keeps the old one running and says line and field', async () => {
+  it('an invalid file leaves the old one active, and the log has line and field', async () => {
     writeFileSync(path, file());
     const { proxy, admin } = await start();
     const token = await tokenFrom(proxy);
@@ -135,7 +135,7 @@ ${more}`;
     expect(answer.status).to.equal(400);
   });
 
-  it('does not start with a bad one, and tells all that is wrong with it', async () => {
+  it('does not start with an invalid file, and reports all of its problems', async () => {
     writeFileSync(path, "_format_version: '3.0'\nservices:\n- {name: a}\n- {name: b, hots: c, host: d}\n");
     const error = await start().then(
       () => undefined,
@@ -147,7 +147,7 @@ ${more}`;
     ]);
   });
 
-  it('does not take a store from the Admin API unless it is told to', async () => {
+  it('does not replace the configuration of the Admin API without config_takes_over', async () => {
     const { admin } = await start({ PORTCULLIS_CONFIG: '' });
     const response = await fetch(`${admin}/services`, { method: 'POST', body: new URLSearchParams({ host: 'h' }) });
     expect(response.status).to.equal(201);
@@ -168,7 +168,7 @@ ${more}`;
     await start({ PORTCULLIS_CONFIG_TAKES_OVER: 'yes' });
   });
 
-  it('upstreams with their targets, and certificates with their names, hold as well', async () => {
+  it('loads upstreams with their targets, and certificates with their SNIs', async () => {
     const { port } = upstream.address() as AddressInfo;
     const indented = (pem: string) => pem.trim().replaceAll('\n', '\n    ');
     writeFileSync(

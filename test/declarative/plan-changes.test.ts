@@ -11,14 +11,14 @@ const entities = describeEntities(pluginDescriptions);
 const [consumers, acls, services] = ['consumers', 'acls', 'services'].map((name) => entities.get(name)!);
 const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 
-describe('The changes that make a store say what a file says', () => {
-  it('none, where nothing differs but the time of the last change', () => {
+describe('The changes from the rows of a store to those of a file', () => {
+  it('are none if only the time of the last change differs', () => {
     const row = { id: id(1), name: 'a', created_at: 1, updated_at: 1 };
     const one = { description: services!, rows: [row] };
     expect(planChanges([one], [{ ...one, rows: [{ ...row, updated_at: 9 }] }])).to.deep.equal([]);
   });
 
-  it('only what differs; those that are referred to are written first and removed last', () => {
+  it('are only the differences; rows that others refer to are written first and removed last', () => {
     const kept = { id: id(1), username: 'kept' };
     const before = [
       { description: consumers!, rows: [kept, { id: id(2), username: 'gone' }] },
@@ -36,13 +36,13 @@ describe('The changes that make a store say what a file says', () => {
     ]);
   });
 
-  it('as many as a store can have', () => {
+  it('can be as many as a store can have', () => {
     const many = Array.from({ length: 150_000 }, (_, n) => ({ id: id(n), username: String(n) }));
     const changes = planChanges([{ description: consumers!, rows: many }], [{ description: consumers!, rows: [] }]);
     expect(changes).to.have.length(150_000);
   });
 
-  it('names that change hands are let go of before anybody takes them', () => {
+  it('free a unique name before another row gets it', () => {
     const rows = (one: string, other: string) => [
       {
         description: consumers!,
@@ -60,7 +60,7 @@ describe('The changes that make a store say what a file says', () => {
     ]);
   });
 
-  it('from whatever there is to whatever is wanted, and the store refuses none of them', () => {
+  it('lead from any rows to any others, and the store accepts all of them', () => {
     const people = fc.uniqueArray(
       fc.record({ n: fc.integer({ min: 1, max: 5 }), username: fc.constantFrom('a', 'b', 'c', 'd', 'e') }),
       { selector: ({ n }) => n, maxLength: 5 },

@@ -10,8 +10,8 @@ import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 
 const entities = describeEntities(pluginDescriptions);
 
-describe('What a declarative configuration means', () => {
-  it('the same rows, whether entities stand flat or in those they belong to', () => {
+describe('Reading a declarative configuration', () => {
+  it('gives the same rows for flat and for nested entities', () => {
     const nested = rowsOf({
       services: [
         {
@@ -46,7 +46,7 @@ describe('What a declarative configuration means', () => {
     ]);
   });
 
-  it('defaults, shorthands and aliases are those of the Admin API', () => {
+  it('has the defaults, shorthands and aliases of the Admin API', () => {
     const [service] = rowsOf({ services: [{ name: 'a', url: 'https://h' }] });
     expect(service).to.deep.include({
       protocol: 'https',
@@ -61,7 +61,7 @@ describe('What a declarative configuration means', () => {
     expect(rows[1]).to.deep.include({ redirect_uris: ['https://x/y'] });
   });
 
-  it('certificates hold their names, upstreams their targets; a target goes by its upstream', () => {
+  it('certificates can have their SNIs, upstreams their targets; the id of a target depends on its upstream', () => {
     const rows = rowsOf({
       certificates: [{ ...a, snis: [{ name: 'a.example' }] }],
       ca_certificates: [{ cert: authority }],
@@ -82,7 +82,7 @@ describe('What a declarative configuration means', () => {
     expect(wrong.problems?.map(problemText)).to.deep.equal(['certificates[1]: certificate does not match key']);
   });
 
-  it('a service is verified by authorities of the file only', () => {
+  it('a service has CA certificates of the file only', () => {
     const id = '00000000-0000-4000-8000-000000000001';
     const services = [{ name: 'a', url: 'https://h', tls_verify: true, ca_certificates: [id] }];
     expect(rowsOf({ services, ca_certificates: [{ id, cert: authority }] })).to.have.length(2);
@@ -91,7 +91,7 @@ describe('What a declarative configuration means', () => {
     ]);
   });
 
-  it('the file of a tutorial loads, apart from the plugin that is not here', () => {
+  it('the file of a tutorial loads, except for its unknown plugin', () => {
     const tutorial = (plugins: Json) => ({
       services: [
         {
@@ -113,7 +113,7 @@ describe('What a declarative configuration means', () => {
     ]);
   });
 
-  it('without a name the id comes from what is said, never from a secret, and equal ones are counted', () => {
+  it('without a name the id comes from the fields, never from a secret, and equal items are numbered', () => {
     const ids = (secret: string) =>
       rowsOf({
         services: [{ name: 'a', host: 'h', routes: [{ paths: ['/a'] }, { paths: ['/a'] }, { paths: ['/b'] }] }],
@@ -123,12 +123,12 @@ describe('What a declarative configuration means', () => {
     expect(new Set(ids('one'))).to.have.length(6);
   });
 
-  it('SE-10: an API key has no part in an id that everybody may see', () => {
+  it('SE-10: no id is derived from an API key', () => {
     const id = (key: string) => rowsOf({ consumers: [{ username: 'b', keyauth_credentials: [{ key }] }] })[1]!.id;
     expect(id('one')).to.equal(id('another'));
   });
 
-  it('random values and the time of creation stay what they are in the store', () => {
+  it('random values and the time of creation stay as they are stored', () => {
     const config = {
       services: [{ name: 'a', host: 'h', plugins: [{ name: 'oauth2', config: { enable_implicit_grant: true } }] }],
     };
@@ -151,7 +151,7 @@ describe('What a declarative configuration means', () => {
     expect(rotated[1]!['config']).to.include({ provision_key: 'mine' });
   });
 
-  it('before 3.0 a path with characters of a regex is one; since then it says so', () => {
+  it('before 3.0 a path with characters of a regex is a regex; since then a regex begins with ~', () => {
     const paths = (version: string, path: string) =>
       rowsOf({ services: [{ name: 'a', host: 'h', routes: [{ paths: [path] }] }] }, {}, version)[1]!['paths'];
     expect(paths('2.1', '/v\\d+/x')).to.deep.equal(['~/v\\d+/x']);
@@ -160,14 +160,14 @@ describe('What a declarative configuration means', () => {
     expect(paths('3.0', '~/v\\d+')).to.deep.equal(['~/v\\d+']);
   });
 
-  it('all problems at once, each with field and line', () => {
+  it('reports all problems at once, each with field and line', () => {
     const read = readIn('2.1', {
       services: [
         { name: 'a', hots: 'h', url: 'http://h', routes: [{ paths: ['a'] }], plugins: [{ name: 'phantom-token' }] },
         { name: 'a', url: 'http://h' },
         'what',
       ],
-      routes: [{ paths: ['/b'], service: 'nobody' }],
+      routes: [{ paths: ['/b'], service: 'unknown' }],
       plugins: { name: 'oauth2' },
       consumer_groups: [],
       oauth2_tokens: [],
@@ -178,7 +178,7 @@ describe('What a declarative configuration means', () => {
       'services[1].routes[1].paths[1]: should start with: / (fixed path) or ~/ (regex path)',
       'services[1].plugins[1].name: this gate has no plugin "phantom-token"',
       'services[3]: expected an object',
-      'routes[1].service: the file has none of the services with name "nobody"',
+      'routes[1].service: the file has none of the services with name "unknown"',
       'plugins: expected an array',
       `consumer_groups: unknown entity; this gate has ${[...entities.keys()].filter((name) => name !== 'oauth2_tokens').join(', ')}`,
       'oauth2_tokens: tokens are in the store only, and no file changes them; remove them from the file',
@@ -186,7 +186,7 @@ describe('What a declarative configuration means', () => {
     ]);
   });
 
-  it('two rows that the store could not hold together are named, with the line of the first', () => {
+  it('duplicate rows are reported with the line of the first', () => {
     const read = readDocument(
       {
         value: {
@@ -206,7 +206,7 @@ describe('What a declarative configuration means', () => {
     ]);
   });
 
-  it('a place in another entity and a reference to a third contradict each other', () => {
+  it('a nested entity with a reference to a third one is a problem', () => {
     const read = readIn('3.0', {
       services: [
         { name: 'a', host: 'h', routes: [{ paths: ['/a'], service: { name: 'b' } }] },
@@ -218,7 +218,7 @@ describe('What a declarative configuration means', () => {
     ]);
   });
 
-  it('a plugin has to share a protocol with its route', () => {
+  it('a plugin must share a protocol with its route', () => {
     const read = readIn('3.0', {
       services: [
         {
@@ -240,7 +240,7 @@ describe('What a declarative configuration means', () => {
     ]);
   });
 
-  it('a version that nobody knows, or none, is a problem', () => {
+  it('an unknown or missing version is a problem', () => {
     const said = (value: Json) => readDocument({ value, lineOf: () => 1 }, reading()).problems?.map(problemText);
     expect(said({})).to.deep.equal(["_format_version: required field missing: one of '1.1', '2.1', '3.0'"]);
     expect(said({ _format_version: '9.9' })).to.deep.equal(["_format_version: expected one of '1.1', '2.1', '3.0'"]);
@@ -249,12 +249,12 @@ describe('What a declarative configuration means', () => {
     expect(said({ _format_version: '3.0', _transform: 'yes' })).to.deep.equal(['_transform: expected a boolean']);
   });
 
-  it('a reference to a secret elsewhere is not taken for the secret', () => {
+  it('a reference to a secret in another store is a problem', () => {
     const read = readIn('3.0', {
       consumers: [
         { username: 'b', oauth2_credentials: [{ name: 'n', client_id: 'c', client_secret: '{vault://env/secret}' }] },
       ],
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: decK's way of naming a variable
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: decK's syntax of a variable
       plugins: [{ name: 'oauth2', config: { enable_implicit_grant: true, provision_key: '${{ env "DECK_KEY" }}' } }],
     });
     expect(read.problems?.map(problemText)).to.deep.equal([
@@ -266,7 +266,7 @@ describe('What a declarative configuration means', () => {
   describe('plugins that this gate does not have', () => {
     const config = { services: [{ name: 'a', host: 'h', plugins: [{ name: 'zipkin', config: { x: 1 } }] }] };
 
-    it('are left out only if they are named, and then told', () => {
+    it('are skipped only if they are named, and then listed', () => {
       expect(readIn('3.0', config).problems?.map(problemText)).to.deep.equal([
         'services[1].plugins[1].name: this gate has no plugin "zipkin"; --skip-plugins zipkin loads the file without it',
       ]);
@@ -286,20 +286,20 @@ describe('What a declarative configuration means', () => {
       'session',
       'oauth2',
     ]) {
-      it(`${name} cannot be left out`, () => {
+      it(`${name} cannot be skipped`, () => {
         const read = readIn('3.0', {}, { skipPlugins: [name] });
         expect(read.problems?.map(problemText).join()).to.include(`--skip-plugins: ${name}`);
       });
     }
   });
 
-  it('remarks are no fields', () => {
+  it('comments are not fields', () => {
     expect(rowsOf({ _comment: 'x', services: [{ name: 'a', host: 'h', _comment: 'y', _ignore: [1] }] })).to.have.length(
       1,
     );
   });
 
-  it('no JSON makes it throw', () => {
+  it('throws for no JSON', () => {
     const names = fc.constantFrom(
       'services',
       'routes',

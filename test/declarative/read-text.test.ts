@@ -4,7 +4,7 @@ import { documentOf, readText } from '../../adapters/declarative/read-text.ts';
 import type { ConfigurationDocument, DocumentProblem } from '../../src/declarative/document.ts';
 
 describe('The syntax of a declarative file', () => {
-  it('is YAML, and JSON with it; each value knows its line', () => {
+  it('is YAML, which includes JSON; each value has its line', () => {
     const { value, lineOf } = document("_format_version: '3.0'\nservices:\n- name: a\n  url: http://a\n- name: b\n");
     expect(plain(value)).to.deep.equal({
       _format_version: '3.0',
@@ -18,14 +18,14 @@ describe('The syntax of a declarative file', () => {
     expect(json.lineOf(['services', 0, 'name'])).to.equal(3);
   });
 
-  it('tells for what is not there the line of what it is missing from', () => {
+  it('gives a missing value the line of the value around it', () => {
     const { lineOf } = document('services:\n- name: a\n\n- name: b\n  tags: []\n');
     expect(lineOf(['services', 1, 'host'])).to.equal(4);
     expect(lineOf(['services', 1, 'tags', 3])).to.equal(5);
     expect(lineOf([])).to.equal(1);
   });
 
-  it('any JSON is read as JSON is', () => {
+  it('reads any JSON as JSON.parse does', () => {
     fc.assert(
       fc.property(fc.jsonValue({ depthSize: 'small' }), (value) => {
         const text = JSON.stringify(value);
@@ -35,18 +35,18 @@ describe('The syntax of a declarative file', () => {
     );
   });
 
-  it('names every mistake with its line: what is no YAML, names that stand twice, tags nobody knows', () => {
+  it('reports every error with its line: invalid YAML, duplicate names, unknown tags', () => {
     expect(problems('a: [1,\nb: 2')[0]!.line).to.be.a('number');
     expect(problems('a: 1\nb:\n  c: 1\n  c: 2\n')).to.deep.equal([
       { place: ['b', 'c'], line: 4, message: 'is a duplicate name' },
     ]);
     expect(problems('a: !!js/function "x"\n')[0]).to.include({ line: 1 });
-    expect(problems('a: *nobody\n')[0]!.message).to.match(/nobody/);
+    expect(problems('a: *unknown\n')[0]!.message).to.match(/unknown/);
     expect(problems('? [a]\n: 1\n')[0]!.message).to.equal('a name has to be text');
     expect(problems('a: 1\n---\nb: 2\n')[0]!.message).to.match(/multiple documents/);
   });
 
-  it('follows aliases and merges, and what the map itself says goes first', () => {
+  it('follows aliases and merges; the values of the map itself come first', () => {
     const text = 'd: &d {host: a, port: 1}\ns:\n- <<: *d\n  port: 2\n- *d\n- <<: [{x: 1}, {x: 2, y: 3}]\n';
     const { value, lineOf } = document(text);
     expect(plain(value)).to.deep.include({
@@ -61,7 +61,7 @@ describe('The syntax of a declarative file', () => {
     expect(plain(document('"<<": 1').value)).to.deep.equal({ '<<': 1 });
   });
 
-  it('SE-09: refuses aliases that make very much of little, and what is nested without end', () => {
+  it('SE-09: refuses aliases that multiply values, and deep nesting', () => {
     const laughs = Array.from({ length: 9 }, (_, i) =>
       i === 0
         ? 'a0: &a0 [x,x,x,x,x,x,x,x,x]'
@@ -77,7 +77,7 @@ describe('The syntax of a declarative file', () => {
     expect(problems(`${'['.repeat(200)}${']'.repeat(200)}`)[0]!.message).to.match(/nested more than 64 deep/);
   });
 
-  it('SE-06: __proto__ and constructor are names like any other', () => {
+  it('SE-06: reads __proto__ and constructor as names like any other', () => {
     const { value } = document('__proto__: {polluted: 1}\nconstructor: {prototype: {polluted: 1}}\n');
     expect(Object.keys(value as object)).to.deep.equal(['__proto__', 'constructor']);
     expect(({} as Record<string, unknown>)['polluted']).to.equal(undefined);

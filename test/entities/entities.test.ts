@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { describeEntities, storedKinds } from '../../src/entities/entities.ts';
+import { describeEntities } from '../../src/entities/entities.ts';
 import type { Entity, Json } from '../../src/ports/entity-store.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { draftInsert, finished, violationsOf } from '../../src/schema/draft.ts';
@@ -54,7 +54,7 @@ describe('A service', () => {
     ['[::1]:80', 'must not have a port'],
   ];
   for (const [host, said] of hosts) {
-    it(`${said === undefined ? 'may' : 'may not'} live at ${host}`, () => {
+    it(`${said === undefined ? 'can' : 'cannot'} have the host ${host}`, () => {
       expect(wrong('services', { host })).to.deep.equal(said === undefined ? undefined : { host: said });
     });
   }
@@ -69,12 +69,12 @@ describe('A service', () => {
     ['/%z', "invalid url-encoded value: '%z'"],
   ];
   for (const [path, said] of paths) {
-    it(`${said === undefined ? 'may' : 'may not'} have the path ${path}`, () => {
+    it(`${said === undefined ? 'can' : 'cannot'} have the path ${path}`, () => {
       expect(wrong('services', { host: 'h', path })).to.deep.equal(said === undefined ? undefined : { path: said });
     });
   }
 
-  it('over TCP has no path, and without TLS nothing to verify', () => {
+  it('over TCP has no path, and without TLS no certificate to verify', () => {
     const failed = "failed conditional validation given value of field 'protocol'";
     expect(wrong('services', { host: 'h', protocol: 'tcp', path: '/p' })).to.deep.equal({
       path: 'value must be null',
@@ -88,7 +88,7 @@ describe('A service', () => {
     expect(wrong('services', { host: 'h', protocol: 'https', tls_verify: true })).to.equal(undefined);
   });
 
-  it('has a name that may stand in a path', () => {
+  it('has a name that can be a path segment', () => {
     expect(wrong('services', { host: 'h', name: 'a.b-c_d~e' })).to.equal(undefined);
     expect(wrong('services', { host: 'h', name: 'Zoë' })).to.equal(undefined);
     expect(wrong('services', { host: 'h', name: 'a/b' }))
@@ -96,7 +96,7 @@ describe('A service', () => {
       .that.includes("'a/b'");
   });
 
-  it('has tags without the signs by which lists of them are cut', () => {
+  it('has tags without the separators of lists of tags', () => {
     expect(wrong('services', { host: 'h', tags: ['a b', 'é'] })).to.equal(undefined);
     for (const tag of ['a,b', 'a/b', 'a\tb']) {
       expect(wrong('services', { host: 'h', tags: [tag] }))
@@ -107,7 +107,7 @@ describe('A service', () => {
 });
 
 describe('A route', () => {
-  it('has to match by something, as its protocols allow', () => {
+  it('must match by at least one field that its protocols allow', () => {
     const entity = (protocols: string[]) => wrong('routes', { protocols })!['@entity'];
     expect(entity(['http', 'https'])).to.deep.equal([
       "must set one of 'methods', 'hosts', 'headers', 'paths', 'snis' when 'protocols' is 'https'",
@@ -124,7 +124,7 @@ describe('A route', () => {
     expect(entity(['tls_passthrough'])).to.deep.equal(["must set snis when 'protocols' is 'tls_passthrough'"]);
   });
 
-  it('is matched by headers that there can be', () => {
+  it('is matched by valid header names only', () => {
     const wrongHeaders = (headers: Json) => wrong('routes', { headers })?.['headers'];
     expect(wrongHeaders({ 'x-a_1': ['b'] })).to.equal(undefined);
     expect(wrongHeaders({ 'x a': ['b'] })).to.equal(
@@ -133,14 +133,14 @@ describe('A route', () => {
     expect(wrongHeaders({ Host: ['b'] })).to.match(/^cannot contain 'host' header/);
   });
 
-  it('for gRPC is not stripped, and need not say so', () => {
+  it('for gRPC has strip_path false by default', () => {
     expect(row('routes', { protocols: ['grpc'], paths: ['/a'] })).to.deep.include({ strip_path: false });
     expect(wrong('routes', { protocols: ['grpc'], paths: ['/a'], strip_path: true })).to.deep.equal({
       strip_path: "cannot set 'strip_path' when 'protocols' is 'grpc' or 'grpcs'",
     });
   });
 
-  it('for WebSockets matches by host, header or path, and shares no protocol with a route for anything else', () => {
+  it('for WebSockets matches by host, header or path, and has no other protocols', () => {
     expect(row('routes', { protocols: ['wss'], hosts: ['h.example'] })).to.deep.include({ protocols: ['wss'] });
     expect(wrong('routes', { protocols: ['wss'], methods: ['POST'] })).to.deep.equal({
       methods: "cannot set 'methods' when 'protocols' is 'ws' or 'wss'",
@@ -151,14 +151,14 @@ describe('A route', () => {
     });
   });
 
-  it('of protocols that nobody knows is not judged any further', () => {
+  it('with unknown protocols is not validated further', () => {
     expect(wrong('routes', { protocols: ['quic'], nope: 1 })).to.deep.equal({ protocols: 'unknown type: quic' });
     expect(wrong('routes', { protocols: [] })).to.deep.equal({ protocols: 'unknown type: nil' });
     expect(wrong('routes', { protocols: 5 })).to.deep.equal({ protocols: 'expected a set' });
     expect(wrong('routes', { protocols: 'http' })).to.have.property('protocols', 'expected a set');
   });
 
-  it('has server names only where there is TLS, and no addresses among them', () => {
+  it('has server names only with TLS, and no addresses among them', () => {
     expect(wrong('routes', { protocols: ['http'], paths: ['/a'], snis: ['a.example'] })).to.deep.equal({
       snis: 'length must be 0',
       '@entity': ["'snis' can only be set when 'protocols' is 'grpcs', 'https', 'tls' or 'tls_passthrough'"],
@@ -202,7 +202,7 @@ describe('A route', () => {
 });
 
 describe('A consumer', () => {
-  it('has a name here or elsewhere', () => {
+  it('has a username or a custom_id', () => {
     expect(wrong('consumers', {})).to.deep.equal({
       '@entity': ["at least one of these fields must be non-empty: 'custom_id', 'username'"],
     });
@@ -213,7 +213,7 @@ describe('A consumer', () => {
 describe('A client', () => {
   const client = { name: 'app', consumer: { id: uuid } };
 
-  it('is given an id and a secret if it brings none', () => {
+  it('gets an id and a secret if none is sent', () => {
     expect(row('oauth2_credentials', client)).to.deep.include({ client_id: 'token-1', client_secret: 'token-2' });
     expect(row('oauth2_credentials', { ...client, client_id: null })).to.deep.include({
       client_id: null,
@@ -235,7 +235,7 @@ describe('A client', () => {
     });
   });
 
-  it('may name its one redirect URI as in older tutorials', () => {
+  it('can have one redirect_uri, as in older tutorials', () => {
     const redirect_uri = 'https://a.example/cb';
     expect(row('oauth2_credentials', { ...client, redirect_uri })).to.deep.include({ redirect_uris: [redirect_uri] });
     expect(wrong('oauth2_credentials', { ...client, redirect_uri: 'x' })).to.deep.equal({
@@ -244,33 +244,25 @@ describe('A client', () => {
   });
 });
 
-describe('What the store knows of the entities', () => {
-  it('is said for all but the tokens, whose rows are grants', () => {
-    expect(storedKinds(entities).map(({ name }) => name)).to.deep.equal([
-      'certificates',
-      'snis',
-      'ca_certificates',
-      'upstreams',
-      'targets',
-      'services',
-      'routes',
-      'consumers',
-      'plugins',
-      'oauth2_credentials',
-      'keyauth_credentials',
-      'basicauth_credentials',
-      'hmacauth_credentials',
-      'jwt_secrets',
-      'acls',
-    ]);
+describe('The kinds of the entities', () => {
+  it('each kind stands after the kinds that it refers to', () => {
+    const order = [...entities.keys()];
+    for (const description of entities.values()) {
+      for (const { kind } of kindOf(description).foreign) {
+        expect(order.indexOf(kind), `${description.name} refers to ${kind}`).to.be.within(
+          0,
+          order.indexOf(description.name) - 1,
+        );
+      }
+    }
   });
 
-  it('is the same object for the same description', () => {
+  it('one description always gives the same kind', () => {
     const services = entities.get('services')!;
     expect(kindOf(services)).to.equal(kindOf(services));
   });
 
-  it('names what is unique, what is referred to, and what becomes of it', () => {
+  it('names the unique fields, the references, and what happens on removal', () => {
     const { unique, uniqueTogether, foreign } = kindOf(entities.get('plugins')!);
     expect(unique).to.deep.equal(['instance_name']);
     expect(uniqueTogether).to.deep.equal([['name', 'route', 'service', 'consumer']]);
@@ -290,7 +282,7 @@ describe('What the store knows of the entities', () => {
 });
 
 describe('What /schemas prints', () => {
-  it('is the rules by their names, without code and without what Kong does not have', () => {
+  it('is the rules by their names, without code and without fields that Kong does not have', () => {
     const { fields, entity_checks } = pluginDescriptions.get('oauth2')!;
     const printed = JSON.parse(JSON.stringify(printedSchema(fields, entity_checks)));
     expect(Object.keys(printed)).to.deep.equal(['fields', 'entity_checks']);
@@ -308,7 +300,7 @@ describe('What /schemas prints', () => {
     expect(printed).to.include('{"methods":{"type":"set","elements":{"type":"string","match":"^%u+$"}}}');
   });
 
-  it("names Kong's protocols, and not those that are taken beside them", () => {
+  it("has Kong's protocols, and not those that only the gate accepts", () => {
     for (const name of ['routes', 'services']) {
       expect(JSON.stringify(printedSchema(entities.get(name)!.fields))).not.to.match(/"wss?"|"also"/);
     }

@@ -45,7 +45,7 @@ describe('The settings of the oauth2 plugin', () => {
     });
   });
 
-  it('offer codes where tokens are shared and no grant is named, as the reference prints it for WebSockets', () => {
+  it('offer codes with global_credentials and no grant, as the tutorial for WebSockets needs it', () => {
     expect(settings({ global_credentials: true, scopes: ['email'] })).to.deep.include({
       enable_authorization_code: true,
       enable_client_credentials: false,
@@ -65,11 +65,11 @@ describe('The settings of the oauth2 plugin', () => {
     expect(wrong({ mandatory_scope: true, scopes: [] })).to.equal(undefined);
   });
 
-  it('understand enable_password', () => {
+  it('accept enable_password', () => {
     expect(settings({ enable_password: true })).to.deep.include({ enable_password_grant: true });
   });
 
-  it('cut scopes at commas in a form, and only there', () => {
+  it('split scopes at commas in a form, and only there', () => {
     const form = (text: string) =>
       coerced(description, formTree([...new URLSearchParams(text)]), () => undefined)['config'];
     expect(form('name=oauth2&config.scopes=email,profile')).to.deep.equal({ scopes: ['email', 'profile'] });
@@ -89,20 +89,20 @@ describe('The settings of the oauth2 plugin', () => {
     expect(wrong({ profile: 'other' })).to.deep.equal({ profile: 'expected one of: kong, rfc9700' });
   });
 
-  it('cannot be brought into the rfc9700 profile with a retired grant either', () => {
+  it('cannot change to the rfc9700 profile with a retired grant', () => {
     const stored = finished(draft({ enable_password_grant: true }));
     const changed = draftChange(description, { config: { profile: 'rfc9700' } }, stored, auto.now);
     expect(violationsOf(changed)).to.have.nested.property('config.enable_password_grant');
   });
 
-  it('have a grace of a minute at the most', () => {
+  it('have a grace of at most one minute', () => {
     const message = 'value should be between 0 and 60';
     expect(wrong({ refresh_token_grace: 61 })).to.deep.equal({ refresh_token_grace: message });
     expect(wrong({ refresh_token_grace: -1 })).to.deep.equal({ refresh_token_grace: message });
     expect(settings({ ...ok, refresh_token_grace: 60 })).to.deep.include({ refresh_token_grace: 60 });
   });
 
-  it('grant by default only what is on offer', () => {
+  it('grant by default only scopes on offer', () => {
     expect(wrong({ scopes: ['a'], token_default_scopes: ['a', 'b'] })).to.deep.equal({
       token_default_scopes: "'b' is not one of the scopes",
     });
@@ -115,14 +115,14 @@ describe('The settings of the oauth2 plugin', () => {
     expect(changed['config']).to.deep.include({ profile: 'rfc9700' }).and.not.have.property('refresh_token_grace');
   });
 
-  it('are not for one consumer', () => {
+  it('have no consumer', () => {
     const consumer = { id: auto.uuid };
     expect(violationsOf(draftInsert(description, { name: 'oauth2', consumer, config: ok }, auto))).to.deep.equal({
       consumer: 'value must be null',
     });
   });
 
-  it('of a plugin that this gate does not have are refused by its name', () => {
+  it('of an unknown plugin are refused by its name', () => {
     const message = "plugin 'nope' not enabled; add it to the 'plugins' configuration property";
     expect(violationsOf(draftInsert(description, { name: 'nope', config: { a: 1 } }, auto))).to.deep.equal({
       name: message,

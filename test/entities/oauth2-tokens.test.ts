@@ -29,7 +29,7 @@ const grant: Grant = {
 const kept = { grant, accessToken: 'AT', refreshToken: 'RT', hint: undefined };
 
 describe('A grant, printed as a row of oauth2_tokens', () => {
-  it('says in seconds what it knows in milliseconds', () => {
+  it('has times in seconds, from milliseconds', () => {
     expect(rowOfGrant(kept, now)).to.deep.equal({
       id,
       created_at: Math.floor(grant.issuedAt / 1000),
@@ -45,7 +45,7 @@ describe('A grant, printed as a row of oauth2_tokens', () => {
     });
   });
 
-  it('has null for what it does not have, and expires_in 0 for what never expires', () => {
+  it('has null for missing values, and expires_in 0 for a token that never expires', () => {
     const bare = {
       ...grant,
       serviceId: undefined,
@@ -64,25 +64,25 @@ describe('A grant, printed as a row of oauth2_tokens', () => {
     });
   });
 
-  it('SE-02: shows no token where only a digest is kept', () => {
+  it('SE-02: shows no token if only a digest is stored', () => {
     const row = rowOfGrant({ grant, accessToken: undefined, refreshToken: undefined, hint: 'abcd' }, now);
     expect(row).to.deep.include({ access_token: 'abcd…', refresh_token: null });
   });
 
-  it('cannot be changed where only a digest is kept, since its tokens would be lost', () => {
+  it('cannot be changed if only a digest is stored, since its tokens would be lost', () => {
     const row = rowOfGrant({ grant, accessToken: undefined, refreshToken: undefined, hint: 'abcd' }, now);
     expect(violationsOf(draftChange(oauth2Tokens, { expires_in: 5 }, row, now))).to.have.property('access_token');
   });
 });
 
-describe('A row of oauth2_tokens, read into a grant', () => {
+describe('A row of oauth2_tokens, read as a grant', () => {
   const read = (sent: object, before?: Parameters<typeof grantOfRow>[2]) => {
     const draft = draftInsert(oauth2Tokens, { credential: { id: credential }, expires_in: 10, ...sent }, auto);
     expect(violationsOf(draft)).to.equal(undefined);
     return grantOfRow(finished(draft), now, before);
   };
 
-  it('opens one with an access token, and with no refresh token unless one was given', () => {
+  it('has an access token, and a refresh token only if one was sent', () => {
     const { grant, tokens } = read({});
     expect(tokens).to.deep.equal({ accessToken: 'made', refreshToken: undefined });
     expect(grant).to.deep.equal({
@@ -102,24 +102,24 @@ describe('A row of oauth2_tokens, read into a grant', () => {
     });
   });
 
-  it('binds it to the service', () => {
+  it('is bound to the service', () => {
     expect(read({ service: { id: service } }).grant).to.deep.include({
       serviceId: service,
       boundTo: `service:${service}`,
     });
   });
 
-  it('counts from the time of creation that was given', () => {
+  it('counts from the time of creation that was sent', () => {
     expect(read({ created_at: 1000 }).grant).to.deep.include({ issuedAt: 1_000_000, expiresAt: 1_010_000 });
   });
 
-  it('knows 0 as never', () => {
+  it('never expires with 0', () => {
     expect(read({ expires_in: 0 }).grant.expiresAt).to.equal(undefined);
     expect(read({ ttl: 0 }).grant.refreshExpiresAt).to.equal(undefined);
     expect(read({ ttl: 5 }).grant.refreshExpiresAt).to.equal(now + 5000);
   });
 
-  it('and back is the same grant, to the millisecond', () => {
+  it('and printed and read again is the same grant, to the millisecond', () => {
     const row = rowOfGrant(kept, now);
     expect(grantOfRow(row, now, { grant, row })).to.deep.equal({
       grant,
@@ -127,7 +127,7 @@ describe('A row of oauth2_tokens, read into a grant', () => {
     });
   });
 
-  it('changes nothing but what was changed', () => {
+  it('changes only what was changed', () => {
     const before = rowOfGrant(kept, now);
     const row = (sent: { [field: string]: unknown }): Entity =>
       finished(draftChange(oauth2Tokens, sent as never, before, now));
@@ -138,7 +138,7 @@ describe('A row of oauth2_tokens, read into a grant', () => {
     expect(changed({ service: null })).to.deep.equal({ ...grant, serviceId: undefined, boundTo: 'global' });
   });
 
-  it('and back prints what was read, whatever it was', () => {
+  it('and printed again is the same row, for any row', () => {
     const sent = fc.record(
       {
         expires_in: fc.integer({ min: 0, max: 1e6 }),

@@ -64,7 +64,7 @@ const inserted = (sent: JsonObject): Entity => {
 };
 
 describe('A new row', () => {
-  it('has defaults, an id, times in seconds and random strings; what nobody set is null', () => {
+  it('has defaults, an id, times in seconds and random strings; other fields are null', () => {
     expect(inserted({})).to.deep.equal({
       id: uuid,
       created_at: 5000,
@@ -91,25 +91,25 @@ describe('A new row', () => {
     });
   });
 
-  it('takes the one empty table of Lua for whatever is wanted', () => {
+  it('accepts the empty table of Lua for a list and a record', () => {
     expect(inserted({ labels: {}, config: [] })).to.deep.include({
       labels: [],
       config: { secret: 'token-2', size: 3 },
     });
   });
 
-  it('does not have a field of ours until somebody sets it', () => {
+  it('has a field that Kong does not have only if it is sent', () => {
     expect(inserted({ config: { ours: null } })['config']).not.to.have.property('ours');
     expect(inserted({ config: { ours: false } })['config']).to.have.property('ours', false);
   });
 
-  it('understands an older name of a field', () => {
+  it('accepts an older name of a field', () => {
     expect(inserted({ line: 'x', config: { length: 9 } })).to.deep.include({ lines: ['x'] });
     expect(inserted({ config: { length: 9 } })['config']).to.deep.include({ size: 9 });
     expect(inserted({ line: ['x', 'y'] })).to.deep.include({ lines: ['x', 'y'] });
   });
 
-  it('refuses two names of a field with two values', () => {
+  it('has a violation for two names of a field with different values', () => {
     const draft = draftInsert(things, { line: 'x', lines: ['y'] }, auto);
     expect(violationsOf(draft)).to.deep.equal({
       line: "another name for 'lines', which is given with another value",
@@ -118,7 +118,7 @@ describe('A new row', () => {
     expect(violationsOf(nested)).to.have.nested.property('config.length');
   });
 
-  it('is read from a shorthand, which outranks what stands beside it', () => {
+  it('is read from a shorthand, which replaces the fields that are also sent', () => {
     expect(inserted({ spec: 'blue', colour: 'green' })).to.deep.include({ colour: 'blue', lines: ['blue'] });
     expect(violationsOf(draftInsert(things, { spec: 1, nope: 2 }, auto))).to.deep.equal({ spec: 'expected a string' });
   });
@@ -127,13 +127,13 @@ describe('A new row', () => {
 describe('A reference', () => {
   const draft = (owner: JsonObject): Draft => draftInsert(things, { owner }, auto);
 
-  it('by id is left as it is, whatever stands beside the id', () => {
+  it('by id is left as it is, whatever else is sent with the id', () => {
     const named = draft({ id: uuid, nick: 'joe' });
     expect(unresolvedReferences(named, describeKind)).to.deep.equal([]);
     expect(finished(named)['owner']).to.deep.equal({ id: uuid });
   });
 
-  it('by a unique field is told, to be looked up', () => {
+  it('by a unique field is returned, so that the caller can look it up', () => {
     const named = draft({ nick: 'joe', age: 5 });
     expect(unresolvedReferences(named, describeKind)).to.deep.equal([
       { field: 'owner', kind: 'owners', by: [{ field: 'nick', value: 'joe' }] },
@@ -141,22 +141,22 @@ describe('A reference', () => {
     expect(finished(refer(named, 'owner', uuid))['owner']).to.deep.equal({ id: uuid });
   });
 
-  it('by nothing of use is a violation', () => {
+  it('by no unique field is a violation', () => {
     expect(unresolvedReferences(draft({ nick: 5 }), describeKind)).to.deep.equal([]);
     expect(violationsOf(draft({ nick: 5 }))).to.deep.equal({ owner: { id: 'missing primary key' } });
   });
 });
 
-describe('A reference that leads nowhere', () => {
+describe('A reference without an id', () => {
   const wrong = (owner: Json) => violationsOf(draftInsert(things, { owner }, auto), describeKind)?.['owner'];
 
-  it('is judged as the entity that it describes', () => {
+  it('is validated by the fields of its entity', () => {
     expect(wrong({ nikc: 'joe' })).to.deep.equal({ nikc: 'unknown field' });
     expect(wrong({ nick: '' })).to.deep.equal({ nick: 'length must be at least 1' });
     expect(wrong({ id: 'x', age: 'y' })).to.deep.equal({ id: 'expected a valid UUID', age: 'expected an integer' });
   });
 
-  it('lacks its id, where nothing else is wrong', () => {
+  it('has no primary key, if it is valid otherwise', () => {
     for (const owner of [{}, { age: 5 }, 'joe', []]) expect(wrong(owner)).to.deep.equal({ id: 'missing primary key' });
     expect(wrong({ id: null })).to.deep.equal({ id: 'required field missing' });
   });
@@ -181,14 +181,14 @@ describe('A changed row', () => {
     expect(changed({ config: { size: 5 } })['config']).to.deep.equal({ secret: 's', size: 5, ours: true });
   });
 
-  it('gets no defaults for what was set to null', () => {
+  it('gets no defaults for fields that were set to null', () => {
     expect(changed({ config: { size: null } })['config']).to.deep.include({ size: null });
     expect(violationsOf(draftChange(things, { colour: null }, stored, 9_000_000))).to.deep.equal({
       colour: 'required field missing',
     });
   });
 
-  it('loses a field of ours that is set to null', () => {
+  it('loses a field that Kong does not have when it is set to null', () => {
     expect(changed({ config: { ours: null } })['config']).not.to.have.property('ours');
   });
 
@@ -197,7 +197,7 @@ describe('A changed row', () => {
   });
 });
 
-describe('A row in the place of another', () => {
+describe('A row that replaces another', () => {
   it('keeps the id and the time of creation, and nothing else', () => {
     const stored = inserted({ created_at: 7, colour: 'green', labels: ['a'] });
     const draft = draftReplace(things, { lines: ['x'] }, { ...auto, uuid: uuid.replace('1', '2') }, stored);

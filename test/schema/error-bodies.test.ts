@@ -12,7 +12,7 @@ import {
 import { luaNumber, luaText } from '../../src/schema/lua.ts';
 
 describe('The message of a schema violation', () => {
-  it('counts them, the entity first, then the fields in the order of their names', () => {
+  it('counts them, those of the entity first, then the fields by name', () => {
     const fields = { b: 'second', '@entity': ['of the entity'], a: 'first' };
     expect(schemaViolation(fields)).to.deep.equal({
       code: 2,
@@ -34,7 +34,7 @@ describe('The message of a schema violation', () => {
     expect(message.slice(0, 60)).to.equal('450000 schema violations (paths.1: expected a string; paths.');
   });
 
-  it('shows what lies deeper as a Lua table', () => {
+  it('shows deeper levels as a Lua table', () => {
     const message = schemaViolation({
       config: { scopes: [null, 'no'], '@entity': ['yes'], redis: { port: 'no' } },
     }).message;
@@ -45,14 +45,14 @@ describe('The message of a schema violation', () => {
 });
 
 describe('Other refusals', () => {
-  it('name the values that clash', () => {
+  it('name the duplicate values', () => {
     const row = { id: 'x', name: 'oauth2', service: { id: 's' }, route: null };
     expect(uniqueViolation(valuesOf(row, ['name', 'route', 'service', 'consumer'])).message).to.equal(
       'UNIQUE violation detected on \'{consumer=null,name="oauth2",route=null,service={id="s"}}\'',
     );
   });
 
-  it('SE-02: repeat no secret, but where Kong was recorded to', () => {
+  it('SE-02: repeat no secret, except as recorded from Kong', () => {
     const described: Fields = {
       key: { type: 'string', encrypted: true },
       access_token: { type: 'string', encrypted: true, repeated: true },
@@ -68,7 +68,7 @@ describe('Other refusals', () => {
     expect(unknown.message).to.equal('could not find the entity with \'{key="…"}\'');
   });
 
-  it('name what is referred to and not there', () => {
+  it('name the missing row of a reference', () => {
     expect(danglingReference('service', 'x', 'services')).to.deep.include({
       code: 4,
       message: "the foreign key '{id=\"x\"}' does not reference an existing 'services' entity.",
@@ -76,7 +76,7 @@ describe('Other refusals', () => {
     });
   });
 
-  it('name what cannot be resolved', () => {
+  it('name the reference that cannot be resolved', () => {
     const reference = { field: 'service', kind: 'services', by: [{ field: 'name', value: 'nope' }] };
     const why = "the foreign key cannot be resolved with '{name=\"nope\"}' for an existing 'services' entity";
     expect(referencesUnresolved([reference])).to.deep.equal({
@@ -94,7 +94,7 @@ describe('Other refusals', () => {
   });
 });
 
-describe('Lua, as far as it shows', () => {
+describe('Lua in messages', () => {
   it('quotes strings and keys', () => {
     expect(luaText({ 'a-b': 'say "x"\\', ok_1: true })).to.equal('{["a-b"]="say \\"x\\"\\\\",ok_1=true}');
     expect(luaText(['a', null, 'b'], '  ')).to.equal('{\n  "a",\n  [3] = "b"\n}');
@@ -116,6 +116,6 @@ describe('Lua, as far as it shows', () => {
     ['1_000', undefined],
   ];
   for (const [text, number] of numbers) {
-    it(`takes '${text}' for ${number ?? 'no number'}`, () => expect(luaNumber(text)).to.equal(number));
+    it(`reads '${text}' as ${number ?? 'no number'}`, () => expect(luaNumber(text)).to.equal(number));
   }
 });

@@ -128,7 +128,7 @@ describe('The values of a form', () => {
     it(form, () => expect(JSON.parse(JSON.stringify(read(form)))).to.deep.equal(row));
   }
 
-  it('make no lists where only scalars are read', () => {
+  it('make no lists if only scalars are read', () => {
     expect(read('cut=a,b&on=true&list[]=1', 'scalars')).to.deep.equal({ cut: 'a,b', on: true, list: [1] });
   });
 });

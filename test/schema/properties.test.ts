@@ -15,7 +15,7 @@ const uuid = '00000000-0000-4000-8000-000000000001';
 const auto = { now: 5_000_000, uuid, tokens: ['token-1', 'token-2', 'token-3'] };
 const hostile = Object.getOwnPropertyNames(Object.prototype);
 
-/** Whatever JSON can say, with the keys and values that code stumbles over. */
+/** Any JSON, with keys and values that are known to break code. */
 const anything = fc.letrec<{ json: Json }>((tie) => ({
   json: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -27,7 +27,7 @@ const anything = fc.letrec<{ json: Json }>((tie) => ({
   ),
 })).json;
 
-/** Something that a field might be sent: right, nearly right, or anything. */
+/** A value for a field: valid, nearly valid, or any JSON. */
 function nearly(field: Field): fc.Arbitrary<Json> {
   return fc.oneof({ arbitrary: right(field), weight: 4 }, { arbitrary: anything, weight: 1 });
 }
@@ -78,10 +78,10 @@ function deepFreeze<T>(value: T): T {
 }
 
 for (const description of entities.values()) {
-  describe(`Whatever is sent as ${description.name}`, () => {
+  describe(`Any body of ${description.name}`, () => {
     const body = fc.oneof({ arbitrary: bodyFor(description), weight: 3 }, fc.dictionary(fc.string(), anything));
 
-    it('is judged without an error, and is not changed', () => {
+    it('is validated without an exception, and is not changed', () => {
       fc.assert(
         fc.property(body, (input) => {
           const before = JSON.stringify(input);
@@ -97,7 +97,7 @@ for (const description of entities.values()) {
       );
     });
 
-    it('has no field in the end that is not described, and is right when it comes back', () => {
+    it('gives a row with described fields only, which is valid when it is sent again', () => {
       fc.assert(
         fc.property(body, (input) => {
           const draft = draftInsert(description, repaired(description, input), auto);
@@ -115,7 +115,7 @@ for (const description of entities.values()) {
       );
     });
 
-    it('can be a change, and a form', () => {
+    it('can be a change and a form', () => {
       const minimal = draftInsert(description, minimalOf(description), auto);
       expect(violationsOf(minimal)).to.equal(undefined);
       const stored = finished(minimal);
@@ -130,7 +130,7 @@ for (const description of entities.values()) {
   });
 }
 
-/** What was sent without the fields that are wrong, and with those that must be there. */
+/** The body without its invalid fields, and with the required ones. */
 function repaired(description: Description, input: JsonObject): JsonObject {
   const minimal = minimalOf(description);
   let kept: JsonObject = { ...minimal, ...input };

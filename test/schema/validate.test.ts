@@ -5,7 +5,7 @@ import { tag } from '../../src/schema/fields.ts';
 import { checkTransformation, validate, validateField } from '../../src/schema/validate.ts';
 import { Findings, listViolations } from '../../src/schema/violations.ts';
 
-describe('What is wrong with a field, in the words of Kong', () => {
+describe('Violations of a field, with Kong’s messages', () => {
   const cases: readonly (readonly [of: string, field: Field, value: Json, wrong: unknown])[] = [
     ['a string', { type: 'string' }, 1, 'expected a string'],
     ['an empty string', { type: 'string' }, '', 'length must be at least 1'],
@@ -13,23 +13,23 @@ describe('What is wrong with a field, in the words of Kong', () => {
     ['a long string', { type: 'string', len_max: 2 }, 'abc', 'length must be at most 2'],
     ['a string of another length', { type: 'string', len_eq: 2 }, 'abc', 'length must be 2'],
     ['a UUID', { type: 'string', uuid: true }, 'x', 'expected a valid UUID'],
-    ['a UUID in capitals', { type: 'string', uuid: true }, '00000000-0000-4000-8000-00000000DEAD', undefined],
+    ['a UUID in capitals', { type: 'string', uuid: true }, '00000000-0000-4000-8000-0000DEADBEEF', undefined],
     ['a beginning', { type: 'string', starts_with: '/' }, 'a', 'should start with: /'],
     ['a choice', { type: 'string', one_of: ['a', 'b'] }, 'c', 'expected one of: a, b'],
-    ['what is not to be chosen', { type: 'string', not_one_of: ['a'] }, 'a', 'must not be one of: a'],
+    ['an excluded value', { type: 'string', not_one_of: ['a'] }, 'a', 'must not be one of: a'],
     ['a pattern', { type: 'string', match: { notation: '%u', matches: /^[A-Z]+$/ } }, 'get', 'invalid value: get'],
-    ['a rule with words of its own', { type: 'string', one_of: ['a'], err: 'just a' }, 'b', 'just a'],
+    ['a rule with its own message', { type: 'string', one_of: ['a'], err: 'just a' }, 'b', 'just a'],
     ['a number', { type: 'number' }, '1', 'expected a number'],
-    ['a number beyond all bounds', { type: 'number' }, JSON.parse('1e999'), 'expected a number'],
+    ['an infinite number', { type: 'number' }, JSON.parse('1e999'), 'expected a number'],
     ['a fraction', { type: 'integer' }, 1.5, 'expected an integer'],
     ['a number too small', { type: 'integer', between: [1, 5] }, 0, 'value should be between 1 and 5'],
     ['a number not greater', { type: 'number', gt: 0 }, 0, 'value must be greater than 0'],
     ['a time', { type: 'integer', timestamp: true }, 0, 'expected a valid timestamp'],
     ['a boolean', { type: 'boolean' }, 'true', 'expected a boolean'],
-    ['what must be null', { type: 'boolean', eq: null }, true, 'value must be null'],
-    ['what must be null, whatever else it is not', { type: 'boolean', eq: null }, 'x', 'value must be null'],
+    ['a value that must be null', { type: 'boolean', eq: null }, true, 'value must be null'],
+    ['a value that must be null, of another type', { type: 'boolean', eq: null }, 'x', 'value must be null'],
     [
-      'what must be null, in words of its own',
+      'a value that must be null, with its own message',
       { type: 'set', elements: tag, eq: null, err: 'not here' },
       'x',
       'not here',
@@ -86,7 +86,7 @@ describe('What is wrong with a field, in the words of Kong', () => {
     it(of, () => expect(validateField(field, value)).to.deep.equal(wrong));
   }
 
-  it('sets that exclude each other, only those that were touched', () => {
+  it('mutually exclusive sets, only those with a value', () => {
     const field: Field = {
       type: 'set',
       elements: { type: 'string' },
@@ -98,14 +98,14 @@ describe('What is wrong with a field, in the words of Kong', () => {
     expect(validateField(field, ['http', 'https'])).to.equal(undefined);
   });
 
-  it('a record is judged as a whole only once its fields are right', () => {
+  it('a record as a whole is validated only if its fields are valid', () => {
     const field: Field = { type: 'record', fields: { a: { type: 'string' } }, check: () => 'never' };
     expect(validateField(field, { a: 1 })).to.deep.equal({ a: 'expected a string' });
     expect(validateField(field, { a: 'x' })).to.equal('never');
   });
 });
 
-describe('What is wrong with an entity', () => {
+describe('Violations of an entity', () => {
   const fields: Fields = {
     a: { type: 'string' },
     b: { type: 'string' },
@@ -118,12 +118,12 @@ describe('What is wrong with an entity', () => {
     occasion: 'whole' | 'change' = 'whole',
   ) => validate(fields, [check], row, occasion).found();
 
-  it('every field that is not known, and every required one that is not there', () => {
+  it('every unknown field, and every required field that is missing', () => {
     const found = validate({ a: { type: 'string', required: true } }, [], { c: 1 }, 'whole').found();
     expect(found).to.deep.equal({ c: 'unknown field', a: 'required field missing' });
   });
 
-  it('at least one of several fields; a change says that it is one', () => {
+  it('at least one of several fields; the message of a change says so', () => {
     const check = { at_least_one_of: ['a', 'b'] };
     const message = "at least one of these fields must be non-empty: 'a', 'b'";
     expect(wrong(check, { a: null, b: '' })).to.deep.include({ '@entity': [message] });
@@ -151,7 +151,7 @@ describe('What is wrong with an entity', () => {
     expect(wrong({ mutually_required: ['a', 'on'] }, { a: 1 })).to.deep.equal({ a: 'expected a string' });
   });
 
-  it('a rule that holds where another field says so is told of both', () => {
+  it('a rule that depends on another field is reported for both', () => {
     const check = {
       conditional: { if_field: 'on', if_match: { eq: true }, then_field: 'a', then_match: { required: true } },
     };
@@ -163,7 +163,7 @@ describe('What is wrong with an entity', () => {
     expect(wrong(check, { on: null, a: null })).to.equal(undefined);
   });
 
-  it('one of several where another field says so, in words of its own', () => {
+  it('one of several fields that depend on another field, with another message', () => {
     const check = {
       conditional_at_least_one_of: {
         if_field: 'list',
@@ -181,13 +181,13 @@ describe('What is wrong with an entity', () => {
     expect(wrong(check, { list: ['x'], b: 'b' })).to.equal(undefined);
   });
 
-  it('a rule in code is not asked while its fields are wrong by themselves', () => {
+  it('a rule in code is skipped while its fields are invalid', () => {
     const check = { custom_entity_check: { field_sources: ['a'], check: () => ({ a: 'by the rule' }) } };
     expect(wrong(check, { a: 1 })).to.deep.equal({ a: 'expected a string' });
     expect(wrong(check, { a: 'x' })).to.deep.equal({ a: 'by the rule' });
   });
 
-  it('SE-06: keys with a meaning elsewhere are unknown fields like any other', () => {
+  it('SE-06: __proto__ and constructor are unknown fields like any other', () => {
     const row = JSON.parse('{"__proto__": {"x": 1}, "constructor": 1, "toString": 2, "hasOwnProperty": 3}') as {
       [field: string]: Json;
     };
@@ -197,7 +197,7 @@ describe('What is wrong with an entity', () => {
   });
 });
 
-describe('A field that is replaced on its way to the store', () => {
+describe('A field that is hashed before it is stored', () => {
   const hashed = {
     input: ['hash'],
     needs: ['secret'],
@@ -210,21 +210,21 @@ describe('A field that is replaced on its way to the store', () => {
     return findings.found();
   };
 
-  it('cannot be changed without the other, since what is there cannot be turned back', () => {
+  it('cannot be changed without the other field, since a hash cannot be reversed', () => {
     const stored = { hash: true, secret: 'digest' };
     expect(check({ secret: 'new' }, { ...stored, secret: 'new' }, stored)).to.deep.equal({ '@entity': [message] });
     expect(check({ hash: false }, { ...stored, hash: false }, stored)).to.deep.equal({ '@entity': [message] });
     expect(check({ hash: true, secret: 'new' }, { hash: true, secret: 'new' }, stored)).to.equal(undefined);
   });
 
-  it('may be cleared, sent back as it is, or left alone', () => {
+  it('can be cleared, sent back unchanged, or left out', () => {
     const stored = { hash: false, secret: 'plain' };
     expect(check({ secret: null }, { ...stored, secret: null }, stored)).to.equal(undefined);
     expect(check({ secret: 'plain' }, stored, stored)).to.equal(undefined);
     expect(check({ name: 'x' }, stored, stored)).to.equal(undefined);
   });
 
-  it('may be made anew together with what it needs', () => {
+  it('can be set together with the field that it needs', () => {
     expect(check({ hash: true }, { hash: true, secret: 'made' })).to.equal(undefined);
     expect(check({ hash: true, secret: null }, { hash: true, secret: null })).to.deep.equal({ '@entity': [message] });
   });

@@ -1,4 +1,4 @@
-/** The list of differences that are meant, as docs/differences-from-kong.md tells it. */
+/** The intended differences from Kong, from docs/differences-from-kong.md. */
 
 export interface Difference {
   /** `topic/case:step` */
@@ -7,7 +7,7 @@ export interface Difference {
   readonly why: string;
 }
 
-/** Rows of its tables: | `topic/case:1,2` | what | why |. What cannot be read is an error, so that no row is lost. */
+/** Rows of its tables: | `topic/case:1,2` | what | why |. An unreadable row is an error, so that no row is lost. */
 export function readDifferences(page: string): readonly Difference[] {
   const differences: Difference[] = [];
   for (const [at, line] of page.split('\n').entries()) {
@@ -21,7 +21,7 @@ export function readDifferences(page: string): readonly Difference[] {
   }
   const places = differences.map(({ place }) => place);
   const twice = places.find((place, at) => places.indexOf(place) !== at);
-  if (twice !== undefined) throw new Error(`docs/differences-from-kong.md: ${twice} stands there twice`);
+  if (twice !== undefined) throw new Error(`docs/differences-from-kong.md: ${twice} is listed twice`);
   return differences;
 }
 
@@ -30,7 +30,7 @@ export interface Compared {
   readonly equal: boolean;
 }
 
-/** What speaks against a run: differences nobody meant, and those that are meant but are none. */
+/** The errors of a run: unintended differences, and intended ones that did not occur. */
 export function judge(
   compared: readonly Compared[],
   meant: readonly Difference[],

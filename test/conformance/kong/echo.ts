@@ -1,4 +1,4 @@
-/** The upstream of the recordings: answers with a JSON description of the request it saw; /status/NNN answers NNN. */
+/** The upstream of the recordings: responds with a JSON description of the request; /status/NNN responds with NNN. */
 import { createServer, type Server } from 'node:http';
 
 export function echoServer(): Server {

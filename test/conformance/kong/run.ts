@@ -1,8 +1,8 @@
 /**
- * `npm run conformance`: the recorded calls, made again of this gate, and every answer held against Kong's.
+ * `npm run conformance`: sends the recorded calls to this gate and compares its responses with Kong's.
  *
- * A difference has to stand in docs/differences-from-kong.md with its reason, and what stands there has to differ. Gates and
- * the upstream listen on free ports; the calls are made by python3, as they were when they were recorded.
+ * Each difference must be listed in docs/differences-from-kong.md with its reason, and each listed difference must occur.
+ * Gates and the upstream listen on free ports; python3 makes the calls, as for the recording.
  * `npm run conformance -- services nested` compares these topics only.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ import { echoServer } from './echo.ts';
 const here = import.meta.dirname;
 const root = join(here, '..', '..', '..');
 
-/** Topics that mostly wait (windows of rate limits, upstreams that do not answer) have a gate of their own. */
+/** Slow topics (windows of rate limits, upstreams without a response) run at another gate at the same time. */
 const waiting = ['plugins-proxy', 'routing'];
 const all = readdirSync(join(here, 'golden')).map((file) => file.replace(/\.jsonl$/, ''));
 
@@ -39,9 +39,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   }
   const python = spawnSync('python3', ['-c', 'import sys; print(sys.version_info >= (3, 8))'], { encoding: 'utf8' });
   if (python.stdout?.trim() !== 'True') {
-    console.error(
-      'the conformance run needs python3, 3.8 or newer, which makes the recorded calls; there is none here',
-    );
+    console.error('the conformance run needs python3, 3.8 or newer, which makes the recorded calls; it was not found');
     return 1;
   }
   const chosen = wanted.length === 0 ? all : wanted;
@@ -118,7 +116,7 @@ async function replay({ topics, trusted }: Group, upstream: string): Promise<rea
   }
 }
 
-/** From the line with which a gate says that it is ready. */
+/** From the log line of a gate that is ready. */
 async function addresses(gate: ChildProcess): Promise<{ readonly proxy: string[]; readonly admin: string[] }> {
   const lines = createInterface({ input: gate.stdout! });
   for await (const line of lines) {
@@ -129,7 +127,7 @@ async function addresses(gate: ChildProcess): Promise<{ readonly proxy: string[]
     }
     console.error(line);
   }
-  throw new Error('the gate ended before it was ready');
+  throw new Error('the gate exited before it was ready');
 }
 
 function report(interactions: readonly Interaction[], topics: readonly string[]): number {
@@ -149,12 +147,13 @@ function report(interactions: readonly Interaction[], topics: readonly string[])
     console.log(`\n${call}`);
     for (const [at, want, got] of differences) console.log(`    ${at}: Kong ${want}\n    ${at}: here ${got}`);
   }
-  for (const place of gone) console.log(`\n${place} is equal; take it out of docs/differences-from-kong.md`);
-  for (const place of unknown)
-    console.log(`\n${place} stands in docs/differences-from-kong.md and is no recorded step`);
+  for (const place of gone) console.log(`\n${place} is equal; remove it from docs/differences-from-kong.md`);
+  for (const place of unknown) console.log(`\n${place} is in docs/differences-from-kong.md but is not a recorded step`);
   const failed = unmeant.length + gone.length + unknown.length;
   const purposes = interactions.filter((one) => !one.equal).length - unmeant.length;
-  console.log(`\n${interactions.length} calls: ${purposes} answers differ on purpose, ${unmeant.length} without one.`);
+  console.log(
+    `\n${interactions.length} calls: ${purposes} responses differ on purpose, ${unmeant.length} without one.`,
+  );
   console.log(`  ${interactions.length - unmeant.length} passing\n  ${failed} failing`);
   return failed === 0 && interactions.length > 0 ? 0 : 1;
 }
