@@ -1,46 +1,56 @@
 /**
- * Counts the statements and declarations of `src` and `adapters` in the compiler's own tree, and the comments that quote
- * an RFC. Line breaks, names and comments do not change the first figure.
+ * Counts the statements and declarations of `src` and `adapters` in the compiler's syntax tree, and the references to
+ * RFCs in comments. Line breaks, names and comments do not change the first number.
  *
- *     node tools/count-statements.ts [DIRECTORY] [--by room|file]
+ *     npm run count -- [DIRECTORY] [--by room|file] [--base REVISION]
+ *
+ * `--base` also counts that revision, in a temporary worktree, and prints before, after and the difference.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isStatement, type Node } from 'typescript/unstable/ast';
 import { API } from 'typescript/unstable/sync';
+import { projectRoot, withRevision } from './revision.ts';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { by: { type: 'string' } } });
-const root = resolve(positionals[0] ?? join(import.meta.dirname, '..'));
+const measures = ['statements', 'RFC references', 'lines'] as const;
+type Figures = Readonly<Record<(typeof measures)[number], number>>;
+const none: Figures = { statements: 0, 'RFC references': 0, lines: 0 };
 
-interface Figures {
-  statements: number;
-  rfcQuotes: number;
-  lines: number;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { by: { type: 'string' }, base: { type: 'string' } },
+});
+const after = figuresOf(resolve(positionals[0] ?? projectRoot));
+const before = values.base === undefined ? undefined : withRevision(values.base, figuresOf);
+for (const group of [...new Set([...(before?.keys() ?? []), ...after.keys()])].sort()) {
+  console.log(`${group}: ${described(before && (before.get(group) ?? none), after.get(group) ?? none)}`);
 }
 
-const api = new API({ cwd: root });
-try {
-  const project = api.updateSnapshot({ openProject: join(root, 'tsconfig.json') }).getProjects()[0]!;
-  const groups = new Map<string, Figures>();
-  for (const top of ['src', 'adapters']) {
-    for (const file of readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts')) continue;
-      const path = join(top, file);
-      const tree = project.program.getSourceFile(join(root, path));
-      if (tree === undefined) throw new Error(`${path} is not part of the project`);
-      const text = readFileSync(join(root, path), 'utf8');
-      const group = groupOf(path);
-      const figures = groups.get(group) ?? { statements: 0, rfcQuotes: 0, lines: 0 };
-      figures.statements += statementsIn(tree);
-      figures.rfcQuotes += text.match(/\(RFC \d+ §[^)]*\)/g)?.length ?? 0;
-      figures.lines += text.split('\n').length - 1;
-      groups.set(group, figures);
+function figuresOf(root: string): Map<string, Figures> {
+  const api = new API({ cwd: root });
+  try {
+    const project = api.updateSnapshot({ openProject: join(root, 'tsconfig.json') }).getProjects()[0]!;
+    const groups = new Map<string, Figures>();
+    for (const top of ['src', 'adapters']) {
+      for (const file of readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })) {
+        if (!file.endsWith('.ts')) continue;
+        const path = join(top, file);
+        const tree = project.program.getSourceFile(join(root, path));
+        if (tree === undefined) throw new Error(`${path} is not part of the project`);
+        const text = readFileSync(join(root, path), 'utf8');
+        const sum = groups.get(groupOf(path)) ?? none;
+        groups.set(groupOf(path), {
+          statements: sum.statements + statementsIn(tree),
+          'RFC references': sum['RFC references'] + (text.match(/\(RFC \d+ §[^)]*\)/g)?.length ?? 0),
+          lines: sum.lines + text.split('\n').length - 1,
+        });
+      }
     }
+    return groups;
+  } finally {
+    api.close();
   }
-  for (const [group, figures] of [...groups].sort(([one], [other]) => one.localeCompare(other))) print(group, figures);
-} finally {
-  api.close();
 }
 
 function groupOf(path: string): string {
@@ -57,6 +67,12 @@ function statementsIn(node: Node): number {
   return count;
 }
 
-function print(group: string, { statements, rfcQuotes, lines }: Figures): void {
-  console.log(`${group}: ${statements} statements, ${rfcQuotes} RFC references, ${lines} lines`);
+function described(before: Figures | undefined, after: Figures): string {
+  return measures
+    .map((measure) => {
+      if (before === undefined) return `${after[measure]} ${measure}`;
+      const difference = after[measure] - before[measure];
+      return `${before[measure]} → ${after[measure]} ${measure} (${difference > 0 ? '+' : ''}${difference})`;
+    })
+    .join(', ');
 }

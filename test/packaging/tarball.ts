@@ -105,17 +105,24 @@ describe('The packed package', () => {
     for (const name of ['ws', '@grpc']) expect(existsSync(join(folder, 'node_modules', name)), name).to.equal(false);
   });
 
-  it('holds what was built, the command and the papers; no source and no test but the contract of a store', () => {
+  it('contains the build, the command and the docs; no source, and no test except the contract of a store', () => {
     const files = readdirSync(join(folder, 'node_modules', 'portcullis'), { recursive: true, withFileTypes: true })
       .filter((file) => file.isFile())
       .map((file) => join(file.parentPath, file.name).split('/node_modules/portcullis/')[1]!);
     const others = files.filter(
       (file) =>
         !/^dist\/(src|adapters|test\/contract)\/.+\.(js|d\.ts)$/.test(file) &&
-        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/portcullis\.js)$/.test(file),
+        !/^docs\/.+\.(md|svg)$/.test(file) &&
+        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|bin\/portcullis\.js)$/.test(file),
     );
     expect(others).to.deep.equal([]);
-    expect(files).to.include.members(['LICENSE', 'README.md', 'dist/adapters/library/portcullis.js']);
+    expect(files).to.include.members([
+      'LICENSE',
+      'README.md',
+      'CHANGELOG.md',
+      'docs/configuration.md',
+      'dist/adapters/library/portcullis.js',
+    ]);
   });
 
   it('runs on the oldest Node that it promises to run on', async () => {
