@@ -57,7 +57,7 @@ describe('Multipart (RFC 7578)', () => {
       Buffer.from(`${heads.map((head) => `--b\r\n${head}\r\n\r\nx\r\n`).join('')}--b--\r\n`),
     )!.parts.map(({ name }) => name);
 
-  it('the name of a part is a parameter of its own, never a piece of another value', () => {
+  it('the name of a part is a separate parameter, never part of another value', () => {
     expect(
       read([
         'Content-Disposition: form-data; name="a"; filename="; name=b"',
@@ -79,7 +79,7 @@ describe('Multipart (RFC 7578)', () => {
     expect(multipart.closed).to.equal(true);
   });
 
-  it('a part that is made can be read', () => {
+  it('a new part can be read', () => {
     const made = part('größe', 'a\r\nb');
     const body = printMultipart({ delimiter: '--b', parts: [], closed: true }, [made]);
     const [again] = readMultipart(type, body)!.parts;

@@ -17,47 +17,47 @@ function grouped(config: { readonly [name: string]: boolean | string[] }) {
 }
 
 describe('acl', () => {
-  it('lets groups pass that are allowed, and tells the upstream all groups of the consumer', async () => {
+  it('allows the listed groups, and sends all groups of the consumer upstream', async () => {
     const { as, alice } = grouped({ allow: ['gold'] });
-    const { upstream, answer } = await as(alice.id);
-    expect(answer).to.equal(undefined);
+    const { upstream, response } = await as(alice.id);
+    expect(response).to.equal(undefined);
     expect(upstream.headers['x-consumer-groups']).to.equal('gold, early');
   });
 
-  it('lets nobody else pass', async () => {
+  it('denies all other callers', async () => {
     const { as, bob } = grouped({ allow: ['gold'] });
-    const { answer } = await as(bob.id);
-    expect(answer?.status).to.equal(403);
-    expect(answer?.body).to.contain('"You cannot consume this service"');
+    const { response } = await as(bob.id);
+    expect(response?.status).to.equal(403);
+    expect(response?.body).to.contain('"You cannot consume this service"');
   });
 
-  it('lets everybody pass but the groups that are denied', async () => {
+  it('denies the listed groups and allows all others', async () => {
     const { as, alice, bob } = grouped({ deny: ['early'] });
-    expect((await as(alice.id)).answer?.status).to.equal(403);
-    const { upstream, answer } = await as(bob.id);
-    expect(answer).to.equal(undefined);
+    expect((await as(alice.id)).response?.status).to.equal(403);
+    const { upstream, response } = await as(bob.id);
+    expect(response).to.equal(undefined);
     expect(upstream.headers).to.not.have.property('x-consumer-groups');
   });
 
-  it('asks who calls where nobody has said so', async () => {
+  it('responds 401 if no plugin authenticated the caller', async () => {
     const { as } = grouped({ allow: ['gold'] });
-    expect((await as(undefined)).answer?.status).to.equal(401);
+    expect((await as(undefined)).response?.status).to.equal(401);
   });
 
-  it('never passes on groups that a client claims, in any spelling', async () => {
+  it('removes group headers of a client, in any spelling', async () => {
     const { as, alice } = grouped({ allow: ['gold'], hide_groups_header: true });
     const { upstream } = await as(alice.id, { 'x-consumer-groups': 'admin', X_Consumer_Groups: 'admin' });
     expect(Object.values(upstream.headers)).to.not.include('admin');
   });
 
-  it('hears of a new group on the next request', async () => {
+  it('applies a new group on the next request', async () => {
     const { as, bob, world } = grouped({ allow: ['gold'] });
-    expect((await as(bob.id)).answer?.status).to.equal(403);
+    expect((await as(bob.id)).response?.status).to.equal(403);
     world.insert('acls', { consumer: { id: bob.id }, group: 'gold' });
-    expect((await as(bob.id)).answer).to.equal(undefined);
+    expect((await as(bob.id)).response).to.equal(undefined);
   });
 
-  it('takes either allow or deny', () => {
+  it('accepts either allow or deny', () => {
     expect(refusedSettings('acl', {})).to.have.property('@entity');
     expect(refusedSettings('acl', { allow: ['a'], deny: ['b'] })).to.have.property('@entity');
   });

@@ -17,7 +17,7 @@ function guarded(config = {}, replace = {}) {
 }
 
 describe('any_of', () => {
-  it('lets pass whom the first that knows the caller admits', async () => {
+  it('lets a request pass as the caller that the first successful plugin authenticated', async () => {
     const hooks = guarded();
     const caller = async (headers: { [name: string]: string }) =>
       (await call(hooks, 'GET /a', { headers })).upstream.headers['x-consumer-username'];
@@ -27,16 +27,16 @@ describe('any_of', () => {
     expect(await caller({ apikey: 'K1', Authorization: basic('bob:pw') })).to.equal('alice');
   });
 
-  it('otherwise gives the refusal of the first that is listed', async () => {
+  it('responds with the error of the first listed plugin if none succeeds', async () => {
     const keyFirst = await call(guarded(), 'GET /a', { headers: { Authorization: basic('bob:wrong') } });
-    expect(keyFirst.answer?.status).to.equal(401);
-    expect(keyFirst.answer?.headers['www-authenticate']).to.equal('Key');
+    expect(keyFirst.response?.status).to.equal(401);
+    expect(keyFirst.response?.headers['www-authenticate']).to.equal('Key');
     expect(keyFirst.exchange.refusal).to.equal('credential_missing');
     const oauthFirst = await call(guarded({ plugins: ['oauth2', 'key-auth', 'basic-auth'] }), 'GET /a');
-    expect(oauthFirst.answer?.headers['www-authenticate']).to.equal('Bearer');
+    expect(oauthFirst.response?.headers['www-authenticate']).to.equal('Bearer');
   });
 
-  it('takes nothing of an attempt that failed for the word of who calls (RS-10)', async () => {
+  it('keeps no identity of a failed attempt (RS-10)', async () => {
     const { upstream } = await call(guarded(), 'GET /a', {
       headers: { apikey: 'bad', Authorization: basic('bob:wrong'), 'X-Consumer-Username': 'root' },
       peerTrusted: true,
@@ -44,35 +44,35 @@ describe('any_of', () => {
     expect(upstream.headers).to.not.have.property('x-consumer-username');
   });
 
-  it('says try again, where one of them could not try', async () => {
+  it('responds 429 if one of the plugins was rate limited', async () => {
     const hooks = guarded({}, { passwords: { verify: () => 'rateLimited' as const } });
-    const { answer } = await call(hooks, 'GET /a', { headers: { Authorization: basic('bob:pw') } });
-    expect(answer?.status).to.equal(429);
+    const { response } = await call(hooks, 'GET /a', { headers: { Authorization: basic('bob:pw') } });
+    expect(response?.status).to.equal(429);
   });
 
-  it('has the endpoints of its oauth2', async () => {
+  it('serves the endpoints of its oauth2 plugin', async () => {
     const hooks = guarded();
     expect((await call(hooks, 'POST /x/oauth2/token')).handover?.handover).to.equal('token');
     expect(hooks[0]!.issues).to.be.a('string');
   });
 
-  it('knows one anonymous for all of them', async () => {
-    const { upstream, answer } = await call(guarded({ anonymous: 'anon' }), 'GET /a', { headers: { apikey: 'bad' } });
-    expect(answer).to.equal(undefined);
+  it('has one `anonymous` for all plugins', async () => {
+    const { upstream, response } = await call(guarded({ anonymous: 'anon' }), 'GET /a', { headers: { apikey: 'bad' } });
+    expect(response).to.equal(undefined);
     expect(upstream.headers).to.include({ 'x-anonymous-consumer': 'true', 'x-consumer-username': 'anon' });
-    const nobody = await call(guarded({ anonymous: 'nobody' }), 'GET /a');
-    expect(nobody.answer?.status).to.equal(401);
-    expect(nobody.exchange.refusal).to.equal('anonymous_consumer_unknown');
+    const refused = await call(guarded({ anonymous: 'unknown' }), 'GET /a');
+    expect(refused.response?.status).to.equal(401);
+    expect(refused.exchange.refusal).to.equal('anonymous_consumer_unknown');
   });
 
   describe('settings', () => {
-    it('are each plugin’s own, with its defaults; what is not listed is not there', () => {
+    it('are those of each listed plugin, with its defaults; plugins that are not listed have none', () => {
       const config = settings('any_of', { plugins: ['key-auth'], 'key-auth': { key_names: ['k'] } });
       expect(config['key-auth']).to.deep.include({ key_names: ['k'], hide_credentials: false });
       expect(config).to.not.have.any.keys('oauth2', 'jwt', 'basic-auth');
     });
 
-    it('make a provision key, which is encrypted at rest', () => {
+    it('generate a provision key, which is encrypted at rest', () => {
       const config = settings('any_of', { plugins: ['oauth2'], oauth2: { enable_client_credentials: true } });
       expect(config).to.have.nested.property('oauth2.provision_key').that.is.a('string');
       const { encrypted } = kindOf(entities.get('plugins')!);
@@ -88,7 +88,7 @@ describe('any_of', () => {
         { plugins: ['key-auth'], 'key-auth': {}, jwt: {} },
         'config.jwt',
       ],
-      ['one has an anonymous of its own', { plugins: ['jwt'], jwt: { anonymous: 'a' } }, 'config.jwt.anonymous'],
+      ['one has its own anonymous', { plugins: ['jwt'], jwt: { anonymous: 'a' } }, 'config.jwt.anonymous'],
       ['the settings of one are wrong', { plugins: ['oauth2'], oauth2: { provision_key: 'p' } }, 'config.oauth2'],
       [
         'a rule of one over several settings is broken',
@@ -96,7 +96,7 @@ describe('any_of', () => {
         'config.jwt.claims_to_verify',
       ],
     ] as const) {
-      it(`are refused where ${what}`, () => {
+      it(`are refused if ${what}`, () => {
         expect(refusedSettings('any_of', config as never)).to.have.nested.property(where);
       });
     }

@@ -17,7 +17,7 @@ function guarded(config = {}, replace = {}) {
 }
 
 describe('basic-auth', () => {
-  it('tells the upstream who calls, by the user name', async () => {
+  it('sends the consumer and the user name upstream', async () => {
     const { hooks, alice } = guarded();
     const headers = { Authorization: basic('älice:pass:wörd') };
     const { upstream } = await call(hooks, 'GET /a', { headers });
@@ -35,15 +35,15 @@ describe('basic-auth', () => {
     ['an empty password', basic('älice:')],
     ['an unknown user', basic('bob:pass:wörd')],
   ] as const) {
-    it(`answers ${what} in the same words, which do not say what was wrong`, async () => {
+    it(`gives ${what} the same response, which does not show what was wrong`, async () => {
       const { hooks } = guarded();
       const headers = authorization === undefined ? {} : { Authorization: authorization };
-      const { answer, upstream } = await call(hooks, 'GET /a', { headers });
-      expect(answer).to.deep.include({
+      const { response, upstream } = await call(hooks, 'GET /a', { headers });
+      expect(response).to.deep.include({
         status: 401,
         body: '{"message":"Unauthorized","request_id":"0123456789abcdef0123456789abcdef"}',
       });
-      expect(answer?.headers['www-authenticate']).to.equal('Basic realm="service"');
+      expect(response?.headers['www-authenticate']).to.equal('Basic realm="service"');
       expect(upstream.headers).to.not.have.property('x-consumer-id');
     });
   }
@@ -51,10 +51,10 @@ describe('basic-auth', () => {
   it('reads Proxy-Authorization first', async () => {
     const { hooks } = guarded();
     const headers = { 'Proxy-Authorization': basic('älice:pass:wörd'), Authorization: 'Bearer x' };
-    expect((await call(hooks, 'GET /a', { headers })).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', { headers })).response).to.equal(undefined);
   });
 
-  it('hides the password from the upstream, and nothing else', async () => {
+  it('removes the password from the upstream request, and nothing else', async () => {
     const { hooks } = guarded({ hide_credentials: true });
     const headers = { 'Proxy-Authorization': basic('älice:pass:wörd'), Authorization: 'Bearer x' };
     const { upstream } = await call(hooks, 'GET /a', { headers });
@@ -62,7 +62,7 @@ describe('basic-auth', () => {
     expect(upstream.headers['authorization']).to.equal('Bearer x');
   });
 
-  it('does the same work for a user that is not there', async () => {
+  it('does the same work for an unknown user', async () => {
     const asked: unknown[] = [];
     const verify = (credential: unknown) => {
       asked.push(credential);
@@ -75,11 +75,11 @@ describe('basic-auth', () => {
     expect(asked[0]).to.equal(undefined);
   });
 
-  it('says try again where too many passwords wait to be looked at', async () => {
+  it('responds 429 if too many passwords wait to be verified', async () => {
     const { hooks } = guarded({}, { passwords: { verify: async () => 'rateLimited' as const } });
-    const { answer } = await call(hooks, 'GET /a', { headers: { Authorization: basic('älice:pass:wörd') } });
-    expect(answer?.status).to.equal(429);
-    expect(answer?.headers['retry-after']).to.equal('1');
+    const { response } = await call(hooks, 'GET /a', { headers: { Authorization: basic('älice:pass:wörd') } });
+    expect(response?.status).to.equal(429);
+    expect(response?.headers['retry-after']).to.equal('1');
   });
 });
 
@@ -94,7 +94,7 @@ describe('Stored passwords', () => {
   const consumerId = '11111111-2222-4333-8444-555555555555';
   const credential = (stored: string) => ({ credentialId: 'c', consumerId, stored });
 
-  it('as they came out of Kong are SHA-1 over the password and the id of the consumer', () => {
+  it('that were exported from Kong are SHA-1 over the password and the id of the consumer', () => {
     const stored = createHash('sha1').update(`secret${consumerId}`).digest('hex');
     expect(passwords.verify(credential(stored), 'secret', 'u')).to.equal('proven');
     expect(passwords.verify(credential(stored.toUpperCase()), 'secret', 'u')).to.equal('proven');
@@ -102,7 +102,7 @@ describe('Stored passwords', () => {
     expect(passwords.verify(credential(stored), '', 'u')).to.equal('failed');
   });
 
-  it('of ours are slow hashes, and of nobody, too', () => {
+  it('of this gate are slow hashes; an unknown user costs one, too', () => {
     slow.length = 0;
     expect(passwords.verify(credential('$pbkdf2-sha512$secret'), 'secret', 'u')).to.equal('proven');
     expect(passwords.verify(undefined, 'secret', 'u')).to.equal('failed');

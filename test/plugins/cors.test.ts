@@ -19,9 +19,9 @@ const strict = {
 };
 
 describe('cors', () => {
-  it('answers a preflight itself: every method, whatever headers are asked for', async () => {
-    const { answer } = await call(cors(), 'OPTIONS /a', { headers: preflight });
-    expect(answer).to.deep.equal({
+  it('responds to a preflight: every method, and the headers that it asks for', async () => {
+    const { response } = await call(cors(), 'OPTIONS /a', { headers: preflight });
+    expect(response).to.deep.equal({
       status: 200,
       body: '',
       headers: {
@@ -32,9 +32,9 @@ describe('cors', () => {
     });
   });
 
-  it('passes on OPTIONS that is no preflight', async () => {
-    const { answer, headers } = await call(cors(), 'OPTIONS /a', origin('https://o.example'));
-    expect(answer).to.equal(undefined);
+  it('forwards OPTIONS requests that are not preflights', async () => {
+    const { response, headers } = await call(cors(), 'OPTIONS /a', origin('https://o.example'));
+    expect(response).to.equal(undefined);
     expect(headers).to.deep.equal({ 'access-control-allow-origin': '*' });
   });
 
@@ -48,32 +48,32 @@ describe('cors', () => {
     ['https://evil.example/https://o.example', undefined],
     ['null', undefined],
   ] as const) {
-    it(`tells ${from} ${allowed === undefined ? 'nothing' : 'that it may read'}`, async () => {
+    it(`${allowed === undefined ? 'does not allow' : 'allows'} ${from}`, async () => {
       for (const [line, headers] of [
         ['OPTIONS /a', { ...preflight, Origin: from }],
         ['GET /a', { Origin: from }],
       ] as const) {
-        const answered = { headers: { 'Access-Control-Allow-Origin': 'https://by-the-upstream.example' } };
-        const called = await call(cors(strict), line, { headers, answered });
+        const fromUpstream = { headers: { 'Access-Control-Allow-Origin': 'https://by-the-upstream.example' } };
+        const called = await call(cors(strict), line, { headers, fromUpstream });
         expect(called.headers['access-control-allow-origin']).to.equal(allowed);
         expect(called.headers).to.include({ vary: 'Origin', 'access-control-allow-credentials': 'true' });
       }
     });
   }
 
-  it('tells scripts what they may read, and browsers how long they may remember', async () => {
+  it('sends the headers that scripts may read, and how long browsers may cache', async () => {
     const { headers } = await call(cors(strict), 'GET /a', origin('https://o.example'));
     expect(headers['access-control-expose-headers']).to.equal('X-E');
-    const { answer } = await call(cors(strict), 'OPTIONS /a', { headers: preflight });
-    expect(answer?.headers).to.include({
+    const { response } = await call(cors(strict), 'OPTIONS /a', { headers: preflight });
+    expect(response?.headers).to.include({
       'access-control-allow-headers': 'X-H',
       'access-control-allow-methods': 'GET,POST',
       'access-control-max-age': '60',
     });
-    expect(answer?.headers).to.not.have.property('access-control-expose-headers');
+    expect(response?.headers).to.not.have.property('access-control-expose-headers');
   });
 
-  it('tells one origin to everybody, whoever asks', async () => {
+  it('sends a single origin in every response', async () => {
     const { headers } = await call(
       cors({ origins: ['https://one.example'] }),
       'GET /a',
@@ -82,14 +82,14 @@ describe('cors', () => {
     expect(headers).to.deep.equal({ 'access-control-allow-origin': 'https://one.example', vary: 'Origin' });
   });
 
-  it('leaves a preflight to the upstream, with nothing of its own, where it is told to', async () => {
-    const answered = { headers: { 'Access-Control-Allow-Origin': 'https://by-the-upstream.example' } };
-    const called = await call(cors({ preflight_continue: true }), 'OPTIONS /a', { headers: preflight, answered });
-    expect(called.answer).to.equal(undefined);
+  it('forwards a preflight unchanged with preflight_continue', async () => {
+    const fromUpstream = { headers: { 'Access-Control-Allow-Origin': 'https://by-the-upstream.example' } };
+    const called = await call(cors({ preflight_continue: true }), 'OPTIONS /a', { headers: preflight, fromUpstream });
+    expect(called.response).to.equal(undefined);
     expect(called.headers).to.deep.equal({ 'access-control-allow-origin': 'https://by-the-upstream.example' });
   });
 
-  it('with credentials names the origin in the place of *', async () => {
+  it('sends the origin instead of * with credentials', async () => {
     const { headers } = await call(cors({ credentials: true }), 'GET /a', origin('https://any.example'));
     expect(headers).to.deep.equal({
       'access-control-allow-origin': 'https://any.example',
@@ -101,33 +101,33 @@ describe('cors', () => {
     });
   });
 
-  it('keeps what the upstream says of Vary', async () => {
-    const answered = { headers: { Vary: 'Accept' } };
-    const { headers } = await call(cors(strict), 'GET /a', { ...origin('https://o.example'), answered });
+  it('keeps the Vary header of the upstream', async () => {
+    const fromUpstream = { headers: { Vary: 'Accept' } };
+    const { headers } = await call(cors(strict), 'GET /a', { ...origin('https://o.example'), fromUpstream });
     expect(headers['vary']).to.equal('Accept, Origin');
   });
 
-  it('a pattern without a colon is for the host', async () => {
+  it('matches a pattern without a colon against the host', async () => {
     const config = { origins: ['.*\\.x\\.example', 'https://o.example'] };
     const { headers } = await call(cors(config), 'GET /a', origin('http://a.x.example:81'));
     expect(headers['access-control-allow-origin']).to.equal('http://a.x.example:81');
   });
 
-  it('lets private networks be called where it is told to', async () => {
+  it('allows private networks with private_network', async () => {
     const headers = { ...preflight, 'Access-Control-Request-Private-Network': 'true' };
-    const { answer } = await call(cors({ private_network: true }), 'OPTIONS /a', { headers });
-    expect(answer?.headers['access-control-allow-private-network']).to.equal('true');
+    const { response } = await call(cors({ private_network: true }), 'OPTIONS /a', { headers });
+    expect(response?.headers['access-control-allow-private-network']).to.equal('true');
     const silent = await call(cors(), 'OPTIONS /a', { headers });
-    expect(silent.answer?.headers).to.not.have.property('access-control-allow-private-network');
+    expect(silent.response?.headers).to.not.have.property('access-control-allow-private-network');
   });
 
-  it('SE-08: no pattern keeps the gate busy', async () => {
+  it('SE-08: no pattern blocks the gate', async () => {
     const hooks = cors({ origins: ['(a+)+$', 'https://o.example'] });
     const { headers } = await call(hooks, 'GET /a', origin(`${'a'.repeat(5000)}!`));
     expect(headers).to.not.have.property('access-control-allow-origin');
   });
 
-  it('refuses what is neither an origin nor a pattern', () => {
+  it('refuses a setting that is neither an origin nor a pattern', () => {
     expect(refusedSettings('cors', { origins: ['https://(.example'] })).to.deep.equal({
       config: { origins: ["'https://(.example' is not a valid regex"] },
     });

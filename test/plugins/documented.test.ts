@@ -26,21 +26,21 @@ describe('docs/plugins.md', () => {
     expect(priorities).to.deep.equal(priorities.toSorted((one, other) => other - one));
   });
 
-  it('names every reason that the log may give, and no other', () => {
+  it('lists every refusal code that the plugins use, and no other', () => {
     const folder = join(root, 'src', 'plugins');
-    const said = readdirSync(folder)
+    const used = readdirSync(folder)
       .filter((file) => file !== 'oauth2.ts')
       .flatMap((file) => {
         const code = readFileSync(join(folder, file), 'utf8');
         const ways = /(?:refusal = |refusal: |refused?\((?:exchange, )?|challenge, )'([a-z]+_[a-z_]+|terminated)'/g;
         return [...code.matchAll(ways)].map(([, refusal]) => refusal!);
       });
-    const section = page.slice(page.indexOf('## What the log says'), page.indexOf('## A plugin of your own'));
+    const section = page.slice(page.indexOf('## Refusal codes in the log'), page.indexOf('## A plugin of your own'));
     const documented = [...section.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, refusal]) => refusal!);
-    expect(documented.toSorted()).to.deep.equal([...new Set(said)].toSorted());
+    expect(documented.toSorted()).to.deep.equal([...new Set(used)].toSorted());
   });
 
-  it('prints plugins that can be loaded, and do what it says', async () => {
+  it('shows plugins that load and work as described', async () => {
     const core = pathToFileURL(join(root, 'src', 'index.ts')).href;
     const blocks = [...page.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) =>
       code!.replace("'portcullis'", `'${core}'`),
@@ -56,13 +56,13 @@ describe('docs/plugins.md', () => {
 
     const closed = definitions.get('maintenance') as Plugin;
     const hooks = closed.compile({ until: beginning / 1000 + 1 }, {} as never, world.tools);
-    expect((await call([hooks], 'GET /a')).answer?.status).to.equal(503);
+    expect((await call([hooks], 'GET /a')).response?.status).to.equal(503);
     world.now += 1000;
-    expect((await call([hooks], 'GET /a')).answer).to.equal(undefined);
+    expect((await call([hooks], 'GET /a')).response).to.equal(undefined);
 
     const badge = (definitions.get('badge-auth') as Plugin).compile({ anonymous: null }, {} as never, world.tools);
     const known = await call([badge], 'GET /a', { headers: { 'X-Badge': 'ada', 'X-Consumer-Username': 'root' } });
     expect(known.upstream.headers).to.include({ 'x-consumer-username': 'ada', 'x-credential-identifier': 'ada' });
-    expect((await call([badge], 'GET /a')).answer?.headers['www-authenticate']).to.equal('Badge');
+    expect((await call([badge], 'GET /a')).response?.headers['www-authenticate']).to.equal('Badge');
   });
 });

@@ -29,29 +29,29 @@ const dated = (also: object = {}) => ({
 });
 
 describe('hmac-auth', () => {
-  it('tells the upstream who signed', async () => {
+  it('sends the consumer upstream', async () => {
     const { hooks, alice } = guarded();
-    const { answer, upstream } = await call(hooks, 'GET /a', dated());
-    expect(answer).to.equal(undefined);
+    const { response, upstream } = await call(hooks, 'GET /a', dated());
+    expect(response).to.equal(undefined);
     expect(upstream.headers).to.include({ 'x-consumer-id': alice.id, 'x-credential-identifier': 'al' });
     expect(upstream.headers).to.have.property('authorization');
   });
 
-  it('SE-14: holds the date against the clock of the machine, not against one that never goes back', async () => {
+  it('SE-14: compares the date with the clock of the machine, not with the one that never goes back', async () => {
     const { hooks } = guarded({}, { now: () => beginning + 3_600_000 });
-    expect((await call(hooks, 'GET /a', dated())).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', dated())).response).to.equal(undefined);
   });
 
   for (const algorithm of ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512']) {
-    it(`takes ${algorithm}, unless it is not allowed`, async () => {
+    it(`accepts ${algorithm} if the settings allow it`, async () => {
       const given = dated({ Authorization: signed([`x-date: ${now}`], 'x-date', { algorithm }) });
-      expect((await call(guarded().hooks, 'GET /a', given)).answer).to.equal(undefined);
+      expect((await call(guarded().hooks, 'GET /a', given)).response).to.equal(undefined);
       const others = ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512'].filter((one) => one !== algorithm);
-      expect((await call(guarded({ algorithms: others }).hooks, 'GET /a', given)).answer?.status).to.equal(401);
+      expect((await call(guarded({ algorithms: others }).hooks, 'GET /a', given)).response?.status).to.equal(401);
     });
   }
 
-  it('signs the target, the request line and headers with any octets, in the order that the client names', async () => {
+  it('verifies the target, the request line and headers with any octets, in the order that the client names', async () => {
     const lines = [
       '@request-target: post /a?b=1',
       `date: ${now}`,
@@ -61,11 +61,11 @@ describe('hmac-auth', () => {
     ];
     const headers = { Date: now, 'X-Name': 'grün', 'Proxy-Authorization': '' };
     headers['Proxy-Authorization'] = signed(lines, '@request-target date x-name x-not-there request-line');
-    expect((await call(guarded().hooks, 'POST /a?b=1', { headers })).answer).to.equal(undefined);
-    expect((await call(guarded().hooks, 'POST /a?b=2', { headers })).answer?.status).to.equal(401);
-    expect((await call(guarded().hooks, 'PUT /a?b=1', { headers })).answer?.status).to.equal(401);
+    expect((await call(guarded().hooks, 'POST /a?b=1', { headers })).response).to.equal(undefined);
+    expect((await call(guarded().hooks, 'POST /a?b=2', { headers })).response?.status).to.equal(401);
+    expect((await call(guarded().hooks, 'PUT /a?b=1', { headers })).response?.status).to.equal(401);
     expect(
-      (await call(guarded().hooks, 'POST /a?b=1', { headers: { ...headers, 'X-Name': 'rot' } })).answer?.status,
+      (await call(guarded().hooks, 'POST /a?b=1', { headers: { ...headers, 'X-Name': 'rot' } })).response?.status,
     ).to.equal(401);
   });
 
@@ -94,40 +94,40 @@ describe('hmac-auth', () => {
   ];
   for (const [what, given, message] of cases) {
     it(`refuses ${what}`, async () => {
-      const { answer } = await call(guarded({ realm: 'r' }).hooks, 'GET /a', given);
-      expect(answer?.status).to.equal(401);
-      expect(answer?.headers['www-authenticate']).to.equal('hmac realm="r"');
-      expect(JSON.parse(answer!.body).message).to.match(new RegExp(`^${message}`));
+      const { response } = await call(guarded({ realm: 'r' }).hooks, 'GET /a', given);
+      expect(response?.status).to.equal(401);
+      expect(response?.headers['www-authenticate']).to.equal('hmac realm="r"');
+      expect(JSON.parse(response!.body).message).to.match(new RegExp(`^${message}`));
     });
   }
 
-  it('wants the headers signed that it is told of', async () => {
+  it('requires signatures over enforce_headers', async () => {
     const { hooks } = guarded({ enforce_headers: ['X-Date', '@request-target'] });
-    expect((await call(hooks, 'GET /a', dated())).answer?.status).to.equal(401);
+    expect((await call(hooks, 'GET /a', dated())).response?.status).to.equal(401);
     const lines = [`x-date: ${now}`, '@request-target: get /a'];
     const given = dated({ Authorization: signed(lines, 'x-date @request-target') });
-    expect((await call(hooks, 'GET /a', given)).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', given)).response).to.equal(undefined);
   });
 
-  it('wants the digest of a body, where it is told to', async () => {
+  it('requires the digest of a body with validate_request_body', async () => {
     const { hooks } = guarded({ validate_request_body: true });
     const digest = `SHA-256=${createHash('sha256').update('body').digest('base64')}`;
-    expect((await call(hooks, 'POST /a', { ...dated({ Digest: digest }), body: 'body' })).answer).to.equal(undefined);
-    expect((await call(hooks, 'POST /a', dated())).answer).to.equal(undefined);
+    expect((await call(hooks, 'POST /a', { ...dated({ Digest: digest }), body: 'body' })).response).to.equal(undefined);
+    expect((await call(hooks, 'POST /a', dated())).response).to.equal(undefined);
     for (const given of [
       { ...dated({ Digest: digest }), body: 'other' },
       { ...dated(), body: 'body' },
     ]) {
-      expect((await call(hooks, 'POST /a', given)).answer?.body).to.contain('HMAC signature does not match');
+      expect((await call(hooks, 'POST /a', given)).response?.body).to.contain('HMAC signature does not match');
     }
   });
 
-  it('hides the signature from the upstream, where it is told to', async () => {
+  it('removes the signature from the upstream request with hide_credentials', async () => {
     const { upstream } = await call(guarded({ hide_credentials: true }).hooks, 'GET /a', dated());
     expect(upstream.headers).to.not.have.property('authorization');
   });
 
-  it('wants algorithms that it knows', () => {
+  it('refuses unknown algorithms as a setting', () => {
     expect(refusedSettings('hmac-auth', { algorithms: ['hmac-md5'] })).to.have.nested.property('config.algorithms');
     expect(refusedSettings('hmac-auth', { clock_skew: 0 })).to.have.nested.property('config.clock_skew');
   });

@@ -21,7 +21,7 @@ describe('Plugins in a gate', () => {
   const call = (headers: Record<string, string> = {}) => gate.get('/api/x', undefined, headers);
   const admin = async (method: string, path: string) => (await fetch(gate.admin + path, { method })).status;
 
-  it('key-auth: a key is found by its digest, printed again, and gone when it is taken away', async () => {
+  it('key-auth: a key is found by its digest, is printed, and is invalid after it was deleted', async () => {
     await plugin('key-auth', {});
     const { key, id } = await gate.setUp('POST', '/consumers/alice/key-auth', {});
     expect(key).to.match(/^[A-Za-z0-9]{32}$/);
@@ -31,16 +31,16 @@ describe('Plugins in a gate', () => {
     expect((await call({ apikey: key })).status).to.equal(401);
   });
 
-  it('key-auth: a ttl is printed as the seconds left, survives other changes and can be renewed', async () => {
-    const made = await gate.setUp('POST', '/consumers/alice/key-auth', { key: 'mortal', ttl: 100 });
+  it('key-auth: a ttl is printed as the seconds left, is kept by other changes and can be set again', async () => {
+    const made = await gate.setUp('POST', '/consumers/alice/key-auth', { key: 'expiring', ttl: 100 });
     expect(made).to.include({ ttl: 100 }).and.not.have.property('expires_at');
-    const changed = await gate.setUp('PATCH', '/key-auths/mortal', { tags: ['a'] });
+    const changed = await gate.setUp('PATCH', '/key-auths/expiring', { tags: ['a'] });
     expect(changed.ttl).to.be.within(95, 100);
-    expect((await gate.setUp('PATCH', '/key-auths/mortal', { ttl: 500 })).ttl).to.equal(500);
+    expect((await gate.setUp('PATCH', '/key-auths/expiring', { ttl: 500 })).ttl).to.equal(500);
     expect((await gate.setUp('GET', '/consumers/alice/key-auth')).data[0].ttl).to.be.within(495, 500);
-    await gate.setUp('PATCH', '/key-auths/mortal', { ttl: 0 });
-    expect((await gate.setUp('GET', '/key-auths/mortal')).ttl).to.equal(null);
-    await gate.setUp('DELETE', '/key-auths/mortal');
+    await gate.setUp('PATCH', '/key-auths/expiring', { ttl: 0 });
+    expect((await gate.setUp('GET', '/key-auths/expiring')).ttl).to.equal(null);
+    await gate.setUp('DELETE', '/key-auths/expiring');
   });
 
   it('basic-auth: a password is kept and printed as a slow hash', async () => {
@@ -60,7 +60,7 @@ describe('Plugins in a gate', () => {
     expect((await call(basic('new'))).status).to.equal(200);
   });
 
-  it('jwt: an algorithm with a key pair wants a public key', async () => {
+  it('jwt: an algorithm with a key pair requires a public key', async () => {
     await plugin('jwt', {});
     const { key, secret } = await gate.setUp('POST', '/consumers/alice/jwt', {});
     const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -83,7 +83,7 @@ describe('Plugins in a gate', () => {
     });
   });
 
-  it('acl: groups go by their names below a consumer', async () => {
+  it('acl: groups are addressed by their names under a consumer', async () => {
     await plugin('key-auth', {});
     await plugin('acl', { allow: ['gold'] });
     const { key } = await gate.setUp('POST', '/consumers/alice/key-auth', {});
@@ -112,7 +112,7 @@ describe('Plugins in a gate', () => {
     expect((await gate.get('/api/x', first.body.access_token)).status).to.equal(200);
   });
 
-  it('any_of: one of several ways is enough, at the endpoints of its oauth2, too', async () => {
+  it('any_of: one of several ways to authenticate is enough, and the oauth2 endpoints work', async () => {
     await plugin('any_of', {
       plugins: ['key-auth', 'oauth2'],
       'key-auth': {},
@@ -126,7 +126,7 @@ describe('Plugins in a gate', () => {
     expect((await call()).headers.get('www-authenticate')).to.equal('Key');
   });
 
-  it('a plugin of a consumer runs for that consumer alone', async () => {
+  it('a plugin of a consumer runs for that consumer only', async () => {
     await plugin('key-auth', {});
     const { key } = await gate.setUp('POST', '/consumers/alice/key-auth', {});
     await gate.setUp('POST', '/consumers', { username: 'bob' });

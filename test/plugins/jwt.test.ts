@@ -28,29 +28,29 @@ function world(config = {}, tools: Parameters<typeof pluginWorld>[0] = {}) {
 
 const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
 
-async function told(hooks: ReturnType<typeof world>['hooks'], token: string): Promise<unknown> {
-  const { answer } = await call(hooks, 'GET /a', bearer(token));
-  expect(answer?.status).to.equal(401);
-  expect(answer?.headers['www-authenticate']).to.equal('Bearer error="invalid_token"');
-  return JSON.parse(answer!.body);
+async function messageFor(hooks: ReturnType<typeof world>['hooks'], token: string): Promise<unknown> {
+  const { response } = await call(hooks, 'GET /a', bearer(token));
+  expect(response?.status).to.equal(401);
+  expect(response?.headers['www-authenticate']).to.equal('Bearer error="invalid_token"');
+  return JSON.parse(response!.body);
 }
 
 describe('jwt', () => {
-  it('tells the upstream whose token it is, and by which issuer', async () => {
+  it('sends the consumer and the issuer upstream', async () => {
     const { hooks, alice } = world();
-    const { upstream, answer } = await call(hooks, 'GET /a', bearer(hmacToken({ iss: 'issuer' })));
-    expect(answer).to.equal(undefined);
+    const { upstream, response } = await call(hooks, 'GET /a', bearer(hmacToken({ iss: 'issuer' })));
+    expect(response).to.equal(undefined);
     expect(upstream.headers).to.include({ 'x-consumer-id': alice.id, 'x-credential-identifier': 'issuer' });
   });
 
-  it('says Unauthorized where there is no token, and challenges without an error', async () => {
+  it('responds 401 with a challenge without `error` if there is no token', async () => {
     const { hooks } = world({ realm: 'api' });
-    const { answer } = await call(hooks, 'GET /a');
-    expect(answer).to.deep.include({ status: 401, body: '{"message":"Unauthorized"}' });
-    expect(answer?.headers['www-authenticate']).to.equal('Bearer realm="api"');
+    const { response } = await call(hooks, 'GET /a');
+    expect(response).to.deep.include({ status: 401, body: '{"message":"Unauthorized"}' });
+    expect(response?.headers['www-authenticate']).to.equal('Bearer realm="api"');
   });
 
-  it('looks into the query, cookies and headers that it is told of', async () => {
+  it('reads tokens in the configured query parameters, cookies and headers', async () => {
     const { hooks } = world({
       uri_param_names: ['t'],
       cookie_names: ['c'],
@@ -61,50 +61,52 @@ describe('jwt', () => {
       await call(hooks, `GET /a?x=1&t=${token}`),
       await call(hooks, 'GET /a', { headers: { Cookie: `a=b; c=${token}` } }),
       await call(hooks, 'GET /a', { headers: { 'X-Token': `bearer  ${token}` } }),
-      // The same token twice leaves no doubt.
+      // The same token twice is not ambiguous.
       await call(hooks, `GET /a?t=${token}`, bearer(token)),
     ];
-    for (const { answer } of calls) expect(answer).to.equal(undefined);
-    expect((await call(hooks, `GET /a?jwt=${token}`)).answer?.status).to.equal(401);
+    for (const { response } of calls) expect(response).to.equal(undefined);
+    expect((await call(hooks, `GET /a?jwt=${token}`)).response?.status).to.equal(401);
   });
 
-  it('refuses two tokens, of which either might be meant', async () => {
+  it('refuses two different tokens', async () => {
     const { hooks } = world();
     const [one, other] = [hmacToken({ iss: 'issuer' }), hmacToken({ iss: 'issuer', n: 1 })];
-    const { answer } = await call(hooks, `GET /a?jwt=${one}`, bearer(other));
-    expect(answer?.body).to.equal('{"message":"Multiple tokens provided"}');
+    const { response } = await call(hooks, `GET /a?jwt=${one}`, bearer(other));
+    expect(response?.body).to.equal('{"message":"Multiple tokens provided"}');
   });
 
-  it('finds the credential by another claim, or by the header', async () => {
+  it('finds the credential by another claim, or by a header parameter', async () => {
     const { hooks } = world({ key_claim_name: 'kid' });
-    expect((await call(hooks, 'GET /a', bearer(hmacToken({ kid: 'issuer' })))).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', bearer(hmacToken({ kid: 'issuer' })))).response).to.equal(undefined);
     const inHeader = hmacToken({}, { header: { kid: 'issuer' } });
-    expect((await call(hooks, 'GET /a', bearer(inHeader))).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', bearer(inHeader))).response).to.equal(undefined);
   });
 
-  it('refuses a token that does not say whose it is', async () => {
+  it('refuses a token that does not name a credential', async () => {
     const { hooks } = world();
-    expect(await told(hooks, hmacToken({}))).to.deep.equal({ message: "No mandatory 'iss' in claims" });
-    expect(await told(hooks, hmacToken({ iss: '' }))).to.deep.equal({ message: "Invalid 'iss' in claims" });
-    expect(await told(hooks, hmacToken({ iss: ['issuer'] }))).to.deep.equal({ message: "Invalid 'iss' in claims" });
-    const unknown = await told(hooks, hmacToken({ iss: 'nobody' }));
+    expect(await messageFor(hooks, hmacToken({}))).to.deep.equal({ message: "No mandatory 'iss' in claims" });
+    expect(await messageFor(hooks, hmacToken({ iss: '' }))).to.deep.equal({ message: "Invalid 'iss' in claims" });
+    expect(await messageFor(hooks, hmacToken({ iss: ['issuer'] }))).to.deep.equal({
+      message: "Invalid 'iss' in claims",
+    });
+    const unknown = await messageFor(hooks, hmacToken({ iss: 'stranger' }));
     expect(unknown).to.deep.equal({ message: "No credentials found for given 'iss'" });
     for (const name of Object.getOwnPropertyNames(Object.prototype)) {
       const { hooks } = world({ key_claim_name: name });
-      expect(await told(hooks, hmacToken({ iss: 'issuer' }))).to.deep.equal({
+      expect(await messageFor(hooks, hmacToken({ iss: 'issuer' }))).to.deep.equal({
         message: `No mandatory '${name}' in claims`,
       });
     }
   });
 
-  describe('IN-13: the token has no say in how it is verified', () => {
-    it('refuses alg=none, however it is written', async () => {
+  describe('IN-13: the token does not decide how it is verified', () => {
+    it('refuses alg=none in every spelling', async () => {
       const { hooks } = world();
       for (const alg of ['none', 'None', 'NONE', '', 'hs256', null, ['HS256'], 1]) {
         const token = `${encoded({ alg })}.${encoded({ iss: 'issuer' })}.`;
-        expect(await told(hooks, token)).to.deep.equal({ message: 'Bad token; invalid alg' });
+        expect(await messageFor(hooks, token)).to.deep.equal({ message: 'Bad token; invalid alg' });
       }
-      expect(await told(hooks, `${encoded({})}.${encoded({ iss: 'issuer' })}.`)).to.deep.equal({
+      expect(await messageFor(hooks, `${encoded({})}.${encoded({ iss: 'issuer' })}.`)).to.deep.equal({
         message: 'Bad token; invalid alg',
       });
     });
@@ -112,31 +114,31 @@ describe('jwt', () => {
     it('refuses a token without a signature', async () => {
       const { hooks } = world();
       const token = `${encoded({ alg: 'HS256' })}.${encoded({ iss: 'issuer' })}.`;
-      expect(await told(hooks, token)).to.deep.equal({ message: 'Invalid signature' });
+      expect(await messageFor(hooks, token)).to.deep.equal({ message: 'Invalid signature' });
     });
 
-    it('does not take a public key for the secret of an HMAC', async () => {
+    it('does not use a public key as the secret of an HMAC', async () => {
       const { hooks } = world();
       const forged = hmacToken({ iss: 'rs' }, { key: pemOf(rsa.publicKey) });
-      expect(await told(hooks, forged)).to.deep.equal({ message: 'Invalid algorithm' });
+      expect(await messageFor(hooks, forged)).to.deep.equal({ message: 'Invalid algorithm' });
     });
 
-    it('does not look at a key that the token brings along', async () => {
+    it('ignores keys in the token', async () => {
       const { hooks } = world();
       const own = generateKeyPairSync('rsa', { modulusLength: 2048 });
       const header = { alg: 'RS256', jwk: own.publicKey.export({ format: 'jwk' }), jku: 'https://evil.example/jwks' };
       const signed = `${encoded(header)}.${encoded({ iss: 'rs' })}`;
       const token = `${signed}.${sign('sha256', Buffer.from(signed), own.privateKey).toString('base64url')}`;
-      expect(await told(hooks, token)).to.deep.equal({ message: 'Invalid signature' });
+      expect(await messageFor(hooks, token)).to.deep.equal({ message: 'Invalid signature' });
     });
 
     it('refuses extensions that must be understood (RFC 7515 §4.1.11)', async () => {
       const { hooks } = world();
       const token = hmacToken({ iss: 'issuer' }, { header: { crit: ['b64'], b64: false } });
-      expect(await told(hooks, token)).to.deep.equal({ message: 'Bad token; invalid header' });
+      expect(await messageFor(hooks, token)).to.deep.equal({ message: 'Bad token; invalid header' });
     });
 
-    it('refuses what is not three parts of base64url with JSON objects in them', async () => {
+    it('refuses tokens that are not three parts of base64url with JSON objects in them', async () => {
       const { hooks } = world();
       const good = hmacToken({ iss: 'issuer' });
       const [header, claims, signature] = good.split('.');
@@ -149,10 +151,11 @@ describe('jwt', () => {
         `${header}.${encoded(null)}.${signature}`,
         `${header}.${Buffer.from('{"iss":"\xff"}', 'latin1').toString('base64url')}.${signature}`,
       ];
-      for (const token of bad) expect(await told(hooks, token)).to.deep.equal({ message: 'Bad token; invalid JSON' });
+      for (const token of bad)
+        expect(await messageFor(hooks, token)).to.deep.equal({ message: 'Bad token; invalid JSON' });
     });
 
-    it('no change of a character of the signature or of what is signed passes', () => {
+    it('refuses a token after any change of a character of the signature or of the signed text', () => {
       const token = hmacToken({ iss: 'issuer', n: 'x'.repeat(20) });
       const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
       fc.assert(
@@ -177,7 +180,7 @@ describe('jwt', () => {
     };
 
     for (const alg of jwsAlgorithms) {
-      it(`${alg} verifies, and no other one does for the same token`, async () => {
+      it(`${alg} verifies a token, and no other algorithm verifies it`, async () => {
         const { hooks, credential } = world();
         let token: string;
         if (alg.startsWith('HS')) {
@@ -192,7 +195,7 @@ describe('jwt', () => {
           const signature = sign(alg === 'EdDSA' ? null : `sha${alg.slice(2)}`, Buffer.from(signed), key);
           token = `${signed}.${signature.toString('base64url')}`;
         }
-        expect((await call(hooks, 'GET /a', bearer(token))).answer).to.equal(undefined);
+        expect((await call(hooks, 'GET /a', bearer(token))).response).to.equal(undefined);
         const read = readJsonWebToken(token);
         if ('malformed' in read) throw new Error(read.malformed);
         for (const other of jwsAlgorithms) {
@@ -201,7 +204,7 @@ describe('jwt', () => {
       });
     }
 
-    it('a key is refused that is not one for its algorithm', () => {
+    it('a key that does not fit its algorithm is refused as a setting', () => {
       const pem = pemOf(rsa.publicKey);
       expect(checkVerificationKey('RS256', pem)).to.equal(undefined);
       expect(checkVerificationKey('ES256', pem)).to.equal('not a key for ES256');
@@ -211,13 +214,13 @@ describe('jwt', () => {
     });
   });
 
-  it('reads secrets in base64 where they are kept so', async () => {
+  it('decodes secrets with secret_is_base64', async () => {
     const { made, credential } = world();
     const raw = Buffer.from([0, 255, 16, 200, 3, 4, 5, 6, 7]);
     credential({ key: 'b64', secret: raw.toString('base64') });
     const hooks = [compiled('jwt', { secret_is_base64: true }, made)];
     const token = hmacToken({ iss: 'b64' }, { key: raw });
-    expect((await call(hooks, 'GET /a', bearer(token))).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', bearer(token))).response).to.equal(undefined);
   });
 
   describe('claims_to_verify', () => {
@@ -235,33 +238,33 @@ describe('jwt', () => {
       it(`${JSON.stringify(wrong ?? 'lets pass')} for exp ${Number(claims.exp) - now} s from now`, async () => {
         const { hooks } = world({ claims_to_verify: ['exp', 'nbf'] });
         const token = hmacToken({ iss: 'issuer', ...claims });
-        if (wrong === undefined) expect((await call(hooks, 'GET /a', bearer(token))).answer).to.equal(undefined);
-        else expect(await told(hooks, token)).to.deep.equal(wrong);
+        if (wrong === undefined) expect((await call(hooks, 'GET /a', bearer(token))).response).to.equal(undefined);
+        else expect(await messageFor(hooks, token)).to.deep.equal(wrong);
       });
     }
 
-    it('SE-14: are held against the clock of the machine, not against one that never goes back', async () => {
+    it('SE-14: are compared with the clock of the machine, not with the one that never goes back', async () => {
       const { hooks } = world({ claims_to_verify: ['exp'] }, { now: () => beginning + 3_600_000 });
       const token = hmacToken({ iss: 'issuer', exp: now + 1 });
-      expect((await call(hooks, 'GET /a', bearer(token))).answer).to.equal(undefined);
+      expect((await call(hooks, 'GET /a', bearer(token))).response).to.equal(undefined);
     });
 
-    it('are not looked at before the signature', async () => {
+    it('are checked after the signature', async () => {
       const { hooks } = world({ claims_to_verify: ['exp'] });
       const token = hmacToken({ iss: 'issuer', exp: 1 }, { key: 'wrong' });
-      expect(await told(hooks, token)).to.deep.equal({ message: 'Invalid signature' });
+      expect(await messageFor(hooks, token)).to.deep.equal({ message: 'Invalid signature' });
     });
 
-    it('maximum_expiration bounds how far ahead exp may lie', async () => {
+    it('maximum_expiration limits the time until exp', async () => {
       const { hooks } = world({ claims_to_verify: ['exp'], maximum_expiration: 60 });
-      expect((await call(hooks, 'GET /a', bearer(hmacToken({ iss: 'issuer', exp: now + 60 })))).answer).to.equal(
+      expect((await call(hooks, 'GET /a', bearer(hmacToken({ iss: 'issuer', exp: now + 60 })))).response).to.equal(
         undefined,
       );
-      const far = await told(hooks, hmacToken({ iss: 'issuer', exp: now + 61 }));
+      const far = await messageFor(hooks, hmacToken({ iss: 'issuer', exp: now + 61 }));
       expect(far).to.deep.equal({ exp: 'exceeds maximum allowed expiration' });
     });
 
-    it('maximum_expiration is refused as a setting where exp is not verified', () => {
+    it('maximum_expiration is refused as a setting if exp is not verified', () => {
       expect(refusedSettings('jwt', { maximum_expiration: 60, claims_to_verify: ['nbf'] })).to.have.property('@entity');
       expect(refusedSettings('jwt', { maximum_expiration: 60, claims_to_verify: ['exp'] })).to.equal(undefined);
     });

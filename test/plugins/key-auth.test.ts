@@ -9,10 +9,10 @@ function keyed(config = {}) {
 }
 
 describe('key-auth', () => {
-  it('tells the upstream whose key it is, and by its id which one', async () => {
+  it('sends the consumer and the id of the key upstream', async () => {
     const { hooks, alice, key } = keyed();
-    const { upstream, answer } = await call(hooks, 'GET /a', { headers: { apikey: 'K1' } });
-    expect(answer).to.equal(undefined);
+    const { upstream, response } = await call(hooks, 'GET /a', { headers: { apikey: 'K1' } });
+    expect(response).to.equal(undefined);
     expect(upstream.headers).to.include({
       'x-consumer-id': alice.id,
       'x-consumer-username': 'alice',
@@ -22,7 +22,7 @@ describe('key-auth', () => {
     });
   });
 
-  it('takes the place of every spelling of an identity header that the client sent (RS-10)', async () => {
+  it('replaces identity headers of a client, in every spelling (RS-10)', async () => {
     const { hooks } = keyed();
     const spoofed = {
       'x-consumer-id': 'root',
@@ -41,12 +41,12 @@ describe('key-auth', () => {
     ['an empty one', 'GET /a', { apikey: '' }],
     ['a bare name in the query', 'GET /a?apikey', {}],
   ] as const) {
-    it(`says that there is ${what}`, async () => {
+    it(`responds that there is ${what}`, async () => {
       const { hooks } = keyed();
-      const { answer, exchange } = await call(hooks, line, { headers });
-      expect(answer?.status).to.equal(401);
-      expect(answer?.headers).to.include({ 'www-authenticate': 'Key' });
-      expect(JSON.parse(answer!.body)).to.deep.equal({
+      const { response, exchange } = await call(hooks, line, { headers });
+      expect(response?.status).to.equal(401);
+      expect(response?.headers).to.include({ 'www-authenticate': 'Key' });
+      expect(JSON.parse(response!.body)).to.deep.equal({
         message: 'No API key found in request',
         request_id: '0123456789abcdef0123456789abcdef',
       });
@@ -54,15 +54,15 @@ describe('key-auth', () => {
     });
   }
 
-  it('says Unauthorized to a key that nobody has', async () => {
+  it('responds 401 to an unknown key', async () => {
     const { hooks } = keyed({ realm: 'the "api"' });
-    const { answer } = await call(hooks, 'GET /a', { headers: { apikey: 'bad' } });
-    expect(answer?.status).to.equal(401);
-    expect(answer?.headers['www-authenticate']).to.equal('Key realm="the \\"api\\""');
-    expect(answer?.body).to.contain('"Unauthorized"');
+    const { response } = await call(hooks, 'GET /a', { headers: { apikey: 'bad' } });
+    expect(response?.status).to.equal(401);
+    expect(response?.headers['www-authenticate']).to.equal('Key realm="the \\"api\\""');
+    expect(response?.body).to.contain('"Unauthorized"');
   });
 
-  it('refuses two keys under one name, in head, query and body alike', async () => {
+  it('refuses two keys with the same name, in the head, the query and the body', async () => {
     const { hooks } = keyed({ key_in_body: true });
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
     const twice = [
@@ -70,10 +70,10 @@ describe('key-auth', () => {
       await call(hooks, 'GET /a?apikey=K1&apikey=x'),
       await call(hooks, 'POST /a', { headers: form, body: 'apikey=K1&apikey=x' }),
     ];
-    for (const { answer } of twice) expect(answer?.body).to.contain('Duplicate API key found');
+    for (const { response } of twice) expect(response?.body).to.contain('Duplicate API key found');
   });
 
-  it('looks under each name in turn: header, query, body', async () => {
+  it('looks for each name in turn: header, query, body', async () => {
     const { hooks } = keyed({ key_names: ['k1', 'k2'], key_in_body: true });
     const json = { 'Content-Type': 'application/json' };
     const found = [
@@ -82,17 +82,17 @@ describe('key-auth', () => {
       await call(hooks, 'POST /a', { headers: json, body: '{"k2":"K1"}' }),
       await call(hooks, 'GET /a?k1=K1', { headers: { k2: 'bad' } }),
     ];
-    for (const { answer } of found) expect(answer).to.equal(undefined);
-    expect((await call(hooks, 'GET /a?k2=K1', { headers: { k1: 'bad' } })).answer?.status).to.equal(401);
+    for (const { response } of found) expect(response).to.equal(undefined);
+    expect((await call(hooks, 'GET /a?k2=K1', { headers: { k1: 'bad' } })).response?.status).to.equal(401);
   });
 
-  it('looks nowhere where it was told not to look', async () => {
+  it('reads keys only where the settings allow it', async () => {
     const { hooks } = keyed({ key_in_header: false, key_in_query: false, key_in_body: true });
-    expect((await call(hooks, 'GET /a?apikey=K1', { headers: { apikey: 'K1' } })).answer?.status).to.equal(401);
+    expect((await call(hooks, 'GET /a?apikey=K1', { headers: { apikey: 'K1' } })).response?.status).to.equal(401);
   });
 
   describe('hide_credentials', () => {
-    it('takes the key out of header and query, however its name is written there, and leaves the rest as it came', async () => {
+    it('removes the key from headers and query, in every spelling of its name, and keeps the rest as sent', async () => {
       const { hooks } = keyed({ hide_credentials: true, key_names: ['k2'] });
       const inHeader = await call(hooks, 'GET /a?z=%7e+1', { headers: { k2: 'K1' } });
       expect(inHeader.upstream.headers).to.not.have.property('k2');
@@ -118,22 +118,22 @@ describe('key-auth', () => {
       ['application/json', '{"b":[1],"apikey":"K1","__proto__":1}', '{"b":[1],"__proto__":1}'],
       ['multipart/form-data; boundary=B', multipart.join('\r\n'), '--B\r\nx: y\r\n\r\nz\r\n--B--\r\n'],
     ] as const) {
-      it(`takes the key out of a body of type ${type}`, async () => {
+      it(`removes the key from a body of type ${type}`, async () => {
         const { hooks } = keyed({ hide_credentials: true, key_in_body: true });
-        const { upstream, answer } = await call(hooks, 'POST /a', { headers: { 'Content-Type': type }, body });
-        expect(answer).to.equal(undefined);
+        const { upstream, response } = await call(hooks, 'POST /a', { headers: { 'Content-Type': type }, body });
+        expect(response).to.equal(undefined);
         expect(upstream.body).to.equal(rest);
       });
     }
   });
 
-  it('lets OPTIONS pass where run_on_preflight is off, without saying who calls', async () => {
+  it('lets OPTIONS pass without an identity if run_on_preflight is off', async () => {
     const { hooks } = keyed({ run_on_preflight: false });
-    expect((await call(hooks, 'OPTIONS /a')).answer).to.equal(undefined);
-    expect((await call(hooks, 'GET /a')).answer?.status).to.equal(401);
+    expect((await call(hooks, 'OPTIONS /a')).response).to.equal(undefined);
+    expect((await call(hooks, 'GET /a')).response?.status).to.equal(401);
   });
 
-  it('knows no key whose time is over', async () => {
+  it('refuses an expired key', async () => {
     const { world, alice } = keyed();
     const hooks = [compiled('key-auth', {}, world)];
     world.insert('keyauth_credentials', {
@@ -144,47 +144,47 @@ describe('key-auth', () => {
     });
     const headers = { apikey: 'K2' };
     world.now += 59_999;
-    expect((await call(hooks, 'GET /a', { headers })).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', { headers })).response).to.equal(undefined);
     world.now += 1;
-    expect((await call(hooks, 'GET /a', { headers })).answer?.status).to.equal(401);
+    expect((await call(hooks, 'GET /a', { headers })).response?.status).to.equal(401);
   });
 
-  it('knows a key no longer once it was said to have changed', async () => {
+  it('reads a key again after a change was announced', async () => {
     const { world, hooks, key } = keyed();
     const headers = { apikey: 'K1' };
-    expect((await call(hooks, 'GET /a', { headers })).answer).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', { headers })).response).to.equal(undefined);
     world.store.remove(
       { name: 'keyauth_credentials', unique: ['key'], uniqueTogether: [], foreign: [], encrypted: () => [] },
       key.id,
     );
     world.announce({ announces: 'entityChanged', kind: 'keyauth_credentials', id: key.id });
-    expect((await call(hooks, 'GET /a', { headers })).answer?.status).to.equal(401);
+    expect((await call(hooks, 'GET /a', { headers })).response?.status).to.equal(401);
   });
 
   describe('with anonymous', () => {
     const anon = { username: 'anon' };
 
-    it('says that nobody is known who calls, by the consumer that stands for them', async () => {
+    it('sends the anonymous consumer upstream', async () => {
       const { world } = keyed();
       const { id } = world.insert('consumers', anon);
       for (const anonymous of [id, 'anon']) {
         const hooks = [compiled('key-auth', { anonymous }, world)];
-        const { upstream, answer } = await call(hooks, 'GET /a', { headers: { apikey: 'bad' } });
-        expect(answer).to.equal(undefined);
+        const { upstream, response } = await call(hooks, 'GET /a', { headers: { apikey: 'bad' } });
+        expect(response).to.equal(undefined);
         expect(upstream.headers).to.include({ 'x-anonymous-consumer': 'true', 'x-consumer-username': 'anon' });
         expect(upstream.headers).to.not.have.property('x-credential-identifier');
       }
     });
 
-    it('lets nobody pass for a consumer that is not there', async () => {
+    it('lets no caller pass if the anonymous consumer does not exist', async () => {
       const { world } = keyed();
       const hooks = [compiled('key-auth', { anonymous: uuid(99) }, world)];
-      const { answer, exchange } = await call(hooks, 'GET /a');
-      expect(answer?.status).to.equal(401);
+      const { response, exchange } = await call(hooks, 'GET /a');
+      expect(response?.status).to.equal(401);
       expect(exchange.refusal).to.equal('anonymous_consumer_unknown');
     });
 
-    it('of two plugins that have it the first that knows the caller has spoken', async () => {
+    it('on two plugins: the first that authenticates the caller decides', async () => {
       const { world } = keyed();
       world.insert('consumers', anon);
       const bob = world.insert('consumers', { username: 'bob' });
@@ -204,7 +204,7 @@ describe('key-auth', () => {
       expect(await caller({})).to.deep.equal(['anon', 'true']);
     });
 
-    it('of two plugins without it both must know the caller, and the last says who it is', async () => {
+    it('on neither of two plugins: both must authenticate the caller, and the last one sets the identity', async () => {
       const { world } = keyed();
       const bob = world.insert('consumers', { username: 'bob' });
       world.insert('basicauth_credentials', { consumer: { id: bob.id }, username: 'bob', password: 'hash of pw' });
@@ -212,11 +212,11 @@ describe('key-auth', () => {
       const headers = { apikey: 'K1', Authorization: `Basic ${Buffer.from('bob:pw').toString('base64')}` };
       const { upstream } = await call(hooks, 'GET /a', { headers });
       expect(upstream.headers).to.include({ 'x-consumer-username': 'bob', 'x-credential-identifier': 'bob' });
-      expect((await call(hooks, 'GET /a', { headers: { apikey: 'K1' } })).answer?.status).to.equal(401);
+      expect((await call(hooks, 'GET /a', { headers: { apikey: 'K1' } })).response?.status).to.equal(401);
     });
   });
 
-  it('refuses settings that no header could have', () => {
+  it('refuses names that are not header names', () => {
     expect(refusedSettings('key-auth', { key_names: ['a b'] })).to.have.nested.property('config.key_names');
     expect(refusedSettings('key-auth', { nope: 1 })).to.deep.equal({ config: { nope: 'unknown field' } });
   });

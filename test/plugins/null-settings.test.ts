@@ -7,15 +7,15 @@ describe('A setting that is null has its default', () => {
     const world = pluginWorld();
     const config = { minute: 1, policy: null, limit_by: null, error_code: null, error_message: null };
     const hooks = compiled('rate-limiting', config, world);
-    expect((await call([hooks], 'GET /a')).answer).to.equal(undefined);
-    expect((await call([hooks], 'GET /a')).answer?.status).to.equal(429);
+    expect((await call([hooks], 'GET /a')).response).to.equal(undefined);
+    expect((await call([hooks], 'GET /a')).response?.status).to.equal(429);
     expect(world.failures).to.deep.equal([]);
   });
 
   it('cors: methods', async () => {
     const headers = { Origin: 'https://o.example', 'Access-Control-Request-Method': 'PUT' };
-    const { answer } = await call([compiled('cors', { methods: null }, pluginWorld())], 'OPTIONS /a', { headers });
-    expect(answer?.headers['access-control-allow-methods']).to.match(/^GET,HEAD,/);
+    const { response } = await call([compiled('cors', { methods: null }, pluginWorld())], 'OPTIONS /a', { headers });
+    expect(response?.headers['access-control-allow-methods']).to.match(/^GET,HEAD,/);
   });
 
   it('correlation-id: header_name', async () => {
@@ -25,8 +25,8 @@ describe('A setting that is null has its default', () => {
 
   it('jwt: the places of a token and the claim', async () => {
     const config = { uri_param_names: null, cookie_names: null, header_names: null, key_claim_name: null };
-    const { answer } = await call([compiled('jwt', config, pluginWorld())], 'GET /a');
-    expect(answer?.status).to.equal(401);
+    const { response } = await call([compiled('jwt', config, pluginWorld())], 'GET /a');
+    expect(response?.status).to.equal(401);
   });
 
   it('hmac-auth: headers, algorithms and clock skew', async () => {
@@ -36,8 +36,8 @@ describe('A setting that is null has its default', () => {
       Date: new Date(world.now).toUTCString(),
       Authorization: 'hmac username="al", algorithm="hmac-sha256", headers="date", signature="eA=="',
     };
-    const { answer } = await call([compiled('hmac-auth', config, world)], 'GET /a', { headers });
-    expect(answer?.status).to.equal(401);
-    expect(answer?.body).to.include('"HMAC signature cannot be verified"');
+    const { response } = await call([compiled('hmac-auth', config, world)], 'GET /a', { headers });
+    expect(response?.status).to.equal(401);
+    expect(response?.body).to.include('"HMAC signature cannot be verified"');
   });
 });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { call, compiled, pluginWorld } from './world.ts';
 
 describe('oauth2', () => {
-  it('has its endpoints at every path that ends so, whatever stands before, with one more slash at the most', async () => {
+  it('has its endpoints at every path with that ending, with or without a final slash', async () => {
     const hooks = [compiled('oauth2', { enable_client_credentials: true, provision_key: 'p' }, pluginWorld())];
     const endpoint = async (path: string) => (await call(hooks, `POST ${path}`)).handover?.handover;
     for (const before of ['', '/a', '/a/oauth2/token']) {

@@ -14,20 +14,20 @@ const by = (credential: string | undefined): Exchange['identity'] => ({
   credential: credential === undefined ? undefined : { id: credential, identifier: credential },
 });
 
-/** `200` for what passed, then the status of each refusal. */
+/** The status of each error response, and 200 for each request that passed. */
 async function statuses(hooks: PluginHooks, calls: readonly Call[]): Promise<number[]> {
   const all: number[] = [];
-  for (const one of calls) all.push((await call([hooks], 'GET /a', one)).answer?.status ?? 200);
+  for (const one of calls) all.push((await call([hooks], 'GET /a', one)).response?.status ?? 200);
   return all;
 }
 
 describe('rate-limiting', () => {
-  it('tells how much is left of each window, and of the tightest', async () => {
+  it('sends the remaining calls of each window, and of the window with the fewest', async () => {
     const world = pluginWorld();
     const hooks = compiled('rate-limiting', { minute: 2, hour: 100 }, world);
     world.now += 15_500;
     const first = await call([hooks], 'GET /a');
-    expect(first.answer).to.equal(undefined);
+    expect(first.response).to.equal(undefined);
     expect(first.headers).to.deep.equal({
       'x-ratelimit-limit-minute': '2',
       'x-ratelimit-remaining-minute': '1',
@@ -38,36 +38,36 @@ describe('rate-limiting', () => {
       'ratelimit-reset': '45',
     });
     await call([hooks], 'GET /a');
-    const { answer } = await call([hooks], 'GET /a');
-    expect(answer?.status).to.equal(429);
-    expect(JSON.parse(answer!.body)).to.deep.equal({
+    const { response } = await call([hooks], 'GET /a');
+    expect(response?.status).to.equal(429);
+    expect(JSON.parse(response!.body)).to.deep.equal({
       message: 'API rate limit exceeded',
       request_id: '0123456789abcdef0123456789abcdef',
     });
-    expect(answer?.headers).to.include({
+    expect(response?.headers).to.include({
       'retry-after': '45',
       'ratelimit-remaining': '0',
       'x-ratelimit-remaining-minute': '0',
-      // What was refused does not count.
+      // Refused calls do not count.
       'x-ratelimit-remaining-hour': '98',
     });
     world.now += 44_500;
-    expect((await call([hooks], 'GET /a')).answer).to.equal(undefined);
+    expect((await call([hooks], 'GET /a')).response).to.equal(undefined);
   });
 
-  it('of two windows with the same left names the longer one', async () => {
+  it('names the longer of two windows with the same number of remaining calls', async () => {
     const hooks = compiled('rate-limiting', { minute: 5, day: 5 }, pluginWorld());
     expect((await call([hooks], 'GET /a')).headers).to.include({ 'ratelimit-limit': '5', 'ratelimit-reset': '86400' });
   });
 
-  it('says nothing of limits where that is to be hidden, and refuses as it is told to', async () => {
+  it('sends no limits with hide_client_headers, and uses error_code and error_message', async () => {
     const config = { minute: 1, hide_client_headers: true, error_code: 403, error_message: 'slow down' };
     const hooks = compiled('rate-limiting', config, pluginWorld());
     expect((await call([hooks], 'GET /a')).headers).to.deep.equal({});
-    const { answer, exchange } = await call([hooks], 'GET /a');
-    expect(answer?.status).to.equal(403);
-    expect(answer?.body).to.contain('"slow down"');
-    expect(Object.keys(answer!.headers)).to.deep.equal(['content-type']);
+    const { response, exchange } = await call([hooks], 'GET /a');
+    expect(response?.status).to.equal(403);
+    expect(response?.body).to.contain('"slow down"');
+    expect(Object.keys(response!.headers)).to.deep.equal(['content-type']);
     expect(exchange.refusal).to.equal('rate_limited');
   });
 
@@ -95,13 +95,13 @@ describe('rate-limiting', () => {
       ],
     ];
     for (const [config, calls, expected] of cases) {
-      it(`${JSON.stringify(config)} answers ${expected}`, async () => {
+      it(`${JSON.stringify(config)} responds ${expected}`, async () => {
         const hooks = compiled('rate-limiting', { minute: 1, ...config }, pluginWorld());
         expect(await statuses(hooks, calls)).to.deep.equal(expected);
       });
     }
 
-    it('remembers no more of a header than it has to', async () => {
+    it('keeps the digest of a long header value', async () => {
       const keys: string[] = [];
       const count = (key: string) => {
         keys.push(key);
@@ -114,20 +114,20 @@ describe('rate-limiting', () => {
       for (const key of keys) expect(key.length).to.be.lessThan(150);
     });
 
-    it('nobody can use up the calls of an address by saying it in a header', async () => {
+    it('a header value cannot use up the calls of an address', async () => {
       const hooks = compiled('rate-limiting', { minute: 1, limit_by: 'header', header_name: 'X-K' }, pluginWorld());
       expect(await statuses(hooks, [{ headers: k('203.0.113.9') }, {}])).to.deep.equal([200, 200]);
     });
   });
 
-  it('a change of settings does not give anybody new calls', async () => {
+  it('a change of settings does not reset the counts', async () => {
     const world = pluginWorld();
     await call([compiled('rate-limiting', { minute: 2 }, world)], 'GET /a');
     const changed = compiled('rate-limiting', { minute: 1 }, world);
-    expect((await call([changed], 'GET /a')).answer?.status).to.equal(429);
+    expect((await call([changed], 'GET /a')).response?.status).to.equal(429);
   });
 
-  it('counts apart what is said for a route, a service and a consumer', async () => {
+  it('counts separately for a route, a service and a consumer', async () => {
     const world = pluginWorld();
     const one = compiled('rate-limiting', { minute: 1 }, world, { consumerId: 'alice' });
     const other = compiled('rate-limiting', { minute: 1 }, world);
@@ -135,7 +135,7 @@ describe('rate-limiting', () => {
     expect(await statuses(other, [{ identity: by('a') }])).to.deep.equal([200]);
   });
 
-  describe('where nothing can be counted', () => {
+  describe('when counting fails', () => {
     const failing: readonly (readonly [string, Counters['count']])[] = [
       [
         'at once',
@@ -146,14 +146,14 @@ describe('rate-limiting', () => {
       ['later', async () => Promise.reject(new Unavailable('gone'))],
     ];
     for (const [when, count] of failing) {
-      it(`lets calls pass if it is fault tolerant, and tells the operator (${when})`, async () => {
+      it(`lets calls pass with fault_tolerant, and logs the error (${when})`, async () => {
         const world = pluginWorld({ counters: { local: { count }, cluster: { count } } });
         const hooks = compiled('rate-limiting', { minute: 1 }, world);
         expect(await statuses(hooks, [{}, {}])).to.deep.equal([200, 200]);
         expect(world.failures).to.have.length(2);
       });
 
-      it(`lets nobody pass if it is not (${when})`, async () => {
+      it(`lets no call pass without fault_tolerant (${when})`, async () => {
         const world = pluginWorld({ counters: { local: { count }, cluster: { count } } });
         const hooks = compiled('rate-limiting', { minute: 1, fault_tolerant: false }, world);
         const error = await call([hooks], 'GET /a').catch((error) => error);
@@ -166,9 +166,9 @@ describe('rate-limiting', () => {
     const world = pluginWorld();
     const config = { minute: 2, policy: 'cluster' };
     const gates = [compiled('rate-limiting', config, world), compiled('rate-limiting', config, world)];
-    const answers = [];
-    for (const gate of [...gates, ...gates]) answers.push(...(await statuses(gate, [{}])));
-    expect(answers).to.deep.equal([200, 200, 429, 429]);
+    const all = [];
+    for (const gate of [...gates, ...gates]) all.push(...(await statuses(gate, [{}])));
+    expect(all).to.deep.equal([200, 200, 429, 429]);
   });
 
   describe('guard_token_endpoint', () => {
@@ -188,12 +188,12 @@ describe('rate-limiting', () => {
           ...given,
           headers: { ...form, ...given.headers },
         });
-        return called.answer?.status ?? called.handover?.handover;
+        return called.response?.status ?? called.handover?.handover;
       };
       return { ask, limits, oauth2 };
     }
 
-    it('is off unless it is set, and not printed', async () => {
+    it('is off and not printed unless it is set', async () => {
       expect(settings('rate-limiting', { minute: 1 })).to.not.have.property('guard_token_endpoint');
       const world = pluginWorld();
       const limits = compiled('rate-limiting', { minute: 1 }, world);
@@ -203,7 +203,7 @@ describe('rate-limiting', () => {
       }
     });
 
-    it('counts by client and address, wherever the client says its name', async () => {
+    it('counts by client and address, wherever the client_id is', async () => {
       const { ask } = guarded({ limit_by: 'credential' });
       expect(await ask({ body: 'client_id=app' })).to.equal('token');
       expect(await ask({ headers: basic('app') })).to.equal('token');
@@ -212,14 +212,14 @@ describe('rate-limiting', () => {
       expect(await ask({ body: 'client_id=app2' })).to.equal('token');
     });
 
-    it('CA-06: nobody can keep a client away by calling in its name from elsewhere', async () => {
+    it('CA-06: requests with the client_id from another address do not use up the calls of a client', async () => {
       const { ask } = guarded({ limit_by: 'credential' });
       const body = 'client_id=app';
       for (const status of ['token', 'token', 429, 429]) expect(await ask({ body, from: '6.6.6.6' })).to.equal(status);
       expect(await ask({ body, from: '1.1.1.1' })).to.equal('token');
     });
 
-    it('counts names that no client has for the address alone', async () => {
+    it('counts unknown client_ids for the address only', async () => {
       const { ask } = guarded({ limit_by: 'credential' });
       expect([await ask({ body: 'client_id=x1' }), await ask({ body: 'client_id=x2' })]).to.deep.equal([
         'token',
@@ -229,22 +229,22 @@ describe('rate-limiting', () => {
       expect(await ask({ body: 'client_id=app' })).to.equal('token');
     });
 
-    it('leaves the authorization endpoint and the calls themselves their own counts', async () => {
+    it('does not count the authorization endpoint, and counts other calls separately', async () => {
       const { ask, limits, oauth2 } = guarded({ limit_by: 'ip' });
       expect([await ask({}), await ask({}), await ask({})]).to.deep.equal(['token', 'token', 429]);
       const authorize = await call([oauth2, limits], 'POST /oauth2/authorize');
       expect(authorize.handover?.handover).to.equal('authorize');
-      expect((await call([limits], 'GET /a')).answer).to.equal(undefined);
+      expect((await call([limits], 'GET /a')).response).to.equal(undefined);
     });
 
-    it('reads no more of a body than a token request may have', async () => {
+    it('refuses a body larger than a token request may have', async () => {
       const { ask } = guarded();
       expect(await ask({ body: `client_id=app&x=${'y'.repeat(1_048_576)}` })).to.equal(413);
     });
   });
 
   describe('settings', () => {
-    it('want at least one limit, and a longer window never to allow less', () => {
+    it('require at least one limit, and never fewer calls in a longer window', () => {
       expect(refusedSettings('rate-limiting', {})).to.deep.equal({
         '@entity': [
           "at least one of these fields must be non-empty: 'config.second', 'config.minute', 'config.hour', 'config.day', 'config.month', 'config.year'",
@@ -255,13 +255,13 @@ describe('rate-limiting', () => {
       });
     });
 
-    it('say that redis is not to be had, by its name', () => {
+    it('refuse the policy redis by name', () => {
       expect(refusedSettings('rate-limiting', { minute: 1, policy: 'redis' })).to.deep.equal({
         config: { policy: "'redis' is not supported; 'cluster' counts over all gates that share a store" },
       });
     });
 
-    it('want the header or the path that is counted by', () => {
+    it('require the header or the path of limit_by', () => {
       expect(refusedSettings('rate-limiting', { minute: 1, limit_by: 'header' })).to.have.nested.property(
         'config.header_name',
       );
@@ -271,7 +271,7 @@ describe('rate-limiting', () => {
 });
 
 describe('The windows of a rate limit', () => {
-  it('follow each other without a gap, and each instant lies in its own', () => {
+  it('follow each other without a gap, and contain their times', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...periods),
@@ -287,14 +287,14 @@ describe('The windows of a rate limit', () => {
     );
   });
 
-  it('are those of the calendar in UTC', () => {
+  it('are periods of the calendar in UTC', () => {
     const now = Date.UTC(2028, 1, 29, 23, 59, 59, 999);
     expect(windowAt('month', now)).to.deep.equal({ name: 'month', from: Date.UTC(2028, 1), until: Date.UTC(2028, 2) });
     expect(windowAt('year', now).until).to.equal(Date.UTC(2029, 0));
     expect(windowAt('day', now).until).to.equal(Date.UTC(2028, 2, 1));
   });
 
-  it('let as many calls pass as a list of all calls would, at any speed', async () => {
+  it('allow as many calls as a list of all calls would, at any rate', async () => {
     const limit = fc.integer({ min: 1, max: 6 });
     const steps = fc.array(fc.constantFrom(0, 1, 400, 1000, 7_000, 59_999, 60_000, 3_600_000, 86_400_000), {
       maxLength: 60,
@@ -312,8 +312,8 @@ describe('The windows of a rate limit', () => {
             const start = world.now - ((world.now - beginning) % begins);
             return passed.filter((at) => at >= start).length < config[period];
           });
-          const { answer } = await call([hooks], 'GET /a');
-          expect(answer === undefined).to.equal(fits);
+          const { response } = await call([hooks], 'GET /a');
+          expect(response === undefined).to.equal(fits);
           if (fits) passed.push(world.now);
         }
       }),
@@ -325,7 +325,7 @@ describe('The windows of a rate limit', () => {
 describe('Counters in memory', () => {
   const minute = (now: number, limit = 1_000_000) => [{ ...windowAt('minute', now), limit }];
 
-  it('forget what is over, and never hold more than they may', () => {
+  it('delete expired windows, and never hold more than the limit', () => {
     const clock = { now: () => now };
     let now = beginning;
     const counters = memoryCounters(clock, 10);
@@ -337,7 +337,7 @@ describe('Counters in memory', () => {
     expect(counters.count('late 9', minute(now))).to.deep.equal([1]);
   });
 
-  it('let go first of those who do not call', () => {
+  it('delete first the callers that do not call', () => {
     const counters = memoryCounters({ now: () => beginning }, 4);
     for (let i = 0; i < 20; i++) {
       counters.count('busy', minute(beginning));

@@ -30,7 +30,7 @@ describe('request-transformer', () => {
       });
     }
 
-    it('replaces Host, and leaves it alone otherwise', async () => {
+    it('replaces Host, and does nothing else to it', async () => {
       const { headers } = await transformed({ replace: { headers: ['Host:other.example'] } });
       expect(headers).to.not.have.property('host');
       const world = pluginWorld();
@@ -48,7 +48,7 @@ describe('request-transformer', () => {
       }
     });
 
-    it('sees what plugins before it have said of the caller, and nothing that the client claims (RS-10)', async () => {
+    it('reads identity headers of earlier plugins, and none of the client (RS-10)', async () => {
       const world = pluginWorld();
       const alice = world.insert('consumers', { username: 'alice' });
       world.insert('keyauth_credentials', { consumer: { id: alice.id }, key: 'K1' });
@@ -60,7 +60,7 @@ describe('request-transformer', () => {
       expect(unknown.upstream.headers).to.not.have.any.keys('x-user', 'x-consumer-username');
     });
 
-    it('puts text on the wire as UTF-8, and no line end', async () => {
+    it('sends text as UTF-8, without line ends', async () => {
       const { headers } = await transformed(
         { add: { headers: ['x-a:grün', 'x-b:$(query_params.b)'] } },
         'GET /a?b=1%0d%0aX-Evil:%201',
@@ -109,7 +109,7 @@ describe('request-transformer', () => {
       ],
       ['something else', { headers: { 'Content-Type': 'text/plain' }, body: 'gone=1' }, 'gone=1'],
     ] as const) {
-      it(`changes ${what} as it is told, or leaves it alone`, async () => {
+      it(`changes ${what} as configured, or keeps it`, async () => {
         expect((await transformed(all, 'POST /a', sent)).body).to.equal(expected);
       });
     }
@@ -132,16 +132,16 @@ describe('request-transformer', () => {
       expect(upstream.body).to.not.contain('name="gone"');
     });
 
-    it('__proto__ is a name like any other (SE-06)', async () => {
+    it('treats __proto__ like any other name (SE-06)', async () => {
       const { body } = await transformed({ add: { body: ['__proto__:x'] } }, 'POST /a', json('{"__proto__":{"a":1}}'));
       expect(body).to.equal('{"__proto__":{"a":1}}');
       expect({}).to.not.have.property('a');
     });
 
-    it('refuses one that is too large to be changed, and does not pass it on unchanged', async () => {
+    it('refuses a body that is too large to be changed', async () => {
       const hooks = [compiled('request-transformer', { remove: { body: ['secret'] } }, pluginWorld())];
-      const { answer } = await call(hooks, 'POST /a', form(`secret=1&x=${'y'.repeat(9_000_000)}`));
-      expect(answer?.status).to.equal(413);
+      const { response } = await call(hooks, 'POST /a', form(`secret=1&x=${'y'.repeat(9_000_000)}`));
+      expect(response?.status).to.equal(413);
     });
   });
 
@@ -152,8 +152,8 @@ describe('request-transformer', () => {
       ['/u/$(uri_captures.user)/x', 'GET /a', { captures: captures('ann') }, '/u/ann/x'],
       ["/u/$(uri_captures['user'])", 'GET /a', { captures: captures('ann/b c') }, '/u/ann/b%20c'],
       ['/u/$(uri_captures[1])', 'GET /a', { captures: captures('ann?x#y') }, '/u/ann%3Fx%23y'],
-      ["/u/$(query_params.user or 'nobody')", 'GET /a?user=a/b', {}, '/u/a%2Fb?user=a/b'],
-      ["/u/$(query_params.user or 'nobody')", 'GET /a', {}, '/u/nobody'],
+      ["/u/$(query_params.user or 'guest')", 'GET /a?user=a/b', {}, '/u/a%2Fb?user=a/b'],
+      ["/u/$(query_params.user or 'guest')", 'GET /a', {}, '/u/guest'],
       ['/u/$(headers["X-User"])/é', 'GET /a', { headers: { 'x-user': 'ü' } }, '/u/%C3%BC/%C3%A9'],
       ['/u/$(headers.x_user)', 'GET /a', { headers: { 'x-user': 'u' } }, '/u/u'],
     ] as const) {
@@ -162,18 +162,18 @@ describe('request-transformer', () => {
       });
     }
 
-    it('nothing that a client says leads out of the place that it fills', async () => {
+    it('no value of a client leaves the segment that it fills', async () => {
       for (const [uri, line, given] of [
         ['/u/$(query_params.user)/x', 'GET /a?user=..', {}],
         ['/u/$(query_params.user)/x', 'GET /a?user=%2e%2e', {}],
         ['/u/$(uri_captures[1])', 'GET /a', { captures: captures('a/../../admin') }],
       ] as const) {
-        const { answer } = await call(
+        const { response } = await call(
           [compiled('request-transformer', { replace: { uri } }, pluginWorld())],
           line,
           given,
         );
-        expect(answer?.status, line).to.equal(400);
+        expect(response?.status, line).to.equal(400);
       }
     });
   });
@@ -183,7 +183,7 @@ describe('request-transformer', () => {
       expect((await transformed({ http_method: 'PUT' }, 'POST /a', json('{}'))).method).to.equal('PUT');
     });
 
-    it('GET takes the fields of a form along in the query', async () => {
+    it('GET moves the fields of a form into the query', async () => {
       const { method, target } = await transformed({ http_method: 'GET' }, 'POST /a?x=1&b=2', form('b=3&c=%C3%A9'));
       expect({ method, target }).to.deep.equal({ method: 'GET', target: '/a?x=1&b=3&c=%C3%A9' });
     });
@@ -205,7 +205,7 @@ describe('request-transformer', () => {
       [{ http_method: 'get' }, 'config.http_method'],
       [{ http_method: 'CONNECT' }, 'config.http_method'],
     ] as const) {
-      it(`refuses ${JSON.stringify(wrong)}, naming the field`, () => {
+      it(`refuses ${JSON.stringify(wrong)} and names the field`, () => {
         expect(refusedSettings('request-transformer', wrong as unknown as JsonObject)).to.have.nested.property(where);
       });
     }
@@ -219,7 +219,7 @@ describe('A template', () => {
     uri_captures: () => '',
   };
 
-  it('is text as it stands where nothing is to be filled in', () => {
+  it('is literal text without expressions', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         fc.pre(!text.includes('$('));
@@ -229,7 +229,7 @@ describe('A template', () => {
     );
   });
 
-  it('takes the first that is there, and nothing where nothing is', () => {
+  it('uses the first value that exists, and otherwise nothing', () => {
     for (const [text, expected] of [
       ["$(query_params.a or headers.h or 'x')", 'H'],
       ['<$(query_params.a)>', '<>'],
@@ -242,7 +242,7 @@ describe('A template', () => {
     }
   });
 
-  it('never throws, whatever somebody writes', () => {
+  it('never throws, whatever the text', () => {
     const pieces = fc.constantFrom(
       '$(',
       ')',

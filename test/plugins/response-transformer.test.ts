@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { type Call, call, compiled, pluginWorld, refusedSettings } from './world.ts';
 
-const transformed = async (config: JsonObject, answered: Call['answered'] = {}) =>
-  call([compiled('response-transformer', config, pluginWorld())], 'GET /a', { answered });
-const json = (body: string, type = 'application/json'): Call['answered'] => ({
+const transformed = async (config: JsonObject, fromUpstream: Call['fromUpstream'] = {}) =>
+  call([compiled('response-transformer', config, pluginWorld())], 'GET /a', { fromUpstream });
+const json = (body: string, type = 'application/json'): Call['fromUpstream'] => ({
   headers: { 'Content-Type': type },
   body,
 });
@@ -31,7 +31,7 @@ describe('response-transformer', () => {
     append: { json: ['list:2', 'alone:1'], json_types: ['number', 'number'] },
   };
 
-  it('changes the members of a JSON object, with values of the types that it is told', async () => {
+  it('changes the members of a JSON object, with values of the configured types', async () => {
     const sent = '{"gone":1,"old":{"a":[1]},"there":1,"list":[1],"keep":null}';
     for (const type of ['application/json', 'Application/JSON; charset=utf-8', 'application/problem+json']) {
       const { body } = await transformed(all, json(sent, type));
@@ -47,7 +47,7 @@ describe('response-transformer', () => {
     }
   });
 
-  for (const [what, answered] of [
+  for (const [what, fromUpstream] of [
     ['that is no JSON by its type', json('{"gone":1}', 'text/plain')],
     ['that is no JSON', json('{"gone":')],
     ['that is no object', json('[{"gone":1}]')],
@@ -56,18 +56,18 @@ describe('response-transformer', () => {
       { headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' }, body: '{"gone":1}' },
     ],
   ] as const) {
-    it(`leaves a body alone ${what}`, async () => {
-      expect((await transformed(all, answered)).body).to.equal(answered?.body);
+    it(`keeps a body ${what}`, async () => {
+      expect((await transformed(all, fromUpstream)).body).to.equal(fromUpstream?.body);
     });
   }
 
-  it('asks the upstream for bodies that can be looked into, only if it is to change them', async () => {
+  it('asks the upstream for uncompressed bodies only if it changes them', async () => {
     expect((await transformed(all)).upstream.headers['accept-encoding']).to.equal('identity');
     const { upstream } = await transformed({ remove: { headers: ['x-a'] } });
     expect(upstream.headers).to.not.have.property('accept-encoding');
   });
 
-  it('refuses settings that say nothing, or not what they say', () => {
+  it('refuses entries without a value or with a value of another type', () => {
     for (const [wrong, where] of [
       [{ add: { json: ['a'] } }, 'config.add.json'],
       [{ add: { json: ['a:x'], json_types: ['number'] } }, 'config.add.json'],

@@ -16,21 +16,21 @@ describe('ip-restriction', () => {
     [{ allow: ['2001:db8::/32'] }, '2001:db8:1::1', true],
     [{ allow: ['0.0.0.0/0'] }, '2001:db8::1', false],
   ] as const) {
-    it(`${JSON.stringify(config)} ${passes ? 'lets' : 'does not let'} ${from} pass`, async () => {
-      const { answer } = await call(hooksOf('ip-restriction', config), 'GET /a', { from });
-      expect(answer?.status).to.equal(passes ? undefined : 403);
-      if (!passes) expect(answer?.body).to.contain(`"IP address not allowed: ${from}"`);
+    it(`${JSON.stringify(config)} ${passes ? 'allows' : 'denies'} ${from}`, async () => {
+      const { response } = await call(hooksOf('ip-restriction', config), 'GET /a', { from });
+      expect(response?.status).to.equal(passes ? undefined : 403);
+      if (!passes) expect(response?.body).to.contain(`"IP address not allowed: ${from}"`);
     });
   }
 
-  it('refuses with the status and in the words that it is told', async () => {
+  it('responds with the configured status and message', async () => {
     const config = { deny: ['1.1.1.1'], status: 404, message: 'nothing here' };
-    const { answer } = await call(hooksOf('ip-restriction', config), 'GET /a', { from: '1.1.1.1' });
-    expect(answer?.status).to.equal(404);
-    expect(answer?.body).to.contain('"nothing here"');
+    const { response } = await call(hooksOf('ip-restriction', config), 'GET /a', { from: '1.1.1.1' });
+    expect(response?.status).to.equal(404);
+    expect(response?.body).to.contain('"nothing here"');
   });
 
-  it('wants addresses', () => {
+  it('accepts only addresses and networks', () => {
     expect(refusedSettings('ip-restriction', {})).to.have.property('@entity');
     for (const wrong of ['10.0.0.0/33', 'host.example', '1.2.3', '::/129', '010.0.0.1']) {
       expect(refusedSettings('ip-restriction', { deny: [wrong] }), wrong).to.deep.equal({
@@ -47,25 +47,29 @@ describe('request-termination', () => {
     [{ status_code: 418, message: 'teapot' }, 418, '{"message":"teapot"}', 'application/json; charset=utf-8'],
     [{ body: '<p>', content_type: 'text/html' }, 503, '<p>', 'text/html'],
   ] as const) {
-    it(`answers ${status} ${body} for ${JSON.stringify(config)}`, async () => {
-      const { answer } = await call(hooksOf('request-termination', config), 'GET /a');
-      expect(answer).to.deep.include({ status, body });
-      expect(answer?.headers['content-type']).to.equal(type);
+    it(`responds ${status} ${body} for ${JSON.stringify(config)}`, async () => {
+      const { response } = await call(hooksOf('request-termination', config), 'GET /a');
+      expect(response).to.deep.include({ status, body });
+      expect(response?.headers['content-type']).to.equal(type);
     });
   }
 
-  it('ends only what has the trigger, in a header or the query', async () => {
+  it('responds only to requests with the trigger, in a header or the query', async () => {
     const hooks = hooksOf('request-termination', { trigger: 'X-Stop' });
-    expect((await call(hooks, 'GET /a')).answer).to.equal(undefined);
-    expect((await call(hooks, 'GET /a', { headers: { 'x-stop': '' } })).answer?.status).to.equal(503);
-    expect((await call(hooks, 'GET /a?X-Stop')).answer?.status).to.equal(503);
+    expect((await call(hooks, 'GET /a')).response).to.equal(undefined);
+    expect((await call(hooks, 'GET /a', { headers: { 'x-stop': '' } })).response?.status).to.equal(503);
+    expect((await call(hooks, 'GET /a?X-Stop')).response?.status).to.equal(503);
   });
 
-  it('shows a client what the gate saw of its request, if it is told to', async () => {
-    const { answer } = await call(hooksOf('request-termination', { echo: true, status_code: 404 }), 'POST /a?b=1&b=2', {
-      headers: { 'X-A': ['1', '2'] },
-    });
-    expect(JSON.parse(answer!.body)).to.deep.equal({
+  it('shows a client its request with echo', async () => {
+    const { response } = await call(
+      hooksOf('request-termination', { echo: true, status_code: 404 }),
+      'POST /a?b=1&b=2',
+      {
+        headers: { 'X-A': ['1', '2'] },
+      },
+    );
+    expect(JSON.parse(response!.body)).to.deep.equal({
       message: 'Not found',
       request: {
         method: 'POST',
@@ -81,7 +85,7 @@ describe('request-termination', () => {
     });
   });
 
-  it('wants one answer that can be given', () => {
+  it('refuses combinations that contradict each other', () => {
     for (const wrong of [
       { message: 'a', body: 'b' },
       { content_type: 'a' },
@@ -94,10 +98,10 @@ describe('request-termination', () => {
   });
 });
 
-describe('settings, refused in the words of Kong', () => {
+describe('settings, refused with the messages of Kong', () => {
   const wrong = (name: string, config: JsonObject) => (refusedSettings(name, config) as Violations)['config'];
 
-  it('of request-termination: one answer, said of the settings as a whole', () => {
+  it('of request-termination: one response, an error of the settings as a whole', () => {
     const message = 'message cannot be used with content_type or body';
     expect(wrong('request-termination', { message: 'a', body: 'b' })).to.equal(message);
     expect(wrong('request-termination', { content_type: 'a' })).to.equal('content_type requires a body');
@@ -106,7 +110,7 @@ describe('settings, refused in the words of Kong', () => {
     );
   });
 
-  it('of the transformers: lists, that are there, of names with values', () => {
+  it('of the transformers: lists that are never null, of names with values', () => {
     for (const name of ['request-transformer', 'response-transformer']) {
       expect(wrong(name, { add: { headers: null } })).to.deep.equal({ add: { headers: 'required field missing' } });
       expect(wrong(name, { add: { headers: ['a:b', 'nocolon'] } })).to.deep.equal({
@@ -115,7 +119,7 @@ describe('settings, refused in the words of Kong', () => {
     }
   });
 
-  it('of rate-limiting: a path that there can be', () => {
+  it('of rate-limiting: a valid path', () => {
     const path = (path: string) => wrong('rate-limiting', { minute: 1, limit_by: 'path', path });
     expect(path('/a//b')).to.deep.equal({ path: 'must not have empty segments' });
     expect(path('/a?b')).to.deep.equal({
@@ -127,7 +131,7 @@ describe('settings, refused in the words of Kong', () => {
     expect(wrong('ip-restriction', { allow: '10.0.0.1' })).to.deep.equal({ allow: 'expected an array' });
   });
 
-  it('of oauth2: what is true or false is never null', () => {
+  it('of oauth2: booleans are never null', () => {
     for (const name of ['accept_http_if_already_terminated', 'global_credentials']) {
       expect(wrong('oauth2', { enable_client_credentials: true, [name]: null }), name).to.deep.equal({
         [name]: 'required field missing',
@@ -144,7 +148,7 @@ describe('correlation-id', () => {
     expect(headers['x-cid']).to.equal('given');
   });
 
-  it('gives an id to a request that has none, and tells the client only if it is to', async () => {
+  it('adds an id to a request that has none, and sends it to the client only with echo_downstream', async () => {
     const [hooks] = hooksOf('correlation-id', { header_name: 'X-Cid', generator: 'uuid#counter' });
     const ids = [];
     for (const given of [{}, { 'X-Cid': '' }]) {
@@ -156,7 +160,7 @@ describe('correlation-id', () => {
     expect(ids).to.deep.equal([`${uuid}#1`, `${uuid}#2`]);
   });
 
-  it('makes a UUID for each request, or says where and when it came in', async () => {
+  it('generates a UUID for each request, or an id of address and time', async () => {
     const uuids = hooksOf('correlation-id', { generator: 'uuid' });
     const one = (await call(uuids, 'GET /a')).upstream.headers['kong-request-id'];
     const other = (await call(uuids, 'GET /a')).upstream.headers['kong-request-id'];
@@ -169,7 +173,7 @@ describe('correlation-id', () => {
     expect(upstream.headers['kong-request-id']).to.contain(`-${(beginning / 1000).toFixed(3)}`);
   });
 
-  it('wants a header that can be set', () => {
+  it('requires a header that can be set', () => {
     for (const header_name of ['Connection', 'content-length', 'a b', 'x\r\ny']) {
       expect(refusedSettings('correlation-id', { header_name }), header_name).to.have.nested.property(
         'config.header_name',

@@ -8,7 +8,7 @@ import { countersKind, storedCounters } from '../../src/records/stored-counters.
 const window = (from: number, limit: number): CountedWindow => ({ name: 'minute', from, until: from + 60_000, limit });
 
 describe('Counters in the store', () => {
-  it('however many gates count at once, and however the store answers, no more calls are counted than the limit allows', async () => {
+  it('with any number of gates and any order of store results, no more calls are counted than the limit allows', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
@@ -32,7 +32,7 @@ describe('Counters in the store', () => {
     );
   });
 
-  it('a store that looks first and writes later would be found out', async () => {
+  it('the test finds a store that reads first and writes later', async () => {
     const careless = fc.asyncProperty(fc.scheduler(), async (s) => {
       const store = memoryEntityStore();
       const writes: EntityStore = { ...store, replace: (kind, row) => store.replace(kind, row, { orInsert: true }) };
@@ -45,7 +45,7 @@ describe('Counters in the store', () => {
     expect((await fc.check(careless, { numRuns: 100 })).failed).to.equal(true);
   });
 
-  it('begin anew with the next window, and bury what is over', async () => {
+  it('start again with the next window, and delete expired windows', async () => {
     const store = memoryEntityStore();
     let now = 0;
     const counters = storedCounters(store, { now: () => now });

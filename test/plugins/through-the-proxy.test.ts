@@ -11,8 +11,8 @@ closesEverything();
 const get = 'GET /a HTTP/1.1\r\nHost: h\r\n\r\n';
 const json = 'Content-Type: application/json\r\n';
 
-async function gateWith(plugin: string, config: JsonObject, answer: string | ((socket: Socket) => void)) {
-  const upstream = await scriptedUpstream(answer);
+async function gateWith(plugin: string, config: JsonObject, response: string | ((socket: Socket) => void)) {
+  const upstream = await scriptedUpstream(response);
   const hooks = [compiled(plugin, config, pluginWorld())];
   const gate = await openGate(upstream.port, { hooks });
   return { gate, upstream, connection: await client(gate.port) };
@@ -20,18 +20,18 @@ async function gateWith(plugin: string, config: JsonObject, answer: string | ((s
 
 const renaming = { rename: { json: ['a:b'] }, add: { headers: ['x-added:1'] } };
 
-describe('The body of an answer that a plugin changes', () => {
-  it('comes with the length that it has', async () => {
-    const answer = `HTTP/1.1 200 Fine\r\n${json}Content-Length: 14\r\n\r\n{ "a" : "xy" }`;
-    const { connection } = await gateWith('response-transformer', renaming, answer);
+describe('The body of a response that a plugin changes', () => {
+  it('has the right Content-Length', async () => {
+    const response = `HTTP/1.1 200 Fine\r\n${json}Content-Length: 14\r\n\r\n{ "a" : "xy" }`;
+    const { connection } = await gateWith('response-transformer', renaming, response);
     const received = await connection.send(get).response();
     expect(received).to.include({ status: 200, reason: 'Fine', body: '{"b":"xy"}', complete: true });
     expect(received.fields.get('x-added')).to.deep.equal(['1']);
-    // The connection goes on.
+    // The connection stays open.
     expect((await connection.send(get).response()).body).to.equal('{"b":"xy"}');
   });
 
-  it('is held back until the last piece of it is there, whatever its octets', async () => {
+  it('is held back until it is complete, whatever its octets', async () => {
     const { connection } = await gateWith('response-transformer', renaming, (socket) => {
       socket.write(`HTTP/1.1 200 OK\r\n${json}Transfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n`);
       setImmediate(() => {
@@ -53,8 +53,8 @@ describe('The body of an answer that a plugin changes', () => {
   });
 
   it('keeps its trailers', async () => {
-    const answer = `HTTP/1.1 200 OK\r\n${json}Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{"a":1}\r\n0\r\nX-Sum: 7\r\n\r\n`;
-    const { connection } = await gateWith('response-transformer', renaming, answer);
+    const response = `HTTP/1.1 200 OK\r\n${json}Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{"a":1}\r\n0\r\nX-Sum: 7\r\n\r\n`;
+    const { connection } = await gateWith('response-transformer', renaming, response);
     const received = await connection
       .send(get.replace('\r\n\r\n', '\r\nTE: trailers\r\nConnection: TE\r\n\r\n'))
       .response();
@@ -62,30 +62,30 @@ describe('The body of an answer that a plugin changes', () => {
     expect(received.trailers.toLowerCase()).to.contain('x-sum: 7');
   });
 
-  it('says no length to a HEAD, since nobody knows it', async () => {
-    const answer = `HTTP/1.1 200 OK\r\n${json}Content-Length: 7\r\n\r\n`;
-    const { connection } = await gateWith('response-transformer', renaming, answer);
+  it('has no Content-Length for HEAD, since it is unknown', async () => {
+    const response = `HTTP/1.1 200 OK\r\n${json}Content-Length: 7\r\n\r\n`;
+    const { connection } = await gateWith('response-transformer', renaming, response);
     const { fields, status } = await connection.send(get.replace('GET', 'HEAD')).response({ toHead: true });
     expect(status).to.equal(200);
     expect(fields.has('content-length')).to.equal(false);
   });
 
-  it('passes unchanged, in pieces, where it is none of the plugin’s', async () => {
+  it('is streamed unchanged if no plugin wants it', async () => {
     const compressed = gzipSync('{"a":1}').toString('latin1');
-    const answer = `HTTP/1.1 200 OK\r\n${json}Content-Encoding: gzip\r\nContent-Length: ${compressed.length}\r\n\r\n${compressed}`;
-    const { connection } = await gateWith('response-transformer', renaming, answer);
+    const response = `HTTP/1.1 200 OK\r\n${json}Content-Encoding: gzip\r\nContent-Length: ${compressed.length}\r\n\r\n${compressed}`;
+    const { connection } = await gateWith('response-transformer', renaming, response);
     expect((await connection.send(get).response()).body).to.equal(compressed);
   });
 
   for (const framing of ['a length', 'chunks'] as const) {
-    it(`is refused when it is too large to be held, with ${framing}, and nothing of it gets out`, async () => {
+    it(`is refused if it is too large to be held, with ${framing}, and no part of it is sent`, async () => {
       const secret = `{"secret":"${'x'.repeat(9 * 1_048_576)}"}`;
       const framed =
         framing === 'a length'
           ? `Content-Length: ${secret.length}\r\n\r\n${secret}`
           : `Transfer-Encoding: chunked\r\n\r\n${secret.length.toString(16)}\r\n${secret}\r\n0\r\n\r\n`;
-      const answer = `HTTP/1.1 200 OK\r\n${json}${framed}`;
-      const { connection, gate } = await gateWith('response-transformer', { remove: { json: ['secret'] } }, answer);
+      const response = `HTTP/1.1 200 OK\r\n${json}${framed}`;
+      const { connection, gate } = await gateWith('response-transformer', { remove: { json: ['secret'] } }, response);
       const received = await connection.send(get).response();
       expect(received.status).to.equal(502);
       expect(received.body).to.contain('too large').and.not.contain('xxx');
@@ -93,14 +93,14 @@ describe('The body of an answer that a plugin changes', () => {
     });
   }
 
-  it('is refused when it breaks off', async () => {
+  it('is refused if it is incomplete', async () => {
     const { connection } = await gateWith('response-transformer', renaming, (socket) => {
       socket.end(`HTTP/1.1 200 OK\r\n${json}Content-Length: 100\r\n\r\n{"a":1`);
     });
     expect((await connection.send(get).response()).status).to.equal(502);
   });
 
-  it('does not get out when the plugin fails', async () => {
+  it('is not sent if the plugin throws', async () => {
     const failing: PluginHooks = {
       body: {
         wants: () => true,
@@ -117,7 +117,7 @@ describe('The body of an answer that a plugin changes', () => {
     expect(gate.failures).to.have.length(1);
   });
 
-  it('may be one that the gate gave itself', async () => {
+  it('may be that of a response of the gate', async () => {
     const world = pluginWorld();
     const hooks = [
       compiled('key-auth', {}, world),
@@ -130,13 +130,13 @@ describe('The body of an answer that a plugin changes', () => {
 });
 
 describe('The method of an upstream request that a plugin changes', () => {
-  it('goes upstream, and the client gets what it asked for: a body to a GET, none to a HEAD', async () => {
-    const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+  it('goes upstream, and the client gets a body for its GET and none for its HEAD', async () => {
+    const response = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
     for (const [from, to, body] of [
       ['GET', 'POST', 'ok'],
       ['HEAD', 'GET', ''],
     ] as const) {
-      const { connection, upstream } = await gateWith('request-transformer', { http_method: to }, answer);
+      const { connection, upstream } = await gateWith('request-transformer', { http_method: to }, response);
       const received = await connection.send(get.replace('GET', from)).response({ toHead: from === 'HEAD' });
       expect(upstream.seen[0]!.lines[0]).to.equal(`${to} /a HTTP/1.1`);
       expect(received.body).to.equal(body);
@@ -145,9 +145,9 @@ describe('The method of an upstream request that a plugin changes', () => {
     }
   });
 
-  it('HEAD leaves a GET without a body, not waiting for one', async () => {
-    const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
-    const { connection } = await gateWith('request-transformer', { http_method: 'HEAD' }, answer);
+  it('HEAD gives a GET a response without a body, and does not wait for one', async () => {
+    const response = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
+    const { connection } = await gateWith('request-transformer', { http_method: 'HEAD' }, response);
     const received = await connection.send(get).response();
     expect(received.fields.get('content-length')).to.deep.equal(['0']);
     expect((await connection.send(get).response()).status).to.equal(200);
@@ -155,7 +155,7 @@ describe('The method of an upstream request that a plugin changes', () => {
 });
 
 describe('Headers and bodies of an upstream request that a plugin changes', () => {
-  it('arrive with the length that they have', async () => {
+  it('arrive with the right Content-Length', async () => {
     const config = { add: { body: ['b:2'], headers: ['x-a:1'] }, replace: { uri: '/v2' } };
     const { connection, upstream } = await gateWith('request-transformer', config, 'HTTP/1.1 204 No Content\r\n\r\n');
     const body = 'a=1';

@@ -1,6 +1,6 @@
 /**
- * One route with plugins, in memory, with a clock that the test turns by hand: a request goes through the hooks as the
- * proxy leads it, and the test sees what the upstream would get and what the client is told.
+ * One route with plugins, in memory, with a clock that the test sets. A request goes through the hooks in the order
+ * of the proxy, and the test sees what the upstream and the client would get.
  */
 
 import { memoryCounters } from '../../adapters/store-memory/counters.ts';
@@ -49,10 +49,10 @@ export const place: PluginPlace = {
 export interface PluginWorld {
   readonly tools: PluginTools;
   now: number;
-  /** What was reported as gone wrong. */
+  /** The errors that were reported. */
   readonly failures: unknown[];
   insert(kind: string, row: { readonly [field: string]: Json }): Entity;
-  /** A change that everybody has heard of. */
+  /** Announces a change. */
   announce(announcement: Announcement): void;
   store: ReturnType<typeof memoryEntityStore>;
 }
@@ -81,7 +81,7 @@ export function pluginWorld(replace: Partial<PluginTools> = {}): PluginWorld {
     tools: {
       now: () => world.now,
       wallClock: () => world.now,
-      // Nobody has an access token here.
+      // There are no access tokens here.
       gate: gate({ find: () => undefined }, clock),
       findConsumer(key) {
         const row = (store.get(kind('consumers'), key) ?? store.getBy(kind('consumers'), 'username', key)) as Entity;
@@ -115,14 +115,14 @@ export function uuid(n: number): string {
 
 // Settings ------------------------------------------------------------------------------------------------------------
 
-/** The settings as the store has them: checked and completed. Throws what the Admin API would refuse them with. */
+/** The settings as the store has them: validated, with defaults. Throws the errors of the Admin API. */
 export function settings(name: string, config: JsonObject = {}): JsonObject {
   const found = tryOut(name, config);
   if (found.violations !== undefined) throw new Error(JSON.stringify(found.violations));
   return found.config;
 }
 
-/** Why the Admin API would refuse these settings. */
+/** The errors of the Admin API for these settings. */
 export function refusedSettings(name: string, config: JsonObject): unknown {
   return tryOut(name, config).violations;
 }
@@ -150,8 +150,8 @@ export function compiled(
 // Requests ------------------------------------------------------------------------------------------------------------
 
 export interface Called {
-  /** What the gate itself answered, its headers by name in lower case; `undefined`: the request went upstream. */
-  readonly answer: { readonly status: number; readonly headers: Headers; readonly body: string } | undefined;
+  /** The response of the gate itself, headers by name in lower case; `undefined`: the request went upstream. */
+  readonly response: { readonly status: number; readonly headers: Headers; readonly body: string } | undefined;
   readonly handover: Handover | undefined;
   readonly upstream: {
     readonly method: string;
@@ -161,7 +161,7 @@ export interface Called {
   };
   /** The body that the client gets. */
   readonly body: string;
-  /** The headers that the client gets, be the answer the gate's or the upstream's. */
+  /** The headers that the client gets, from the gate or the upstream. */
   readonly headers: Headers;
   readonly exchange: Exchange;
 }
@@ -175,8 +175,8 @@ export interface Call {
   readonly peerTrusted?: boolean;
   readonly serviceId?: string | undefined;
   readonly path?: string;
-  /** The head of the upstream's answer. */
-  readonly answered?: {
+  /** The head of the upstream's response. */
+  readonly fromUpstream?: {
     readonly status?: number;
     readonly headers?: { readonly [name: string]: string };
     readonly body?: string;
@@ -185,7 +185,7 @@ export interface Call {
   readonly identity?: Exchange['identity'];
 }
 
-/** Sends `GET /a` and its like through hooks. */
+/** Sends a request through hooks; `line` is `GET /a`, say. */
 export async function call(hooks: readonly PluginHooks[], line: string, given: Call = {}): Promise<Called> {
   const sent: Sent = { target: '', body: bytes(given.body), edits: undefined };
   const request = requestOf(line, given, sent);
@@ -202,23 +202,23 @@ export async function call(hooks: readonly PluginHooks[], line: string, given: C
     refusal: undefined,
     clientId: undefined,
   };
-  let answer: DirectResponse | undefined;
+  let response: DirectResponse | undefined;
   let handover: Handover | undefined;
   for (const one of hooks) {
     if (handover !== undefined) {
-      answer = await one.handover?.(exchange, handover);
+      response = await one.handover?.(exchange, handover);
     } else {
       const decision = await one.access?.(exchange);
       if (decision !== undefined && 'handover' in decision) handover = decision;
-      else answer = decision;
+      else response = decision;
     }
-    if (answer !== undefined) break;
+    if (response !== undefined) break;
   }
-  const head = responseHead(answer?.status ?? given.answered?.status ?? 200, [
-    ...(answer?.headers ?? Object.entries(given.answered?.headers ?? {})),
+  const head = responseHead(response?.status ?? given.fromUpstream?.status ?? 200, [
+    ...(response?.headers ?? Object.entries(given.fromUpstream?.headers ?? {})),
   ]);
   for (const one of hooks) one.respond?.(exchange, head);
-  let body: Uint8Array = Buffer.from(answer?.body ?? given.answered?.body ?? '');
+  let body: Uint8Array = Buffer.from(response?.body ?? given.fromUpstream?.body ?? '');
   for (const one of hooks) if (one.body?.wants(exchange, head)) body = one.body.change(exchange, head, body);
   const fields = upstreamFields({
     rawHeaders: request.rawHeaders,
@@ -229,8 +229,8 @@ export async function call(hooks: readonly PluginHooks[], line: string, given: C
     body: sent.body.length === 0 ? 'none' : sent.body.length,
   });
   return {
-    answer: answer === undefined ? undefined : { ...answer, headers: head.all() },
-    handover: answer === undefined ? handover : undefined,
+    response: response === undefined ? undefined : { ...response, headers: head.all() },
+    handover: response === undefined ? handover : undefined,
     upstream: {
       method: request.upstreamMethod ?? request.method,
       target: sent.target,
