@@ -1,4 +1,4 @@
-/** The driving port of the issuer's side: what a transport may ask of it, and all it may ask. */
+/** The authorization server, as a transport calls it. */
 import { authorizationEndpoint } from './authorization/authorization-endpoint.ts';
 import { drive } from './driver/drive.ts';
 import { authorizationPerformers, grantPerformers, type Ports } from './driver/perform.ts';
@@ -13,12 +13,12 @@ import type { Clock } from './ports/clock.ts';
 import { type MaybePromise, whenThere } from './ports/maybe-promise.ts';
 import { authorizationResponse, readAuthorizationCall } from './wire/authorization-endpoint.ts';
 import type { EndpointRequest, OAuthResponse } from './wire/response.ts';
-import { type Drawn, readTokenCall, type TokenCall, tokenResponse } from './wire/token-endpoint.ts';
+import { type RequestStamp, readTokenCall, type TokenCall, tokenResponse } from './wire/token-endpoint.ts';
 
 export interface AuthorizationServer {
   /** The token endpoint (RFC 6749 §3.2). */
   token(issuer: Issuer, request: EndpointRequest): MaybePromise<OAuthResponse>;
-  /** The authorization endpoint (RFC 6749 §3.1) as a login page calls it. */
+  /** The authorization endpoint (RFC 6749 §3.1) as the operator's login page calls it. */
   authorize(issuer: Issuer, request: EndpointRequest): MaybePromise<OAuthResponse>;
 }
 
@@ -26,7 +26,7 @@ export function authorizationServer(ports: Ports, clock: Clock): AuthorizationSe
   const performers = grantPerformers(ports);
   const authorizing = authorizationPerformers(ports);
 
-  const draw = (): Drawn => ({
+  const draw = (): RequestStamp => ({
     receivedAt: clock.now(),
     attempt: ports.entropy.token(),
     grantId: ports.entropy.uuid(),

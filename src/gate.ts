@@ -1,4 +1,4 @@
-/** The driving port of the resource server's side: may this request pass? */
+/** The bearer check, as a transport calls it. */
 import { type AccessOutcome, type AccessRequest, bearerToken } from './access/bearer-token.ts';
 import { drive } from './driver/drive.ts';
 import { accessPerformers } from './driver/perform.ts';
@@ -7,7 +7,7 @@ import type { Clock } from './ports/clock.ts';
 import type { MaybePromise } from './ports/maybe-promise.ts';
 
 export interface BearerCheck {
-  /** Answers at once when the token is in memory. Rejects only when the store cannot be asked: then nobody may pass. */
+  /** Returns no promise if the token is in memory. Rejects only if the store cannot be reached: then no request is admitted. */
   check(request: Omit<AccessRequest, 'receivedAt'>): MaybePromise<AccessOutcome>;
 }
 

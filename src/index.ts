@@ -1,4 +1,4 @@
-/** The public names of the core: what a program sees of it, and what an adapter of its own is written against. */
+/** The public names of the core, for programs and for other adapters. */
 export type { AuthorizationServer } from './authorization-server.ts';
 export type { Ports } from './driver/perform.ts';
 export { errorResponse } from './gateway/error-response.ts';

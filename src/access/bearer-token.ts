@@ -1,5 +1,5 @@
 /**
- * May this request pass? (RFC 6750 §3.1)
+ * The bearer check: whether a request is admitted (RFC 6750 §3.1).
  *
  *     awaitingBearer ──accessTokenFound────▶ admitted | denied
  *                    └─accessTokenUnknown──▶ denied (token_invalid)
@@ -24,10 +24,10 @@ export interface AccessEvents {
 }
 
 export interface AccessRequest {
-  /** `undefined` when the request carried none. */
+  /** `undefined`: the request has none. */
   readonly accessToken: string | undefined;
   readonly audience: Audience;
-  /** What the resource asks for; usually nothing, as Kong's plugin leaves scopes to the upstream. */
+  /** The scope that the resource requires. Usually empty, as Kong's plugin leaves scopes to the upstream. */
   readonly requiredScope: Scope;
   readonly receivedAt: EpochMilliseconds;
 }
@@ -40,7 +40,7 @@ export interface BearerAdmitted extends Final<'admitted'> {
   readonly bearer: Bearer;
 }
 export interface BearerDenied extends Final<'denied'>, Refusal {
-  /** What the resource asks for (RFC 6750 §3, `scope`). */
+  /** The scope that the resource requires (RFC 6750 §3, `scope`). */
   readonly requiredScope: Scope;
 }
 export type AccessOutcome = BearerAdmitted | BearerDenied;

@@ -1,10 +1,10 @@
 /**
- * The authorization endpoint (RFC 6749 §3.1, §4.1.1, §4.2.1) as the owner's own login page calls it: the page has found
- * out who the resource owner is and that it consents, and vouches for that with the provision key (Kong).
+ * The authorization endpoint (RFC 6749 §3.1, §4.1.1, §4.2.1) as the operator's login page calls it. The page has
+ * authenticated the resource owner and asked for consent, and vouches for both with the provision key (Kong).
  *
  *     awaitingClient ──clientFound──▶ awaitingCode ──authorizationCodeSaved──▶ codeGranted
  *           │               └───────▶ awaitingGrant ──grantOpened──▶ accessTokenGranted
- *           └── any answer ──▶ refused
+ *           └──any event──▶ refused
  */
 
 import { implicitGrant } from '../grants/implicit.ts';
@@ -37,7 +37,7 @@ export interface AuthorizationRequest {
   readonly provisionKey: Parameter;
   readonly authenticatedUserid: Parameter;
   readonly receivedAt: EpochMilliseconds;
-  /** The id of the grant that comes of this request. */
+  /** The id of the grant that this request opens. */
   readonly grantId: string;
 }
 
@@ -68,7 +68,7 @@ export const authorizationEndpoint: Machine<
       state: 'awaitingClient',
       request,
       subject: owner.subject,
-      // Whatever is not a string is no client's id; the look-up says so.
+      // No client has an empty id, so anything but a string is unknown.
       awaits: { effect: 'findClient', clientId: typeof request.clientId === 'string' ? request.clientId : '' },
     };
   },
@@ -97,7 +97,7 @@ export const authorizationEndpoint: Machine<
   },
 };
 
-/** Of several things wrong with a request one is told (`Profile.reportsRefusal`), in the order in which Kong looks at them. */
+/** Of several errors of a request one is reported (`Profile.reportsRefusal`). The checks run in Kong's order. */
 function decide(
   { request, subject }: AwaitingClient,
   client: Client | undefined,
@@ -117,19 +117,19 @@ function decide(
   if ('reason' in scoped) note(scoped);
 
   let redirectUri: string | undefined;
-  let tellAt: string | undefined;
+  let refusalUri: string | undefined;
   if (client?.redirectUris === undefined) {
     note({ reason: 'client_authentication_failed' });
   } else {
     const effective = effectiveRedirectUri(client.redirectUris, request.redirectUri, profile);
     if ('uri' in effective) {
       redirectUri = effective.uri;
-      tellAt = effective.uri;
+      refusalUri = effective.uri;
     } else {
       note({ reason: effective.refused === 'missing' ? 'redirect_uri_missing' : 'redirect_uri_unregistered' });
       // "If the request fails due to a missing, invalid, or mismatching redirection URI [...] the authorization server
       // [...] MUST NOT automatically redirect the user-agent to the invalid redirection URI." (RFC 6749 §4.1.2.1)
-      if (profile.wrongRedirectUri === 'redirect to the first registered') tellAt = effective.fallback;
+      if (profile.wrongRedirectUri === 'redirect to the first registered') refusalUri = effective.fallback;
     }
   }
 
@@ -143,7 +143,7 @@ function decide(
     'reason' in scoped ||
     'reason' in challenge
   ) {
-    return refused(wrong ?? { reason: 'client_authentication_failed' }, tellAt);
+    return refused(wrong ?? { reason: 'client_authentication_failed' }, refusalUri);
   }
   const { scope } = scoped;
   if (responseType === 'token') return implicitly(request, client, subject, scope, redirectUri);

@@ -1,4 +1,4 @@
-/** The effects that the authorization endpoint asks for beside those of the grants, and how a request can end. */
+/** The effects of the authorization endpoint in addition to those of the grants, the events, and the outcomes. */
 import type { GrantEvents, OpenGrant } from '../grants/vocabulary.ts';
 import type { Effect, Event, Final } from '../machine/machine.ts';
 import type { Client } from '../oauth/client.ts';
@@ -27,7 +27,7 @@ export interface AuthorizationEvents {
   readonly openGrant: GrantEvents['openGrant'];
 }
 
-/** An authorization response (RFC 6749 §4.1.2, §4.2.2), before it is put on any wire. */
+/** An authorization response (RFC 6749 §4.1.2, §4.2.2), before a transport sends it. */
 export interface CodeGranted extends Final<'codeGranted'> {
   readonly redirectUri: string;
   readonly code: string;
@@ -38,7 +38,7 @@ export interface AccessTokenGranted extends Final<'accessTokenGranted'> {
   readonly tokens: TokenPair;
 }
 export interface AuthorizationRefused extends Final<'refused'>, Refusal {
-  /** Where the refusal may be told by redirect; `undefined`: only to the caller (RFC 6749 §4.1.2.1). */
+  /** Where the refusal may be redirected; `undefined`: only the caller receives it (RFC 6749 §4.1.2.1). */
   readonly redirectUri: string | undefined;
 }
 

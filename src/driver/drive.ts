@@ -1,7 +1,7 @@
 import { type Effect, type Event, type Final, type Machine, transition, type Waiting } from '../machine/machine.ts';
 import { isPending, type MaybePromise } from '../ports/maybe-promise.ts';
 
-/** One function per effect; the types let it answer only with an event that the effect allows. */
+/** One function per effect. Its type only allows the events that may answer the effect. */
 export type Performers<R, F extends Effect> = {
   readonly [K in F as K['effect']]: (effect: K) => K['effect'] extends keyof R ? MaybePromise<R[K['effect']]> : never;
 };
@@ -10,10 +10,10 @@ type EffectOf<W extends Waiting> = W['awaits'];
 type Perform = (effect: Effect) => MaybePromise<Event>;
 
 /**
- * Runs a machine to its outcome. Nothing else in `src` waits for anything.
+ * Runs a machine to its outcome. Nothing else in `src` waits.
  *
- * As long as every effect is answered at once (an access token found in a local cache) no promise is made; from the
- * first effect that is not, the rest runs asynchronously.
+ * While every effect returns a value (an access token in memory), no promise is created. From the first effect that
+ * returns a promise, the rest runs asynchronously.
  */
 export function drive<I, R, W extends Waiting, O extends Final>(
   machine: Machine<I, R, W, O>,

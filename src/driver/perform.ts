@@ -1,4 +1,4 @@
-/** The effects of the core, each performed against one port. A performer asks and names what came of it; it decides nothing. */
+/** Performs the effects of the core, each against one port. A performer names the result; it decides nothing. */
 import type { AccessEvents, FindAccessToken } from '../access/bearer-token.ts';
 import type { AuthorizationEffect, AuthorizationEvents } from '../authorization/vocabulary.ts';
 import type { GrantEffect, GrantEvents, RotateRefreshToken } from '../grants/vocabulary.ts';
@@ -98,8 +98,9 @@ function openGrant({ grants, entropy }: Ports): Performers<GrantEvents, GrantEff
       refreshToken: withRefreshToken ? entropy.token() : undefined,
     };
     return whenThere(grants.open(grant, tokens), (opened) => {
-      // Two random strings of 190 bits cannot meet; if they do, the source of chance is broken and nothing may go on.
-      if (opened === 'taken') throw new Error('a newly drawn token was in use already');
+      // Two random strings of 190 bits are never equal; if they are, the source of randomness is broken.
+      if (opened === 'taken')
+        throw new Error('a new random token is already in use: the source of randomness is broken');
       return opened === 'opened' ? { event: 'grantOpened', tokens } : { event: 'grantAlreadyRevoked' };
     });
   };

@@ -6,8 +6,8 @@
  *           │                └──refreshTokenUnknown──▶ refused     └──refreshTokenUnknown──▶ refused
  *           └──any event──▶ refused
  *
- * What is read in awaitingRefreshToken (whose grant, of what scope) never changes; everything that does is decided by the one
- * act of awaitingRotation.
+ * What is read in awaitingRefreshToken (the client and the scope of the grant) never changes. The one atomic operation of
+ * awaitingRotation decides everything that may change.
  */
 import type { Waiting } from '../machine/machine.ts';
 import type { Client, EpochMilliseconds } from '../oauth/client.ts';
@@ -119,7 +119,7 @@ function rotate(
   };
 }
 
-/** Whether a grant may be refreshed at this issuer: where it is bound, or, with Kong, at one whose credentials are global. */
+/** Whether a grant may be refreshed at this issuer: where it is bound, or, with Kong, at one with global credentials. */
 function boundWhere(issuer: Issuer, grant: Grant): 'here' | 'anywhere' | 'elsewhere' {
   if (grant.boundTo === issuer.audience.boundTo) return 'here';
   return issuer.profile.refreshMovesToGlobal && issuer.audience.boundTo === 'global' ? 'anywhere' : 'elsewhere';
@@ -146,7 +146,7 @@ function successorAt(issuer: Issuer, client: Client): RotateRefreshToken['succes
   return issuer.refreshTokenGrace > 0 ? 'derived' : 'fresh';
 }
 
-/** When the next refresh token dies, or the access token if there is none. */
+/** When the next refresh token expires, or the access token if there is none. */
 function nextExpiry(
   issuer: Issuer,
   grant: Grant,
@@ -154,6 +154,6 @@ function nextExpiry(
   at: EpochMilliseconds,
 ): EpochMilliseconds | undefined {
   if (successor === 'none') return accessTokenExpiry(issuer, at);
-  // A refresh token that stays keeps the time it was given, if none is given now (Kong).
+  // A refresh token that is kept also keeps its expiry, if the issuer sets none now (Kong).
   return refreshTokenExpiry(issuer, at) ?? (successor === 'kept' ? grant.refreshExpiresAt : undefined);
 }

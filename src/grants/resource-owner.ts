@@ -3,8 +3,8 @@ import type { Refusal } from '../oauth/refusals.ts';
 import { sameSecret } from '../oauth/same-secret.ts';
 
 /**
- * The resource owner that the owner's own login page vouches for with the provision key (Kong's `authenticated_userid`).
- * A JSON null is let pass as nobody in particular, as Kong does: whoever knows the provision key may say so.
+ * The resource owner that the operator's login page vouches for with the provision key (Kong's `authenticated_userid`). A
+ * JSON null means no resource owner, as in Kong: the provision key allows that.
  */
 export function vouchedFor(
   issuer: Issuer,

@@ -1,4 +1,4 @@
-/** The effects that the grant machines ask for, the events that answer them, and how a grant can end. */
+/** The effects of the grant machines, the events that answer them, and the outcomes. */
 import type { Effect, Event, Final } from '../machine/machine.ts';
 import type { Client, ClientAuthentication, EpochMilliseconds } from '../oauth/client.ts';
 import type { Issuer } from '../oauth/issuer.ts';
@@ -6,9 +6,9 @@ import type { Refusal } from '../oauth/refusals.ts';
 import type { Scope } from '../oauth/scope.ts';
 import type { AuthorizationCode, Grant, TokenPair } from '../oauth/tokens.ts';
 
-// What every token request brings -----------------------------------------------------------------------------------
+// The token request -------------------------------------------------------------------------------------------------
 
-/** A parameter as it came: usually a string, but JSON bodies and repeated parameters bring anything. */
+/** A parameter as received: usually a string, but JSON bodies and repeated parameters can give any value. */
 export type Parameter = unknown;
 
 export interface TokenRequest {
@@ -17,7 +17,7 @@ export interface TokenRequest {
   readonly redirectUri: Parameter;
   readonly scope: Parameter;
   readonly receivedAt: EpochMilliseconds;
-  /** New and unguessable for each request: names this attempt to the store. */
+  /** New and unguessable for each request: identifies this attempt in the store. */
   readonly attempt: string;
   /** The id that a grant opened by this request gets. */
   readonly grantId: string;
@@ -29,7 +29,7 @@ export interface AuthenticateClient extends Effect<'authenticateClient'> {
   readonly authentication: ClientAuthentication;
 }
 
-/** Take the code out of circulation and say what it stood for, in one indivisible act. */
+/** Mark the code as used and return its record, in one atomic operation. */
 export interface RedeemAuthorizationCode extends Effect<'redeemAuthorizationCode'> {
   readonly code: string;
   readonly by: {
@@ -51,12 +51,12 @@ export interface OpenGrant extends Effect<'openGrant'> {
   readonly withRefreshToken: boolean;
 }
 
-/** What a refresh token stands for. What it tells does not change; what may change is decided by the rotation. */
+/** Find the grant of a refresh token. Only what never changes may be used; the rotation decides the rest. */
 export interface FindRefreshToken extends Effect<'findRefreshToken'> {
   readonly refreshToken: string;
 }
 
-/** Put the next pair of tokens in the place of the current one, in one indivisible act. */
+/** Replace the current tokens by the next ones, in one atomic operation. */
 export interface RotateRefreshToken extends Effect<'rotateRefreshToken'> {
   readonly refreshToken: string;
   /** `fresh`: both tokens are random. `derived`: made of the old one, so that a repeated refresh gets the same. `kept`: the refresh token stays. `none`: there is no next refresh token. */
@@ -75,10 +75,10 @@ export interface RotateRefreshToken extends Effect<'rotateRefreshToken'> {
   };
 }
 
-/** Revoke every token that descends from one grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
+/** Revoke every token of a grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2). */
 export interface RevokeGrant extends Effect<'revokeGrant'> {
   readonly grantId: string;
-  /** No token of the grant can outlive this; `undefined`: they might live for ever. */
+  /** Until when the revocation is remembered; see `revocationExpiry`. */
   readonly until: EpochMilliseconds | undefined;
 }
 
@@ -96,10 +96,10 @@ export interface ClientAuthenticated extends Event<'clientAuthenticated'> {
   readonly client: Client;
 }
 export interface ClientRejected extends Event<'clientRejected'> {
-  /** The client that was named, if there is such a one. */
+  /** The client that was named, if it exists. */
   readonly client: Client | undefined;
 }
-/** Too many failures lately, or too many slow hashes wait; nothing was tried. */
+/** Too many attempts failed, or too many slow hashes wait: this attempt was not tried. */
 export interface ClientRateLimited extends Event<'clientRateLimited'> {
   /** Seconds. */
   readonly retryAfter: number;
@@ -110,7 +110,7 @@ export interface CodeRedeemed extends Event<'codeRedeemed'> {
 }
 export interface CodeReplayed extends Event<'codeReplayed'> {
   readonly grantId: string;
-  /** When the code expires: whoever redeemed it did so before. */
+  /** When the code expires: it was redeemed before that. */
   readonly expiresAt: EpochMilliseconds;
 }
 export interface CodeMismatched extends Event<'codeMismatched'> {
@@ -121,7 +121,7 @@ export interface CodeUnknown extends Event<'codeUnknown'> {}
 export interface GrantOpened extends Event<'grantOpened'> {
   readonly tokens: TokenPair;
 }
-/** The grant had been ended before it could be opened: its code was replayed. */
+/** The grant was revoked before it was opened: its code was replayed. */
 export interface GrantAlreadyRevoked extends Event<'grantAlreadyRevoked'> {}
 
 export interface RefreshTokenFound extends Event<'refreshTokenFound'> {
@@ -149,7 +149,7 @@ export interface GrantEvents {
 
 // Outcomes ----------------------------------------------------------------------------------------------------------
 
-/** A successful token response (RFC 6749 §5.1), before it is put on any wire. */
+/** A successful token response (RFC 6749 §5.1), before a transport sends it. */
 export interface TokensGranted extends Final<'granted'> {
   readonly grant: Grant;
   readonly tokens: TokenPair;
@@ -157,9 +157,9 @@ export interface TokensGranted extends Final<'granted'> {
 export interface GrantRefused extends Final<'refused'>, Refusal {
   /** How the client tried to authenticate, where that failed: decides the challenge (RFC 6749 §5.2). */
   readonly failedAuthentication?: ClientAuthentication['method'];
-  /** Nobody knows the client, though that is not what it is refused for. */
+  /** The client is unknown, but that is not the reason. */
   readonly clientUnknown?: true;
-  /** Seconds after which it is worth trying again. */
+  /** Seconds after which the client may try again. */
   readonly retryAfter?: number;
 }
 

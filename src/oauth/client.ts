@@ -9,23 +9,23 @@ export interface Client {
   readonly name: string;
   /** "OAuth defines two client types, based on their ability to authenticate securely" (RFC 6749 §2.1). */
   readonly type: 'confidential' | 'public';
-  /** In the order registered; `undefined` when the client never registered any (Kong tells that from an empty list). */
+  /** In the order registered. `undefined`: none was ever registered, which differs from an empty list in Kong. */
   readonly redirectUris: readonly string[] | undefined;
   readonly consumerId: string;
 }
 
-/** Who owns a client (Kong's consumer). */
+/** The owner of a client (Kong's consumer). */
 export interface Consumer {
   readonly id: string;
   readonly username: string | undefined;
   readonly customId: string | undefined;
 }
 
-/** How a client says who it is (RFC 6749 §2.3.1). `none`: a `client_id` and no secret. */
+/** The credentials that a client sent (RFC 6749 §2.3.1). `none`: a `client_id` without a secret. */
 export interface ClientAuthentication {
   readonly method: 'client_secret_basic' | 'client_secret_post' | 'none';
   readonly clientId: string | undefined;
   readonly clientSecret: string | undefined;
-  /** The address it comes from, where failures are counted by it; `undefined`: they are not. */
+  /** The client address, if failures are counted. */
   readonly from: string | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * One authorization server as its owner set it up: Kong's oauth2 plugin on one service, in the words of the RFCs. All
- * that a machine needs to know beside the request; nothing here changes while a request is handled.
+ * The settings of one authorization server: Kong's oauth2 plugin on one service, in the words of the RFCs. Together with
+ * the request it is all that a machine needs. Nothing here changes while a request is handled.
  */
 import type { Profile } from './profile.ts';
 import type { Refusal } from './refusals.ts';
@@ -14,19 +14,19 @@ export interface Issuer {
   readonly audience: Audience;
   /** Where codes may be redeemed: `service:<id>`, `plugin:<id>`, or a group that shares codes. */
   readonly codesBoundTo: string;
-  /** The scope tokens on offer; `undefined`: none are, whatever is asked for is let pass and nothing is granted (Kong's `scopes: null`). */
+  /** The scope tokens on offer. `undefined`: any scope is accepted and none is granted (Kong's `scopes: null`). */
   readonly scopes: Scope | undefined;
-  /** Granted when a request names none. */
+  /** Granted when a request has no scope. */
   readonly defaultScope: Scope;
   readonly mandatoryScope: boolean;
-  /** Known to the owner's own login page alone. */
+  /** The secret that the operator's login page sends. */
   readonly provisionKey: string;
   /** Milliseconds; 0: access tokens never expire and have no refresh token (Kong's `token_expiration`). */
   readonly accessTokenLifetime: number;
   /** Milliseconds; 0: refresh tokens never expire. */
   readonly refreshTokenLifetime: number;
   readonly reusesRefreshToken: boolean;
-  /** Milliseconds. For so long a refresh token just used is answered with its same successor. */
+  /** Milliseconds in which a used refresh token still returns the same successor. */
   readonly refreshTokenGrace: number;
   readonly pkce: 'none' | 'lax' | 'strict';
   readonly grantTypes: {
@@ -35,13 +35,13 @@ export interface Issuer {
     readonly clientCredentials: boolean;
     readonly password: boolean;
   };
-  /** Whether failed client authentications are counted, by client and address, and too many are put off (RFC 6749 §2.3.1). */
+  /** Whether failed client authentications are counted by client and address, and rate limited (RFC 6749 §2.3.1). */
   readonly limitsFailures: boolean;
   /** The issuer identifier (RFC 9207 §2), made of the configured public URL, never of a request's Host. */
   readonly identifier: string | undefined;
 }
 
-/** Where access tokens are good. */
+/** Where access tokens are valid. */
 export interface Audience {
   /** `service:<id>`, `global`, or the name of a group of services that share tokens. */
   readonly boundTo: string;
@@ -52,16 +52,16 @@ export interface Audience {
 export const boundToService = (serviceId: string): string => `service:${serviceId}`;
 export const boundToAll = 'global';
 
-/** Whether the tokens of `grant` are good at `audience`. */
+/** Whether the tokens of `grant` are valid at `audience`. */
 export function isGoodAt(grant: Grant, audience: Audience): 'good' | 'global' | 'elsewhere' {
   if (grant.boundTo === audience.boundTo) return 'good';
   if (grant.boundTo === boundToAll) return 'global';
-  // A plugin with global credentials takes the tokens of its own service as well (Kong).
+  // A plugin with global credentials accepts the tokens of its service too (Kong).
   const own = audience.serviceId !== undefined && grant.boundTo === boundToService(audience.serviceId);
   return own && audience.boundTo === boundToAll ? 'good' : 'elsewhere';
 }
 
-/** The scope a request is granted (RFC 6749 §3.3), or why it is refused. `asked` is the parameter as it came. */
+/** The scope that a request is granted (RFC 6749 §3.3), or why it is refused. `asked` is the parameter as received. */
 export function scopeGranted(issuer: Issuer, asked: unknown): { readonly scope: Scope } | Refusal {
   const isBlank = typeof asked === 'string' && splitScope(asked).length === 0;
   if (asked === undefined || (isBlank && issuer.profile.blankScope === 'missing')) {
@@ -82,6 +82,6 @@ export function scopeGranted(issuer: Issuer, asked: unknown): { readonly scope: 
 /** Whether a code of this client needs a challenge. */
 export function needsChallenge(issuer: Issuer, clientType: 'confidential' | 'public'): boolean {
   if (issuer.profile.pkce === 'always') return true;
-  // Kong's `lax` asks it of public clients, `strict` of confidential ones too.
+  // Kong's `lax` requires it of public clients, `strict` of confidential ones too.
   return issuer.pkce === 'strict' || (issuer.pkce === 'lax' && clientType === 'public');
 }

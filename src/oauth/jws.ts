@@ -1,6 +1,6 @@
 /**
- * Verifying a JSON Web Token in the compact form (RFC 7515 §3.1, RFC 7519), by an algorithm that the holder of the key has
- * fixed beforehand. What the token says of its own key (`jwk`, `jku`, `x5u`, `x5c`) is never looked at.
+ * Verifies JSON Web Tokens in the compact form (RFC 7515 §3.1, RFC 7519), by an algorithm that is fixed for the key. What
+ * the token says about its key (`jwk`, `jku`, `x5u`, `x5c`) is ignored.
  *
  *     base64url(header) . base64url(claims) . base64url(signature)
  */
@@ -36,7 +36,7 @@ export type JsonWebTokenPart = { readonly [name: string]: unknown };
 /** Key for HS…: the secret itself. For all others: a public key. */
 export type VerificationKey = Uint8Array | KeyObject;
 
-/** The parts of a token, of which nothing is believed yet; or what is wrong with it. */
+/** The parts of a token, not verified yet, or what is wrong with it. */
 export function readJsonWebToken(text: string): JsonWebToken | { readonly malformed: string } {
   const parts = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)$/.exec(text);
   if (parts === null) return { malformed: 'invalid JSON' };

@@ -9,7 +9,7 @@ export function isCodeVerifier(text: string): boolean {
   return verifier.test(text);
 }
 
-/** What Kong takes for one: it counts the octets and looks at nothing else. */
+/** What Kong accepts as a verifier: it only counts the octets. */
 export function hasLengthOfVerifier(text: string): boolean {
   const length = Buffer.byteLength(text, 'utf8');
   return length >= 43 && length <= 128;
@@ -19,7 +19,7 @@ export function isCodeChallenge(text: string): boolean {
   return challenge.test(text);
 }
 
-/** A challenge as Kong keeps it: written anew in base64url without padding, if it is base64 of either alphabet. */
+/** A challenge as Kong keeps it: base64 of either alphabet becomes base64url without padding. */
 export function normalizedChallenge(text: string): string {
   const [encoded] = /^[A-Za-z0-9+/_-]+(?==*$)/.exec(text) ?? [];
   return encoded === undefined || encoded.length % 4 === 1

@@ -1,10 +1,10 @@
 import type { Profile } from './profile.ts';
 
 /**
- * The redirect URI in force for a request (RFC 6749 §3.1.2.3).
+ * The redirect URI of a request (RFC 6749 §3.1.2.3), or why there is none.
  *
- * `named` is what the request says, `undefined` when it says nothing. The answer is the URI, or why there is none;
- * then `fallback` is the one a refusal may be sent to: the first registered, as Kong does, never the one asked for.
+ * `named` is the parameter of the request, if it has one. `fallback` is the URI to which Kong sends the refusal: the first
+ * registered one, never the one in the request.
  */
 export type RedirectUri =
   | { readonly uri: string }

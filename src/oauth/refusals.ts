@@ -1,19 +1,19 @@
 /**
- * Every reason for which this gate refuses, once. The machines speak of reasons only; what a reason is called on the
- * wire is a matter of the profile: Kong's words, or those of RFC 6749 §4.1.2.1, §5.2 and RFC 6750 §3.1. The codes are
- * stable: logs, metrics and docs/errors.md know them.
+ * All reasons for which the gate refuses a request. The machines use reasons only. The profile decides which error a
+ * response has: Kong's, or that of RFC 6749 §4.1.2.1, §5.2 and RFC 6750 §3.1. The codes are stable: logs, metrics and
+ * docs/errors.md use them.
  */
 
 export interface OAuthError {
   readonly error: string;
-  /** `{detail}` stands for the parameter or scope token that the reason is about. Never says which check a secret failed. */
+  /** `{detail}` stands for the parameter or scope token in question. Never says which check of a secret failed. */
   readonly description: string;
 }
 
 export interface RefusalText {
   readonly kong: OAuthError;
   readonly rfc9700: OAuthError;
-  /** For whoever meets it: what happened and what to do. */
+  /** For the developer or operator: what happened and what to do. */
   readonly remedy: string;
 }
 
@@ -45,7 +45,7 @@ export const refusals = {
   },
   body_too_large: {
     ...both('invalid_request', 'The body is too large'),
-    remedy: 'Send only the parameters of the request; together they may have 1 MiB.',
+    remedy: 'Send only the parameters of the request; together they must not exceed 1 MiB.',
   },
   parameter_repeated: {
     ...both('invalid_request', '{detail} must be given once'),
@@ -71,12 +71,12 @@ export const refusals = {
   client_rate_limited: {
     ...both('temporarily_unavailable', 'Too many attempts of client authentication; try again later'),
     remedy:
-      'Try again after the seconds in Retry-After. Either this client failed too often from this address (config.limit_failures), or too many slow secret hashes wait: they are checked two at a time.',
+      'Try again after the seconds in Retry-After. Either this client failed too often from this address (config.limit_failures), or too many hashed secrets wait to be checked.',
   },
   client_secret_disallowed: {
     kong: { error: 'invalid_request', description: 'client_secret is disallowed for public clients' },
     rfc9700: { error: 'invalid_client', description: 'Invalid client authentication' },
-    remedy: 'A public client names itself by client_id alone.',
+    remedy: 'A public client sends its client_id and no client_secret.',
   },
   client_unauthorized: {
     ...both('unauthorized_client', 'The client may not use this grant type'),
@@ -88,7 +88,7 @@ export const refusals = {
       description: 'Invalid redirect_uri that does not match with any redirect_uri created with the application',
     },
     rfc9700: { error: 'invalid_request', description: 'redirect_uri is not one of the registered redirect URIs' },
-    remedy: 'Send a redirect_uri that is registered with the client, to the letter.',
+    remedy: 'Send a redirect_uri that is registered with the client, character by character.',
   },
   redirect_uri_missing: {
     ...both('invalid_request', 'redirect_uri is missing'),
@@ -103,7 +103,7 @@ export const refusals = {
     kong: { error: 'unsupported_grant_type', description: 'Invalid grant_type' },
     rfc9700: { error: 'unsupported_grant_type', description: 'This grant type is not supported here' },
     remedy:
-      'Switch the grant on in the plugin (config.enable_…), or use another. Profile rfc9700 never has the password grant.',
+      'Enable the grant in the plugin (config.enable_…), or use another one. Profile rfc9700 never has the password grant.',
   },
   response_type_unsupported: {
     kong: { error: 'unsupported_response_type', description: 'Invalid response_type' },
@@ -114,7 +114,7 @@ export const refusals = {
   provision_key_wrong: {
     kong: { error: 'invalid_provision_key', description: 'Invalid provision_key' },
     rfc9700: { error: 'invalid_request', description: 'Invalid provision_key' },
-    remedy: 'Send the provision_key of the plugin. Only your own login page should know it.',
+    remedy: 'Send the provision_key of the plugin. Only your login page may know it.',
   },
   authenticated_userid_missing: {
     kong: { error: 'invalid_authenticated_userid', description: 'Missing authenticated_userid parameter' },
@@ -123,11 +123,11 @@ export const refusals = {
   },
   scope_malformed: {
     ...both('invalid_scope', 'scope must be a string'),
-    remedy: 'Send scope once, as scope tokens with one blank between them.',
+    remedy: 'Send scope once, as scope tokens separated by single spaces.',
   },
   scope_unknown: {
     kong: { error: 'invalid_scope', description: '"{detail}" is an invalid scope' },
-    rfc9700: { error: 'invalid_scope', description: 'Not a scope on offer here: {detail}' },
+    rfc9700: { error: 'invalid_scope', description: 'This scope is not offered here: {detail}' },
     remedy: 'Ask only for scope tokens that config.scopes of the plugin lists.',
   },
   scope_missing: {
@@ -136,19 +136,20 @@ export const refusals = {
   },
   scope_exceeds_grant: {
     kong: { error: 'invalid_scope', description: 'Scope mismatch' },
-    rfc9700: { error: 'invalid_scope', description: 'The scope exceeds what was granted, or is offered no longer' },
+    rfc9700: { error: 'invalid_scope', description: 'The scope exceeds what was granted, or is no longer offered' },
     remedy:
       'Ask for no more than was granted. If config.scopes of the plugin was narrowed, ask the resource owner again.',
   },
   code_missing: {
     kong: { error: 'invalid_request', description: 'Invalid code' },
     rfc9700: { error: 'invalid_request', description: 'code is missing' },
-    remedy: 'Send the code that the client was given at its redirect URI.',
+    remedy: 'Send the code that the client received at its redirect URI.',
   },
   code_invalid: {
     kong: { error: 'invalid_request', description: 'Invalid code' },
     rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
-    remedy: 'Redeem a code once, within its lifetime, at the service that issued it, as the client it was issued to.',
+    remedy:
+      'Redeem a code once, before it expires, at the service that issued it and with the client it was issued to.',
   },
   code_redirect_uri_mismatched: {
     kong: { error: 'invalid_request', description: 'Invalid code' },
@@ -176,7 +177,7 @@ export const refusals = {
   code_verifier_missing: {
     kong: { error: 'invalid_request', description: 'code_verifier is required for PKCE authorization requests' },
     rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
-    remedy: 'The code was asked for with a code_challenge: send its code_verifier.',
+    remedy: 'The authorization request had a code_challenge: send the code_verifier that belongs to it.',
   },
   code_verifier_not_a_string: {
     ...both('invalid_request', 'code_verifier is not a string'),
@@ -185,23 +186,23 @@ export const refusals = {
   code_verifier_malformed: {
     kong: { error: 'invalid_request', description: 'code_verifier must be between 43 and 128 characters' },
     rfc9700: { error: 'invalid_request', description: 'code_verifier must be 43 to 128 unreserved characters' },
-    remedy: 'Send 43 to 128 characters out of A-Z a-z 0-9 - . _ ~ (RFC 7636 §4.1).',
+    remedy: 'Send 43 to 128 characters of A-Z a-z 0-9 - . _ ~ (RFC 7636 §4.1).',
   },
   code_verifier_wrong: {
     kong: { error: 'invalid_grant', description: 'Invalid code' },
     rfc9700: { error: 'invalid_grant', description: 'The authorization code is invalid, expired or already used' },
-    remedy: 'Send the code_verifier that the code_challenge was made of. Profile rfc9700 gives one try.',
+    remedy: 'Send the code_verifier from which the code_challenge was computed. Profile rfc9700 allows one attempt.',
   },
   refresh_token_missing: {
     kong: { error: 'invalid_request', description: 'Invalid refresh_token' },
     rfc9700: { error: 'invalid_request', description: 'refresh_token is missing' },
-    remedy: 'Send the refresh token of the last answer.',
+    remedy: 'Send the refresh token of the last token response.',
   },
   refresh_token_invalid: {
     kong: { error: 'invalid_request', description: 'Invalid refresh_token' },
     rfc9700: { error: 'invalid_grant', description: 'The refresh token is invalid, expired or already used' },
     remedy:
-      'Use the refresh token of the last answer, once, at the service that issued it. Otherwise ask the resource owner again.',
+      'Use the refresh token of the last token response, once, at the service that issued it. Otherwise ask the resource owner again.',
   },
   refresh_token_of_another_client: {
     kong: { error: 'invalid_client', description: 'Invalid client authentication' },
@@ -235,7 +236,7 @@ export const refusals = {
   },
   anonymous_consumer_unknown: {
     ...both('invalid_token', 'The access token is invalid or has expired'),
-    remedy: 'config.anonymous names a consumer that does not exist: make it, or clear the setting.',
+    remedy: 'config.anonymous names a consumer that does not exist: create it, or clear the setting.',
   },
   scope_insufficient: {
     ...both('insufficient_scope', 'The access token lacks scope: {detail}'),
@@ -251,24 +252,25 @@ export const refusals = {
   },
   temporarily_unavailable: {
     ...both('temporarily_unavailable', 'The request could not be handled now; try again'),
-    remedy: 'Try again after the seconds in Retry-After. The log of the server says what failed, most often the store.',
+    remedy:
+      'Try again after the seconds in Retry-After. The log of the server shows what failed; most often it is the store.',
   },
 } as const satisfies Readonly<Record<string, RefusalText>>;
 
 export type RefusalReason = keyof typeof refusals;
 
-/** What a machine says instead of going on. */
+/** Why a machine refuses a request. */
 export interface Refusal {
   readonly reason: RefusalReason;
   /** The parameter, scope token or method it is about; never a secret. */
   readonly detail?: string;
 }
 
-/** The words of a profile for a refusal. Only printable ASCII without quote and backslash comes from outside (RFC 6749 §5.2). */
+/** The error of a refusal in a profile. */
 export function wordsOf(refusal: Refusal, profile: 'kong' | 'rfc9700'): OAuthError {
   const { error, description } = refusals[refusal.reason][profile];
   // "Values for the "error_description" parameter MUST NOT include characters outside the set %x20-21 / %x23-5B /
-  // %x5D-7E." (RFC 6749 §5.2) Kong's own quotes stay; what a caller wrote is cleaned.
+  // %x5D-7E." (RFC 6749 §5.2) Kong's quotes stay; text from the request is cleaned.
   const detail = (refusal.detail ?? '').replace(/[^\x20\x21\x23-\x5B\x5D-\x7E]/g, '?').slice(0, 100);
   return { error, description: description.replace('{detail}', () => detail) };
 }

@@ -1,15 +1,15 @@
 import type { Client, Consumer, EpochMilliseconds } from './client.ts';
 import type { Scope } from './scope.ts';
 
-/** The pair of strings that only the bearer keeps (RFC 6749 §1.4, §1.5). */
+/** An access token and its refresh token (RFC 6749 §1.4, §1.5), in plain text. */
 export interface TokenPair {
   readonly accessToken: string;
   readonly refreshToken: string | undefined;
 }
 
 /**
- * What a resource owner, or a client for itself, was granted, with the lifetimes of the one pair of tokens that stands
- * for it now. Kong's row of `oauth2_tokens`. Everything above `generation` never changes after the grant is opened.
+ * What a resource owner granted to a client, or a client was granted for itself, with the lifetimes of its current tokens.
+ * Kong's row of `oauth2_tokens`. Nothing above `generation` changes after the grant is opened.
  */
 export interface Grant {
   /** A UUID: the `id` of Kong's row. Not a secret. */
@@ -27,16 +27,16 @@ export interface Grant {
 
   /** 1 for the first pair of tokens, one more at each rotation. */
   readonly generation: number;
-  /** Where its tokens are good: `service:<id>`, `global`, or the name of a group that shares tokens. */
+  /** Where its tokens are valid: `service:<id>`, `global`, or the name of a group that shares tokens. */
   readonly boundTo: string;
   /** The service named by Kong's row; `undefined` for a global token. */
   readonly serviceId: string | undefined;
   /** The scope of the current access token: `scope`, or less. */
   readonly accessScope: Scope;
   readonly issuedAt: EpochMilliseconds;
-  /** Exclusive: at this instant the access token is no longer good. `undefined`: never expires (Kong's `token_expiration=0`). */
+  /** Exclusive: the first instant at which the access token is invalid. `undefined`: it never expires (Kong's `token_expiration=0`). */
   readonly expiresAt: EpochMilliseconds | undefined;
-  /** Exclusive: when the refresh token, and the row with it, dies. `undefined`: never. */
+  /** Exclusive: when the refresh token and the row expire. `undefined`: never. */
   readonly refreshExpiresAt: EpochMilliseconds | undefined;
 }
 
@@ -60,7 +60,7 @@ export function laterExpiry(
   return one === undefined || other === undefined ? undefined : Math.max(one, other);
 }
 
-/** What a good access token proves. */
+/** What a valid access token stands for. */
 export interface Bearer {
   readonly grant: Grant;
   readonly client: Client;
@@ -69,7 +69,7 @@ export interface Bearer {
 
 /** What an authorization code stands for (RFC 6749 §4.1.2, RFC 7636 §4.4). */
 export interface AuthorizationCode {
-  /** The grant that redeeming it opens, fixed now, so that a replay can end it even before it is opened. */
+  /** The id of the grant that the code opens. It is fixed now, so that a replay can revoke the grant before it is opened. */
   readonly grantId: string;
   readonly credentialId: string;
   /** Where it may be redeemed: `service:<id>`, `plugin:<id>`, or the name of a group that shares codes. */
@@ -77,7 +77,7 @@ export interface AuthorizationCode {
   readonly serviceId: string | undefined;
   readonly subject: string | undefined;
   readonly scope: Scope;
-  /** The redirect URI in force, whether the request named it or the client's only one was taken. */
+  /** The redirect URI of the request, or the registered one that stands for it. */
   readonly redirectUri: string;
   /** Whether the authorization request named it (RFC 6749 §4.1.3 then requires it again). */
   readonly redirectUriSent: boolean;

@@ -1,15 +1,15 @@
 import type { MaybePromise } from './maybe-promise.ts';
 
-/** What other parts of this gate, other workers and other nodes must hear. */
+/** A change that other parts of this gate, other workers and other nodes must know. */
 export type Announcement =
   | { readonly announces: 'entityChanged'; readonly kind: string; readonly id: string }
   | { readonly announces: 'grantChanged'; readonly grantId: string }
-  /** Something was missed: forget everything that was remembered. */
+  /** Announcements may have been missed: forget everything that was remembered. */
   | { readonly announces: 'everythingChanged' };
 
 export interface Announcements {
-  /** Resolves when every listener of this machine has applied it. */
+  /** Resolves when every listener of this process has applied it. */
   publish(announcement: Announcement): MaybePromise<void>;
-  /** Listeners are called in the order they subscribed; a promise they give is waited for. Returns how to stop listening. */
+  /** Listeners are called in the order of their subscriptions, and their promises awaited. Returns a function that unsubscribes. */
   subscribe(listener: (announcement: Announcement) => MaybePromise<void>): () => void;
 }

@@ -2,38 +2,38 @@ import type { EpochMilliseconds } from '../oauth/client.ts';
 import type { AuthorizationCode } from '../oauth/tokens.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
-/** Authorization codes (RFC 6749 §4.1.2). Every method is one indivisible act that says what happened. */
+/** Authorization codes (RFC 6749 §4.1.2). Every method is one atomic operation that says what happened. */
 export interface AuthorizationCodes {
   save(code: string, record: AuthorizationCode): MaybePromise<void>;
   /**
-   * Of any number of attempts for one code, in any order, on any node, exactly one is told `redeemed` (and the same
-   * attempt is told so again if it is repeated). An attempt whose bindings do not match is told `mismatched`; a
-   * stranger's costs the owner nothing. A redeemed code stays, marked, until it expires, so that a replay is noticed.
-   * An expired code is `unknown`.
+   * Of any number of attempts for one code, in any order, on any node, exactly one returns `redeemed` (repeating that same
+   * attempt returns `redeemed` again). An attempt whose bindings differ returns `mismatched`; an attempt of another client
+   * does not change the code. A redeemed code stays until it expires, marked as used, so that a replay is detected. An
+   * expired code is `unknown`.
    */
   redeem(code: string, by: RedemptionAttempt): MaybePromise<Redemption>;
 }
 
 export interface RedemptionAttempt {
-  /** Unguessable and new for each request; lets a repeated write be told from a replay. */
+  /** Unguessable and new for each request: distinguishes a repeated write from a replay. */
   readonly attempt: string;
   readonly at: EpochMilliseconds;
   /** The code must be this client's. */
   readonly credentialId: string;
   readonly boundTo: string;
-  /** The `redirect_uri` of the token request, if it had one: it must then equal the one in force. */
+  /** The `redirect_uri` of the token request, if it has one: it must equal that of the code. */
   readonly redirectUri: string | undefined;
-  /** Whether a code whose authorization request named a redirect URI needs it again (RFC 6749 §4.1.3). */
+  /** Whether the token request must repeat the redirect URI of the authorization request (RFC 6749 §4.1.3). */
   readonly redirectUriRequired: boolean;
   /** The S256 challenge computed from the `code_verifier`; `undefined` when there was no well-formed verifier. */
   readonly codeChallenge: string | undefined;
   /** What happens to a code that was saved without a challenge. */
   readonly unchallenged: 'accept' | 'refuse';
-  /** What a mismatch of redirect URI or challenge by the code's own client costs it. */
+  /** What happens to the code when its own client sends a wrong redirect URI or verifier. */
   readonly ownMismatch: 'keeps' | 'invalidates';
 }
 
-/** In the order they are looked at: the first that fails is the one told. */
+/** In the order in which they are checked: the first that fails is reported. */
 export type Binding = 'client' | 'boundTo' | 'redirectUri' | 'codeChallenge';
 
 export type Redemption =
@@ -42,15 +42,15 @@ export type Redemption =
   | { readonly outcome: 'mismatched'; readonly binding: Binding }
   | { readonly outcome: 'unknown' };
 
-/** How a code was used: by which attempt, and, if by one that was refused, for what. */
+/** How a code was used: by which attempt, and why that attempt was refused, if it was. */
 export interface CodeUse {
   readonly attempt: string;
   readonly mismatch: Binding | undefined;
 }
 
 /**
- * What to tell an attempt, and what to write down about the code, if anything. Stores without a query language decide by
- * this, between one read and one write that nobody else comes between.
+ * The outcome of an attempt, and the use to record for the code, if any. For stores without a query language; the read
+ * before this decision and the write after it must be one transaction.
  */
 export function decideRedemption(
   record: AuthorizationCode | undefined,
@@ -59,7 +59,7 @@ export function decideRedemption(
 ): { readonly redemption: Redemption; readonly use: CodeUse | undefined } {
   if (record === undefined || record.expiresAt <= by.at) return { redemption: { outcome: 'unknown' }, use: undefined };
   const mismatch = mismatchOf(record, by);
-  // A stranger is never told that a code was redeemed: what a replay costs is for the code's own client to cause.
+  // Only the client of the code can cause a replay: another client does not learn that the code was redeemed.
   if (mismatch === 'client' || mismatch === 'boundTo') {
     return { redemption: { outcome: 'mismatched', binding: mismatch }, use: undefined };
   }
@@ -71,7 +71,7 @@ export function decideRedemption(
     const use = by.ownMismatch === 'invalidates' ? { attempt: by.attempt, mismatch } : undefined;
     return { redemption: { outcome: 'mismatched', binding: mismatch }, use };
   }
-  // The same attempt again: it is told what it was told before.
+  // The same attempt again: it gets the same outcome.
   if (used?.mismatch !== undefined) {
     return { redemption: { outcome: 'mismatched', binding: used.mismatch }, use: undefined };
   }
@@ -79,7 +79,7 @@ export function decideRedemption(
   return { redemption: { outcome: 'redeemed', record }, use };
 }
 
-/** The first binding of `record` that the attempt does not meet. Stores without a query language decide by this. */
+/** The first binding of `record` that the attempt does not match. */
 export function mismatchOf(record: AuthorizationCode, by: RedemptionAttempt): Binding | undefined {
   if (record.credentialId !== by.credentialId) return 'client';
   if (record.boundTo !== by.boundTo) return 'boundTo';

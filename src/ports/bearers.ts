@@ -1,11 +1,11 @@
 import type { Bearer } from '../oauth/tokens.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
-/** The resource server's side of the store. Answers at once whatever it has in memory. */
+/** The store as a resource server needs it. What is in memory is returned without a promise. */
 export interface Bearers {
   /**
-   * Whom an access token stands for: its grant not ended, its client and the client's consumer still registered.
-   * Unknown tokens are looked up each time. Expired ones may still be told: the core judges the time.
+   * The bearer of an access token, if its grant is not revoked and its client and the client's consumer still exist. An
+   * unknown token is looked up each time. The token may have expired: the core checks the time.
    */
   find(accessToken: string): MaybePromise<Bearer | undefined>;
 }

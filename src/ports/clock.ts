@@ -4,5 +4,5 @@ export interface Clock {
   now(): EpochMilliseconds;
 }
 
-/** In milliseconds. A clock that goes back by more was wrong and has been mended; by less, it was set back. */
+/** Milliseconds. A clock that goes back by more was wrong and is now correct; by less, it was set back. */
 export const farthestSetBack = 24 * 60 * 60 * 1000;

@@ -1,28 +1,28 @@
 import type { EpochMilliseconds } from '../oauth/client.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
-/** Counts calls in windows of time, for rate limits. */
+/** Counts requests in time windows, for rate limits. */
 export interface Counters {
   /**
-   * Counts one call of `key` in every window, unless one of them is full: then in none. Tells how many had been counted
-   * in each before. However many calls come at once, no more of them are counted than the limits allow.
+   * Counts one request of `key` in every window, unless one of them is full: then in none. Returns how many were counted
+   * in each before. However many requests come at once, no more of them are counted than the limits allow.
    */
   count(key: string, windows: readonly CountedWindow[]): MaybePromise<readonly number[]>;
 }
 
 export interface CountedWindow {
-  /** Names the series of windows that follow each other: `minute`. */
+  /** The name of the period: `minute`. */
   readonly name: string;
   readonly from: EpochMilliseconds;
-  /** Exclusive; what was counted is of no use after it. */
+  /** Exclusive: the count is not needed from this instant on. */
   readonly until: EpochMilliseconds;
-  /** Full when this many were counted, or more. */
+  /** The window is full when this many requests were counted. */
   readonly limit: number;
 }
 
-// What stores decide by -----------------------------------------------------------------------------------------------
+// Decisions for stores ------------------------------------------------------------------------------------------------
 
-/** What was counted for one key, by the name of the window. */
+/** The counts of one key, by the name of the window. */
 export type Counts = { readonly [window: string]: Count };
 
 export interface Count {
@@ -31,7 +31,7 @@ export interface Count {
   readonly calls: number;
 }
 
-/** What to keep after one more call; `counts: undefined`: it is not counted. To be decided between one read and one write. */
+/** The counts after one more request; `undefined`: it is not counted. The read before and the write after must be one transaction. */
 export function decideCount(
   kept: Counts,
   windows: readonly CountedWindow[],
@@ -45,7 +45,7 @@ export function decideCount(
   return { before, counts: { ...kept, ...Object.fromEntries(next) } };
 }
 
-/** When nothing is left of what was counted. */
+/** When the last window of the counts has ended. */
 export function countsExpiry(counts: Counts): EpochMilliseconds {
   return Math.max(...Object.values(counts).map(({ until }) => until));
 }

@@ -1,8 +1,8 @@
 import type { MaybePromise } from './maybe-promise.ts';
 
 /**
- * What an operator writes: services, routes, plugins, consumers, credentials … One port for all of them; what a kind
- * needs of the store is said by its `EntityKind`, which is derived from the description of the entity.
+ * The rows that an operator writes: services, routes, plugins, consumers, credentials … One port for all kinds. The
+ * `EntityKind` says what a kind needs from the store; it is derived from the description of the entity.
  */
 export interface EntityStore {
   insert(kind: EntityKind, row: Entity): MaybePromise<Written>;
@@ -10,13 +10,13 @@ export interface EntityStore {
   /** By a unique field. Secret fields are found by their digest. */
   getBy(kind: EntityKind, field: string, value: string): MaybePromise<Entity | undefined>;
   /**
-   * Writes `row` over the one with its id. With `expected` (the row as it was read) only if it is still that one:
-   * `changed` otherwise. `missing` when there is none, unless `orInsert`.
+   * Writes `row` over the one with its id. With `expected` (the row as it was read) only if the row is still the same:
+   * `changed` otherwise. `missing`: there is no such row, and `orInsert` is not set.
    */
   replace(kind: EntityKind, row: Entity, how?: Replacement): MaybePromise<Written>;
-  /** Removes a row with everything that cascades from it, in one act; or nothing, if something restricts it. */
+  /** Removes a row and all rows that cascade from it, in one operation. Removes nothing if another row restricts it. */
   remove(kind: EntityKind, id: string): MaybePromise<Removed>;
-  /** In the order of their ids. Survives inserts between two pages: a page goes on after an id, not after a count. */
+  /** In the order of their ids. A page starts after an id, so rows that are inserted between two pages do not shift it. */
   page(kind: EntityKind, query: EntityQuery): MaybePromise<EntityPage>;
 }
 
@@ -45,7 +45,7 @@ export interface ForeignKey {
   readonly field: string;
   /** The kind it points to. */
   readonly kind: string;
-  /** What becomes of this row when the other is removed. */
+  /** What happens to this row when the other is removed. */
   readonly onDelete: 'cascade' | 'restrict' | 'null';
 }
 
@@ -58,10 +58,10 @@ export type Written =
   | { readonly outcome: 'changed' };
 
 export type Removed =
-  /** Every row that went, the one asked for first. */
+  /** All removed rows, the requested one first. */
   | { readonly outcome: 'removed'; readonly rows: readonly { readonly kind: string; readonly row: Entity }[] }
   | { readonly outcome: 'missing' }
-  /** The kind of the rows that still point here. */
+  /** The kind of the rows that still refer to this one. */
   | { readonly outcome: 'restricted'; readonly by: string };
 
 export interface EntityQuery {
@@ -79,7 +79,7 @@ export interface EntityPage {
   readonly next: string | undefined;
 }
 
-// What stores without a query language decide by --------------------------------------------------------------------
+// Decisions for stores without a query language ---------------------------------------------------------------------
 
 /** The value at a place of a row: a field, or a path into one with dots. Undefined where there is none. */
 export function valueAt(row: Entity, place: string): Json | undefined {
@@ -97,7 +97,7 @@ export function referenceIn(row: Entity, field: string): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-/** What no other row of the kind may have: one key for each unique field that has a value, and for each set of fields. */
+/** The keys that no other row of the kind may have: one for each unique field with a value, and one for each set of fields. */
 export function uniqueKeys(kind: Pick<EntityKind, 'unique' | 'uniqueTogether'>, row: Entity): readonly UniqueKey[] {
   const keys: UniqueKey[] = [];
   for (const field of kind.unique) {
@@ -121,7 +121,7 @@ export function uniqueKey(field: string, value: Json): string {
   return JSON.stringify([field, value]);
 }
 
-/** The unique key of fields known from before, as `row` stands now; none where it has no value. */
+/** The unique key of the same fields in another row; none if the row has no value there. */
 export function uniqueKeyAgain(
   { fields, together }: Pick<UniqueKey, 'fields' | 'together'>,
   row: Entity,
@@ -143,7 +143,7 @@ function replaced(whole: Json, [name, ...rest]: readonly string[], value: Json):
   return { ...parts, [name]: replaced(parts[name] ?? null, rest, value) };
 }
 
-/** Whether a row belongs to what a query asks for, wherever its page begins. */
+/** Whether a row belongs to the result of a query, on whichever page. */
 export function matches(row: Entity, { where, tags }: EntityQuery): boolean {
   if (where !== undefined && valueAt(row, where.field) !== where.value) return false;
   if (tags === undefined) return true;

@@ -4,45 +4,45 @@ import { type Grant, lastExpiry, type TokenPair } from '../oauth/tokens.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
 /**
- * Grants and the pair of tokens that stands for each of them now. One record per grant; every method is one
- * indivisible act that says what happened.
+ * Grants, each with its current tokens. A store has one record per grant. Every method is one atomic operation that says
+ * what happened.
  *
- * An access token lives iff it is the current one of a grant that was not ended. An ended grant's record outlives its
- * longest token, so that nothing saved late survives a revocation.
+ * An access token is valid only while it is the current one of a grant that is not revoked. A revocation is remembered
+ * until every token of the grant has expired (src/oauth/revocation.ts), so tokens that are saved late are refused.
  */
 export interface Grants {
   /**
-   * Records a new grant with its first tokens. `ended`: it had been ended before it could be opened; nothing was saved.
-   * `taken`: another grant holds one of the tokens already (only possible for tokens that an operator chose).
+   * Records a new grant with its first tokens. `revoked`: the grant was revoked before it was opened; nothing was saved.
+   * `taken`: another grant has one of the tokens (only possible for tokens that an operator chose).
    */
   open(grant: Grant, tokens: TokenPair): MaybePromise<'opened' | 'revoked' | 'taken'>;
 
-  /** The grant whose current access token this is, unless it was ended. Expired ones may still be told: the core judges the time. */
+  /** The grant whose current access token this is, unless it was revoked. It may have expired: the core checks the time. */
   byAccessToken(accessToken: string): MaybePromise<Grant | undefined>;
 
-  /** The grant of a refresh token, current or already used, unless it was ended or its row has died. */
+  /** The grant of a refresh token, current or used, unless the grant was revoked or its row has expired. */
   byRefreshToken(refreshToken: string): MaybePromise<FoundRefreshToken | undefined>;
 
   /**
-   * Puts the next pair in the place of the current one, if `refreshToken` is the current refresh token of a grant of
-   * this client that was not ended and has not died. Of any number of attempts with one token exactly one is told
-   * `rotated` (and told so again if the same attempt is repeated), unless the pair keeps the same refresh token. The
-   * access token before is dead in the same act.
+   * Replaces the current pair by the next one, if `refreshToken` is the current refresh token of a grant of this client
+   * that is not revoked and has not expired. Of any number of attempts with one token exactly one returns `rotated`
+   * (repeating that same attempt returns `rotated` again), unless the pair keeps the same refresh token. The previous
+   * access token becomes invalid in the same operation.
    */
   rotate(refreshToken: string, by: RotationAttempt): MaybePromise<Rotation>;
 
-  /** After this no token of the grant is found and none is saved, until `until`, which must outlast the longest of them. */
+  /** From now on no token of the grant is found. Until `until` none is saved either; `undefined`: never. */
   revoke(grantId: string, until: EpochMilliseconds | undefined): MaybePromise<void>;
 
-  // What an operator asks, by the Admin API's /oauth2_tokens ------------------------------------------------------
+  // For operators: /oauth2_tokens of the Admin API ----------------------------------------------------------------
 
-  /** A live grant by its id, with its tokens as far as they are retained. */
+  /** A grant by its id, with its tokens if they are stored encrypted. */
   get(grantId: string): MaybePromise<KeptGrant | undefined>;
-  /** Writes over a grant, tokens and all. `missing` when there is none. */
+  /** Writes over a grant and its tokens. `missing`: there is no such grant. */
   replace(grant: Grant, tokens: TokenPair): MaybePromise<'replaced' | 'missing' | 'taken'>;
   /** In the order of their ids, after `after`; `next` is absent on the last page. */
   page(query: GrantQuery): MaybePromise<GrantPage>;
-  /** Ends and forgets every grant of a client or a service; tells their ids. */
+  /** Deletes every grant of a client or a service, and returns their ids. */
   removeOf(owner: { readonly credentialId: string } | { readonly serviceId: string }): MaybePromise<readonly string[]>;
 }
 
@@ -51,44 +51,44 @@ export type FoundRefreshToken =
   | { readonly found: 'used'; readonly grant: Grant };
 
 export interface RotationAttempt {
-  /** Unguessable and new for each request; lets a repeated write be told from a reuse. */
+  /** Unguessable and new for each request: distinguishes a repeated write from a second use. */
   readonly attempt: string;
   readonly at: EpochMilliseconds;
   /** The grant must be this client's. */
   readonly credentialId: string;
   /** Where the grant must be bound to; `undefined`: anywhere. */
   readonly from: string | undefined;
-  /** Where the next pair is bound to. */
+  /** Where the next pair is valid. */
   readonly boundTo: string;
   readonly serviceId: string | undefined;
-  /** Its refresh token may be the very one that is presented (Kong's `reuse_refresh_token`). */
+  /** Its refresh token may be the one that was sent (Kong's `reuse_refresh_token`). */
   readonly tokens: TokenPair;
   readonly accessScope: Scope;
   readonly expiresAt: EpochMilliseconds | undefined;
   readonly refreshExpiresAt: EpochMilliseconds | undefined;
   /**
-   * Milliseconds for which the token just used is answered with its same successor again. The successor must then
-   * have been derived from it, so that `tokens` of both attempts are equal. 0: never.
+   * Milliseconds in which a used token still returns the same successor. The successor must then be derived from the
+   * token, so that `tokens` of both attempts are equal. 0: never.
    */
   readonly grace: number;
 }
 
 export type Rotation =
-  /** `grant` is as it stands after the act. */
+  /** `grant` is as it is after the operation. */
   | { readonly outcome: 'rotated'; readonly grant: Grant }
-  /** CodeUse a moment ago, within the grace: the successor in force is the one in `tokens`. */
+  /** Used a moment ago, within the grace period: the current pair is the one in `tokens`. */
   | { readonly outcome: 'repeated'; readonly grant: Grant }
-  /** CodeUse before: somebody holds a copy (RFC 9700 §4.14.2). */
+  /** Used before: the token was copied (RFC 9700 §4.14.2). */
   | { readonly outcome: 'reused'; readonly grant: Grant }
   | { readonly outcome: 'mismatched' }
   | { readonly outcome: 'unknown' };
 
 export interface KeptGrant {
   readonly grant: Grant;
-  /** `undefined` where only a digest is retained. */
+  /** `undefined`: only a digest is stored. */
   readonly accessToken: string | undefined;
   readonly refreshToken: string | undefined;
-  /** The first characters of a token that is retained as a digest, to recognise it by. */
+  /** The first characters of a token that is stored as a digest, to recognise it by. */
   readonly hint: string | undefined;
 }
 
@@ -104,7 +104,7 @@ export interface GrantPage {
   readonly next: string | undefined;
 }
 
-// What stores without a query language decide by --------------------------------------------------------------------
+// Decisions for stores without a query language ---------------------------------------------------------------------
 
 /** When a store may delete the record of a grant: when its last token has expired. `undefined`: never. */
 export function recordExpiry(grant: Grant, tokens: TokenPair): EpochMilliseconds | undefined {
@@ -121,17 +121,17 @@ export interface RefreshTokenUse {
 }
 
 /**
- * What to tell an attempt to rotate a grant; `rotate` means: do so, and tell `rotated`. To be decided between one read
- * and one write that nobody else comes between.
+ * The outcome of an attempt to rotate a grant. `rotate`: write the next pair and return `rotated`. The read before this
+ * decision and the write after it must be one transaction.
  */
 export function decideRotation(
   found: {
     readonly grant: Grant;
-    /** How the presented token was used; `undefined` when it is the current one. */
+    /** How the token was used; `undefined`: it is the current one. */
     readonly used: RefreshTokenUse | undefined;
-    /** The attempt that made the current pair, where it kept the refresh token. */
+    /** The attempt that wrote the current pair, if the pair kept the refresh token. */
     readonly keptBy: string | undefined;
-    /** Whether the pair of the attempt is the one in force. */
+    /** Whether the pair of the attempt is the current one. */
     readonly isCurrentPair: boolean;
   },
   by: RotationAttempt,
@@ -145,7 +145,7 @@ export function decideRotation(
   return { outcome: isCurrentPair && by.at < used.at + by.grace ? 'repeated' : 'reused', grant };
 }
 
-/** The grant as it stands after it was rotated. */
+/** The grant after it was rotated. */
 export function afterRotation(grant: Grant, by: RotationAttempt): Grant {
   return {
     ...grant,
@@ -159,7 +159,7 @@ export function afterRotation(grant: Grant, by: RotationAttempt): Grant {
   };
 }
 
-/** What an operator may see of a token of which only a digest is retained. */
+/** What an operator may see of a token that is stored as a digest. */
 export function hintOf({ accessToken }: TokenPair): string {
   return accessToken.slice(0, 6);
 }

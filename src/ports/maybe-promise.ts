@@ -1,7 +1,7 @@
-/** A value that is there already, or one that will be. What comes from memory never costs a promise. */
+/** A value, or a promise of one. Values in memory need no promise. */
 export type MaybePromise<T> = T | PromiseLike<T>;
 
-/** Applies `f` at once to a value that is already there, later to one that is not. */
+/** Applies `f` to a value at once, or to the value of a promise later. */
 export function whenThere<T, U>(value: MaybePromise<T>, f: (value: T) => MaybePromise<U>): MaybePromise<U> {
   return isPending(value) ? value.then(f) : f(value);
 }

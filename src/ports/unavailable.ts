@@ -1,6 +1,6 @@
 /**
- * What a store rejects with when it cannot be asked: it is gone, slow, or shutting down. Nothing is known then, so nobody
- * may pass and nothing may be issued; a transport answers 503 with `Retry-After`, never 401 and never "yes".
+ * The store cannot be reached, is too slow, or is shutting down. Then no request is admitted and no token is issued. A
+ * transport responds with 503 and `Retry-After`, never with 401.
  */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';

@@ -1,6 +1,6 @@
 /**
- * Stores that say what they changed. An act is answered only after everybody has heard of it: whoever is told that a
- * grant was ended may rely on it.
+ * Stores that announce their changes. A write returns only after every listener has applied the announcement, so a grant
+ * whose revocation was acknowledged is revoked everywhere.
  */
 import type { Announcement, Announcements } from '../ports/announcements.ts';
 import type { EntityStore } from '../ports/entity-store.ts';
@@ -10,7 +10,7 @@ import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 export function announcingGrants(grants: Grants, announcements: Announcements): Grants {
   const changed = (grantId: string): Announcement => ({ announces: 'grantChanged', grantId });
   return {
-    // What is new was remembered by nobody.
+    // No cache can have remembered a new grant.
     open: (grant, tokens) => grants.open(grant, tokens),
     byAccessToken: (accessToken) => grants.byAccessToken(accessToken),
     byRefreshToken: (refreshToken) => grants.byRefreshToken(refreshToken),
@@ -57,8 +57,8 @@ export function announcingEntityStore(store: EntityStore, announcements: Announc
   };
 }
 
-function after<T>(published: MaybePromise<void>, answer: T): MaybePromise<T> {
-  return whenThere(published, () => answer);
+function after<T>(published: MaybePromise<void>, result: T): MaybePromise<T> {
+  return whenThere(published, () => result);
 }
 
 function publishAll(announcements: Announcements, all: readonly Announcement[]): MaybePromise<void> {

@@ -1,7 +1,7 @@
 /**
- * Notices a client that sends the same code challenge again: each authorization request has to have one of its own, or
- * it protects nothing (RFC 9700 §2.1.1). Nobody is refused for it: whoever goes back in a browser and agrees once more
- * sends it again as well.
+ * Detects a client that sends the same code challenge again: without a new one for each authorization request PKCE
+ * protects nothing (RFC 9700 §2.1.1). The request is not refused, because a user who goes back in the browser and agrees
+ * again also repeats it.
  */
 import { createHash } from 'node:crypto';
 import type { AuthorizationCodes } from '../ports/authorization-codes.ts';
@@ -11,16 +11,16 @@ export interface ReusedChallenge {
   readonly serviceId: string | undefined;
 }
 
-/** How many challenges are remembered; the oldest is forgotten first. */
+/** How many challenges are remembered; the oldest is evicted first. */
 const remembered = 10_000;
 
-/** The codes, with `reused` told of each that is asked for by a challenge of its client's before. */
+/** `reused` is called for each code whose challenge the client has sent before. */
 export function noticedChallenges(
   codes: AuthorizationCodes,
   reused: (who: ReusedChallenge) => void,
   most = remembered,
 ): AuthorizationCodes {
-  /** Digests, so that a long challenge takes no more room than another. */
+  /** Digests, so that a long challenge takes no more memory than a short one. */
   const seen = new Set<string>();
   return {
     save(code, record) {

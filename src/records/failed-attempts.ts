@@ -1,9 +1,9 @@
 /**
- * How many client authentications have failed lately, by who tried and from where (RFC 6749 §2.3.1: "the authorization
- * server MUST protect any endpoint utilizing it against brute force attacks").
+ * Limits failed client authentications (RFC 6749 §2.3.1: "the authorization server MUST protect any endpoint utilizing it
+ * against brute force attacks").
  *
- * A count belongs to a client *and* an address, or to an address alone; never to a client alone, so that nobody can lock
- * a client out from elsewhere.
+ * Failures are counted by client and address, and by address; never by client alone, so that an attacker cannot lock a
+ * client out from another address.
  */
 
 import { hostNetwork, parseIpAddress } from '../address/ip-address.ts';
@@ -12,13 +12,13 @@ import type { Clock } from '../ports/clock.ts';
 import { whenThere } from '../ports/maybe-promise.ts';
 
 export interface FailureLimits {
-  /** Failures for one client from one address before it is put off. */
+  /** Failures of one client from one address before it is rate limited. */
   readonly perClient: number;
-  /** Failures from one address, whatever the client. */
+  /** Failures from one address, of any clients. */
   readonly perAddress: number;
-  /** Milliseconds after which a count begins anew. */
+  /** Milliseconds after which a count starts again at 0. */
   readonly window: number;
-  /** How many counts are kept; the oldest is forgotten first. */
+  /** How many counts are kept; the oldest is evicted first. */
   readonly most: number;
 }
 
@@ -29,7 +29,7 @@ interface FailureCount {
   readonly until: number;
 }
 
-/** The clients, with those put off who failed too often from where they call. */
+/** Rate limits clients that failed too often. */
 export function limitedClients(clients: Clients, clock: Clock, limits: FailureLimits = failureLimits): Clients {
   const counts = new Map<string, FailureCount>();
 

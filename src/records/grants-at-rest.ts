@@ -17,7 +17,7 @@ export interface TokenEncryption {
   encrypt(grant: Grant, tokens: TokenPair): EncryptedPair;
   /** The pair of a grant that stores it encrypted. */
   decrypt(grantId: string, encrypted: string): TokenPair;
-  /** The grant with its tokens, as far as they are retained. */
+  /** The grant with its tokens, if they are stored encrypted. */
   kept(grant: Grant, stored: Pick<EncryptedPair, 'encrypted' | 'hint'>): KeptGrant;
   /** Whether `tokens` are the stored pair. */
   isPair(stored: Pick<EncryptedPair, 'access' | 'refresh'>, tokens: TokenPair): boolean;

@@ -1,4 +1,4 @@
-/** The one loop over the pages of a store. It makes no promise as long as the store returns none. */
+/** The one loop over the pages of a store. It creates no promise while the store returns none. */
 import type { Entity, EntityKind, EntityQuery, EntityStore } from '../ports/entity-store.ts';
 import { isPending, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 

@@ -1,6 +1,6 @@
 import type { Entity, Json } from '../ports/entity-store.ts';
 
-/** Reads the fields of rows as the Admin API has them. Rows were checked when they were written; this only tells types. */
+/** Reads fields of rows. Rows were validated when they were written; these functions only check the types. */
 
 export function textOrNull(row: Entity, field: string): string | null {
   const value = row[field] ?? null;

@@ -1,6 +1,6 @@
 /**
- * What rate limits count, in the store that all gates share. One row for each key, replaced only if it is still as it
- * was read: so the limits are exact, however many gates count.
+ * The counters of rate limits, in the store that all gates share. Each key has one row, which is replaced only if it is
+ * still as it was read. So the limits are exact for any number of gates.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../ports/clock.ts';
@@ -10,7 +10,7 @@ import { eachInTurn, type MaybePromise, whenThere } from '../ports/maybe-promise
 import { Unavailable } from '../ports/unavailable.ts';
 import { eachPage } from './pages.ts';
 
-/** Under Kong's name for the same. No Admin API shows it. */
+/** Kong's name for it. The Admin API does not show it. */
 export const countersKind: EntityKind = {
   name: 'ratelimiting_metrics',
   unique: [],
@@ -20,11 +20,11 @@ export const countersKind: EntityKind = {
 };
 
 export interface StoredCounters extends Counters {
-  /** Buries rows whose windows are over. To be called now and then, by one process. */
+  /** Deletes rows whose windows have ended. One process calls it from time to time. */
   sweep(): MaybePromise<void>;
 }
 
-/** How often a call is counted anew because another gate was quicker. */
+/** How often the gate tries to count a request while other gates write the same row. */
 const attempts = 20;
 
 export function storedCounters(
@@ -44,7 +44,8 @@ export function storedCounters(
         row === undefined ? store.insert(countersKind, next) : store.replace(countersKind, next, { expected: row });
       return whenThere(written, ({ outcome }) => {
         if (outcome === 'written') return before;
-        if (left === 0) throw new Unavailable('too many gates count the same calls at the same time');
+        if (left === 0)
+          throw new Unavailable('the request could not be counted: other gates keep writing the same counter');
         return attempt(id, windows, left - 1);
       });
     });

@@ -1,4 +1,4 @@
-/** The authorization endpoint as Kong puts it on a wire: a POST of the owner's login page, answered by a URL to send the browser to. */
+/** The authorization endpoint on the wire, as Kong has it: the operator's login page sends a POST, and gets the URL to redirect the browser to. */
 import type { AuthorizationRequest } from '../authorization/authorization-endpoint.ts';
 import type { AuthorizationOutcome } from '../authorization/vocabulary.ts';
 import type { Issuer } from '../oauth/issuer.ts';
@@ -6,7 +6,7 @@ import { type Refusal, wordsOf } from '../oauth/refusals.ts';
 import { insecure, refusalBody, refuseMethod } from './endpoint.ts';
 import { type Parameters, parseForm, readParameters } from './parameters.ts';
 import { type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
-import type { Drawn } from './token-endpoint.ts';
+import type { RequestStamp } from './token-endpoint.ts';
 
 const known: ReadonlySet<string> = new Set([
   'client_id',
@@ -30,18 +30,19 @@ export interface ReadAuthorizationCall {
 export function readAuthorizationCall(
   issuer: Issuer,
   endpoint: EndpointRequest,
-  { receivedAt, grantId }: Drawn,
+  { receivedAt, grantId }: RequestStamp,
 ): ReadAuthorizationCall | OAuthResponse {
   const wrongMethod = refuseMethod('authorization', issuer, endpoint);
   if (wrongMethod !== undefined) return wrongMethod;
   const read = readParameters(issuer.profile, known, endpoint);
-  if ('reason' in read) return plainly(issuer, read, new Map());
+  if ('reason' in read) return directRefusal(issuer, read, new Map());
   const { parameters } = read;
   const plain = insecure(endpoint);
-  if (plain !== undefined) return plainly(issuer, plain, parameters);
+  if (plain !== undefined) return directRefusal(issuer, plain, parameters);
   if (issuer.profile.parameters === 'strict') {
     const object = ['request', 'request_uri'].find((name) => parameters.has(name));
-    if (object !== undefined) return plainly(issuer, { reason: 'parameter_unsupported', detail: object }, parameters);
+    if (object !== undefined)
+      return directRefusal(issuer, { reason: 'parameter_unsupported', detail: object }, parameters);
   }
   return {
     request: {
@@ -61,7 +62,7 @@ export function readAuthorizationCall(
   };
 }
 
-/** RFC 6749 §4.1.2, §4.1.2.1, §4.2.2; told as `{ redirect_uri }`, since the caller is the login page and not the browser. */
+/** RFC 6749 §4.1.2, §4.1.2.1, §4.2.2, as `{ redirect_uri }`: the caller is the login page and not the browser. */
 export function authorizationResponse(
   { request, echo }: ReadAuthorizationCall,
   outcome: AuthorizationOutcome,
@@ -71,8 +72,8 @@ export function authorizationResponse(
   if (outcome.state === 'refused') {
     const refusal: Refusal =
       outcome.detail === undefined ? { reason: outcome.reason } : { reason: outcome.reason, detail: outcome.detail };
-    // Nothing was redirected, so no client is known, and anything may stand in the place of its id.
-    if (outcome.redirectUri === undefined) return plainly(issuer, refusal, echo);
+    // Without a redirect URI the client is not known, and the client_id may be any text.
+    if (outcome.redirectUri === undefined) return directRefusal(issuer, refusal, echo);
     const { error, description } = wordsOf(refusal, issuer.profile.name);
     const redirectUri = withQuery(outcome.redirectUri, issuer, echo, [
       ['error', error],
@@ -85,15 +86,15 @@ export function authorizationResponse(
     return { status: 200, headers: notStored, body: { redirect_uri: redirectUri }, ...clientId };
   }
   const { grant, tokens } = outcome;
-  const answer: Pair[] = [
+  const pairs: Pair[] = [
     ['access_token', tokens.accessToken],
     ['token_type', 'bearer'],
   ];
   if (grant.expiresAt !== undefined) {
-    answer.push(['expires_in', String(Math.round((grant.expiresAt - grant.issuedAt) / 1000))]);
+    pairs.push(['expires_in', String(Math.round((grant.expiresAt - grant.issuedAt) / 1000))]);
   }
   // "The parameters are added to the fragment component of the redirection URI" (RFC 6749 §4.2.2)
-  const fragment = encode(sorted([...answer, ...repeated(issuer, echo)]));
+  const fragment = encode(sorted([...pairs, ...repeated(issuer, echo)]));
   return {
     status: 200,
     headers: notStored,
@@ -102,7 +103,7 @@ export function authorizationResponse(
   };
 }
 
-/** `undefined`: the name stands alone. */
+/** `undefined`: a name without `=`. */
 type Pair = readonly [name: string, value: string | undefined];
 
 /** The redirect URI with more parameters in its query, which is otherwise kept (RFC 6749 §3.1.2). */
@@ -113,7 +114,7 @@ function withQuery(uri: string, issuer: Issuer, echo: Parameters, more: readonly
     const joint = mark < 0 ? '?' : uri.endsWith('?') || uri.endsWith('&') ? '' : '&';
     return `${uri}${joint}${encode(added)}`;
   }
-  // Kong writes the query anew, sorted by name.
+  // Kong writes the query again, sorted by name.
   const kept = mark < 0 ? [] : [...parseForm(uri.slice(mark + 1))].flatMap(([name, value]) => written(name, value));
   const names = new Set(added.map(([name]) => name));
   return `${mark < 0 ? uri : uri.slice(0, mark)}?${encode(sorted([...kept.filter(([name]) => !names.has(name)), ...added]))}`;
@@ -128,12 +129,12 @@ function repeated(issuer: Issuer, echo: Parameters): readonly Pair[] {
   return pairs;
 }
 
-/** As Kong writes a parameter anew: an empty one as its bare name, what JSON nests as flat pairs, null as an empty value. */
+/** How Kong writes a parameter again: an empty one as its bare name, nested JSON as flat pairs, null as an empty value. */
 function written(name: string, value: unknown): readonly Pair[] {
   return value === '' ? [[name, undefined]] : flatten(name, value ?? '');
 }
 
-/** A JSON value as the flat pairs that Kong makes of it: `state[1]`, `state.a`. */
+/** The flat pairs that Kong makes of a JSON value: `state[1]`, `state.a`. */
 function flatten(name: string, value: unknown): readonly Pair[] {
   if (Array.isArray(value)) return value.flatMap((one, index) => flatten(`${name}[${index + 1}]`, one));
   if (typeof value === 'object' && value !== null) {
@@ -151,14 +152,14 @@ const encode = (pairs: readonly Pair[]): string =>
     )
     .join('&');
 
-/** Everything but letters, digits and `_` as octets in lower-case hex, as Kong does. */
+/** Encodes everything but letters, digits and `_`, in lower-case hex, as Kong does. */
 function percentEncode(text: string): string {
   const octets = Buffer.from(text, 'utf8').toString('latin1');
   return octets.replace(/[^A-Za-z0-9_]/g, (octet) => `%${octet.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** "the authorization server SHOULD inform the resource owner of the error and MUST NOT automatically redirect" (RFC 6749 §4.1.2.1) */
-function plainly(issuer: Issuer, refusal: Refusal, echo: Parameters): OAuthResponse {
+function directRefusal(issuer: Issuer, refusal: Refusal, echo: Parameters): OAuthResponse {
   const body: Record<string, unknown> = refusalBody(issuer, refusal);
   if (echo.has('state')) body['state'] = echo.get('state');
   return { status: refusal.reason === 'body_too_large' ? 413 : 400, headers: notStored, body, refusal };

@@ -1,4 +1,4 @@
-/** Where a request carries its access token (RFC 6750 §2), and how a refusal is told (§3). */
+/** The access token of a request (RFC 6750 §2), and the response to a request that is denied (§3). */
 import type { AccessOutcome, BearerDenied } from '../access/bearer-token.ts';
 import { json, mediaType, multipart, urlencoded } from '../content/media-type.ts';
 import type { Profile } from '../oauth/profile.ts';
@@ -9,13 +9,13 @@ import { bearerChallenge, type OAuthResponse } from './response.ts';
 export interface PresentedToken {
   readonly accessToken: string;
   readonly in: 'header' | 'query' | 'body';
-  /** Whether the header named a scheme before it; Kong takes a bare token as well. */
+  /** Whether the header has a scheme before the token; Kong accepts a bare token too. */
   readonly scheme: boolean;
 }
 
 export type BearerRead = PresentedToken | 'missing' | 'repeated' | 'malformed';
 
-/** What is needed to look into the body as well: it is only read when nothing else carries a token. */
+/** Whether the token may be in the body. The body is read only if neither the header nor the query has one. */
 export const looksIntoBody = (profile: Profile, method: string, contentType: string | undefined): boolean =>
   profile.parameters === 'lenient' &&
   (method === 'POST' || method === 'PUT' || method === 'PATCH') &&
@@ -33,7 +33,7 @@ export function readBearer(profile: Profile, authorization: string | undefined, 
   return inParameters(parseForm(query), 'query');
 }
 
-/** Whether it is worth to take a query apart. A name may be written in percent-encoding. */
+/** Whether the query may name a token, so that it has to be parsed. Names may be percent-encoded. */
 const mayName = (query: string): boolean =>
   query.includes('access_token') || (query.includes('%') && /(?:^|&)[^=&]*%/.test(query));
 
@@ -42,7 +42,7 @@ const b64token = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 function readStrictly(authorization: string | undefined, query: string): BearerRead {
   const inQuery = mayName(query) && parseForm(query).has('access_token');
-  if (authorization === undefined) return 'missing'; // a token in the query is not looked at (RFC 9700 §4.3.2)
+  if (authorization === undefined) return 'missing'; // a token in the query is ignored (RFC 9700 §4.3.2)
   const named = /^Bearer +(.*)$/i.exec(authorization.trimEnd())?.[1];
   if (named === undefined) return 'missing'; // another scheme
   // "Clients MUST NOT use more than one method to transmit the token in each request." (RFC 6750 §2)
@@ -50,7 +50,7 @@ function readStrictly(authorization: string | undefined, query: string): BearerR
   return b64token.test(named) ? { accessToken: named, in: 'header', scheme: true } : 'malformed';
 }
 
-/** The token in a body that was read because of `looksIntoBody`; where it names none, what was read elsewhere. */
+/** The token in a body that was read because of `looksIntoBody`; without one, what was read `elsewhere`. */
 export function readBearerInBody(
   profile: Profile,
   contentType: string | undefined,
@@ -67,7 +67,7 @@ function inParameters(parameters: Parameters, where: 'query' | 'body'): BearerRe
   return typeof value === 'string' && value !== '' ? { accessToken: value, in: where, scheme: false } : 'missing';
 }
 
-/** RFC 6750 §3.1. The body repeats the challenge, for people. */
+/** RFC 6750 §3.1. The body repeats the challenge for human readers. */
 export function deniedResponse(profile: Profile, realm: string | undefined, denied: BearerDenied): OAuthResponse {
   const { error, description } = wordsOf(denied, profile.name);
   const separator = profile.parameters === 'strict' ? ', ' : ' ';
@@ -80,11 +80,11 @@ export function deniedResponse(profile: Profile, realm: string | undefined, deni
     const challenge = bearerChallenge(realm, scopeAttribute(denied), separator);
     return { status: 401, headers: [['WWW-Authenticate', challenge]], body, refusal };
   }
-  const told =
+  const shown =
     denied.reason === 'token_global' ? wordsOf({ reason: 'token_invalid' }, profile.name).description : description;
   const challenge = bearerChallenge(
     realm,
-    [['error', error], ['error_description', told], ...scopeAttribute(denied)],
+    [['error', error], ['error_description', shown], ...scopeAttribute(denied)],
     separator,
   );
   const status = denied.reason === 'scope_insufficient' ? 403 : denied.reason === 'token_repeated' ? 400 : 401;
@@ -96,7 +96,7 @@ function scopeAttribute({ requiredScope }: BearerDenied): readonly (readonly [st
   return requiredScope.length === 0 ? [] : [['scope', requiredScope.join(' ')]];
 }
 
-/** What a request without a usable token is denied with. */
+/** How a request without a well-formed token is denied. */
 export function deniedRead(
   read: 'missing' | 'repeated' | 'malformed',
   requiredScope: BearerDenied['requiredScope'],

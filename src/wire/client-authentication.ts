@@ -4,7 +4,7 @@ import type { Profile } from '../oauth/profile.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 import type { Parameters } from './parameters.ts';
 
-/** How the client says who it is (RFC 6749 §2.3.1): in the header or in the body. */
+/** The credentials of the client (RFC 6749 §2.3.1), in the header or in the body. */
 export function readClientAuthentication(
   profile: Profile,
   parameters: Parameters,
@@ -22,7 +22,7 @@ export function readClientAuthentication(
     }
     return basic;
   }
-  // With Kong both parameters win over the header, and one alone does not.
+  // In Kong both parameters together take precedence over the header; one alone does not.
   if (parameters.has('client_id') && parameters.has('client_secret')) {
     return { method: 'client_secret_post', clientId, clientSecret, from };
   }
@@ -39,7 +39,7 @@ function readBasicStrictly(
   const encoded = /^[A-Za-z0-9+/]+={0,2}$/.exec(credentials[1] ?? '')?.[0] ?? '';
   const pair = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = pair.indexOf(':');
-  // What cannot be read is an attempt all the same, and names nobody.
+  // Credentials that cannot be read are still an attempt, without a client.
   if (colon < 1) return { method: 'client_secret_basic', clientId: undefined, clientSecret: undefined, from };
   return {
     method: 'client_secret_basic',
@@ -49,7 +49,7 @@ function readBasicStrictly(
   };
 }
 
-/** As Kong reads it: a header of any kind is an attempt, nothing is decoded, and whatever follows a second colon is lost. */
+/** As Kong reads it: any header is an attempt, nothing is decoded, and the text after a second colon is ignored. */
 function readBasic(authorization: string | undefined, from: string | undefined): ClientAuthentication | undefined {
   if (authorization === undefined) return undefined;
   const encoded = /[Bb]asic\s*(.+)/.exec(authorization)?.[1];

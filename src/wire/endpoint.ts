@@ -1,9 +1,9 @@
-/** What the token endpoint and the authorization endpoint have in common before any parameter is looked at. */
+/** The checks that both endpoints make before they read parameters. */
 import type { Issuer } from '../oauth/issuer.ts';
 import { type OAuthError, type Refusal, refusals, wordsOf } from '../oauth/refusals.ts';
 import { bearerChallenge, type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 
-/** Both endpoints take POST only, before anything else is said (Kong; RFC 6749 §3.2 for the token endpoint). */
+/** Both endpoints accept POST only (Kong; RFC 6749 §3.2 for the token endpoint). */
 export function refuseMethod(
   endpoint: 'token' | 'authorization',
   issuer: Issuer,

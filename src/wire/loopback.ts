@@ -1,6 +1,6 @@
 /**
  * Whether a request may carry secrets without TLS (docs/decisions/0014): it comes from this machine, its Host is a loopback
- * name or address, and no proxy forwards it. Another Host would be a page's trick (DNS rebinding), and behind a proxy the
+ * name or address, and no proxy forwards it. Another Host can be an attack by a page (DNS rebinding), and behind a proxy the
  * client may be on any machine.
  */
 import { isLoopbackHost, parseHostAndPort } from '../address/host.ts';

@@ -1,6 +1,6 @@
 /**
- * The parameters of a request to our endpoints (RFC 6749 §3.1, §3.2, Appendix B), however they came. What Kong takes as
- * it comes (forms, JSON, multipart, the query) `lenient` takes too; `strict` takes what the RFC says.
+ * The parameters of a request to an OAuth endpoint (RFC 6749 §3.1, §3.2, Appendix B). `lenient` reads what Kong reads
+ * (forms, JSON, multipart, the query); `strict` reads what the RFC allows.
  */
 import { readForm } from '../content/form.ts';
 import { readJsonObject } from '../content/json.ts';
@@ -9,21 +9,21 @@ import { contentOf, readMultipart } from '../content/multipart.ts';
 import type { Profile } from '../oauth/profile.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 
-/** A value is a string as a rule; a form's flag is `true`, a repeated parameter an array, and JSON brings what it will. */
+/** A value is usually a string. A name without `=` in a form is `true`, a repeated parameter an array, JSON can be anything. */
 export type Parameters = ReadonlyMap<string, unknown>;
 
 export interface EncodedParameters {
   /** The query of the request-target, without `?`. */
   readonly query: string;
   readonly contentType: string | undefined;
-  /** `undefined`: larger than our endpoints read. */
+  /** `undefined`: larger than the limit. */
   readonly body: Uint8Array | undefined;
 }
 
-/** More parameters than any honest request has. */
+/** More parameters than any legitimate request has. */
 const most = 256;
 
-/** `known` are the names that mean something to the endpoint; the strict reading is strict about these alone. */
+/** `known`: the parameters of the endpoint. Only these are checked strictly. */
 export function readParameters(
   profile: Profile,
   known: ReadonlySet<string>,
@@ -50,7 +50,7 @@ function readStrictly(
   const inQuery = parseForm(query);
   const parameters = new Map<string, unknown>();
   for (const [name, value] of parseForm(body)) {
-    // `scope[]` and `scope[0]` are further spellings of `scope`.
+    // `scope[]` and `scope[0]` also mean `scope`.
     const bracket = name.indexOf('[');
     const plain = bracket < 0 ? name : name.slice(0, bracket);
     if (!known.has(plain)) continue; // "The authorization server MUST ignore unrecognized request parameters." (§3.2)
@@ -78,7 +78,7 @@ function parseBody(type: string, contentType: string, body: Uint8Array): Paramet
 
 const nothing: Parameters = new Map();
 
-/** `application/x-www-form-urlencoded`: a name without `=` is a flag, a repeated one an array. */
+/** `application/x-www-form-urlencoded`: a name without `=` is `true`, a repeated one an array. */
 export function parseForm(encoded: string): Parameters {
   if (encoded === '') return nothing;
   const parameters = new Map<string, unknown>();

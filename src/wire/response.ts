@@ -1,4 +1,4 @@
-/** What an endpoint answers, before a transport prints it. */
+/** Requests to the OAuth endpoints and their responses, independent of the transport. */
 import type { Refusal } from '../oauth/refusals.ts';
 
 export interface OAuthResponse {
@@ -6,21 +6,21 @@ export interface OAuthResponse {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** JSON. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** For the log: why it was refused, and whom it was about. */
+  /** For the log: why the request was refused, and the client. */
   readonly refusal?: Refusal;
   readonly clientId?: string;
 }
 
-/** How a request to one of our endpoints came, as far as a transport can tell. */
+/** A request to an OAuth endpoint. */
 export interface EndpointRequest {
   readonly method: string;
-  /** `ambiguous`: a trusted proxy said two things about it. */
+  /** `ambiguous`: a trusted proxy sent two values. */
   readonly transport: 'secure' | 'plain' | 'ambiguous';
   readonly query: string;
   readonly contentType: string | undefined;
-  /** `undefined`: larger than our endpoints read. */
+  /** `undefined`: larger than the limit. */
   readonly body: Uint8Array | undefined;
-  /** The value of the header that carries client credentials. */
+  /** The value of the header with the client credentials. */
   readonly authorization: string | undefined;
   readonly realm: string | undefined;
   /** The address of the caller. */
@@ -35,7 +35,7 @@ export const notStored: OAuthResponse['headers'] = [
   ['Pragma', 'no-cache'],
 ];
 
-/** `WWW-Authenticate: Bearer` with these attributes (RFC 6750 §3). Kong separates them by blanks, the RFC by commas. */
+/** `WWW-Authenticate: Bearer` with these attributes (RFC 6750 §3). Kong separates them by spaces, the RFC by commas. */
 export function bearerChallenge(
   realm: string | undefined,
   attributes: readonly (readonly [name: string, value: string])[],

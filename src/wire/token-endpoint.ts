@@ -1,6 +1,5 @@
 /**
- * The token endpoint as RFC 6749 puts it on a wire (§4, §5). All transports share this file; none of them knows a grant
- * type.
+ * The token endpoint on the wire (RFC 6749 §4, §5). All transports share this file; none of them knows grant types.
  */
 import type { AuthorizationCodeRequest } from '../grants/authorization-code.ts';
 import type { ClientCredentialsRequest } from '../grants/client-credentials.ts';
@@ -32,7 +31,7 @@ const known: ReadonlySet<string> = new Set([
   'password',
 ]);
 
-/** A request read: for which grant, and what its machine starts with. */
+/** A token request: the grant, and the input of its machine. */
 export type TokenCall =
   | { readonly grant: 'authorization_code'; readonly request: AuthorizationCodeRequest }
   | { readonly grant: 'client_credentials'; readonly request: ClientCredentialsRequest }
@@ -42,18 +41,22 @@ export type TokenCall =
 
 export interface ReadTokenCall {
   readonly call: TokenCall;
-  /** What the answer repeats. */
+  /** The parameters that the response repeats. */
   readonly echo: Parameters;
 }
 
-/** What the driver draws for each request. */
-export interface Drawn {
+/** The time and the random values of a request. */
+export interface RequestStamp {
   readonly receivedAt: EpochMilliseconds;
   readonly attempt: string;
   readonly grantId: string;
 }
 
-export function readTokenCall(issuer: Issuer, endpoint: EndpointRequest, drawn: Drawn): ReadTokenCall | OAuthResponse {
+export function readTokenCall(
+  issuer: Issuer,
+  endpoint: EndpointRequest,
+  stamp: RequestStamp,
+): ReadTokenCall | OAuthResponse {
   const wrongMethod = refuseMethod('token', issuer, endpoint);
   if (wrongMethod !== undefined) return wrongMethod;
   const read = readParameters(issuer.profile, known, endpoint);
@@ -69,7 +72,7 @@ export function readTokenCall(issuer: Issuer, endpoint: EndpointRequest, drawn: 
     authentication,
     redirectUri: parameters.get('redirect_uri'),
     scope: parameters.get('scope'),
-    ...drawn,
+    ...stamp,
   };
   return { call: callOf(parameters, common), echo: parameters };
 }
@@ -101,7 +104,7 @@ function callOf(parameters: Parameters, common: TokenRequest): TokenCall {
 export function tokenResponse({ call, echo }: ReadTokenCall, outcome: GrantOutcome): OAuthResponse {
   const { issuer, authentication, receivedAt, scope: asked } = call.request;
   if (outcome.state === 'refused') {
-    // Of a client that nobody knows anything may stand in the place of its id: its secret, if somebody mixed up the two.
+    // The id of an unknown client may be any text, even a secret that was sent in the wrong parameter: it is not logged.
     const unknown = outcome.clientUnknown || outcome.reason.startsWith('client_authentication_');
     const clientId = unknown ? undefined : authentication.clientId;
     const response = refusalResponse(issuer, outcome, echo, outcome.failedAuthentication === 'client_secret_basic');
@@ -110,7 +113,7 @@ export function tokenResponse({ call, echo }: ReadTokenCall, outcome: GrantOutco
   const { clientId } = authentication;
   const { grant, tokens } = outcome;
   const body: Record<string, unknown> = { access_token: tokens.accessToken, token_type: 'bearer' };
-  // From now on: a refresh that is repeated within the grace is told of tokens that are some seconds old.
+  // Counted from now: a refresh that is repeated within the grace period returns tokens that are some seconds old.
   if (grant.expiresAt !== undefined)
     body['expires_in'] = Math.max(0, Math.floor((grant.expiresAt - receivedAt) / 1000));
   if (tokens.refreshToken !== undefined) body['refresh_token'] = tokens.refreshToken;
@@ -118,7 +121,7 @@ export function tokenResponse({ call, echo }: ReadTokenCall, outcome: GrantOutco
   const { scopeInResponse } = issuer.profile;
   const differs = !sameScope(grant.accessScope, typeof asked === 'string' ? splitScope(asked) : []);
   const asksForScope = call.grant === 'client_credentials' || call.grant === 'password';
-  // "scope = scope-token *( SP scope-token )" (RFC 6749 §3.3): there is no way to say that it is empty.
+  // "scope = scope-token *( SP scope-token )" (RFC 6749 §3.3): an empty scope cannot be written.
   if (grant.accessScope.length > 0 && (scopeInResponse === 'always' || (differs && asksForScope))) {
     body['scope'] = grant.accessScope.join(' ');
   }

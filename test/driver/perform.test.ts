@@ -72,7 +72,7 @@ describe('What came of an effect', () => {
 
   it('TK-20: openGrant goes no further with a token that is in use already', () => {
     const { openGrant } = performers({ grants: { open: () => 'taken' } });
-    expect(() => openGrant({ effect: 'openGrant', grant, withRefreshToken: true })).to.throw('in use already');
+    expect(() => openGrant({ effect: 'openGrant', grant, withRefreshToken: true })).to.throw('is already in use');
   });
 
   it('findRefreshToken: found, current or used, or unknown', () => {
