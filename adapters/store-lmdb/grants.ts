@@ -216,8 +216,8 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
         const { row, digest } = hit;
         const { grant, keptBy } = row;
         const isCurrentPair = by.grace > 0 && isPair(row, by.tokens);
-        const judgement = decideRotation({ grant, used: hit.by, keptBy, isCurrentPair }, by);
-        if (judgement !== 'rotate') return judgement;
+        const decision = decideRotation({ grant, used: hit.by, keptBy, isCurrentPair }, by);
+        if (decision !== 'rotate') return decision;
         const next = afterRotation(grant, by);
         if (by.tokens.refreshToken === refreshToken) {
           // The token may have been found under a previous key; it is written under the current one.

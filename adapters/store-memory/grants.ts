@@ -122,8 +122,8 @@ export function memoryGrants(clock: Clock): Grants {
       const { grant, tokens, keptBy } = row;
       const isCurrent = tokens.refreshToken === refreshToken;
       const used = isCurrent ? undefined : row.used.get(refreshToken);
-      const judgement = decideRotation({ grant, used, keptBy, isCurrentPair: isSamePair(tokens, by.tokens) }, by);
-      if (judgement !== 'rotate') return judgement;
+      const decision = decideRotation({ grant, used, keptBy, isCurrentPair: isSamePair(tokens, by.tokens) }, by);
+      if (decision !== 'rotate') return decision;
       const keeps = by.tokens.refreshToken === refreshToken;
       row.keptBy = keeps ? by.attempt : undefined;
       write(row, afterRotation(grant, by), by.tokens);

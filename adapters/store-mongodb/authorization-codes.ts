@@ -1,7 +1,7 @@
 /**
- * Authorization codes in MongoDB: one document each, found by the digest of the code. Redeeming is one findOneAndUpdate
- * with every binding in its condition, and the attempt: the same attempt, repeated because its answer was lost, meets
- * the condition again. Nothing is deleted but what has expired.
+ * Authorization codes in MongoDB: one document each, found by the digest of the code. A redemption is one
+ * findOneAndUpdate. Its condition holds every binding, and the attempt: the same attempt, repeated because its response
+ * was lost, meets the condition again. Only expired codes are deleted.
  */
 import type { Filter } from 'mongodb';
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
@@ -12,10 +12,10 @@ import {
   type Redemption,
   type RedemptionAttempt,
 } from '../../src/ports/authorization-codes.ts';
-import { Unavailable } from '../../src/ports/unavailable.ts';
-import { type Database, dateOf, isTaken, text } from './database.ts';
+import { codeFromJson } from '../../src/records/grants-at-rest.ts';
+import { type Database, dateOf, ofKey, orTaken, text, untilDecided } from './database.ts';
 
-export interface CodeRow {
+interface CodeRow {
   readonly _id: string;
   /** The whole record as JSON. */
   readonly record: string;
@@ -27,27 +27,25 @@ export interface CodeRow {
   readonly expiresAt: number;
   readonly deleteAt: Date | undefined;
   readonly usedBy: string | null;
-  /** For what it was used without being redeemed. */
+  /** The mismatch for which the attempt that used it was refused. */
   readonly refusedFor: CodeUse['mismatch'] | null;
 }
 
 export interface MongoAuthorizationCodes extends AuthorizationCodes {
-  /** Whether anything is still found by a digest of this key. */
+  /** Whether any code is stored under a digest of this key. */
   uses(keyId: string): Promise<boolean>;
 }
 
-/** What JSON leaves out. */
-const absent = { serviceId: undefined, subject: undefined, codeChallenge: undefined };
+/** A code is used once: an attempt that comes second sees so in its next read. */
+const attempts = 5;
 
-/** A code is used once: whoever loses sees by whom on the next look. */
-const looks = 4;
-
-export function mongoAuthorizationCodes({ vault, ask, collection }: Database): MongoAuthorizationCodes {
+export function mongoAuthorizationCodes({ vault, run, collection }: Database): MongoAuthorizationCodes {
   const codes = collection<CodeRow>('codes');
   const candidates = (code: string) => [...vault.candidates('authorization code', code)];
 
-  async function look(ids: string[], by: RedemptionAttempt, left: number): Promise<Redemption> {
-    const redeemed = await ask(() =>
+  /** `undefined`: the code was saved, or used by another attempt, between the two reads. */
+  async function redeemOnce(ids: string[], by: RedemptionAttempt): Promise<Redemption | undefined> {
+    const redeemed = await run(() =>
       codes().findOneAndUpdate(
         redeemable(ids, by),
         { $set: { usedBy: text(by.attempt), refusedFor: null } },
@@ -56,24 +54,20 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
     );
     if (redeemed !== null) return { outcome: 'redeemed', record: recordOf(redeemed) };
 
-    const row = await ask(() => codes().findOne({ _id: { $in: ids } }));
+    const row = await run(() => codes().findOne({ _id: { $in: ids } }));
     if (row === null) return { outcome: 'unknown' };
     const { redemption, use } = decideRedemption(recordOf(row), useOf(row, by), by);
     if (redemption.outcome === 'unknown') {
-      // Seen to be expired: no clock that is set back may bring it to life again.
-      await ask(() => codes().updateOne({ _id: row._id }, { $min: { expiresAt: 0 } }));
+      // The code is expired: a clock that is set back must not make it valid again.
+      await run(() => codes().updateOne({ _id: row._id }, { $min: { expiresAt: 0 } }));
       return redemption;
     }
     if (use === undefined) return redemption;
-    if (use.mismatch !== undefined) {
-      const used = { usedBy: text(by.attempt), refusedFor: use.mismatch };
-      const mine: Filter<CodeRow> = { _id: row._id, usedBy: { $in: [null, used.usedBy] } };
-      const { matchedCount } = await ask(() => codes().updateOne(mine, { $set: used }));
-      if (matchedCount === 1) return redemption;
-    }
-    // It was saved, or used by somebody else, between the two looks.
-    if (left === 0) throw new Unavailable('an authorization code did not stay as it was seen');
-    return look(ids, by, left - 1);
+    if (use.mismatch === undefined) return undefined;
+    const used = { usedBy: text(by.attempt), refusedFor: use.mismatch };
+    const isFree: Filter<CodeRow> = { _id: row._id, usedBy: { $in: [null, used.usedBy] } };
+    const { matchedCount } = await run(() => codes().updateOne(isFree, { $set: used }));
+    return matchedCount === 1 ? redemption : undefined;
   }
 
   return {
@@ -91,21 +85,20 @@ export function mongoAuthorizationCodes({ vault, ask, collection }: Database): M
         usedBy: null,
         refusedFor: null,
       };
-      try {
-        await ask(() => codes().insertOne(row));
-      } catch (error) {
-        // A repeated save must not bring back a code that was redeemed in between.
-        if (!isTaken(error)) throw error;
-      }
+      // A repeated save must not make a code valid again that was redeemed in between.
+      await orTaken(() => run(() => codes().insertOne(row)));
     },
 
-    redeem: (code, by) => look(candidates(code), by, looks),
+    redeem: (code, by) =>
+      untilDecided('an authorization code changed again and again', () => redeemOnce(candidates(code), by), {
+        attempts,
+      }),
 
-    uses: async (keyId) => (await ask(() => codes().findOne({ _id: ofKey(keyId) }))) !== null,
+    uses: async (keyId) => (await run(() => codes().findOne({ _id: ofKey(keyId) }))) !== null,
   };
 }
 
-/** A code that this attempt redeems, or has redeemed. */
+/** The condition for a code that this attempt may redeem, or has redeemed. */
 function redeemable(ids: string[], by: RedemptionAttempt): Filter<CodeRow> {
   const conditions: Filter<CodeRow>[] = [{ usedBy: null }, { usedBy: text(by.attempt), refusedFor: null }];
   const redirect: Filter<CodeRow> =
@@ -130,16 +123,11 @@ function redeemable(ids: string[], by: RedemptionAttempt): Filter<CodeRow> {
 }
 
 function recordOf({ record, expiresAt }: CodeRow): AuthorizationCode {
-  return { ...absent, ...(JSON.parse(record) as AuthorizationCode), expiresAt };
+  return { ...codeFromJson(JSON.parse(record) as AuthorizationCode), expiresAt };
 }
 
 function useOf({ usedBy, refusedFor }: CodeRow, by: RedemptionAttempt): CodeUse | undefined {
   if (usedBy === null) return undefined;
   const attempt = usedBy === text(by.attempt) ? by.attempt : `not ${by.attempt}`;
   return { attempt, mismatch: refusedFor ?? undefined };
-}
-
-/** Digests that were made with this key. */
-export function ofKey(keyId: string): { readonly $gte: string; readonly $lt: string } {
-  return { $gte: `${keyId}.`, $lt: `${keyId}/` };
 }

@@ -1,12 +1,11 @@
 /**
- * What rate limits count, in MongoDB, for all gates together: one document for each key, and each call one pipeline
- * update that counts it only if none of its windows is full.
+ * Counters of rate limits in MongoDB, shared by all gates: one document for each key. Each call is one pipeline update
+ * that counts it only if none of its windows is full.
  */
 import { createHash } from 'node:crypto';
 import type { Document } from 'mongodb';
 import { type CountedWindow, type Counters, type Counts, decideCount } from '../../src/ports/counters.ts';
-import { Unavailable } from '../../src/ports/unavailable.ts';
-import { type Database, dateOf, isTaken } from './database.ts';
+import { type Database, dateOf, orTaken, untilDecided } from './database.ts';
 
 interface CounterRow {
   readonly _id: string;
@@ -16,45 +15,43 @@ interface CounterRow {
   readonly deleteAt: Date;
 }
 
-export function mongoCounters({ ask, askOnce, collection }: Database): Counters {
+export function mongoCounters({ run, runOnce, collection }: Database): Counters {
   const rows = collection<CounterRow>('counters');
 
   async function countOnce(_id: string, windows: readonly CountedWindow[]) {
-    // A repetition would count a call twice: better an error than a guess.
-    const before = await askOnce(() =>
+    // A repetition would count the call twice, so it is an error instead.
+    const before = await runOnce(() =>
       rows().findOneAndUpdate({ _id }, counting(windows), { returnDocument: 'before' }),
     );
     return before === null ? undefined : decideCount(countsOf(before, windows), windows).before;
   }
 
-  /** On its own: of two upserts at the same moment, some servers tell both that there was nothing before. */
-  async function make(_id: string, windows: readonly CountedWindow[]): Promise<void> {
-    try {
-      await ask(() => rows().insertOne({ _id, windows: {}, deleteAt: lastOf(windows)! }));
-    } catch (error) {
-      if (!isTaken(error)) throw error;
-    }
-  }
+  /** A separate insert: for two concurrent upserts, some servers return to both that no document existed before. */
+  const create = (_id: string, windows: readonly CountedWindow[]) =>
+    orTaken(() => run(() => rows().insertOne({ _id, windows: {}, deleteAt: lastOf(windows)! })));
 
   return {
-    async count(key, windows) {
+    count(key, windows) {
       const _id = createHash('sha256').update(String(key), 'utf8').digest('base64url');
-      for (let left = attempts; left > 0; left--) {
-        const before = await countOnce(_id, windows);
-        if (before !== undefined) return before;
-        await make(_id, windows);
-      }
-      throw new Unavailable('what was counted dies as soon as it is made: the clock of the database is ahead');
+      return untilDecided(
+        'a new counter was deleted at once: the clock of the database is ahead',
+        async () => {
+          const before = await countOnce(_id, windows);
+          if (before === undefined) await create(_id, windows);
+          return before;
+        },
+        { attempts },
+      );
     },
   };
 }
 
-/** How often a count may die between being made and being counted in. */
+/** How often a counter may expire between its insert and the first update. */
 const attempts = 5;
 
 const lastOf = (windows: readonly CountedWindow[]) => dateOf(Math.max(...windows.map(({ until }) => until)));
 
-/** The same as `decideCount`, in the language of the database. */
+/** The same decision as `decideCount`, as an update pipeline. */
 function counting(windows: readonly CountedWindow[]): Document[] {
   const calls = windows.map(({ name, from }) => ({
     $cond: [{ $eq: [`$windows.${fieldOf(name)}.from`, from] }, `$windows.${fieldOf(name)}.calls`, 0],
@@ -82,7 +79,7 @@ function countsOf(row: CounterRow, windows: readonly CountedWindow[]): Counts {
   return Object.fromEntries(counts);
 }
 
-/** A name that is nothing but a name to the database. */
+/** A field name without characters that are special to the database. */
 function fieldOf(window: string): string {
   return `w_${Buffer.from(String(window), 'utf8').toString('hex')}`;
 }

@@ -1,69 +1,59 @@
 /**
- * The one database behind all ports: how it is reached, how long it is waited for, and what its errors mean.
+ * The one database behind all ports: connections, timeouts, and what its errors mean.
  *
- * An act is one write of one document, answered when the majority has it in the journal. There are no transactions and
- * no change streams, so that everything that speaks MongoDB's protocol will do. An act whose answer was lost is done
- * once more: each of them can be told from its repetition.
+ * Each operation is one write of one document, acknowledged when the majority has it in the journal. The store uses no
+ * transactions and no change streams, so that every server of MongoDB's protocol will do. An operation whose response
+ * was lost is run once more: each operation recognizes its own repetition.
  */
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   type Collection,
   type Document,
+  type Filter,
   MongoClient,
   type MongoClientOptions,
   MongoError,
   MongoServerError,
+  type WithId,
 } from 'mongodb';
 import type { Clock } from '../../src/ports/clock.ts';
-import { Unavailable } from '../../src/ports/unavailable.ts';
-
-/** The part of the vault that the store needs. */
-export interface Vault {
-  readonly keyId: string;
-  readonly keyIds: readonly string[];
-  digest(purpose: string, value: string): string;
-  candidates(purpose: string, value: string): readonly string[];
-  seal(purpose: string, value: string): string;
-  unseal(purpose: string, sealed: string): string;
-  checkValue(keyId: string): string | undefined;
-}
+import { StoreUnusable, Unavailable } from '../../src/ports/unavailable.ts';
+import { digestsOfKey, type Vault } from '../../src/ports/vault.ts';
 
 export interface Database {
   readonly vault: Vault;
   readonly clock: Clock;
-  /** Where it is, without user and password. */
+  /** Its hosts, without user and password. */
   readonly place: string;
-  /** Gives the collection as it is reached now: to be called anew for each question. */
+  /** Returns the collection of the current client: to be called for each operation. */
   collection<D extends Document>(name: string): () => Collection<D>;
-  /** Asks, and asks once more if the answer was lost. Rejects with `Unavailable`, unless a unique value is taken. */
-  ask<T>(work: () => Promise<T>): Promise<T>;
-  /** The same for what must not be done twice. */
-  askOnce<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs an operation, and once more if the response was lost. Rejects with `Unavailable`, unless a unique value is taken. */
+  run<T>(operation: () => Promise<T>): Promise<T>;
+  /** The same for an operation that must not run twice. */
+  runOnce<T>(operation: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
-}
-
-/** The store cannot be opened. The message says where and why, and what can be done. */
-export class StoreUnusable extends Error {
-  override readonly name = 'StoreUnusable';
 }
 
 export interface DatabaseOptions {
   readonly url: string;
   readonly vault: Vault;
   readonly clock: Clock;
-  /** Milliseconds that one question may take, all in all. */
+  /** Milliseconds that one operation may take, with its repetitions. */
   readonly timeout: number;
-  /** Connections that are kept at most. */
+  /** The largest number of connections. */
   readonly pool: number;
-  /** In the place of the driver's own. */
+  /** Replaces the client of the driver. */
   readonly openClient?: (url: string, options: MongoClientOptions) => MongoClient;
 }
 
-/** How often an act that clashed with another at the same moment is tried again. */
-const conflicts = 8;
-/** After how many times `timeout` without any answer another client is taken. */
-const patience = 5;
+/** How often an operation that conflicted with a concurrent one is repeated. */
+const conflictRetries = 8;
+/** After how many times `timeout` without any response the client is replaced. */
+const timeoutsBeforeRenewal = 5;
+/** How many times another writer may come in between a read and a write: in each of them the other one made progress. */
+const attempts = 200;
+const reencryptedAtOnce = 100;
 
 export async function connect(options: DatabaseOptions): Promise<Database> {
   const { url, vault, clock, timeout } = options;
@@ -74,9 +64,9 @@ export async function connect(options: DatabaseOptions): Promise<Database> {
   const name = /^[^:]+:\/\/[^/]+\/[^?]/.test(url) ? undefined : 'portcullis';
   let db = client.db(name);
   let isClosed = false;
-  let answeredAt = performance.now();
+  let respondedAt = performance.now();
   try {
-    // A little longer than the driver waits: it knows better what is in the way.
+    // A little longer than the timeouts of the driver, whose errors say more.
     await within(timeout + 500, async () => {
       await client.connect();
       await db.command({ ping: 1 });
@@ -86,39 +76,40 @@ export async function connect(options: DatabaseOptions): Promise<Database> {
     throw new StoreUnusable(`the database at ${place} cannot be used: ${messageOf(error)}`, { cause: error });
   }
 
-  async function asked<T>(work: () => Promise<T>, times: number): Promise<T> {
+  async function perform<T>(operation: () => Promise<T>, times: number): Promise<T> {
     if (isClosed) throw new Unavailable(`the database at ${place} is closed`);
     try {
-      const answer = await within(timeout, async () => {
+      const result = await within(timeout, async () => {
         let lost = 0;
-        for (let refused = 0; ; ) {
+        for (let conflicts = 0; ; ) {
           try {
-            return await work();
+            return await operation();
           } catch (error) {
-            if (!isTheirs(error) || isTaken(error) || isClosed) throw error;
-            if (isConflict(error) && refused++ < conflicts) await pause(randomInt(5, 15 * refused + 5));
-            else if (++lost >= times) throw error;
+            if (!isDatabaseError(error) || isTaken(error) || isClosed) throw error;
+            if (isConflict(error) && conflicts++ < conflictRetries) {
+              await pause(randomInt(5, 15 * conflicts + 5));
+            } else if (++lost >= times) throw error;
           }
         }
       });
-      answeredAt = performance.now();
-      return answer;
+      respondedAt = performance.now();
+      return result;
     } catch (error) {
-      if (error instanceof MongoServerError) answeredAt = performance.now();
-      if (!isTheirs(error) || isTaken(error)) throw error;
-      if (performance.now() - answeredAt > patience * timeout) renew();
-      throw new Unavailable(`the database at ${place} cannot be asked: ${messageOf(error)}`, { cause: error });
+      if (error instanceof MongoServerError) respondedAt = performance.now();
+      if (!isDatabaseError(error) || isTaken(error)) throw error;
+      if (performance.now() - respondedAt > timeoutsBeforeRenewal * timeout) renew();
+      throw new Unavailable(`the database at ${place} did not respond: ${messageOf(error)}`, { cause: error });
     }
   }
 
   /**
-   * Goes on with a new client. The old one may never find its way back: where a connection ends in the moment a command is
-   * written to it, the driver waits for that command for ever (7.9: `writeCommand` waits for `drain` on a destroyed socket),
-   * and if it was the one that looks whether the server is there, for the server too.
+   * Replaces the client. The old one may never recover: if a connection closes in the moment when a command is written
+   * to it, the driver waits for that command without end (7.9: `writeCommand` waits for `drain` on a destroyed socket),
+   * and if that command was its check of the server, it waits for the server without end, too.
    */
   function renew(): void {
     if (isClosed) return;
-    answeredAt = performance.now();
+    respondedAt = performance.now();
     void client.close().catch(() => undefined);
     client = clientOf(options);
     db = client.db(name);
@@ -129,8 +120,8 @@ export async function connect(options: DatabaseOptions): Promise<Database> {
     clock,
     place,
     collection: (of) => () => db.collection(of),
-    ask: (work) => asked(work, 2),
-    askOnce: (work) => asked(work, 1),
+    run: (operation) => perform(operation, 2),
+    runOnce: (operation) => perform(operation, 1),
     async close() {
       isClosed = true;
       await client.close();
@@ -138,13 +129,13 @@ export async function connect(options: DatabaseOptions): Promise<Database> {
   };
 }
 
-function clientOf({ url, timeout, pool, openClient = usualClient }: DatabaseOptions): MongoClient {
+function clientOf({ url, timeout, pool, openClient = driverClient }: DatabaseOptions): MongoClient {
   try {
     return openClient(url, {
       appName: 'portcullis',
-      // Acknowledged means: not even the loss of a member takes it away.
+      // An acknowledged write survives the loss of a member.
       writeConcern: { w: 'majority', journal: true, wtimeoutMS: timeout },
-      // What was revoked a moment ago must not be read from a member that has not heard of it.
+      // A token that was revoked a moment ago must not be read as valid from a member that lags behind.
       readPreference: 'primary',
       maxPoolSize: pool,
       connectTimeoutMS: timeout,
@@ -158,9 +149,9 @@ function clientOf({ url, timeout, pool, openClient = usualClient }: DatabaseOpti
   }
 }
 
-const usualClient = (url: string, options: MongoClientOptions): MongoClient => new MongoClient(url, options);
+const driverClient = (url: string, options: MongoClientOptions): MongoClient => new MongoClient(url, options);
 
-/** Nothing was written, because somebody else wrote at the same moment. */
+/** Nothing was written, because of a concurrent write. */
 function isConflict(error: unknown): boolean {
   return (
     error instanceof MongoServerError && (error.code === 112 || /deadlock|could not serialize/i.test(error.message))
@@ -174,10 +165,10 @@ class TooSlow extends Error {
 async function within<T>(timeout: number, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TooSlow(`no answer within ${timeout} ms`)), timeout);
+    timer = setTimeout(() => reject(new TooSlow(`no response within ${timeout} ms`)), timeout);
   });
   const working = work();
-  // Nobody waits for it any more when it comes too late.
+  // After the timeout nothing handles its rejection.
   working.catch(() => undefined);
   try {
     return await Promise.race([working, late]);
@@ -186,14 +177,57 @@ async function within<T>(timeout: number, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether an error is about the database, and not about our own code. */
-function isTheirs(error: unknown): error is Error {
+/** Whether an error comes from the database, and not from our own code. */
+function isDatabaseError(error: unknown): error is Error {
   return error instanceof MongoError || error instanceof TooSlow;
 }
 
-/** Somebody else has a value that must be unique, or the document is there already. */
-export function isTaken(error: unknown): boolean {
+/** Another document has a value that must be unique, or the document exists already. */
+function isTaken(error: unknown): boolean {
   return error instanceof MongoError && error.code === 11000;
+}
+
+/** The result of `work`, or `taken` if another document has a unique value of it. */
+export async function orTaken<T>(work: () => Promise<T>): Promise<T | 'taken'> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isTaken(error)) return 'taken';
+    throw error;
+  }
+}
+
+/** Repeats an attempt until it is decided. `undefined` means that another write came in between. */
+export async function untilDecided<T>(
+  failure: string,
+  attempt: () => Promise<T | undefined>,
+  limits: { readonly attempts?: number; readonly isInTime?: () => boolean } = {},
+): Promise<T> {
+  for (let left = limits.attempts ?? attempts; left > 0 && limits.isInTime?.() !== false; left--) {
+    const decided = await attempt();
+    if (decided !== undefined) return decided;
+  }
+  throw new Unavailable(failure);
+}
+
+/** Passes every document that was encrypted with an older key to `write`, which encrypts it again. */
+export async function reencryptDocuments<D extends Document>(
+  { vault, run }: Database,
+  rows: () => Collection<D>,
+  write: (document: WithId<D>) => Promise<unknown>,
+): Promise<void> {
+  const isOlder = { encryptedWith: { $exists: true, $ne: vault.keyId } } as unknown as Filter<D>;
+  let some: readonly WithId<D>[];
+  do {
+    some = await run(() => rows().find(isOlder).limit(reencryptedAtOnce).toArray());
+    for (const document of some) await write(document);
+  } while (some.length === reencryptedAtOnce);
+}
+
+/** The condition for digests that were made with this key. */
+export function ofKey(keyId: string): { readonly $gte: string; readonly $lt: string } {
+  const { start, end } = digestsOfKey(keyId);
+  return { $gte: start, $lt: end };
 }
 
 export function messageOf(error: unknown): string {
@@ -201,17 +235,17 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * Any value as a string that every server stores as it is and gives back as it was: no operator object gets past here,
- * and neither a zero nor half a surrogate pair reaches BSON. Different texts stay different.
+ * Any value as a string that every server stores and returns unchanged: no operator object can pass, and neither NUL nor
+ * half a surrogate pair reaches BSON. Different texts stay different.
  */
 export function text(value: unknown): string {
   return JSON.stringify(String(value)).slice(1, -1);
 }
 
-/** The last day that every server and driver can write down: never. */
+/** The last time that every server and driver can store: never. */
 export const never = new Date('9999-12-31T23:59:59.999Z');
 
-/** A time as a TTL index takes it; `undefined`: the row does not die. */
+/** A time for a TTL index; `undefined`: the document does not expire. */
 export function dateOf(at: number | undefined): Date | undefined {
   return at === undefined ? undefined : new Date(Math.min(at, never.getTime()));
 }

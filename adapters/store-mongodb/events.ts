@@ -25,11 +25,11 @@ interface EventRow {
   readonly announcements: string;
 }
 
-export function mongoEvents({ ask, collection }: Database): EventLog {
+export function mongoEvents({ run, collection }: Database): EventLog {
   const events = collection<EventRow>('events');
 
   async function write(id: string, announcements: readonly Announcement[]): Promise<EventRow | null> {
-    return ask(() =>
+    return run(() =>
       events().findOneAndUpdate(
         { _id: text(id) },
         { $currentDate: { at: true }, $set: { announcements: JSON.stringify(announcements) } },
@@ -44,7 +44,7 @@ export function mongoEvents({ ask, collection }: Database): EventLog {
     },
 
     async read(since, known) {
-      const rows = await ask(() =>
+      const rows = await run(() =>
         events()
           .find({ at: { $gte: new Date(since) }, ...(known.length > 0 && { _id: { $nin: [...known] } }) })
           .sort({ at: 1 })

@@ -1,8 +1,6 @@
-/** What must be true of a database before it is used: written by no newer version, and with the same master key. */
-import { type Database, isTaken, StoreUnusable } from './database.ts';
-
-/** What this version writes. A store with a higher number is left alone. */
-const schema = 1;
+/** The checks of a database before it is used: the same version of the format, and the same master key. */
+import { checkMasterKeys, checkSchema, schemaVersion } from '../../src/records/store-format.ts';
+import { type Database, orTaken } from './database.ts';
 
 interface Schema {
   readonly _id: 'schema';
@@ -15,31 +13,27 @@ interface Keys {
 }
 
 export async function examine(database: Database): Promise<void> {
-  const { place, ask } = database;
+  const { place, run } = database;
   const meta = database.collection<Schema>('meta');
   const found = await upserted(() =>
-    ask(() =>
+    run(() =>
       meta().findOneAndUpdate(
         { _id: 'schema' },
-        { $setOnInsert: { version: schema } },
+        { $setOnInsert: { version: schemaVersion } },
         { upsert: true, returnDocument: 'after' },
       ),
     ),
   );
-  if (typeof found?.version !== 'number' || found.version > schema) {
-    throw new StoreUnusable(
-      `the store at ${place} was written by a newer version (schema ${found?.version}, this one knows ${schema}); nothing was changed`,
-    );
-  }
+  checkSchema(`at ${place}`, found?.version);
   await checkKeys(database);
 }
 
-async function checkKeys({ place, ask, collection, vault }: Database): Promise<void> {
+async function checkKeys({ place, run, collection, vault }: Database): Promise<void> {
   const meta = collection<Keys>('meta');
   const own = { id: vault.keyId, check: vault.checkValue(vault.keyId)! };
-  // Of two nodes that start for the first time with different keys one comes first, and the other sees it.
+  // If two nodes with different keys start for the first time, one of them writes its key and the other one sees it.
   const found = await upserted(() =>
-    ask(() =>
+    run(() =>
       meta().findOneAndUpdate(
         { _id: 'keys' },
         { $setOnInsert: { keys: [own] } },
@@ -47,35 +41,29 @@ async function checkKeys({ place, ask, collection, vault }: Database): Promise<v
       ),
     ),
   );
-  for (const { id, check } of found?.keys ?? []) {
-    if (vault.checkValue(id) === check) continue;
-    throw new StoreUnusable(
-      `the store at ${place} was written with another master key (PORTCULLIS_KEY or PORTCULLIS_KEY_FILE); ` +
-        'start with that key, or keep it below the new one in the key file',
-    );
-  }
+  checkMasterKeys(
+    `at ${place}`,
+    vault,
+    (found?.keys ?? []).map(({ id, check }) => [id, check]),
+  );
   if (!found?.keys.some(({ id }) => id === own.id)) {
-    await ask(() => meta().updateOne({ _id: 'keys', 'keys.id': { $ne: own.id } }, { $push: { keys: own } }));
+    await run(() => meta().updateOne({ _id: 'keys', 'keys.id': { $ne: own.id } }, { $push: { keys: own } }));
   }
 }
 
-/** Of two that make a document at the same moment one may be told that it is there. Then it is. */
-async function upserted<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isTaken(error)) throw error;
-    return work();
-  }
+/** Of two concurrent upserts one may fail because the document exists. Then the second attempt finds it. */
+async function upserted<T>(upsert: () => Promise<T>): Promise<T> {
+  const first = await orTaken(upsert);
+  return first === 'taken' ? upsert() : first;
 }
 
-/** The keys that something may be sealed with. */
-export async function keysInUse({ ask, collection }: Database): Promise<readonly string[]> {
-  const found = await ask(() => collection<Keys>('meta')().findOne({ _id: 'keys' }));
+/** The keys under which something may be stored. */
+export async function keysInUse({ run, collection }: Database): Promise<readonly string[]> {
+  const found = await run(() => collection<Keys>('meta')().findOne({ _id: 'keys' }));
   return found?.keys.map(({ id }) => id) ?? [];
 }
 
-/** Forgets a key that nothing is sealed with any more. */
-export async function forgetKey({ ask, collection }: Database, id: string): Promise<void> {
-  await ask(() => collection<Keys>('meta')().updateOne({ _id: 'keys' }, { $pull: { keys: { id } } }));
+/** Forgets a key that nothing is stored under any more. */
+export async function forgetKey({ run, collection }: Database, id: string): Promise<void> {
+  await run(() => collection<Keys>('meta')().updateOne({ _id: 'keys' }, { $pull: { keys: { id } } }));
 }

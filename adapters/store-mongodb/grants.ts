@@ -1,327 +1,205 @@
 /**
- * Grants in MongoDB: one document each, which also remembers that the grant was revoked. Tokens stand in it as digests;
- * where the Admin API prints them again, as a sealed copy too.
- *
- *     access       digest of the access token
- *     refresh      digest of the current refresh token
- *     refreshes    that, and those of the last hundred that were used: what the unique index and the look-up go by
- *     used        how each of them was used
- *     fixed        what never changes, as JSON; `current`: what a rotation changes; `generation` counts those
- *     version      new with each write
+ * Grants in MongoDB: one document each (grant-documents.ts), so that every operation is one write. The version of the
+ * document, or all that a rotation depends on, is in the condition of the write.
  */
-import { randomUUID } from 'node:crypto';
 import type { Filter, UpdateFilter } from 'mongodb';
 import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
 import {
   afterRotation,
   decideRotation,
   type Grants,
-  hintOf,
   type KeptGrant,
+  type Rotation,
   type RotationAttempt,
-  recordExpiry,
+  rememberedRefreshTokens,
 } from '../../src/ports/grants.ts';
-import { Unavailable } from '../../src/ports/unavailable.ts';
-import { ofKey } from './authorization-codes.ts';
-import { type Database, dateOf, isTaken, never, text } from './database.ts';
-
-interface LiveRow {
-  readonly _id: string;
-  readonly state: 'live';
-  readonly version: string;
-  readonly access: string;
-  readonly refresh?: string;
-  readonly refreshes?: readonly string[];
-  readonly used: readonly UsedTokenRow[];
-  readonly keptBy?: string;
-  readonly sealed?: string;
-  readonly sealedWith?: string;
-  readonly hint?: string;
-  readonly client: string;
-  readonly service?: string;
-  readonly boundTo: string;
-  readonly refreshExpiresAt?: number;
-  readonly fixed: string;
-  readonly current: string;
-  readonly generation: number;
-  readonly deleteAt?: Date;
-}
-
-interface UsedTokenRow {
-  readonly digest: string;
-  readonly attempt: string;
-  readonly at: number;
-}
-
-interface RevokedRow {
-  readonly _id: string;
-  readonly state: 'revoked';
-  readonly revokedUntil: Date;
-}
-
-type GrantRow = LiveRow | RevokedRow;
-type AnyRow = Partial<Omit<LiveRow, 'state' | '_id'>> &
-  Partial<Omit<RevokedRow, 'state' | '_id'>> &
-  Pick<GrantRow, '_id' | 'state'>;
+import { tokenEncryption } from '../../src/records/grants-at-rest.ts';
+import { takePage } from '../../src/records/pages.ts';
+import { sweepSchedule } from '../../src/records/sweep-schedule.ts';
+import { type Database, dateOf, never, ofKey, orTaken, reencryptDocuments, text, untilDecided } from './database.ts';
+import {
+  type ActiveGrant,
+  fieldsOf,
+  type GrantDocument,
+  type GrantState,
+  grantOf,
+  hintOf,
+  revoking,
+  setting,
+} from './grant-documents.ts';
 
 export interface MongoGrants extends Grants {
-  /** Writes anew, with the current key, what was sealed with an older one. */
+  /** Encrypts again, with the current key, what was encrypted with an older one. */
   reencrypt(): Promise<void>;
-  /** Whether anything is still found by a digest of this key. */
+  /** Whether any token is stored under a digest of this key. */
   uses(keyId: string): Promise<boolean>;
 }
 
-/** How many used refresh tokens of one grant are remembered, to notice their reuse. */
-const remembered = 100;
-/** How many grants are removed at once, when all of a client or a service go. */
+/** How many grants one write removes, when all grants of a client or a service are removed. */
 const removedAtOnce = 200;
-const reencryptedAtOnce = 100;
-/** How many of the dead a write buries that comes when nothing was looked at for a while. In milliseconds. */
-const fewExpired = 100;
-const lookAgain = 250;
-/** How often somebody else may come between a look and a write. Every time somebody got on. */
-const looks = 200;
+const sweptAtOnce = 100;
 
-/** Everything of a living row that an revoked one has not. */
-const nothingLeft = {
-  access: '',
-  refresh: '',
-  refreshes: '',
-  used: '',
-  keptBy: '',
-  sealed: '',
-  sealedWith: '',
-  hint: '',
-  client: '',
-  service: '',
-  boundTo: '',
-  refreshExpiresAt: '',
-  fixed: '',
-  current: '',
-  generation: '',
-  deleteAt: '',
-} as const;
+export function mongoGrants(database: Database): MongoGrants {
+  const { vault, clock, run } = database;
+  const { encrypt, decrypt, kept, isPair, accessCandidates, refreshCandidates } = tokenEncryption(vault);
+  const rows = database.collection<GrantDocument>('grants');
+  const sweeps = sweepSchedule();
 
-export function mongoGrants({ vault, clock, ask, collection }: Database): MongoGrants {
-  const rows = collection<AnyRow>('grants');
-  let nextLook = Number.NEGATIVE_INFINITY;
+  const find = async (filter: Filter<GrantDocument>) => (await run(() => rows().findOne(filter))) as GrantState | null;
 
-  const accessCandidates = (token: string) => [...vault.candidates('access token', token)];
-  const refreshCandidates = (token: string) => [...vault.candidates('refresh token', token)];
-
-  const find = async (filter: Filter<AnyRow>) => (await ask(() => rows().findOne(filter))) as GrantRow | null;
-
-  function living(row: GrantRow | null): LiveRow | undefined {
-    return row?.state === 'live' && !isOver(row.deleteAt) ? row : undefined;
+  function unexpired(row: GrantState | null): ActiveGrant | undefined {
+    return row?.state === 'active' && !isExpired(row.deleteAt) ? row : undefined;
   }
 
-  function isOver(at: Date | undefined): boolean {
+  function isExpired(at: Date | undefined): boolean {
     return at !== undefined && at.getTime() <= clock.now();
   }
 
   async function rowOfRefresh(refreshToken: string) {
     const digests = refreshCandidates(refreshToken);
-    const row = living(await find({ refreshes: { $in: digests } }));
+    const row = unexpired(await find({ refreshes: { $in: [...digests] } }));
     if (row === undefined) return undefined;
     const isCurrent = row.refresh !== undefined && digests.includes(row.refresh);
     const used = isCurrent ? undefined : row.used.find(({ digest }) => digests.includes(digest));
     return isCurrent || used !== undefined ? { row, isCurrent, used } : undefined;
   }
 
-  function isInForce(row: LiveRow, { accessToken, refreshToken }: TokenPair): boolean {
-    return (
-      accessCandidates(accessToken).includes(row.access) &&
-      (refreshToken === undefined
-        ? row.refresh === undefined
-        : row.refresh !== undefined && refreshCandidates(refreshToken).includes(row.refresh))
-    );
-  }
-
-  /** Whether another living grant holds one of the tokens. Dead ones that do are buried. */
+  /** Whether another grant holds one of the tokens. Expired grants that do are deleted. */
   async function holdsAnother({ accessToken, refreshToken }: TokenPair, grantId: string): Promise<boolean> {
-    const holders = (await ask(() =>
-      rows()
-        .find({
-          $or: [
-            { access: { $in: accessCandidates(accessToken) } },
-            ...(refreshToken === undefined ? [] : [{ refreshes: { $in: refreshCandidates(refreshToken) } }]),
-          ],
-        })
-        .toArray(),
-    )) as LiveRow[];
+    const isHolder: Filter<GrantDocument>[] = [{ access: { $in: [...accessCandidates(accessToken)] } }];
+    if (refreshToken !== undefined) isHolder.push({ refreshes: { $in: [...refreshCandidates(refreshToken)] } });
+    const holders = (await run(() => rows().find({ $or: isHolder }).toArray())) as ActiveGrant[];
     const others = holders.filter(({ _id }) => _id !== text(grantId));
-    if (others.some((row) => living(row) !== undefined)) return true;
-    for (const row of others) await bury(row);
+    if (others.some((row) => unexpired(row) !== undefined)) return true;
+    for (const row of others) await remove(row);
     return false;
   }
 
-  const bury = ({ _id, version }: LiveRow) => ask(() => rows().deleteOne({ _id, version }));
+  const remove = ({ _id, version }: ActiveGrant) => run(() => rows().deleteOne({ _id, version }));
 
-  /** The TTL index buries by the database's clock, within a minute; writes bury some by ours, at once. */
-  async function sweepExpired(): Promise<void> {
+  /** The TTL index deletes by the clock of the database, within a minute; writes delete some by our clock, at once. */
+  async function sweep(): Promise<void> {
     const now = clock.now();
-    // A clock that was set back is looked at again at once.
-    if (now < nextLook && now >= nextLook - lookAgain) return;
-    nextLook = now + lookAgain;
+    if (!sweeps.isDue(now)) return;
+    sweeps.swept(now, false);
     const isDue = { deleteAt: { $lte: new Date(now) } };
-    const due = await ask(() => rows().find(isDue).project<{ _id: string }>({ _id: 1 }).limit(fewExpired).toArray());
-    if (due.length === fewExpired) nextLook = now;
+    const due = await run(() => rows().find(isDue).project<{ _id: string }>({ _id: 1 }).limit(sweptAtOnce).toArray());
+    if (due.length === sweptAtOnce) sweeps.swept(now, true);
     if (due.length > 0) {
-      await ask(() => rows().deleteMany({ _id: { $in: due.map(({ _id }) => _id) }, ...isDue }));
+      await run(() => rows().deleteMany({ _id: { $in: due.map(({ _id }) => _id) }, ...isDue }));
     }
   }
 
-  /** What is said of a pair and of its lifetimes, in the row of a grant. */
-  function written(grant: Grant, tokens: TokenPair) {
-    const { refreshToken } = tokens;
-    const isSealed = grant.tokenStorage === 'encrypted';
-    const set = {
-      version: randomUUID(),
-      access: vault.digest('access token', tokens.accessToken),
-      refresh: refreshToken === undefined ? undefined : vault.digest('refresh token', refreshToken),
-      sealed: isSealed ? vault.seal(sealPurpose(grant.grantId), JSON.stringify(tokens)) : undefined,
-      sealedWith: isSealed ? vault.keyId : undefined,
-      hint: isSealed ? undefined : text(hintOf(tokens)),
-      client: text(grant.credentialId),
-      service: grant.serviceId === undefined ? undefined : text(grant.serviceId),
-      boundTo: text(grant.boundTo),
-      refreshExpiresAt: grant.refreshExpiresAt === undefined ? undefined : Number(grant.refreshExpiresAt),
-      fixed: fixedOf(grant),
-      current: currentOf(grant),
-      deleteAt: dateOf(recordExpiry(grant, tokens)),
-    };
-    return set;
+  const written = (grant: Grant, tokens: TokenPair) => fieldsOf(grant, tokens, encrypt(grant, tokens), vault.keyId);
+
+  /** `undefined`: another write came in between, or the response to our own was lost; the next read decides. */
+  async function openOnce(grant: Grant, tokens: TokenPair): Promise<'opened' | 'revoked' | 'taken' | undefined> {
+    const _id = text(grant.grantId);
+    const { $set } = setting(written(grant, tokens));
+    const { refresh } = $set;
+    const row = {
+      ...$set,
+      _id,
+      state: 'active',
+      used: [],
+      generation: grant.generation,
+      ...(refresh !== undefined && { refreshes: [refresh] }),
+    } as unknown as GrantDocument;
+    if ((await orTaken(() => run(() => rows().insertOne(row)))) !== 'taken') return 'opened';
+    const present = await find({ _id });
+    if (present === null) return (await holdsAnother(tokens, grant.grantId)) ? 'taken' : undefined;
+    if (present.state === 'revoked') {
+      const { revokedUntil } = present;
+      if (!isExpired(revokedUntil)) return 'revoked';
+      await run(() => rows().deleteOne({ _id, state: 'revoked', revokedUntil }));
+      return undefined;
+    }
+    if (unexpired(present) !== undefined) return isPair(present, tokens) ? 'opened' : 'taken';
+    await remove(present);
+    return undefined;
   }
 
-  /** An update that also takes away what is undefined. */
-  function writing(grant: Grant, tokens: TokenPair, further: Partial<LiveRow> = {}) {
-    const all = Object.entries({ keptBy: undefined, ...written(grant, tokens), ...further });
-    return {
-      $set: Object.fromEntries(all.filter(([, value]) => value !== undefined)),
-      $unset: Object.fromEntries(all.filter(([, value]) => value === undefined).map(([name]) => [name, ''])),
-    };
-  }
-
-  async function rotateOnce(refreshToken: string, by: RotationAttempt) {
+  /** `undefined`: another write came in between, or the response to our own was lost; the next read decides. */
+  async function rotateOnce(refreshToken: string, by: RotationAttempt): Promise<Rotation | undefined> {
     const hit = await rowOfRefresh(refreshToken);
-    if (hit === undefined) return { outcome: 'unknown' } as const;
+    if (hit === undefined) return { outcome: 'unknown' };
     const { row, used } = hit;
     const grant = grantOf(row);
-    const judgement = decideRotation(
+    const attempt = text(by.attempt);
+    const decision = decideRotation(
       {
         grant,
-        used:
-          used === undefined
-            ? undefined
-            : { at: used.at, attempt: used.attempt === text(by.attempt) ? by.attempt : `not ${by.attempt}` },
-        keptBy: row.keptBy === text(by.attempt) ? by.attempt : undefined,
-        isCurrentPair: by.grace > 0 && isInForce(row, by.tokens),
+        used: used && { at: used.at, attempt: used.attempt === attempt ? by.attempt : `not ${by.attempt}` },
+        keptBy: row.keptBy === attempt ? by.attempt : undefined,
+        isCurrentPair: by.grace > 0 && isPair(row, by.tokens),
       },
       by,
     );
-    if (judgement !== 'rotate') return judgement;
+    if (decision !== 'rotate') return decision;
 
     const keeps = by.tokens.refreshToken === refreshToken;
-    const { $set, $unset } = writing(afterRotation(grant, by), by.tokens, keeps ? { keptBy: text(by.attempt) } : {});
-    const next = $set['refresh'] as string | undefined;
-    const after = await ask(() =>
-      rows().findOneAndUpdate(
-        {
-          _id: row._id,
-          state: 'live',
-          refresh: row.refresh!,
-          client: text(by.credentialId),
-          boundTo: row.boundTo,
-          fixed: row.fixed,
-          keptBy: { $ne: text(by.attempt) },
-          $or: [{ refreshExpiresAt: { $exists: false } }, { refreshExpiresAt: { $gt: Number(by.at) } }],
-        },
-        {
-          $set,
-          $unset,
-          $inc: { generation: 1 },
-          $push: {
-            ...(!keeps && {
-              used: {
-                $each: [{ digest: row.refresh!, attempt: text(by.attempt), at: Number(by.at) }],
-                $slice: -remembered,
-              },
-            }),
-            ...(next !== undefined &&
-              next !== row.refresh && { refreshes: { $each: [next], $slice: -(remembered + 1) } }),
-          },
-        } as UpdateFilter<AnyRow>,
-        { returnDocument: 'after' },
-      ),
-    );
-    // Somebody was quicker, or our own answer was lost: the next look tells which.
-    return after === null ? undefined : ({ outcome: 'rotated', grant: grantOf(after as LiveRow) } as const);
+    const fields = written(afterRotation(grant, by), by.tokens);
+    const { refresh: next } = fields;
+    const use = { digest: row.refresh!, attempt, at: Number(by.at) };
+    const $push = {
+      ...(!keeps && { used: { $each: [use], $slice: -rememberedRefreshTokens } }),
+      ...(next !== undefined &&
+        next !== row.refresh && { refreshes: { $each: [next], $slice: -(rememberedRefreshTokens + 1) } }),
+    };
+    const isRotatable: Filter<GrantDocument> = {
+      _id: row._id,
+      state: 'active',
+      refresh: row.refresh!,
+      client: text(by.credentialId),
+      boundTo: row.boundTo,
+      fixed: row.fixed,
+      keptBy: { $ne: attempt },
+      $or: [{ refreshExpiresAt: { $exists: false } }, { refreshExpiresAt: { $gt: Number(by.at) } }],
+    };
+    const update = {
+      ...setting({ ...fields, keptBy: keeps ? attempt : undefined } as Partial<ActiveGrant>),
+      $inc: { generation: 1 },
+      $push,
+    } as UpdateFilter<GrantDocument>;
+    const after = await run(() => rows().findOneAndUpdate(isRotatable, update, { returnDocument: 'after' }));
+    return after === null ? undefined : { outcome: 'rotated', grant: grantOf(after as ActiveGrant) };
   }
 
-  function kept(row: LiveRow): KeptGrant {
-    const grant = grantOf(row);
-    if (row.sealed === undefined) {
-      const hint = row.hint === undefined ? undefined : (JSON.parse(`"${row.hint}"`) as string);
-      return { grant, accessToken: undefined, refreshToken: undefined, hint };
-    }
-    return { grant, ...pairOf(row, grant.grantId), hint: undefined };
-  }
+  const keptGrant = (row: ActiveGrant): KeptGrant => {
+    const hint = hintOf(row);
+    return kept(grantOf(row), {
+      ...(row.encrypted !== undefined && { encrypted: row.encrypted }),
+      ...(hint !== undefined && { hint }),
+    });
+  };
 
-  function pairOf({ sealed }: LiveRow, grantId: string): TokenPair {
-    return { ...nothing, ...(JSON.parse(vault.unseal(sealPurpose(grantId), sealed!)) as TokenPair) };
-  }
-
-  async function writeOver(row: LiveRow, grant: Grant, tokens: TokenPair, keptBy?: string): Promise<boolean> {
+  /** Whether the grant was written over `row`: not if that was written since. */
+  async function writeOver(row: ActiveGrant, grant: Grant, tokens: TokenPair, keptBy?: string): Promise<boolean> {
     const digests = tokens.refreshToken === undefined ? [] : refreshCandidates(tokens.refreshToken);
-    // A token that is current again was not used, and one that an operator took away neither.
+    // A token that is current again counts as not used; so does a token that an operator replaces.
     const used = row.used.filter(({ digest }) => !digests.includes(digest));
     const refreshes = [...used.map(({ digest }) => digest), ...digests.slice(0, 1)];
-    const update = writing(grant, tokens, {
-      used,
-      generation: grant.generation,
-      ...(refreshes.length > 0 && { refreshes }),
-      ...(keptBy !== undefined && { keptBy }),
-    });
-    const $unset = { ...update.$unset, ...(refreshes.length === 0 && { refreshes: '' }) };
-    const { matchedCount } = await ask(() =>
-      rows().updateOne({ _id: row._id, state: 'live', version: row.version }, {
-        $set: update.$set,
-        $unset,
-      } as UpdateFilter<AnyRow>),
-    );
-    if (matchedCount === 1) return true;
-    return living(await find({ _id: row._id }))?.version === update.$set['version'];
+    const fields = { ...written(grant, tokens), used, generation: grant.generation, keptBy };
+    const update = setting({
+      ...fields,
+      refreshes: refreshes.length === 0 ? undefined : refreshes,
+    } as Partial<ActiveGrant>) as UpdateFilter<GrantDocument>;
+    const { _id, version } = row;
+    const { matchedCount } = await run(() => rows().updateOne({ _id, state: 'active', version }, update));
+    return matchedCount === 1 || unexpired(await find({ _id }))?.version === fields.version;
   }
 
   return {
     async open(grant, tokens) {
-      const _id = text(grant.grantId);
-      const { refresh, ...set } = written(grant, tokens);
-      const row = { ...set, _id, state: 'live', used: [], generation: grant.generation } as const;
-      const whole = refresh === undefined ? row : { ...row, refresh, refreshes: [refresh] };
-      await sweepExpired();
+      await sweep();
       if (vault.keyIds.length > 1 && (await holdsAnother(tokens, grant.grantId))) return 'taken';
-      for (let left = looks; left > 0; left--) {
-        try {
-          await ask(() => rows().insertOne(whole as AnyRow));
-          return 'opened';
-        } catch (error) {
-          if (!isTaken(error)) throw error;
-        }
-        const there = await find({ _id });
-        if (there?.state === 'revoked') {
-          if (!isOver(there.revokedUntil)) return 'revoked';
-          await ask(() => rows().deleteOne({ _id, state: 'revoked', revokedUntil: there.revokedUntil }));
-        } else if (there !== null) {
-          if (living(there) !== undefined) return isInForce(there, tokens) ? 'opened' : 'taken';
-          await bury(there);
-        } else if (await holdsAnother(tokens, grant.grantId)) return 'taken';
-      }
-      throw new Unavailable('a grant could not be opened: others write it again and again');
+      return untilDecided('a grant could not be opened: other writes change it again and again', () =>
+        openOnce(grant, tokens),
+      );
     },
 
     async byAccessToken(accessToken) {
-      const row = living(await find({ access: { $in: accessCandidates(accessToken) } }));
+      const row = unexpired(await find({ access: { $in: [...accessCandidates(accessToken)] } }));
       return row === undefined ? undefined : grantOf(row);
     },
 
@@ -331,59 +209,36 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
       return { found: hit.isCurrent ? 'current' : 'used', grant: grantOf(hit.row) };
     },
 
-    async rotate(refreshToken, by) {
-      for (let left = looks; left > 0; left--) {
-        const rotation = await rotateOnce(refreshToken, by);
-        if (rotation !== undefined) return rotation;
-      }
-      throw new Unavailable('a grant could not be rotated: others rotate it again and again');
-    },
+    rotate: (refreshToken, by) =>
+      untilDecided('a grant could not be rotated: other rotations change it again and again', () =>
+        rotateOnce(refreshToken, by),
+      ),
 
     async revoke(grantId, until) {
-      const end = () =>
-        rows().updateOne(
-          { _id: text(grantId) },
-          {
-            $set: { state: 'revoked', version: randomUUID() },
-            // A second end never shortens the first.
-            $max: { revokedUntil: dateOf(until) ?? never },
-            $unset: nothingLeft,
-          } as UpdateFilter<AnyRow>,
-          { upsert: true },
-        );
-      try {
-        await ask(end);
-      } catch (error) {
-        // Opened or revoked by somebody else at this very moment: then it is there now.
-        if (!isTaken(error)) throw error;
-        await ask(end);
-      }
+      const update = revoking(dateOf(until) ?? never);
+      const revoke = () => rows().updateOne({ _id: text(grantId) }, update, { upsert: true });
+      // A concurrent open or revoke may have created the document; the second attempt finds it.
+      if ((await orTaken(() => run(revoke))) === 'taken') await run(revoke);
     },
 
     async get(grantId) {
-      const row = living(await find({ _id: text(grantId) }));
-      return row === undefined ? undefined : kept(row);
+      const row = unexpired(await find({ _id: text(grantId) }));
+      return row === undefined ? undefined : keptGrant(row);
     },
 
-    async replace(grant, tokens) {
-      for (let left = looks; left > 0; left--) {
-        const row = living(await find({ _id: text(grant.grantId) }));
+    replace: (grant, tokens) =>
+      untilDecided('a grant could not be replaced: other writes change it again and again', async () => {
+        const row = unexpired(await find({ _id: text(grant.grantId) }));
         if (row === undefined) return 'missing';
         if (await holdsAnother(tokens, grant.grantId)) return 'taken';
-        try {
-          if (await writeOver(row, grant, tokens)) return 'replaced';
-        } catch (error) {
-          if (!isTaken(error)) throw error;
-        }
-      }
-      throw new Unavailable('a grant could not be replaced: others write it again and again');
-    },
+        return (await orTaken(() => writeOver(row, grant, tokens))) === true ? 'replaced' : undefined;
+      }),
 
     async page({ size, after, credentialId }) {
-      const found = (await ask(() =>
+      const found = (await run(() =>
         rows()
           .find({
-            state: 'live',
+            state: 'active',
             ...(credentialId !== undefined && { client: text(credentialId) }),
             ...(after !== undefined && { _id: { $gt: text(after) } }),
             $or: [{ deleteAt: { $exists: false } }, { deleteAt: { $gt: new Date(clock.now()) } }],
@@ -391,63 +246,35 @@ export function mongoGrants({ vault, clock, ask, collection }: Database): MongoG
           .sort({ _id: 1 })
           .limit(size + 1)
           .toArray(),
-      )) as LiveRow[];
-      const page = found.slice(0, size).map(kept);
-      return { rows: page, next: found.length > size ? page.at(-1)?.grant.grantId : undefined };
+      )) as ActiveGrant[];
+      return takePage(found.map(keptGrant), size, ({ grant }) => grant.grantId);
     },
 
     async removeOf(owner) {
-      const theirs: Filter<AnyRow> =
+      const isOwned: Filter<GrantDocument> =
         'credentialId' in owner ? { client: text(owner.credentialId) } : { service: text(owner.serviceId) };
       const removed: string[] = [];
-      for (;;) {
-        const some = (await ask(() => rows().find(theirs).limit(removedAtOnce).toArray())) as LiveRow[];
+      let some: readonly ActiveGrant[];
+      do {
+        some = (await run(() => rows().find(isOwned).limit(removedAtOnce).toArray())) as ActiveGrant[];
         const ids = some.map(({ _id }) => _id);
-        if (ids.length > 0) await ask(() => rows().deleteMany({ _id: { $in: ids }, ...theirs }));
-        for (const row of some) removed.push(grantOf(row).grantId);
-        if (some.length < removedAtOnce) return removed;
-      }
+        if (ids.length > 0) await run(() => rows().deleteMany({ _id: { $in: ids }, ...isOwned }));
+        removed.push(...some.map((row) => grantOf(row).grantId));
+      } while (some.length === removedAtOnce);
+      return removed;
     },
 
-    async reencrypt() {
-      for (;;) {
-        const some = (await ask(() =>
-          rows()
-            .find({ sealedWith: { $exists: true, $ne: vault.keyId } })
-            .limit(reencryptedAtOnce)
-            .toArray(),
-        )) as LiveRow[];
-        for (const row of some) {
-          const grant = grantOf(row);
-          // Whoever wrote it meanwhile has sealed it with the key of now.
-          await writeOver(row, grant, pairOf(row, grant.grantId), row.keptBy);
-        }
-        if (some.length < reencryptedAtOnce) return;
-      }
-    },
+    reencrypt: () =>
+      reencryptDocuments(database, rows, (document) => {
+        const row = document as ActiveGrant;
+        const grant = grantOf(row);
+        // A row that another write has changed meanwhile is encrypted with the current key already.
+        return writeOver(row, grant, decrypt(grant.grantId, row.encrypted!), row.keptBy);
+      }),
 
     async uses(keyId) {
       const range = ofKey(keyId);
-      if ((await find({ access: range })) !== null) return true;
-      return (await find({ refreshes: { $elemMatch: range } })) !== null;
+      return (await find({ access: range })) !== null || (await find({ refreshes: { $elemMatch: range } })) !== null;
     },
   };
-}
-
-const sealPurpose = (grantId: string): string => `tokens of ${grantId}`;
-
-/** What JSON leaves out. */
-const absent = { subject: undefined, serviceId: undefined, expiresAt: undefined, refreshExpiresAt: undefined };
-const nothing = { accessToken: undefined, refreshToken: undefined };
-
-function fixedOf({ grantId, credentialId, subject, scope, tokenStorage, grantedAt }: Grant): string {
-  return JSON.stringify({ grantId, credentialId, subject, scope, tokenStorage, grantedAt });
-}
-
-function currentOf({ boundTo, serviceId, accessScope, issuedAt, expiresAt, refreshExpiresAt }: Grant): string {
-  return JSON.stringify({ boundTo, serviceId, accessScope, issuedAt, expiresAt, refreshExpiresAt });
-}
-
-function grantOf({ fixed, current, generation }: LiveRow): Grant {
-  return { ...absent, ...JSON.parse(fixed), ...JSON.parse(current), generation } as Grant;
 }

@@ -1,8 +1,9 @@
-/** The store that many gates share: every port on one MongoDB database. */
+/** The store that several gates share: all ports on one MongoDB database. */
 import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts';
 import type { Counters } from '../../src/ports/counters.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
+import { reencryptStore } from '../../src/records/store-format.ts';
 import { type SharedAnnouncements, type SharedOptions, sharedAnnouncements } from './announcements.ts';
 import { mongoAuthorizationCodes } from './authorization-codes.ts';
 import { mongoCounters } from './counters.ts';
@@ -18,17 +19,14 @@ export interface MongoStore {
   readonly grants: Grants;
   readonly entityStore: EntityStore;
   readonly counters: Counters;
-  /** How this node and the others hear of each other. Closed with the store. */
+  /** Announcements between this node and the others. They are closed with the store. */
   share(how: Omit<SharedOptions, 'events'>): Promise<SharedAnnouncements>;
-  /**
-   * After a rotation of the master key: seals with the new key what was sealed with older ones. Tells the ids of the
-   * keys that are still needed.
-   */
+  /** After a rotation of the master key: see `reencryptStore`. */
   reencrypt(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
-/** Rejects with `StoreUnusable` when the database cannot be reached or cannot be used as it is. */
+/** Rejects with `StoreUnusable` if the database cannot be reached or cannot be used. */
 export async function openMongoStore(options: DatabaseOptions): Promise<MongoStore> {
   const database = await connect(options);
   try {
@@ -38,7 +36,6 @@ export async function openMongoStore(options: DatabaseOptions): Promise<MongoSto
     await database.close();
     throw error;
   }
-  const { vault } = database;
   const authorizationCodes = mongoAuthorizationCodes(database);
   const grants = mongoGrants(database);
   const entityStore = mongoEntityStore(database);
@@ -50,25 +47,20 @@ export async function openMongoStore(options: DatabaseOptions): Promise<MongoSto
     entityStore,
     counters: mongoCounters(database),
     async share(how) {
-      // No event may become visible later than the look-back reaches, however slow its write was.
+      // Even the slowest write of an event becomes visible within the window.
       const window = Math.max(5_000, 3 * options.timeout);
       const announcements = await sharedAnnouncements({ events: mongoEvents(database), window, ...how });
       shared.push(announcements);
       announcements.start();
       return announcements;
     },
-    async reencrypt() {
-      const before = await keysInUse(database);
-      if (before.every((keyId) => keyId === vault.keyId)) return before;
-      await grants.reencrypt();
-      await entityStore.reencrypt();
-      for (const keyId of await keysInUse(database)) {
-        if (keyId === vault.keyId) continue;
-        const uses = await Promise.all([authorizationCodes, grants, entityStore].map((port) => port.uses(keyId)));
-        if (!uses.includes(true)) await forgetKey(database, keyId);
-      }
-      return keysInUse(database);
-    },
+    reencrypt: async () =>
+      reencryptStore({
+        vault: database.vault,
+        keysInUse: () => keysInUse(database),
+        forgetKey: (keyId) => forgetKey(database, keyId),
+        parts: [grants, entityStore, authorizationCodes],
+      }),
     async close() {
       for (const announcements of shared) await announcements.close();
       await database.close();

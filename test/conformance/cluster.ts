@@ -1,8 +1,7 @@
 /**
- * npm run conformance:cluster: two whole gates on one MongoDB database, and what can be counted and measured of them
- * from outside. Prints a table, and ends with a status other than 0 if anything is not as docs/mongodb.md promises.
+ * npm run conformance:cluster: two whole gates on one MongoDB database, counted and measured from outside. Prints a
+ * table, and exits with a status other than 0 if a figure is not as docs/mongodb.md promises.
  */
-
 import { cleanUp, newDatabase } from '../mongodb/database.ts';
 import { newCode, ofClient, redeem, refresh, soon } from '../mongodb/gates.ts';
 import { layCable } from '../support/cable.ts';
@@ -32,18 +31,18 @@ async function raced(
   let violations = 0;
   let errors = 0;
   for (let n = 0; n < rounds; n++) {
-    const answers = await round();
-    const won = answers.filter(({ status }) => status === 200).length;
+    const responses = await round();
+    const won = responses.filter(({ status }) => status === 200).length;
     winners += won;
     if (won !== 1) violations++;
-    errors += answers.filter(({ status }) => status >= 500).length;
+    errors += responses.filter(({ status }) => status >= 500).length;
     if (process.stderr.isTTY && n % 10 === 0) process.stderr.write(`\r${name}: ${n} of ${rounds} `);
   }
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   print(`${name} raced, ${atOnce} at once over ${gates.length} gates`, rounds);
   print(`${name}: winners`, winners, winners === rounds);
   print(`${name}: violations`, violations, violations === 0);
-  print(`${name}: answers 5xx`, errors, errors === 0);
+  print(`${name}: responses 5xx`, errors, errors === 0);
   const reasons = gates.flatMap(({ log }) => log.filter((line) => line.includes('"level":"error"')));
   for (const line of reasons.slice(0, 3)) console.log(line.trim().slice(0, 500));
 }
@@ -56,10 +55,10 @@ function lags(name: string, all: number[]): void {
   print(`${name} lag max, ms`, at(1).toFixed(0));
 }
 
-/** Milliseconds from the answer of one gate until the other does likewise. */
-async function lag(isSo: () => Promise<boolean>): Promise<number> {
+/** Milliseconds from the response of one gate until the change takes effect on the other. */
+async function lag(check: () => Promise<boolean>): Promise<number> {
   const began = performance.now();
-  await soon(isSo, 10);
+  await soon(check, 10);
   return performance.now() - began;
 }
 
@@ -69,7 +68,7 @@ async function main(): Promise<void> {
   const settings = { PORTCULLIS_STORE_TIMEOUT: '20', PORTCULLIS_LOG_LEVEL: 'silent' };
   const a = await openTestGate({ ...settings, PORTCULLIS_STORE: url });
   const b = await openTestGate({ ...settings, PORTCULLIS_STORE: url });
-  /** The one that will lose its database. */
+  /** The gate that loses its database. */
   const c = await openTestGate({ ...settings, PORTCULLIS_STORE: cable.url, PORTCULLIS_STORE_TIMEOUT: '2' });
   try {
     await guardedApi(a);
@@ -91,14 +90,14 @@ async function main(): Promise<void> {
       atOnceAdmitted.push((await b.get('/api/x', body.access_token)).status);
     }
     const refused = atOnceAdmitted.filter((status) => status !== 200).length;
-    print('tokens issued on A and refused by B', refused, refused === 0);
+    print('tokens issued on A and rejected by B', refused, refused === 0);
 
     const revocations: number[] = [];
     for (let n = 0; n < samples; n++) {
       const { body } = await redeem(a, await newCode(a));
       const token = body.access_token;
       await b.get('/api/x', token);
-      // The rotation is answered: from now on the token before is revoked.
+      // After this response the earlier token is revoked.
       await refresh(a, body.refresh_token);
       revocations.push(await lag(async () => (await b.get('/api/x', token)).status === 401));
     }
@@ -123,7 +122,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Gate B loses its database for three seconds, while known, revoked and invented tokens are presented to it. */
+/** Gate B loses its database for three seconds, while it receives known, revoked and invented tokens. */
 async function outage(a: TestGate, b: TestGate, cable: Awaited<ReturnType<typeof layCable>>): Promise<void> {
   const revokedBefore: string[] = [];
   const unknown: string[] = [];
@@ -137,7 +136,7 @@ async function outage(a: TestGate, b: TestGate, cable: Awaited<ReturnType<typeof
   }
   await soon(async () => (await b.get('/api/x', revokedBefore.at(-1)!)).status === 401);
 
-  // What is read while an announcement comes in is not remembered: by now all have come in.
+  // A token that is read while an announcement arrives is not remembered: wait until all have arrived.
   await new Promise((resolve) => setTimeout(resolve, 500));
   for (const token of known) await b.get('/api/x', token);
 
@@ -161,12 +160,12 @@ async function outage(a: TestGate, b: TestGate, cable: Awaited<ReturnType<typeof
     if (token.status === 200) issued++;
     else errors++;
   }
-  cable.mend();
+  cable.repair();
   const recovery = await lag(async () => (await b.get('/api/x', unknown[0]!)).status === 200);
   for (const token of revokedBefore) if ((await b.get('/api/x', token)).status === 200) wrongAccepts++;
   print('errors during an outage (503)', errors, errors > 0);
-  print('outage: known tokens refused', knownRefused, knownRefused === 0);
-  print('outage: unknown tokens told 401', wrong401, wrong401 === 0);
+  print('outage: known tokens rejected', knownRefused, knownRefused === 0);
+  print('outage: unknown tokens with 401', wrong401, wrong401 === 0);
   print('outage: tokens issued', issued, issued === 0);
   print('outage: recovery, ms', recovery.toFixed(0));
   print('wrong accepts', wrongAccepts, wrongAccepts === 0);

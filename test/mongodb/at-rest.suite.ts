@@ -1,14 +1,14 @@
-/** What stands in the database, and what has to be true of one before a gate uses it. */
+/** The content of the database, and the checks of a database before a gate uses it. */
 import { expect } from 'chai';
 import { systemClock } from '../../adapters/crypto/system-clock.ts';
 import { openVault } from '../../adapters/crypto/vault.ts';
 import { indexes } from '../../adapters/store-mongodb/indexes.ts';
 import { noon, turnedClock } from '../contract/clock.ts';
 import { guardedApi, openTestGate } from '../support/open-test-gate.ts';
-import { cleanUp, databaseAt, newDatabase, openTestStore, testKey, withoutDeaths } from './database.ts';
+import { cleanUp, databaseAt, newDatabase, openTestStore, testKey, withoutTtl } from './database.ts';
 import { newCode, ofClient, redeem, refresh, soon } from './gates.ts';
 
-/** All documents of a database and what its indexes are called, as text. */
+/** All documents of a database and the names of its indexes, as text. */
 async function dump(url: string): Promise<string> {
   const db = await databaseAt(url);
   const parts: unknown[] = [];
@@ -73,11 +73,11 @@ describe('A MongoDB store at rest', function () {
     expect(late.message).to.match(/another master key \(PORTCULLIS_KEY/);
   });
 
-  it('seals anew after a rotation of the key, and then does without the old one', async () => {
+  it('encrypts again after a rotation of the key, and then needs only the new one', async () => {
     const url = await newDatabase();
     const clock = turnedClock();
     const before = await openTestStore(clock, { url });
-    await withoutDeaths(url);
+    await withoutTtl(url);
     const kind = {
       name: 'oauth2_credentials',
       unique: ['client_id'],
@@ -100,24 +100,24 @@ describe('A MongoDB store at rest', function () {
     expect(await alone.entityStore.getBy(kind, 'client_id', 'app')).to.deep.equal(row);
   });
 
-  it('refuses what a newer version has written, and changes nothing', async () => {
+  it('refuses a store that a newer version wrote, and changes nothing', async () => {
     const url = await newDatabase();
     await (await openTestStore(systemClock, { url })).close();
     const meta = (await databaseAt(url)).collection<{ _id: string; version: number }>('meta');
-    await meta.updateOne({ _id: 'schema' }, { $set: { version: 2 } });
+    await meta.updateOne({ _id: 'schema' }, { $set: { version: 3 } });
     const error = await refusal(openTestStore(systemClock, { url }));
-    expect(error.message).to.match(/newer version \(schema 2, this one knows 1\); nothing was changed/);
+    expect(error.message).to.match(/newer version \(schema 3, this one knows 2\); nothing was changed/);
   });
 
-  it('names an index that is not as it must be', async () => {
+  it('names an index that differs from the one it needs', async () => {
     for (const [collection, wanted] of Object.entries(indexes)) {
       for (const { name, key, ...rest } of wanted) {
         const url = await newDatabase();
         await (await openTestStore(systemClock, { url })).close();
-        const there = (await databaseAt(url)).collection(collection);
-        await there.dropIndex(name);
-        // Somebody made another one of this name, so that ours can not be made.
-        await there.createIndex({ somethingElse: 1 }, { name });
+        const present = (await databaseAt(url)).collection(collection);
+        await present.dropIndex(name);
+        // Another index of this name, so that ours cannot be created.
+        await present.createIndex({ somethingElse: 1 }, { name });
         const error = await refusal(openTestStore(systemClock, { url }));
         expect(error.name, `${collection}.${name}`).to.equal('StoreUnusable');
         const isUnique = 'unique' in rest && rest.unique === true;
@@ -130,7 +130,7 @@ describe('A MongoDB store at rest', function () {
     }
   });
 
-  it('says where no database answers, without the password', async () => {
+  it('names the place where no database responds, without the password', async () => {
     const url = 'mongodb://ada:canary-of-a-password@127.0.0.1:9/portcullis';
     const error = await refusal(openTestStore(systemClock, { url, timeout: 300 }));
     expect(error.name).to.equal('StoreUnusable');
@@ -138,7 +138,7 @@ describe('A MongoDB store at rest', function () {
     expect(`${error.stack} ${JSON.stringify(error)}`).to.not.include('canary');
   });
 
-  it('rows die with their tokens, by the clock of the database', async () => {
+  it('rows are deleted when their tokens expire, by the clock of the database', async () => {
     const url = await newDatabase();
     const { authorizationCodes, grants, counters } = await openTestStore(systemClock, { url });
     const ids = { grantId: '6e0f3a7e-9d0c-4a57-9f0e-0a6c1f1d7a01', credentialId: 'c', serviceId: undefined };
@@ -160,7 +160,7 @@ describe('A MongoDB store at rest', function () {
     await soon(async () => (await left()) === '0,0,0', 75);
   }).timeout(90_000);
 
-  it('counts no more calls than the limits allow, however many come at once, for two nodes together', async () => {
+  it('counts no more calls than the limits allow, for many calls at once on two nodes', async () => {
     const url = await newDatabase();
     const nodes = [await openTestStore(systemClock, { url }), await openTestStore(systemClock, { url })];
     const windows = [
@@ -178,7 +178,7 @@ describe('A MongoDB store at rest', function () {
     expect(await nodes[1]!.counters.count('another', windows)).to.deep.equal([0, 0]);
   });
 
-  it('SE-07: an operator object where a text belongs means nothing but a text', async () => {
+  it('SE-07: an operator object in the place of a text is used as a text', async () => {
     const { authorizationCodes, grants, entityStore } = await openTestStore(systemClock);
     const kind = { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], encrypted: () => [] };
     await entityStore.insert(kind, { id: '5b8a4b57-2f64-4c0e-8f11-77a1c0f5a103', username: 'ada' });
@@ -196,11 +196,11 @@ describe('A MongoDB store at rest', function () {
         () => authorizationCodes.redeem(operator, {} as never),
       ];
       for (const find of finds) {
-        const told = await Promise.resolve()
+        const found = await Promise.resolve()
           .then(find)
           .catch((error: unknown) => error);
-        // A text that nobody has, or no text: never a grant.
-        if (told !== undefined && !(told instanceof TypeError)) expect(told).to.deep.equal({ outcome: 'unknown' });
+        // The text of no token, or a TypeError: never a grant.
+        if (found !== undefined && !(found instanceof TypeError)) expect(found).to.deep.equal({ outcome: 'unknown' });
       }
     }
   });

@@ -12,7 +12,7 @@ const open = new Set<MongoStore>();
 const databases = new Set<string>();
 let client: MongoClient | undefined;
 
-/** The URL of a database that nobody else has. */
+/** The URL of a new database. */
 export async function newDatabase(): Promise<string> {
   const { url } = await mongoServer();
   const name = `portcullis-test-${randomUUID()}`;
@@ -20,7 +20,7 @@ export async function newDatabase(): Promise<string> {
   return withDatabase(url, name);
 }
 
-/** The database of a URL, as somebody sees it who has nothing but the database. */
+/** Direct access to the database of a URL, without the store. */
 export async function databaseAt(url: string): Promise<Db> {
   client ??= await new MongoClient((await mongoServer()).url).connect();
   return client.db(/^[^:]+:\/\/[^/]+\/([^?]+)/.exec(url)?.[1]);
@@ -44,8 +44,8 @@ export async function openTestStore(clock: Clock, options: TestStoreOptions = {}
   return tracked;
 }
 
-/** The clock of the database is not in the hand of the test: what dies by it would die in the middle. */
-export async function withoutDeaths(url: string): Promise<void> {
+/** Drops the TTL indexes. The test does not control the clock of the database, which would delete rows during it. */
+export async function withoutTtl(url: string): Promise<void> {
   const db = await databaseAt(url);
   for (const { name } of await db.listCollections().toArray()) {
     for (const index of await db.collection(name).listIndexes().toArray()) {
@@ -54,7 +54,7 @@ export async function withoutDeaths(url: string): Promise<void> {
   }
 }
 
-/** To be called after the tests of a file: closes what they left open and removes their databases. */
+/** To be called after the tests of a file: closes their stores and drops their databases. */
 export async function cleanUp(): Promise<void> {
   for (const store of open) await store.close();
   for (const name of databases) await (await databaseAt('')).client.db(name).dropDatabase();

@@ -1,4 +1,4 @@
-/** A database that is slow, gone, or loses an answer; and what a gate does about it, seen from outside. */
+/** A database that is slow, unreachable, or loses a response; and how a gate behaves, seen from outside. */
 import { expect } from 'chai';
 import { type Cable, layCable } from '../support/cable.ts';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
@@ -9,9 +9,9 @@ describe('When the database', function () {
   this.timeout(60_000);
   let url: string;
   let cable: Cable;
-  /** By way of the cable. */
+  /** Connected through the cable. */
   let gate: TestGate;
-  /** With a cable of its own. */
+  /** Connected directly. */
   let other: TestGate;
   const limit = 3;
 
@@ -27,9 +27,9 @@ describe('When the database', function () {
     other = await openTestGate({ PORTCULLIS_STORE: url });
   });
   afterEach(async () => {
-    cable.mend();
+    cable.repair();
     await soon(async () => (await ofClient(gate)).status === 200, 15);
-    // A reading of events that was under way may fail yet, and the first that does not empties the caches.
+    // A pending read of events may still fail, and the first one that succeeds clears the caches.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
   });
   after(async () => {
@@ -41,7 +41,7 @@ describe('When the database', function () {
 
   async function knownToken(): Promise<string> {
     const { body } = await ofClient(gate);
-    // What is read while an announcement comes in is not remembered.
+    // A token that is read while an announcement arrives is not remembered.
     for (let n = 0; n < 2; n++) {
       expect((await gate.get('/api/x', body.access_token)).status).to.equal(200);
       await new Promise((resolve) => setTimeout(resolve, 150));
@@ -55,9 +55,9 @@ describe('When the database', function () {
   }
 
   for (const [how, fails] of [
-    ['is gone', () => cable.cut()],
-    ['does not answer', () => cable.silence()],
-    ['answers too late', () => cable.slowDown(3_000)],
+    ['is unreachable', () => cable.cut()],
+    ['does not respond', () => cable.silence()],
+    ['responds too late', () => cable.slowDown(3_000)],
   ] as const) {
     describe(how, () => {
       it('known tokens pass until the limit; unknown ones get 503 with Retry-After; nothing is issued', async () => {
@@ -66,128 +66,128 @@ describe('When the database', function () {
         const code = await newCode(gate);
         fails();
         expect((await gate.get('/api/x', token)).status).to.equal(200);
-        const answers = await Promise.all([
+        const responses = await Promise.all([
           gate.get('/api/x', unknown),
-          gate.get('/api/x', 'never issued by anybody'),
+          gate.get('/api/x', 'never issued'),
           ofClient(gate),
           redeem(gate, code),
         ]);
-        for (const answer of answers) isUnavailable(answer);
-        for (const { body } of answers.slice(2)) expect(body.error).to.equal('temporarily_unavailable');
+        for (const response of responses) isUnavailable(response);
+        for (const { body } of responses.slice(2)) expect(body.error).to.equal('temporarily_unavailable');
         expect((await gate.get('/api/x', token)).status, 'still').to.equal(200);
         await soon(async () => (await gate.get('/api/x', token)).status === 503, limit + 10);
         isUnavailable(await gate.get('/api/x', token));
 
-        cable.mend();
+        cable.repair();
         await soon(async () => (await gate.get('/api/x', token)).status === 200, 15);
-        expect((await gate.get('/api/x', 'never issued by anybody')).status).to.equal(401);
+        expect((await gate.get('/api/x', 'never issued')).status).to.equal(401);
         await soon(async () => (await ofClient(gate)).status === 200, 15);
       });
     });
   }
 
-  it('is gone, the Admin API says so', async () => {
+  it('is unreachable, the Admin API responds with 503', async () => {
     cable.cut();
     for (const [method, path] of [
       ['GET', '/consumers'],
       ['POST', '/consumers'],
       ['DELETE', '/routes/api'],
     ] as const) {
-      const body = method === 'POST' ? { body: JSON.stringify({ username: 'nobody' }) } : {};
+      const body = method === 'POST' ? { body: JSON.stringify({ username: 'absent' }) } : {};
       const headers = { 'Content-Type': 'application/json' };
       const response = await fetch(gate.admin + path, { method, headers, ...body });
       expect(response.status, `${method} ${path}`).to.equal(503);
       expect(Number(response.headers.get('retry-after'))).to.be.greaterThan(0);
       await response.body?.cancel();
     }
-    cable.mend();
+    cable.repair();
     await soon(async () => (await ofClient(gate)).status === 200, 15);
-    expect((await fetch(`${gate.admin}/consumers/nobody`)).status).to.equal(404);
+    expect((await fetch(`${gate.admin}/consumers/absent`)).status).to.equal(404);
   });
 
-  it('comes back, what others did meanwhile holds, without a restart', async () => {
+  it('comes back, changes by other gates take effect, without a restart', async () => {
     const token = await knownToken();
     cable.cut();
     const { data } = await other.setUp('GET', '/oauth2_tokens?size=1000');
     const row = data.find((one: { access_token: string }) => one.access_token === token);
     await other.setUp('DELETE', `/oauth2_tokens/${row.id}`);
     await other.setUp('POST', '/services/api/routes', { name: 'late', paths: ['/late'] });
-    cable.mend();
+    cable.repair();
     await soon(async () => (await gate.get('/api/x', token)).status === 401, 15);
     await soon(async () => (await gate.get('/late')).status === 401, 15);
     await other.setUp('DELETE', '/routes/late');
   });
 
-  it('is a little slow, everything is only slower', async () => {
+  it('is a little slow, requests are only slower', async () => {
     cable.slowDown(50);
     const { status, body } = await redeem(gate, await newCode(gate));
     expect(status).to.equal(200);
     expect((await gate.get('/api/x', body.access_token)).status).to.equal(200);
   });
 
-  it('TK-26: loses the answer to a redemption, its repetition is told redeemed again, and there is one winner', async () => {
+  it('TK-26: loses the response to a redemption, its repetition returns redeemed again, and one request wins', async () => {
     const code = await newCode(gate);
-    const lost = cable.loseAnswerTo('findAndModify', 'codes', 'usedBy');
-    const answer = await redeem(gate, code);
+    const lost = cable.loseResponseTo('findAndModify', 'codes', 'usedBy');
+    const response = await redeem(gate, code);
     await lost;
-    expect(answer.status).to.equal(200);
-    expect((await gate.get('/api/x', answer.body.access_token)).status).to.equal(200);
+    expect(response.status).to.equal(200);
+    expect((await gate.get('/api/x', response.body.access_token)).status).to.equal(200);
     expect((await redeem(gate, code)).status).to.equal(400);
     expect((await redeem(other, code)).status).to.equal(400);
   });
 
-  it('loses the answer to the opening of a grant, there is one grant', async () => {
+  it('loses the response to the opening of a grant, there is one grant', async () => {
     const code = await newCode(gate);
-    const lost = cable.loseAnswerTo('insert', 'grants');
-    const answer = await redeem(gate, code);
+    const lost = cable.loseResponseTo('insert', 'grants');
+    const response = await redeem(gate, code);
     await lost;
-    expect(answer.status).to.equal(200);
-    expect((await other.get('/api/x', answer.body.access_token)).status).to.equal(200);
+    expect(response.status).to.equal(200);
+    expect((await other.get('/api/x', response.body.access_token)).status).to.equal(200);
   });
 
-  it('RF-05: loses the answer to a rotation, its repetition is told rotated again, and there is one successor', async () => {
+  it('RF-05: loses the response to a rotation, its repetition returns rotated again, and there is one successor', async () => {
     const first = await redeem(gate, await newCode(gate));
-    const lost = cable.loseAnswerTo('findAndModify', 'grants', 'generation');
-    const answer = await refresh(gate, first.body.refresh_token);
+    const lost = cable.loseResponseTo('findAndModify', 'grants', 'generation');
+    const response = await refresh(gate, first.body.refresh_token);
     await lost;
-    expect(answer.status).to.equal(200);
-    expect((await other.get('/api/x', answer.body.access_token)).status).to.equal(200);
-    expect((await refresh(other, answer.body.refresh_token)).status).to.equal(200);
+    expect(response.status).to.equal(200);
+    expect((await other.get('/api/x', response.body.access_token)).status).to.equal(200);
+    expect((await refresh(other, response.body.refresh_token)).status).to.equal(200);
     expect((await refresh(other, first.body.refresh_token)).status).to.equal(400);
   });
 
-  it('loses the answer to the insertion of a row, it is written once and told so', async () => {
-    const lost = cable.loseAnswerTo('insert', 'entities');
+  it('loses the response to the insert of a row, the row is written once and the insert succeeds', async () => {
+    const lost = cable.loseResponseTo('insert', 'entities');
     const row = await gate.setUp('POST', '/consumers', { username: 'lost' });
     await lost;
     expect(row.username).to.equal('lost');
     expect((await other.setUp('GET', '/consumers/lost')).id).to.equal(row.id);
   });
 
-  it('breaks again and again, nothing is acknowledged that was not written', async () => {
-    const told: string[] = [];
+  it('fails again and again, every acknowledged token was written', async () => {
+    const issued: string[] = [];
     const failures: number[] = [];
     let isOver = false;
-    const issuing = async () => {
+    const issue = async () => {
       while (!isOver) {
         const { status, body } = await ofClient(gate);
-        if (status === 200) told.push(body.access_token);
+        if (status === 200) issued.push(body.access_token);
         else failures.push(status);
       }
     };
-    const writers = Array.from({ length: 4 }, issuing);
+    const writers = Array.from({ length: 4 }, issue);
     for (let n = 0; n < 8; n++) {
       cable.cut();
       await new Promise((resolve) => setTimeout(resolve, 30));
-      cable.mend();
-      const before = told.length;
-      await soon(() => told.length > before + 3, 15);
+      cable.repair();
+      const before = issued.length;
+      await soon(() => issued.length > before + 3, 15);
     }
     isOver = true;
     await Promise.all(writers);
-    expect(told).to.have.length.greaterThan(20);
+    expect(issued).to.have.length.greaterThan(20);
     expect(failures.filter((status) => status !== 503)).to.deep.equal([]);
-    expect(await (await databaseAt(url)).collection('grants').countDocuments()).to.be.at.least(told.length);
-    for (const token of told) expect((await other.get('/api/x', token)).status).to.equal(200);
+    expect(await (await databaseAt(url)).collection('grants').countDocuments()).to.be.at.least(issued.length);
+    for (const token of issued) expect((await other.get('/api/x', token)).status).to.equal(200);
   });
 });

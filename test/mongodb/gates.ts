@@ -1,4 +1,4 @@
-/** What the suites of whole gates on one database share. */
+/** Requests that the suites of whole gates on one database share. */
 import { createHash } from 'node:crypto';
 import type { TestGate } from '../support/open-test-gate.ts';
 
@@ -7,7 +7,7 @@ const challenge = createHash('sha256').update(verifier).digest('base64url');
 const client = { client_id: 'app', client_secret: 's3cret' };
 
 export async function newCode(gate: TestGate): Promise<string> {
-  const answer = await gate.post('/api/oauth2/authorize', {
+  const response = await gate.post('/api/oauth2/authorize', {
     client_id: 'app',
     response_type: 'code',
     provision_key: 'the provision key',
@@ -15,7 +15,7 @@ export async function newCode(gate: TestGate): Promise<string> {
     code_challenge: challenge,
     code_challenge_method: 'S256',
   });
-  return new URL(answer.body.redirect_uri).searchParams.get('code')!;
+  return new URL(response.body.redirect_uri).searchParams.get('code')!;
 }
 
 export const redeem = (gate: TestGate, code: string) =>
@@ -27,11 +27,11 @@ export const refresh = (gate: TestGate, refreshToken: string) =>
 export const ofClient = (gate: TestGate) =>
   gate.post('/api/oauth2/token', { grant_type: 'client_credentials', ...client });
 
-/** Asks again until it is so; fails after some seconds. */
-export async function soon(isSo: () => Promise<boolean> | boolean, seconds = 5): Promise<void> {
+/** Repeats a check until it is true; fails after some seconds. */
+export async function soon(check: () => Promise<boolean> | boolean, seconds = 5): Promise<void> {
   const until = performance.now() + seconds * 1000;
-  while (!(await isSo())) {
-    if (performance.now() > until) throw new Error(`it was not so within ${seconds} seconds`);
+  while (!(await check())) {
+    if (performance.now() > until) throw new Error(`it did not become true within ${seconds} seconds`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

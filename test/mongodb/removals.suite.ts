@@ -1,4 +1,4 @@
-/** Removing is several acts in MongoDB: what holds if others come between them, and if they end in the middle. */
+/** A removal takes several writes in MongoDB: it holds with concurrent writes, and when its process crashes. */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { openVault } from '../../adapters/crypto/vault.ts';
@@ -41,17 +41,17 @@ describe('A removal in MongoDB', function () {
     await cleanUp();
   });
 
-  /** A store whose process dies when it asks for the `last`th time. */
-  function dyingStore(last: number): EntityStore & { readonly isExpired: boolean } {
-    let asked = 0;
-    const dying = mongoEntityStore({
+  /** A store whose process crashes at operation number `last`. */
+  function crashingStore(last: number): EntityStore & { readonly hasCrashed: boolean } {
+    let operations = 0;
+    const crashing = mongoEntityStore({
       ...database,
-      ask: (work) => (++asked < last ? database.ask(work) : Promise.reject(new Error('died'))),
+      run: (operation) => (++operations < last ? database.run(operation) : Promise.reject(new Error('crashed'))),
     });
     return {
-      ...dying,
-      get isExpired() {
-        return asked >= last;
+      ...crashing,
+      get hasCrashed() {
+        return operations >= last;
       },
     };
   }
@@ -67,7 +67,7 @@ describe('A removal in MongoDB', function () {
     return consumer;
   }
 
-  /** Every reference to a row that is not there. */
+  /** All references to rows that do not exist. */
   async function dangling(): Promise<string[]> {
     const found: string[] = [];
     for (const from of kinds) {
@@ -76,28 +76,28 @@ describe('A removal in MongoDB', function () {
         for (const row of rows) {
           const reference = row[field] as { readonly id: string } | null | undefined;
           if (reference == null) continue;
-          const there = await store.get(kinds.find(({ name }) => name === target)!, reference.id);
-          if (there === undefined) found.push(`${from.name} ${row.id} ${field}`);
+          const pointedTo = await store.get(kinds.find(({ name }) => name === target)!, reference.id);
+          if (pointedTo === undefined) found.push(`${from.name} ${row.id} ${field}`);
         }
       }
     }
     return found;
   }
 
-  it('leaves nothing that points to nothing, wherever its process dies, and can be done again', async () => {
+  it('leaves no dangling reference, wherever its process crashes, and can be repeated', async () => {
     let completed = false;
     for (let last = 1; !completed; last++) {
       clock.turn(noon);
       const consumer = await family();
-      const dying = dyingStore(last);
-      const outcome = await Promise.resolve(dying.remove(consumers, consumer.id)).catch(() => 'died');
-      completed = !dying.isExpired;
-      expect(await dangling(), `died at ${last}`).to.deep.equal([]);
-      if (outcome === 'died') {
-        // The marks of the dead are void after a while.
+      const crashing = crashingStore(last);
+      const outcome = await Promise.resolve(crashing.remove(consumers, consumer.id)).catch(() => 'crashed');
+      completed = !crashing.hasCrashed;
+      expect(await dangling(), `crashed at ${last}`).to.deep.equal([]);
+      if (outcome === 'crashed') {
+        // The marks of a crashed process are void after ten seconds.
         clock.turn(noon + 10_001);
         const again = await store.remove(consumers, consumer.id);
-        expect(again.outcome, `died at ${last}`).to.be.oneOf(['removed', 'missing']);
+        expect(again.outcome, `crashed at ${last}`).to.be.oneOf(['removed', 'missing']);
       }
       expect(await store.get(consumers, consumer.id)).to.equal(undefined);
       const where = { field: 'consumer.id', value: consumer.id };
@@ -109,38 +109,38 @@ describe('A removal in MongoDB', function () {
     }
   });
 
-  it('whose process died is no obstacle for long to who points to the row', async () => {
+  it('whose process crashed blocks new references to the row only for a while', async () => {
     const consumer = await family();
-    await Promise.resolve(dyingStore(6).remove(consumers, consumer.id)).catch(() => undefined);
+    await Promise.resolve(crashingStore(6).remove(consumers, consumer.id)).catch(() => undefined);
     clock.turn(noon + 10_001);
     const row = { id: randomUUID(), consumer: { id: consumer.id } };
     expect(await store.insert(credentials, row)).to.deep.equal({ outcome: 'written' });
   });
 
-  it('either is restricted or leaves no row that restricts it, when both come together from two nodes', async () => {
-    const told = { written: 0, dangling: 0 };
+  it('is either restricted or leaves no row that restricts it, when two nodes write both at the same time', async () => {
+    const outcomes = { written: 0, dangling: 0 };
     for (let n = 0; n < 40; n++) {
       const consumer = { id: randomUUID() };
       await store.insert(consumers, consumer);
       const other = mongoEntityStore(database);
       const route = { id: randomUUID(), consumer };
       const [removed, written] = await Promise.all([store.remove(consumers, consumer.id), other.insert(routes, route)]);
-      const isThere = (await store.get(consumers, consumer.id)) !== undefined;
-      expect(isThere).to.equal(removed.outcome === 'restricted');
+      const exists = (await store.get(consumers, consumer.id)) !== undefined;
+      expect(exists).to.equal(removed.outcome === 'restricted');
       expect((await store.get(routes, route.id)) !== undefined).to.equal(written.outcome === 'written');
-      expect(written.outcome).to.equal(isThere ? 'written' : 'dangling');
-      told[written.outcome as keyof typeof told]++;
+      expect(written.outcome).to.equal(exists ? 'written' : 'dangling');
+      outcomes[written.outcome as keyof typeof outcomes]++;
     }
-    expect(told.written + told.dangling).to.equal(40);
+    expect(outcomes.written + outcomes.dangling).to.equal(40);
     expect(await dangling()).to.deep.equal([]);
   });
 
-  it('of the same row, asked of two nodes at once, is told once; the other is told that it is missing', async () => {
+  it('of the same row on two nodes at once returns removed on one of them and missing on the other', async () => {
     for (let n = 0; n < 10; n++) {
       const consumer = await family();
       const other = mongoEntityStore(database);
-      const told = await Promise.all([store.remove(consumers, consumer.id), other.remove(consumers, consumer.id)]);
-      expect(told.map(({ outcome }) => outcome).sort()).to.deep.equal(['missing', 'removed']);
+      const both = await Promise.all([store.remove(consumers, consumer.id), other.remove(consumers, consumer.id)]);
+      expect(both.map(({ outcome }) => outcome).sort()).to.deep.equal(['missing', 'removed']);
     }
   });
 });

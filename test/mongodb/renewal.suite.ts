@@ -1,4 +1,4 @@
-/** A client of the driver that never finds its way back to a database that is there. */
+/** A client of the driver that never recovers, although the database is reachable. */
 import { expect } from 'chai';
 import { MongoClient } from 'mongodb';
 import { openVault } from '../../adapters/crypto/vault.ts';
@@ -8,10 +8,10 @@ import { layCable } from '../support/cable.ts';
 import { cleanUp, newDatabase, testKey } from './database.ts';
 import { soon } from './gates.ts';
 
-describe('When the driver hears no answer any more', () => {
+describe('When the driver receives no response any more', () => {
   after(cleanUp);
 
-  it('another client is taken after some time, and the ports go on with it', async () => {
+  it('the store replaces its client after some time, and the ports use the new one', async () => {
     const url = await newDatabase();
     const cable = await layCable(url);
     const urls = [cable.url, url];
@@ -24,16 +24,16 @@ describe('When the driver hears no answer any more', () => {
       pool: 5,
       openClient: (_url, options) => new MongoClient(urls[Math.min(opened++, 1)]!, options),
     });
-    const asking = async () => store.grants.get('none');
+    const query = async () => store.grants.get('none');
     const hasResponded = () =>
-      asking().then(
+      query().then(
         () => true,
         () => false,
       );
     try {
-      expect(await asking()).to.equal(undefined);
+      expect(await query()).to.equal(undefined);
       cable.cut();
-      expect(await asking().catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
+      expect(await query().catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
       expect(opened, 'not at the first failure').to.equal(1);
       await soon(hasResponded, 15);
       expect(opened).to.equal(2);

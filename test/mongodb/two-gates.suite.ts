@@ -1,4 +1,4 @@
-/** Two whole gates on one database, as somebody outside meets them: what one of them does holds on the other. */
+/** Two whole gates on one database, seen from outside: a change on one of them takes effect on the other. */
 import { expect } from 'chai';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { cleanUp, newDatabase } from './database.ts';
@@ -37,12 +37,12 @@ for (const profile of ['kong', 'rfc9700'] as const) {
     it(`TK-08: of ${atOnce} redemptions of one code over both one wins, ${rounds} times`, async () => {
       for (let round = 0; round < rounds; round++) {
         const one = await newCode(a);
-        const answers = await manyOverBoth((gate) => redeem(gate, one));
-        const winners = answers.filter(({ status }) => status === 200);
-        expect(answers.filter(({ status }) => status >= 500)).to.have.length(0);
+        const responses = await manyOverBoth((gate) => redeem(gate, one));
+        const winners = responses.filter(({ status }) => status === 200);
+        expect(responses.filter(({ status }) => status >= 500)).to.have.length(0);
         if (profile === 'kong') expect(winners).to.have.length(1);
         else {
-          // A replay ends the grant (RFC 9700 §4.2.4), maybe before the winner could open it on the other gate.
+          // A replay revokes the grant (RFC 9700 §4.2.4), maybe before the winner could open it on the other gate.
           expect(winners.length).to.be.at.most(1);
           for (const gate of [a, b]) {
             for (const { body } of winners) {
@@ -56,14 +56,14 @@ for (const profile of ['kong', 'rfc9700'] as const) {
     it(`RF-05: ${atOnce} refreshes at once over both leave one successor, ${rounds} times`, async () => {
       for (let round = 0; round < rounds; round++) {
         const first = await redeem(a, await newCode(b));
-        const answers = await manyOverBoth((gate) => refresh(gate, first.body.refresh_token));
-        const winners = answers.filter(({ status }) => status === 200);
+        const responses = await manyOverBoth((gate) => refresh(gate, first.body.refresh_token));
+        const winners = responses.filter(({ status }) => status === 200);
         expect(winners).to.have.length(1);
-        expect(answers.filter(({ status }) => status >= 500)).to.have.length(0);
+        expect(responses.filter(({ status }) => status >= 500)).to.have.length(0);
         for (const gate of [a, b]) {
           await soon(async () => (await gate.get('/api/x', first.body.access_token)).status === 401);
         }
-        // Whoever came second held a copy: in rfc9700 the grant has ended with it (RFC 9700 §4.14.2).
+        // The second request used a copy: in rfc9700 it revokes the grant (RFC 9700 §4.14.2).
         const expected = profile === 'kong' ? 200 : 401;
         for (const gate of [a, b]) {
           await soon(async () => (await gate.get('/api/x', winners[0]!.body.access_token)).status === expected);
@@ -71,7 +71,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
       }
     });
 
-    it('RV-03: a token that was removed on one is refused by the other, though it knew it', async () => {
+    it('RV-03: a token that was deleted on one is rejected by the other, although it was remembered there', async () => {
       const { body } = await redeem(a, await newCode(a));
       expect((await b.get('/api/x', body.access_token)).status).to.equal(200);
       const { data } = await a.setUp('GET', '/oauth2_tokens?size=1000');
@@ -79,7 +79,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
       await soon(async () => (await b.get('/api/x', body.access_token)).status === 401);
     });
 
-    it('a service, a route and a client that were written on one are there on the other', async () => {
+    it('a service and a route that were written on one take effect on the other', async () => {
       await a.setUp('POST', '/services', { name: 'more', url: a.upstream });
       await a.setUp('POST', '/services/more/routes', { name: 'more', paths: ['/more'] });
       await soon(async () => (await b.get('/more')).status === 200);
@@ -87,7 +87,7 @@ for (const profile of ['kong', 'rfc9700'] as const) {
       await soon(async () => (await a.get('/more')).status === 404);
     });
 
-    it('a client that was removed on one takes its tokens with it on the other', async () => {
+    it('the tokens of a client that was deleted on one are rejected by the other', async () => {
       await a.setUp('POST', '/consumers/alice/oauth2', {
         name: 'other',
         client_id: 'other',

@@ -1,24 +1,24 @@
-/** The cable between a gate and its database, in the hand of the test: cut, slow, dead, or losing one answer. */
+/** A connection between a gate and its database that the test controls: it can cut it, slow it down, or lose a response. */
 
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 
 export interface Cable {
-  /** The same URL, by way of the cable. */
+  /** The same URL, through the cable. */
   readonly url: string;
-  /** Connections break, and new ones are refused. */
+  /** Closes all connections and refuses new ones. */
   cut(): void;
-  /** Connections stay, and nothing comes through any more. */
+  /** Keeps the connections, but passes no more data. */
   silence(): void;
-  /** Every piece takes this many milliseconds longer, in each direction. */
+  /** Delays every chunk by this many milliseconds, in each direction. */
   slowDown(milliseconds: number): void;
-  /** As new. Connections that broke stay broken. */
-  mend(): void;
+  /** Passes all data again. Closed connections stay closed. */
+  repair(): void;
   /**
-   * The next request that holds all these texts reaches the database; its answer is lost and the connection breaks.
-   * Resolves when it has happened.
+   * Passes the next request that contains all these texts to the database, loses the response and closes the connection.
+   * Resolves when that has happened.
    */
-  loseAnswerTo(...texts: readonly string[]): Promise<void>;
+  loseResponseTo(...texts: readonly string[]): Promise<void>;
   close(): void;
 }
 
@@ -39,20 +39,20 @@ export async function layCable(url: string): Promise<Cable> {
     const pair = [near, far] as const;
     pairs.add(pair);
     let lost: (() => void) | undefined;
-    const pass = (to: Socket, piece: Buffer) => {
+    const pass = (to: Socket, chunk: Buffer) => {
       if (state === 'silent') return;
-      if (delay === 0) to.write(piece);
-      else setTimeout(() => to.writable && to.write(piece), delay).unref();
+      if (delay === 0) to.write(chunk);
+      else setTimeout(() => to.writable && to.write(chunk), delay).unref();
     };
-    near.on('data', (piece: Buffer) => {
-      if (losing?.texts.every((text) => piece.includes(text))) {
+    near.on('data', (chunk: Buffer) => {
+      if (losing?.texts.every((text) => chunk.includes(text))) {
         lost = losing.done;
         losing = undefined;
       }
-      pass(far, piece);
+      pass(far, chunk);
     });
-    far.on('data', (piece: Buffer) => {
-      if (lost === undefined) pass(near, piece);
+    far.on('data', (chunk: Buffer) => {
+      if (lost === undefined) pass(near, chunk);
       else {
         lost();
         end();
@@ -86,13 +86,13 @@ export async function layCable(url: string): Promise<Cable> {
     slowDown(milliseconds) {
       delay = milliseconds;
     },
-    mend() {
-      // What was swallowed would be waited for in vain.
+    repair() {
+      // The driver would wait without end for the data that was dropped.
       if (state === 'silent') breakAll();
       state = 'whole';
       delay = 0;
     },
-    loseAnswerTo: (...texts) =>
+    loseResponseTo: (...texts) =>
       new Promise((done) => {
         losing = { texts, done };
       }),
