@@ -4,7 +4,8 @@
  * them one by one, as Kong does. Tokens can still be written.
  */
 
-import type { Entity } from '../../src/ports/entity-store.ts';
+import { type DocumentProblem, placeText } from '../../src/declarative/document.ts';
+import type { Loaded } from '../../src/declarative/loaded.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { codes, type RefusalBody } from '../../src/schema/error-bodies.ts';
 import { own } from '../../src/schema/json.ts';
@@ -16,28 +17,10 @@ import { type AdminResponse, badRequest, created, ok, refused } from './response
 export interface ConfigurationFile {
   /** The digest of the active file. `undefined`: no file is active, and the Admin API writes the configuration. */
   activeDigest(): string | undefined;
-  load(text: string, how: { readonly checkHash: boolean }): Promise<FileLoaded>;
+  load(text: string, how: { readonly checkHash: boolean }): Promise<Loaded>;
   /** Reads the file of the settings again. `undefined`: the settings name none. */
-  reload(): Promise<FileLoaded | undefined>;
+  reload(): Promise<Loaded | undefined>;
   print(): Promise<string>;
-}
-
-export type FileLoaded =
-  | {
-      readonly outcome: 'loaded';
-      readonly rows: readonly { readonly description: { readonly name: string }; readonly rows: readonly Entity[] }[];
-      readonly added: number;
-      readonly changed: number;
-      readonly removed: number;
-      readonly skipped: readonly string[];
-    }
-  | { readonly outcome: 'unchanged' }
-  | { readonly outcome: 'refused'; readonly problems: readonly FileProblem[] };
-
-export interface FileProblem {
-  readonly place: readonly (string | number)[];
-  readonly line?: number | undefined;
-  readonly message: string;
 }
 
 export function configurationFileEndpoints(file: ConfigurationFile): readonly Endpoint[] {
@@ -94,14 +77,14 @@ function textOf({ sent, text }: Body): string | undefined {
 }
 
 /** All rows by kind and id. */
-function flattened({ rows }: Extract<FileLoaded, { outcome: 'loaded' }>): unknown {
+function flattened({ rows }: Extract<Loaded, { outcome: 'loaded' }>): unknown {
   const kinds = rows.filter((kind) => kind.rows.length > 0);
   return Object.fromEntries(
     kinds.map(({ description, rows }) => [description.name, Object.fromEntries(rows.map((row) => [row.id, row]))]),
   );
 }
 
-function responseTo(loaded: FileLoaded): AdminResponse {
+function responseTo(loaded: Loaded): AdminResponse {
   switch (loaded.outcome) {
     case 'unchanged':
       return { status: 304 };
@@ -114,10 +97,10 @@ function responseTo(loaded: FileLoaded): AdminResponse {
   }
 }
 
-function refusal(problems: readonly FileProblem[]): unknown {
+function refusal(problems: readonly DocumentProblem[]): unknown {
   const lines = problems.map(({ line, message, place }) => ({
     ...(line === undefined ? {} : { line }),
-    field: fieldText(place),
+    field: placeText(place),
     message,
   }));
   const [first] = lines;
@@ -132,14 +115,8 @@ function refusal(problems: readonly FileProblem[]): unknown {
   };
 }
 
-function fieldText(place: FileProblem['place']): string {
-  return place
-    .map((part, at) => (typeof part === 'number' ? `[${part + 1}]` : `${at === 0 ? '' : '.'}${part}`))
-    .join('');
-}
-
 /** As Kong nests them: by field, and lists with null for correct elements. */
-function nested(problems: readonly FileProblem[]): JsonObject {
+function nested(problems: readonly DocumentProblem[]): JsonObject {
   const root: Tree = Object.create(null);
   for (const { place, message } of problems) {
     const path = place.length === 0 ? ['@entity'] : place;

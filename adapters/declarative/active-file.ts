@@ -1,6 +1,7 @@
 /** The configuration file of the settings: read at the start, and again on SIGHUP and `portcullis reload`. */
 import { readFile } from 'node:fs/promises';
-import type { DeclarativeConfiguration, Loaded, LoadOptions } from './declarative-configuration.ts';
+import type { Loaded } from '../../src/declarative/loaded.ts';
+import type { DeclarativeConfiguration, LoadOptions } from './declarative-configuration.ts';
 import { problemLines } from './problem-lines.ts';
 
 export interface ActiveFile {

@@ -9,7 +9,8 @@
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
-import { configurationKinds, type DocumentProblem } from '../../src/declarative/document.ts';
+import { configurationKinds } from '../../src/declarative/document.ts';
+import type { Loaded } from '../../src/declarative/loaded.ts';
 import { type Change, type KindRows, planChanges } from '../../src/declarative/plan-changes.ts';
 import { printedDocument } from '../../src/declarative/print-document.ts';
 import { documentSteps } from '../../src/declarative/read-document.ts';
@@ -45,20 +46,6 @@ export interface LoadOptions {
   readonly takesOver?: boolean;
 }
 
-export type Loaded =
-  | {
-      readonly outcome: 'loaded';
-      readonly digest: string;
-      readonly rows: readonly KindRows[];
-      readonly added: number;
-      readonly changed: number;
-      readonly removed: number;
-      /** The plugins that were skipped, as configured. */
-      readonly skipped: readonly string[];
-    }
-  | { readonly outcome: 'unchanged'; readonly digest: string }
-  | { readonly outcome: 'refused'; readonly problems: readonly DocumentProblem[] };
-
 export interface DeclarativeOptions {
   /** A store without announcements: a file makes one announcement at the end. */
   readonly store: EntityStore;
@@ -72,8 +59,8 @@ export interface DeclarativeOptions {
     verify(id: string, phc: string | undefined, secret: string): MaybePromise<string>;
   };
   /** Returns the rows that cannot be compiled. Runs before the first write. */
-  readonly trial?: (rows: readonly KindRows[]) => readonly { readonly id: string; readonly why: string }[];
-  readonly skipPlugins?: readonly string[];
+  readonly trial: (rows: readonly KindRows[]) => readonly { readonly id: string; readonly why: string }[];
+  readonly skipPlugins: readonly string[];
 }
 
 /** The row that records which file the configuration comes from. The Admin API does not show it. */
@@ -99,7 +86,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
 
   async function load(text: string, { checkHash = false, takesOver = false }: LoadOptions): Promise<Loaded> {
     const digest = createHash('sha256').update(text, 'utf8').digest('hex');
-    if (checkHash && digest === active) return { outcome: 'unchanged', digest };
+    if (checkHash && digest === active) return { outcome: 'unchanged' };
     const syntax = await readTextAside(text);
     if (syntax.problems !== undefined) return { outcome: 'refused', problems: syntax.problems };
     const document = documentOf(syntax);
@@ -111,7 +98,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     const read = await inSteps(
       documentSteps(document, {
         entities,
-        skipPlugins: options.skipPlugins ?? [],
+        skipPlugins: options.skipPlugins,
         stored: (kind, id) => byId.get(kind)?.get(id),
         now: clock.now(),
         token: () => entropy.token(),
@@ -129,7 +116,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
       }
       wanted.push({ description, rows });
     }
-    const unusable = options.trial?.(wanted) ?? [];
+    const unusable = options.trial(wanted);
     if (unusable.length > 0) {
       const places = new Map(read.rows.map(({ row, place }) => [row.id, place]));
       const problems = unusable.map(({ id, why }) => {
@@ -151,7 +138,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     active = digest;
     if (changes.length > 0 || switched) await announcements.publish({ announces: 'everythingChanged' });
     const skipped = read.skipped.map(({ name }) => name);
-    return { outcome: 'loaded', digest, rows: wanted, ...counted, skipped };
+    return { outcome: 'loaded', rows: wanted, ...counted, skipped };
   }
 
   /**

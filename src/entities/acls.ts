@@ -1,6 +1,6 @@
 /** Kong's acls: the groups that consumers are in. */
 import type { Description } from '../schema/description.ts';
-import { id, tags, timestamp } from '../schema/fields.ts';
+import { id, ownerConsumer, tags, timestamp } from '../schema/fields.ts';
 
 export const acls: Description = {
   name: 'acls',
@@ -8,7 +8,7 @@ export const acls: Description = {
   fields: {
     id,
     created_at: timestamp,
-    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    consumer: ownerConsumer,
     group: { type: 'string', required: true },
     tags,
   },

@@ -4,7 +4,7 @@
  */
 import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import type { Description } from '../schema/description.ts';
-import { id, tags, timestamp } from '../schema/fields.ts';
+import { id, ownerConsumer, tags, timestamp } from '../schema/fields.ts';
 
 export const basicauthCredentials: Description = {
   name: 'basicauth_credentials',
@@ -14,7 +14,7 @@ export const basicauthCredentials: Description = {
   fields: {
     id,
     created_at: timestamp,
-    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    consumer: ownerConsumer,
     username: { type: 'string', required: true, unique: true },
     password: { type: 'string', required: true, encrypted: true },
     tags,

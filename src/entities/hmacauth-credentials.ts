@@ -1,6 +1,6 @@
 /** Kong's hmacauth_credentials: user names and secrets that consumers sign their requests with. */
 import type { Description } from '../schema/description.ts';
-import { id, tags, timestamp } from '../schema/fields.ts';
+import { id, ownerConsumer, tags, timestamp } from '../schema/fields.ts';
 
 export const hmacauthCredentials: Description = {
   name: 'hmacauth_credentials',
@@ -10,7 +10,7 @@ export const hmacauthCredentials: Description = {
   fields: {
     id,
     created_at: timestamp,
-    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    consumer: ownerConsumer,
     username: { type: 'string', required: true, unique: true },
     secret: { type: 'string', auto: true, encrypted: true },
     tags,

@@ -1,7 +1,7 @@
 /** Kong's jwt_secrets: the secrets and public keys that verify the JWTs of consumers, found by the issuer of the JWT (`key`). */
 import { checkVerificationKey, isKeyPairAlgorithm, jwsAlgorithms } from '../oauth/jws.ts';
 import type { CustomEntityCheck, Description } from '../schema/description.ts';
-import { id, tags, timestamp } from '../schema/fields.ts';
+import { id, ownerConsumer, tags, timestamp } from '../schema/fields.ts';
 
 export const jwtSecrets: Description = {
   name: 'jwt_secrets',
@@ -11,7 +11,7 @@ export const jwtSecrets: Description = {
   fields: {
     id,
     created_at: timestamp,
-    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    consumer: ownerConsumer,
     key: { type: 'string', required: false, unique: true, auto: true },
     secret: { type: 'string', auto: true, encrypted: true },
     rsa_public_key: { type: 'string' },

@@ -1,6 +1,6 @@
 /** Kong's keyauth_credentials: the API keys of consumers. A key is found by its digest and printed from an encrypted copy. */
 import type { Description } from '../schema/description.ts';
-import { id, tags, timestamp } from '../schema/fields.ts';
+import { id, ownerConsumer, tags, timestamp } from '../schema/fields.ts';
 
 export const keyauthCredentials: Description = {
   name: 'keyauth_credentials',
@@ -10,7 +10,7 @@ export const keyauthCredentials: Description = {
   fields: {
     id,
     created_at: timestamp,
-    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    consumer: ownerConsumer,
     key: { type: 'string', required: false, unique: true, auto: true, encrypted: true },
     tags,
     ttl: { type: 'integer', between: [0, 100_000_000], implicit: true },

@@ -4,7 +4,7 @@
  */
 import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import type { Description } from '../schema/description.ts';
-import { id, tags, timestamp } from '../schema/fields.ts';
+import { id, ownerConsumer, tags, timestamp } from '../schema/fields.ts';
 import { urlParts } from '../schema/url.ts';
 
 export const oauth2Credentials: Description = {
@@ -14,7 +14,7 @@ export const oauth2Credentials: Description = {
   fields: {
     id,
     created_at: timestamp,
-    consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' },
+    consumer: ownerConsumer,
     name: { type: 'string', required: true },
     client_id: { type: 'string', required: false, unique: true, auto: true },
     client_secret: { type: 'string', required: false, auto: true, encrypted: true },

@@ -95,5 +95,13 @@ export const httpProtocols: SetField = {
   elements: { type: 'string', one_of: ['grpc', 'grpcs', 'http', 'https'] },
 };
 
+/** The consumer of a credential, which is removed with it. */
+export const ownerConsumer = {
+  type: 'foreign',
+  reference: 'consumers',
+  required: true,
+  on_delete: 'cascade',
+} as const satisfies ForeignField;
+
 /** For plugins that cannot have a consumer. */
 export const noConsumer: ForeignField = { type: 'foreign', reference: 'consumers', eq: null };

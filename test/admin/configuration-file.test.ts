@@ -1,11 +1,12 @@
 import { expect } from 'chai';
-import type { ConfigurationFile, FileLoaded } from '../../adapters/admin/configuration-file.ts';
+import type { ConfigurationFile } from '../../adapters/admin/configuration-file.ts';
+import type { Loaded } from '../../src/declarative/loaded.ts';
 import { type Gate, gate } from './gate.ts';
 
 describe('The Admin API and the configuration file', () => {
   let admin: Gate;
   let loads: { text: string; checkHash: boolean }[];
-  let next: FileLoaded;
+  let next: Loaded;
   let activeDigest: string | undefined;
 
   beforeEach(async () => {
@@ -81,10 +82,10 @@ describe('The Admin API and the configuration file', () => {
 
   it('returns the rows by kind and id', async () => {
     next = {
-      ...(next as Extract<FileLoaded, { outcome: 'loaded' }>),
+      ...(next as Extract<Loaded, { outcome: 'loaded' }>),
       rows: [
-        { description: { name: 'services' }, rows: [{ id: 'i', name: 'a' }] },
-        { description: { name: 'routes' }, rows: [] },
+        { description: { name: 'services', fields: {} }, rows: [{ id: 'i', name: 'a' }] },
+        { description: { name: 'routes', fields: {} }, rows: [] },
       ],
     };
     const { body } = await admin.call('POST /config', { config: 'x' });

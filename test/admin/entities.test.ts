@@ -6,15 +6,7 @@ describe('The Admin API: entities', () => {
   beforeEach(async () => {
     admin = await gate();
   });
-  afterEach(async () => {
-    expect(admin.errors).to.deep.equal([]);
-    await admin.close();
-  });
-  const make = async (line: string, body: unknown) => {
-    const { status, body: made } = await admin.call(line, body);
-    expect(status).to.be.oneOf([200, 201], JSON.stringify(made));
-    return made;
-  };
+  afterEach(() => admin.close());
 
   describe('POST', () => {
     it('returns 201 with the whole row', async () => {
@@ -39,12 +31,15 @@ describe('The Admin API: entities', () => {
         'content-type': 'multipart/form-data; boundary=B',
       });
       expect(body).to.deep.include({ name: 'm', host: 'm.example', tags: ['x'] });
-      const form = await make('POST /services', 'name=f&host=f.example&port=8000&enabled=false&tags[]=a&tags[]=b');
+      const form = await admin.make(
+        'POST /services',
+        'name=f&host=f.example&port=8000&enabled=false&tags[]=a&tags[]=b',
+      );
       expect(form).to.deep.include({ name: 'f', port: 8000, enabled: false, tags: ['a', 'b'] });
     });
 
     it('ignores the query', async () => {
-      expect(await make('POST /services?name=x', { host: 'h' })).to.include({ name: null });
+      expect(await admin.make('POST /services?name=x', { host: 'h' })).to.include({ name: null });
     });
 
     it('names every violation at once', async () => {
@@ -59,7 +54,7 @@ describe('The Admin API: entities', () => {
     });
 
     it('returns 409 for a duplicate unique value, 400 for a duplicate id', async () => {
-      const { id } = await make('POST /services', { name: 'a', host: 'h' });
+      const { id } = await admin.make('POST /services', { name: 'a', host: 'h' });
       const { status, body } = await admin.call('POST /services', { name: 'a', host: 'h' });
       expect([status, body.code, body.fields]).to.deep.equal([409, 5, { name: 'a' }]);
       const again = await admin.call('POST /services', { id, host: 'h' });
@@ -74,17 +69,19 @@ describe('The Admin API: entities', () => {
     });
 
     it('resolves a reference by a unique field', async () => {
-      const { id } = await make('POST /services', { name: 'a', host: 'h' });
-      expect((await make('POST /routes', { paths: ['/a'], service: { name: 'a' } })).service).to.deep.equal({ id });
-      expect((await make('POST /routes', 'paths=/b&service.name=a')).service).to.deep.equal({ id });
+      const { id } = await admin.make('POST /services', { name: 'a', host: 'h' });
+      expect((await admin.make('POST /routes', { paths: ['/a'], service: { name: 'a' } })).service).to.deep.equal({
+        id,
+      });
+      expect((await admin.make('POST /routes', 'paths=/b&service.name=a')).service).to.deep.equal({ id });
     });
   });
 
   describe('PATCH', () => {
     it('changes what is sent and leaves the rest', async () => {
-      const before = await make('POST /services', { name: 'a', url: 'http://a.example/p', tags: ['t'] });
+      const before = await admin.make('POST /services', { name: 'a', url: 'http://a.example/p', tags: ['t'] });
       admin.clock.at += 5000;
-      const after = await make('PATCH /services/a', 'path=&read_timeout=5');
+      const after = await admin.make('PATCH /services/a', 'path=&read_timeout=5');
       expect(after).to.deep.equal({ ...before, path: null, read_timeout: 5, updated_at: before.updated_at + 5 });
     });
 
@@ -97,8 +94,8 @@ describe('The Admin API: entities', () => {
     });
 
     it('of a plugin reads a form with the subschema of the stored plugin', async () => {
-      const { id } = await make('POST /plugins', 'name=oauth2&config.enable_client_credentials=true');
-      const { config } = await make(
+      const { id } = await admin.make('POST /plugins', 'name=oauth2&config.enable_client_credentials=true');
+      const { config } = await admin.make(
         `PATCH /plugins/${id}`,
         'config.scopes=a,b&config.token_expiration=60&config.realm=',
       );
@@ -106,7 +103,7 @@ describe('The Admin API: entities', () => {
     });
 
     it('SE-06: is not changed by __proto__ and constructor', async () => {
-      await make('POST /services', { name: 'a', host: 'h' });
+      await admin.make('POST /services', { name: 'a', host: 'h' });
       const body = '{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}';
       const { status, body: answer } = await admin.call('PATCH /services/a', body, {
         'content-type': 'application/json',
@@ -121,21 +118,24 @@ describe('The Admin API: entities', () => {
 
   describe('PUT', () => {
     it('creates a row under an id or a name, and returns 200', async () => {
-      expect(await make(`PUT /services/${uuid(1)}`, { name: 'a', host: 'h' })).to.include({ id: uuid(1), name: 'a' });
-      expect(await make('PUT /services/b', { host: 'h' })).to.include({ name: 'b' });
+      expect(await admin.make(`PUT /services/${uuid(1)}`, { name: 'a', host: 'h' })).to.include({
+        id: uuid(1),
+        name: 'a',
+      });
+      expect(await admin.make('PUT /services/b', { host: 'h' })).to.include({ name: 'b' });
     });
 
     it('replaces all but the id and the time of creation; the key in the path replaces that in the body', async () => {
-      const before = await make(`PUT /services/${uuid(1)}`, { name: 'a', host: 'h', tags: ['t'] });
+      const before = await admin.make(`PUT /services/${uuid(1)}`, { name: 'a', host: 'h', tags: ['t'] });
       admin.clock.at += 5000;
-      const byId = await make(`PUT /services/${uuid(1).toUpperCase()}`, { id: uuid(2), host: 'i' });
+      const byId = await admin.make(`PUT /services/${uuid(1).toUpperCase()}`, { id: uuid(2), host: 'i' });
       expect(byId).to.include({ id: uuid(1), name: null, host: 'i', tags: null, created_at: before.created_at });
-      const named = await make('PUT /services/new', { name: 'other', host: 'h' });
+      const named = await admin.make('PUT /services/new', { name: 'other', host: 'h' });
       expect(named).to.include({ name: 'new' });
     });
 
     it('under a name never replaces another row', async () => {
-      const { id } = await make('POST /services', { name: 'a', host: 'h' });
+      const { id } = await admin.make('POST /services', { name: 'a', host: 'h' });
       const { status, body } = await admin.call('PUT /services/b', { id, host: 'i' });
       expect([status, body.code]).to.deep.equal([400, 3]);
       expect((await admin.call('GET /services/a')).body).to.include({ host: 'h' });
@@ -144,15 +144,15 @@ describe('The Admin API: entities', () => {
 
   describe('DELETE', () => {
     it('returns 204, also for a missing row', async () => {
-      await make('POST /services', { name: 'a', host: 'h' });
+      await admin.make('POST /services', { name: 'a', host: 'h' });
       expect((await admin.call('DELETE /services/a')).status).to.equal(204);
       expect((await admin.call('DELETE /services/a')).status).to.equal(204);
       expect((await admin.call('GET /services/a')).body).to.deep.equal({ message: 'Not found' });
     });
 
     it('returns 400 while a route refers to the service', async () => {
-      await make('POST /services', { name: 'a', host: 'h' });
-      await make('POST /services/a/routes', { name: 'r', paths: ['/r'] });
+      await admin.make('POST /services', { name: 'a', host: 'h' });
+      await admin.make('POST /services/a/routes', { name: 'r', paths: ['/r'] });
       const { status, body } = await admin.call('DELETE /services/a');
       expect([status, body.code, body.fields]).to.deep.equal([400, 4, { '@referenced_by': 'routes' }]);
       await admin.call('DELETE /routes/r');
@@ -160,9 +160,9 @@ describe('The Admin API: entities', () => {
     });
 
     it('of a consumer also removes its clients and their tokens', async () => {
-      await make('POST /consumers', { username: 'bob' });
-      await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c' });
-      await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
+      await admin.make('POST /consumers', { username: 'bob' });
+      await admin.make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c' });
+      await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
       admin.announced.length = 0;
       expect((await admin.call('DELETE /consumers/bob')).status).to.equal(204);
       expect((await admin.call('GET /oauth2')).body.data).to.deep.equal([]);
@@ -178,23 +178,23 @@ describe('The Admin API: entities', () => {
   describe('Below another entity', () => {
     let service: { id: string };
     beforeEach(async () => {
-      service = await make('POST /services', { name: 'a', host: 'h' });
-      await make('POST /services', { name: 'b', host: 'h' });
+      service = await admin.make('POST /services', { name: 'a', host: 'h' });
+      await admin.make('POST /services', { name: 'b', host: 'h' });
     });
 
     it('the parent in the path replaces the one in the body', async () => {
-      const route = await make('POST /services/a/routes', { paths: ['/r'], service: { id: nowhere } });
+      const route = await admin.make('POST /services/a/routes', { paths: ['/r'], service: { id: nowhere } });
       expect(route.service).to.deep.equal({ id: service.id });
     });
 
     it('only the rows of the parent are found', async () => {
-      await make('POST /services/a/routes', { name: 'r', paths: ['/r'] });
+      await admin.make('POST /services/a/routes', { name: 'r', paths: ['/r'] });
       for (const method of ['GET', 'PATCH', 'DELETE']) {
         const { status } = await admin.call(`${method} /services/b/routes/r`, method === 'PATCH' ? {} : undefined);
         expect(status, method).to.equal(404);
       }
       expect((await admin.call('GET /services/a/routes/r')).status).to.equal(200);
-      expect(await make('PATCH /services/a/routes/r', 'methods[]=GET')).to.deep.include({ methods: ['GET'] });
+      expect(await admin.make('PATCH /services/a/routes/r', 'methods[]=GET')).to.deep.include({ methods: ['GET'] });
       expect((await admin.call('GET /services/b/routes')).body).to.deep.equal({ data: [], next: null });
       expect((await admin.call('DELETE /services/a/routes/r')).status).to.equal(204);
       expect((await admin.call('DELETE /services/a/routes/r')).status).to.equal(404);
@@ -202,13 +202,13 @@ describe('The Admin API: entities', () => {
     });
 
     it('a change can move a row to another parent', async () => {
-      await make('POST /services/a/routes', { name: 'r', paths: ['/r'] });
-      await make('PATCH /services/a/routes/r', { service: { name: 'b' } });
+      await admin.make('POST /services/a/routes', { name: 'r', paths: ['/r'] });
+      await admin.make('PATCH /services/a/routes/r', { service: { name: 'b' } });
       expect((await admin.call('GET /services/b/routes/r')).status).to.equal(200);
     });
 
     it('the row of a reference can be read, changed, created and linked, but not deleted', async () => {
-      await make('POST /routes', { name: 'r', paths: ['/r'] });
+      await admin.make('POST /routes', { name: 'r', paths: ['/r'] });
       for (const [method, status] of [
         ['GET', 404],
         ['PATCH', 404],
@@ -218,11 +218,11 @@ describe('The Admin API: entities', () => {
           status,
         );
       }
-      const made = await make('PUT /routes/r/service', { name: 'joined', host: 'h' });
+      const made = await admin.make('PUT /routes/r/service', { name: 'joined', host: 'h' });
       expect((await admin.call('GET /routes/r')).body.service).to.deep.equal({ id: made.id });
       expect((await admin.call('GET /routes/r/service')).body).to.include({ name: 'joined' });
-      expect(await make('PATCH /routes/r/service', { port: 5 })).to.include({ port: 5 });
-      expect(await make('PUT /routes/r/service', { host: 'i' })).to.include({ id: made.id, port: 80 });
+      expect(await admin.make('PATCH /routes/r/service', { port: 5 })).to.include({ port: 5 });
+      expect(await admin.make('PUT /routes/r/service', { host: 'i' })).to.include({ id: made.id, port: 80 });
       expect((await admin.call('DELETE /routes/r/service')).status).to.equal(405);
     });
   });
@@ -231,30 +231,30 @@ describe('The Admin API: entities', () => {
     const config = { enable_client_credentials: true, provision_key: 'k' };
 
     it('are unique for route, service and consumer', async () => {
-      await make('POST /services', { name: 'a', host: 'h' });
-      await make('POST /services/a/plugins', { name: 'oauth2', config });
+      await admin.make('POST /services', { name: 'a', host: 'h' });
+      await admin.make('POST /services/a/plugins', { name: 'oauth2', config });
       const { status, body } = await admin.call('POST /services/a/plugins', { name: 'oauth2', config });
       expect([status, body.code]).to.deep.equal([409, 5]);
       expect(body.fields).to.deep.include({ name: 'oauth2', route: null, consumer: null });
-      await make('POST /plugins', { name: 'oauth2', config });
+      await admin.make('POST /plugins', { name: 'oauth2', config });
     });
 
     it('can be found by their instance name', async () => {
-      await make('PUT /plugins/mine', { name: 'oauth2', config });
+      await admin.make('PUT /plugins/mine', { name: 'oauth2', config });
       expect((await admin.call('GET /plugins/mine')).body).to.include({ instance_name: 'mine' });
     });
 
     it('with protocols share one with their route or service', async () => {
-      await make('POST /services', { name: 'a', host: 'h' });
+      await admin.make('POST /services', { name: 'a', host: 'h' });
       const tcp = { name: 'r', protocols: ['tcp'], sources: [{ port: 5 }] };
-      await make('POST /services/a/routes', tcp);
+      await admin.make('POST /services/a/routes', tcp);
       const plugin = { name: 'oauth2', config, protocols: ['https'] };
       const onRoute = await admin.call('POST /routes/r/plugins', plugin);
       expect(onRoute.body.fields).to.deep.equal({ protocols: "must match the associated route's protocols" });
       const onService = await admin.call('POST /services/a/plugins', plugin);
       expect(onService.body.fields.protocols).to.include('at least one route');
-      await make('POST /services/a/routes', { paths: ['/r'] });
-      await make('POST /services/a/plugins', plugin);
+      await admin.make('POST /services/a/routes', { paths: ['/r'] });
+      await admin.make('POST /services/a/plugins', plugin);
     });
 
     it('that are unknown are refused by name', async () => {
@@ -267,34 +267,37 @@ describe('The Admin API: entities', () => {
   });
 
   describe('Clients', () => {
-    beforeEach(() => make('POST /consumers', { username: 'bob' }));
+    beforeEach(() => admin.make('POST /consumers', { username: 'bob' }));
 
     it('with hash_secret have their secret hashed before it is stored, once', async () => {
-      const made = await make('POST /consumers/bob/oauth2', 'name=h&client_id=c&client_secret=plain&hash_secret=true');
+      const made = await admin.make(
+        'POST /consumers/bob/oauth2',
+        'name=h&client_id=c&client_secret=plain&hash_secret=true',
+      );
       expect(made.client_secret).to.match(/^\$pbkdf2-sha512\$/);
       expect(admin.secrets).to.deep.equal(['plain']);
-      const renamed = await make('PATCH /oauth2/c', { name: 'n' });
-      const sentBack = await make('PUT /oauth2/c', renamed);
+      const renamed = await admin.make('PATCH /oauth2/c', { name: 'n' });
+      const sentBack = await admin.make('PUT /oauth2/c', renamed);
       expect([renamed.client_secret, sentBack.client_secret]).to.deep.equal([made.client_secret, made.client_secret]);
       expect(admin.secrets).to.have.length(1);
     });
 
     it('cannot change a secret without hash_secret', async () => {
-      await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c', client_secret: 's' });
+      await admin.make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c', client_secret: 's' });
       const { status, body } = await admin.call('PATCH /oauth2/c', { client_secret: 't' });
       expect(status).to.equal(400);
       expect(body.fields['@entity'][0]).to.include(
         "all or none of these fields must be set: 'hash_secret', 'client_secret'",
       );
-      expect(await make('PATCH /oauth2/c', { client_secret: 't', hash_secret: false })).to.include({
+      expect(await admin.make('PATCH /oauth2/c', { client_secret: 't', hash_secret: false })).to.include({
         client_secret: 't',
       });
-      expect(await make('PATCH /oauth2/c', { client_secret: null })).to.include({ client_secret: null });
+      expect(await admin.make('PATCH /oauth2/c', { client_secret: null })).to.include({ client_secret: null });
     });
 
     it('are found by their client_id in the query', async () => {
-      await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c1' });
-      await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c2' });
+      await admin.make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c1' });
+      await admin.make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c2' });
       const found = async (query: string) =>
         (await admin.call(`GET /oauth2?${query}`)).body.data.map(({ client_id }: { client_id: string }) => client_id);
       expect(await found('client_id=c2')).to.deep.equal(['c2']);
@@ -303,7 +306,7 @@ describe('The Admin API: entities', () => {
     });
 
     it('SE-07: are found by text only', async () => {
-      await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c1' });
+      await admin.make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c1' });
       const { body } = await admin.call('POST /oauth2', { name: 'n', consumer: { username: { $gt: '' } } });
       expect(body.fields).to.deep.equal({ consumer: { username: 'expected a string' } });
       expect((await admin.call('GET /oauth2/%7B%22$gt%22%3A%22%22%7D')).status).to.equal(404);
@@ -313,15 +316,15 @@ describe('The Admin API: entities', () => {
 
   describe('Two concurrent writes', () => {
     it('are both applied', async () => {
-      await make('POST /services', { name: 'a', host: 'h' });
+      await admin.make('POST /services', { name: 'a', host: 'h' });
       const fields = ['read_timeout', 'write_timeout', 'connect_timeout', 'retries'];
-      await Promise.all(fields.map((field) => make('PATCH /services/a', { [field]: 7 })));
+      await Promise.all(fields.map((field) => admin.make('PATCH /services/a', { [field]: 7 })));
       expect((await admin.call('GET /services/a')).body).to.include(Object.fromEntries(fields.map((f) => [f, 7])));
     });
 
     it('read a row again that was changed in between', async () => {
       const { store } = admin.options;
-      const row = await make('POST /services', { name: 'a', host: 'h' });
+      const row = await admin.make('POST /services', { name: 'a', host: 'h' });
       let meddled = false;
       const meddling = await gate({
         ...admin.options,
@@ -347,9 +350,9 @@ describe('The Admin API: entities', () => {
 
   describe('Announcements', () => {
     it('are made for every change, before the response', async () => {
-      const { id } = await make('POST /services', { name: 'a', host: 'h' });
-      await make('PATCH /services/a', { port: 1 });
-      await make('PUT /services/a', { host: 'i' });
+      const { id } = await admin.make('POST /services', { name: 'a', host: 'h' });
+      await admin.make('PATCH /services/a', { port: 1 });
+      await admin.make('PUT /services/a', { host: 'i' });
       await admin.call('DELETE /services/a');
       const one = { announces: 'entityChanged', kind: 'services', id };
       expect(admin.announced).to.deep.equal([one, one, one, one]);

@@ -1,6 +1,7 @@
 /** An Admin API on a real socket, over memory stores and a clock that the test sets. */
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
 import { type AdminApiOptions, adminApi } from '../../adapters/admin/admin-api.ts';
 import { respondMalformed } from '../../adapters/admin/malformed.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
@@ -16,9 +17,13 @@ export interface Gate {
   readonly options: AdminApiOptions;
   readonly announced: Announcement[];
   readonly secrets: string[];
+  /** The errors that the Admin API reported. `close` fails if one is left. */
   readonly errors: unknown[];
   /** `call('POST /services', { host: 'h' })`: an object goes as JSON, text as a form, bytes as they are. */
   call(line: string, body?: unknown, headers?: Record<string, string>): Promise<DirectResponse>;
+  /** The row that a successful call returns. */
+  // biome-ignore lint/suspicious/noExplicitAny: any JSON
+  make(line: string, body: unknown): Promise<any>;
   close(): Promise<void>;
 }
 
@@ -115,11 +120,18 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
     secrets,
     errors,
     call,
-    close: () =>
-      new Promise((done) => {
+    async make(line, body) {
+      const { status, body: row } = await call(line, body);
+      expect(status).to.be.oneOf([200, 201], JSON.stringify(row));
+      return row;
+    },
+    async close() {
+      await new Promise<void>((done) => {
         server.close(() => done());
         server.closeAllConnections();
-      }),
+      });
+      expect(errors).to.deep.equal([]);
+    },
   };
 }
 

@@ -115,6 +115,5 @@ describe('The health of upstreams in the Admin API', () => {
     }
     expect((await admin.call('POST /upstreams/orders/targets/a.example:80/healthy', {})).status).to.equal(405);
     expect((await admin.call('POST /upstreams/orders/health', {})).status).to.equal(405);
-    expect(admin.errors).to.deep.equal([]);
   });
 });

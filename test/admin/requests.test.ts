@@ -9,10 +9,7 @@ describe('The Admin API: requests', () => {
     await admin.call('POST /services', { name: 'b', host: 'h' });
     await admin.call('POST /consumers', { username: 'a b/c?d' });
   });
-  after(async () => {
-    expect(admin.errors).to.deep.equal([]);
-    await admin.close();
-  });
+  after(() => admin.close());
 
   it('are routed with one slash at the end, not with two, and by case', async () => {
     const status = async (path: string) => (await admin.call(`GET ${path}`)).status;
@@ -120,7 +117,7 @@ describe('The Admin API: requests', () => {
     try {
       const { status, body } = await failing.call('GET /services/00000000-0000-4000-8000-000000000001');
       expect([status, body]).to.deep.equal([500, { message: 'An unexpected error occurred' }]);
-      expect(failing.errors).to.deep.equal([broken]);
+      expect(failing.errors.splice(0)).to.deep.equal([broken]);
     } finally {
       await failing.close();
     }

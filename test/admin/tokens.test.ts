@@ -7,26 +7,18 @@ describe('The Admin API: tokens', () => {
   let service: string;
   beforeEach(async () => {
     admin = await gate();
-    service = (await make('POST /services', { name: 'a', host: 'h' })).id;
-    await make('POST /consumers', { username: 'bob' });
-    credential = (await make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c' })).id;
+    service = (await admin.make('POST /services', { name: 'a', host: 'h' })).id;
+    await admin.make('POST /consumers', { username: 'bob' });
+    credential = (await admin.make('POST /consumers/bob/oauth2', { name: 'n', client_id: 'c' })).id;
   });
-  afterEach(async () => {
-    expect(admin.errors).to.deep.equal([]);
-    await admin.close();
-  });
-  const make = async (line: string, body: unknown) => {
-    const { status, body: made } = await admin.call(line, body);
-    expect(status).to.be.oneOf([200, 201], JSON.stringify(made));
-    return made;
-  };
+  afterEach(() => admin.close());
 
   it('have the strings that were sent, or new ones, and a refresh token only if it was sent', async () => {
-    const made = await make('POST /oauth2_tokens', { credential: { id: credential }, expires_in: 10 });
+    const made = await admin.make('POST /oauth2_tokens', { credential: { id: credential }, expires_in: 10 });
     expect(made).to.deep.include({ token_type: 'bearer', refresh_token: null, ttl: null, expires_in: 10 });
     expect(made.access_token).to.match(/^token/);
     const form = `credential.client_id=c&service.name=a&expires_in=7200&access_token=AT&refresh_token=RT&scope=email`;
-    expect(await make('POST /oauth2_tokens', form)).to.deep.include({
+    expect(await admin.make('POST /oauth2_tokens', form)).to.deep.include({
       access_token: 'AT',
       refresh_token: 'RT',
       scope: 'email',
@@ -38,7 +30,7 @@ describe('The Admin API: tokens', () => {
   });
 
   it('are found by id and by access token', async () => {
-    const made = await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
+    const made = await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
     expect((await admin.call(`GET /oauth2_tokens/${made.id}`)).body).to.deep.equal(made);
     expect((await admin.call('GET /oauth2_tokens/AT')).body).to.deep.equal(made);
     expect((await admin.call('GET /oauth2_tokens/AT/credential')).body).to.include({ client_id: 'c' });
@@ -47,14 +39,14 @@ describe('The Admin API: tokens', () => {
   });
 
   it('SE-10: the id of a row is not a token', async () => {
-    const { id } = await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10 });
+    const { id } = await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10 });
     expect(await admin.options.grants.byAccessToken(id)).to.equal(undefined);
   });
 
   it('SE-02: an error response repeats no secret, neither a duplicate nor an unknown one', async () => {
-    await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'a-secret' });
-    await make('POST /consumers/bob/key-auth', { key: 'a-secret' });
-    await make('POST /oauth2_tokens', { credential: { id: credential }, expires_in: 1, access_token: 'other' });
+    await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'a-secret' });
+    await admin.make('POST /consumers/bob/key-auth', { key: 'a-secret' });
+    await admin.make('POST /oauth2_tokens', { credential: { id: credential }, expires_in: 1, access_token: 'other' });
     for (const [line, body, status, field] of [
       ['POST /oauth2/c/oauth2_tokens', { expires_in: 10, refresh_token: 'a-secret' }, 409, 'refresh_token'],
       ['PATCH /oauth2_tokens/other', { refresh_token: 'a-secret' }, 409, 'refresh_token'],
@@ -69,7 +61,7 @@ describe('The Admin API: tokens', () => {
   });
 
   it('are refused with a duplicate string or a reference to a missing row', async () => {
-    await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'RT' });
+    await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT', refresh_token: 'RT' });
     const access = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
     expect([access.status, access.body.fields]).to.deep.equal([409, { access_token: 'AT' }]);
     const refresh = await admin.call('POST /oauth2/c/oauth2_tokens', { expires_in: 10, refresh_token: 'RT' });
@@ -95,33 +87,37 @@ describe('The Admin API: tokens', () => {
   });
 
   it('are changed in place', async () => {
-    const made = await make('POST /oauth2/c/oauth2_tokens', {
+    const made = await admin.make('POST /oauth2/c/oauth2_tokens', {
       expires_in: 10,
       access_token: 'AT',
       refresh_token: 'RT',
       ttl: 100,
     });
     admin.clock.at += 2000;
-    expect(await make('PATCH /oauth2_tokens/AT', { expires_in: 99 })).to.deep.equal({
+    expect(await admin.make('PATCH /oauth2_tokens/AT', { expires_in: 99 })).to.deep.equal({
       ...made,
       expires_in: 99,
       ttl: 98,
     });
     expect((await admin.options.grants.byAccessToken('AT'))!.expiresAt).to.equal(1_800_000_000_000 + 99_000);
-    await make('PATCH /oauth2_tokens/AT', { access_token: 'AT2' });
+    await admin.make('PATCH /oauth2_tokens/AT', { access_token: 'AT2' });
     expect(await admin.options.grants.byAccessToken('AT')).to.equal(undefined);
     expect((await admin.options.grants.byRefreshToken('RT'))?.found).to.equal('current');
   });
 
   it('are created and replaced under the access token', async () => {
-    const made = await make('PUT /oauth2_tokens/AT9', { credential: { id: credential }, expires_in: 3 });
+    const made = await admin.make('PUT /oauth2_tokens/AT9', { credential: { id: credential }, expires_in: 3 });
     expect(made).to.include({ access_token: 'AT9' });
-    const again = await make('PUT /oauth2_tokens/AT9', { credential: { id: credential }, expires_in: 5, scope: 'a' });
+    const again = await admin.make('PUT /oauth2_tokens/AT9', {
+      credential: { id: credential },
+      expires_in: 5,
+      scope: 'a',
+    });
     expect(again).to.include({ id: made.id, expires_in: 5, scope: 'a' });
   });
 
   it('are revoked when they are deleted, and their ids are not used again', async () => {
-    const { id } = await make('POST /oauth2/c/oauth2_tokens', {
+    const { id } = await admin.make('POST /oauth2/c/oauth2_tokens', {
       expires_in: 10,
       access_token: 'AT',
       refresh_token: 'RT',
@@ -138,12 +134,12 @@ describe('The Admin API: tokens', () => {
   });
 
   it('are deleted with their service', async () => {
-    await make('POST /services/a/oauth2_tokens', {
+    await admin.make('POST /services/a/oauth2_tokens', {
       credential: { id: credential },
       expires_in: 10,
       access_token: 'OF',
     });
-    await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'GLOBAL' });
+    await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'GLOBAL' });
     await admin.call('DELETE /services/a');
     expect((await admin.call('GET /oauth2_tokens/OF')).status).to.equal(404);
     expect((await admin.call('GET /oauth2_tokens/GLOBAL')).status).to.equal(200);
@@ -151,12 +147,12 @@ describe('The Admin API: tokens', () => {
 
   it('are listed page by page, of a client, of a service, or all', async () => {
     for (const n of [1, 2, 3]) {
-      await make('POST /services/a/oauth2_tokens', {
+      await admin.make('POST /services/a/oauth2_tokens', {
         credential: { id: credential },
         expires_in: 10,
         access_token: `S${n}`,
       });
-      await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: `G${n}` });
+      await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: `G${n}` });
     }
     const all = async (path: string): Promise<string[]> => {
       const names: string[] = [];
@@ -201,7 +197,7 @@ describe('The Admin API: tokens', () => {
   });
 
   async function opened() {
-    await make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
+    await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: 'AT' });
     return (await admin.options.grants.byAccessToken('AT'))!;
   }
 });

@@ -253,6 +253,8 @@ async function world(given: Partial<DeclarativeOptions> = {}): Promise<World> {
       },
       verify: (_, stored, secret) => (stored === phc(secret) ? 'proven' : 'failed'),
     },
+    trial: () => [],
+    skipPlugins: [],
     ...given,
     store,
   });
