@@ -1,7 +1,7 @@
 /**
- * Which target a key belongs to, by weighted rendezvous hashing: each target draws a number from the key and its own
- * name, the largest wins. Shares follow the weights exactly, and a target that goes or comes moves only the keys that
- * were, or become, its own; a ring of points does both only nearly. Every gate comes to the same choice.
+ * Finds the target of a key by weighted rendezvous hashing: each target gets a score from the key and its own name, and the
+ * highest wins. Shares follow the weights exactly, and adding or removing a target moves only that target's keys; a ring of
+ * points does both only approximately. Every gate makes the same choice.
  */
 
 export interface Contender {
@@ -10,7 +10,7 @@ export interface Contender {
   readonly weight: number;
 }
 
-/** The place of the winner, among those that may take part; -1 when there is none. */
+/** The index of the winner among those that may win; -1 if there is none. */
 export function winnerOf(key: string, contenders: readonly Contender[], mayWin: (at: number) => boolean): number {
   const keyHash = murmur3(key);
   let winner = -1;
@@ -19,7 +19,7 @@ export function winnerOf(key: string, contenders: readonly Contender[], mayWin: 
     const { hash, weight } = contenders[at]!;
     if (weight <= 0 || !mayWin(at)) continue;
     const drawn = (mixed(Math.imul(keyHash, 0x9e3779b1) ^ hash) + 0.5) / 0x1_0000_0000;
-    // The smallest of exponential variables whose rates are the weights: each wins with the share of its weight.
+    // The smallest of exponential variables with the weights as rates: each wins with the share of its weight.
     const score = -weight / Math.log(drawn);
     if (score > highest) {
       highest = score;
@@ -42,7 +42,7 @@ export function murmur3(text: string): number {
   return mixed(hash ^ text.length);
 }
 
-/** Its last step: every bit of the input turns half of those of the output. */
+/** The final mix: each bit of the input changes half of the bits of the output. */
 function mixed(bits: number): number {
   let hash = bits;
   hash ^= hash >>> 16;

@@ -1,7 +1,7 @@
 /**
- * Whether a target is fit to be called: a value, and what each outcome makes of it. Failures of one kind count until a
- * success, successes until a failure; whichever count reaches its limit first turns the target. A limit of 0 switches
- * its count off. Checks of either kind, active and passive, write into the same counts (Kong).
+ * The health of a target as a value, and how outcomes change it. A success resets the counts of failures, a failure the count
+ * of successes. The count that reaches its limit changes the health. A limit of 0 switches its count off. Active and passive
+ * checks share the counts (Kong).
  *
  *   healthy ──▶ http_failures, tcp_failures or timeouts in a row ──▶ unhealthy
  *      ▲────────────────── successes in a row ─────────────────────────┘
@@ -15,18 +15,18 @@ export interface TargetHealth {
   readonly timeouts: number;
 }
 
-/** What came of one call of a target, whether a request or a probe. */
+/** The outcome of one request or probe to a target. */
 export type Outcome =
   | { readonly outcome: 'answered'; readonly status: number }
-  /** A probe that only asks for a connection has got it. */
+  /** A probe that only opens a connection succeeded. */
   | { readonly outcome: 'connected' }
   | { readonly outcome: 'malformed' }
   | { readonly outcome: 'tcpFailure' }
   | { readonly outcome: 'timeout' };
 
-/** One of the two sets of rules an upstream has. */
+/** The rules of active or of passive checks. */
 export interface HealthRules {
-  /** Only connections count; statuses say nothing. */
+  /** Only connections count, not statuses. */
   readonly connectionsOnly: boolean;
   readonly healthyStatuses: ReadonlySet<number>;
   readonly unhealthyStatuses: ReadonlySet<number>;
@@ -36,33 +36,33 @@ export interface HealthRules {
   readonly timeouts: number;
 }
 
-/** As a target begins, and as an operator puts it. */
+/** The state of a new target, and of one that an operator set. */
 export const healthy: TargetHealth = { healthy: true, successes: 0, httpFailures: 0, tcpFailures: 0, timeouts: 0 };
 export const unhealthy: TargetHealth = { ...healthy, healthy: false };
 
 export function afterOutcome(before: TargetHealth, rules: HealthRules, outcome: Outcome): TargetHealth {
-  const said = meaningOf(rules, outcome);
-  if (said === undefined || rules[said] === 0) return before;
-  if (said === 'successes') {
+  const count = countOf(rules, outcome);
+  if (count === undefined || rules[count] === 0) return before;
+  if (count === 'successes') {
     if (isSettled(before)) return before;
     const successes = before.successes + 1;
     if (successes >= rules.successes) return healthy;
     return { ...healthy, healthy: before.healthy, successes };
   }
-  const failed: TargetHealth = { ...before, successes: 0, [said]: before[said] + 1 };
+  const failed: TargetHealth = { ...before, successes: 0, [count]: before[count] + 1 };
   if (!before.healthy) return before.successes === 0 ? before : unhealthy;
-  return failed[said] >= rules[said] ? unhealthy : failed;
+  return failed[count] >= rules[count] ? unhealthy : failed;
 }
 
-/** Nothing speaks against it. */
+/** Healthy, and without counted failures. */
 function isSettled({ healthy, httpFailures, tcpFailures, timeouts }: TargetHealth): boolean {
   return healthy && httpFailures === 0 && tcpFailures === 0 && timeouts === 0;
 }
 
 type Count = 'successes' | 'httpFailures' | 'tcpFailures' | 'timeouts';
 
-/** Which count an outcome goes to; a status that stands in neither list says nothing. */
-function meaningOf(rules: HealthRules, outcome: Outcome): Count | undefined {
+/** The count that an outcome adds to; a status in neither list adds to none. */
+function countOf(rules: HealthRules, outcome: Outcome): Count | undefined {
   switch (outcome.outcome) {
     case 'connected':
       return 'successes';

@@ -1,4 +1,4 @@
-/** Kong's upstreams and targets as values: what their rows say, read once when the snapshot is compiled. */
+/** Kong's upstreams and targets as values, read from their rows once when the snapshot is compiled. */
 import { parseHostAndPort } from '../address/host.ts';
 import { type Entity, type Json, referenceIn } from '../ports/entity-store.ts';
 import { flag, listsOrNull, number, object, text, textOrNull } from '../records/rows.ts';
@@ -7,20 +7,20 @@ import type { HealthRules } from './health.ts';
 
 export interface Upstream {
   readonly id: string;
-  /** What a service names as its host. */
+  /** The host of the services that it balances. */
   readonly name: string;
   readonly algorithm: Algorithm;
-  /** What is hashed, the fallback after it. */
+  /** The value that is hashed, then the fallback. */
   readonly hashOn: readonly HashSource[];
-  /** Sent as Host in the place of the target's own. */
+  /** Sent as Host instead of the target's own. */
   readonly hostHeader: string | undefined;
-  /** Id of the certificate that the gate shows to targets, where the service names none. */
+  /** Id of the client certificate that the gate presents to targets, if the service has none. */
   readonly clientCertificate: string | undefined;
   readonly active: ActiveChecks;
   readonly passive: HealthRules;
-  /** The percentage of the weight that must be fit; below it nobody is called. */
+  /** The percentage of the weight that must be healthy; below it the upstream gets no requests. */
   readonly threshold: number;
-  /** Whether anything can make a target unhealthy. */
+  /** Whether a check can make a target unhealthy. */
   readonly isChecked: boolean;
 }
 
@@ -29,12 +29,12 @@ export type Algorithm = 'round-robin' | 'least-connections' | 'consistent-hashin
 export type HashSource =
   | { readonly on: 'consumer' | 'ip' | 'path' }
   | { readonly on: 'header' | 'query_arg' | 'uri_capture'; readonly name: string }
-  /** Set for `path` where it is not found. */
+  /** `path`: that of the cookie which the gate sets if there is none. */
   | { readonly on: 'cookie'; readonly name: string; readonly path: string };
 
 export interface ActiveChecks extends HealthRules {
   readonly type: 'http' | 'https' | 'tcp';
-  /** Between two probes of a target that is fit, in milliseconds; 0: none. */
+  /** Between two probes of a healthy target, in milliseconds; 0: none. */
   readonly healthyInterval: number;
   readonly unhealthyInterval: number;
   readonly timeout: number;
@@ -48,7 +48,7 @@ export interface ActiveChecks extends HealthRules {
 export interface Target {
   readonly id: string;
   readonly upstreamId: string;
-  /** `host:port`, as the row says it. */
+  /** `host:port`, as in the row. */
   readonly name: string;
   readonly host: string;
   readonly port: number;
@@ -96,7 +96,7 @@ export function targetOf(row: Entity): Target {
   };
 }
 
-/** Where a target names none (Kong). */
+/** The port of a target that has none (Kong). */
 const usualPort = 8000;
 
 const algorithms: readonly string[] = ['round-robin', 'least-connections', 'consistent-hashing', 'latency'];
@@ -137,7 +137,7 @@ function hashSource(
 function activeChecks(checks: Entity): ActiveChecks {
   const within = part(checks);
   const type = textOrNull(checks, 'type') ?? 'http';
-  // A gRPC target is asked whether it takes connections, no more (Kong).
+  // For a gRPC target, a probe only opens a connection (Kong).
   const spoken = type === 'http' || type === 'https' ? type : 'tcp';
   return {
     ...rulesOf(checks, spoken),
@@ -171,7 +171,7 @@ function rulesOf(checks: Entity, usualType: string): HealthRules {
   };
 }
 
-/** Records within a row are read like rows. */
+/** Reads records within a row like rows. */
 function part(record: { readonly [field: string]: Json | undefined }): (field: string) => Entity {
   return (field) => object(record as Entity, field) as unknown as Entity;
 }

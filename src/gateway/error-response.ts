@@ -1,10 +1,9 @@
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 
 /**
- * An answer of the gate itself that says what went wrong: `message` and `request_id`, in the form the client accepts
- * (Kong, routing/upstream-failures). Without a wish of the client it is JSON. Where Kong's nginx answers instead of Kong
- * (400, 502, 504; `otherwise: 'text'`) the type of the request's own body counts as a wish, and without that it is plain
- * text.
+ * The gate's own error response: `message` and `request_id`, in the media type that the client accepts (Kong,
+ * routing/upstream-failures). Without an Accept field it is JSON. Where Kong's nginx responds instead of Kong (400, 502, 504;
+ * `otherwise: 'text'`), the type of the request's body stands in for a missing Accept, and without that it is plain text.
  */
 export function errorResponse(
   request: Pick<ProxiedRequest, 'requestId' | 'header'>,
@@ -58,7 +57,7 @@ const forms: Record<Form, { readonly type: string; print(message: string, reques
   },
 };
 
-/** All other types are answered with JSON. */
+/** Other types get JSON. */
 const types = new Map<string, Form>([
   ['application/xml', 'xml'],
   ['text/*', 'text'],
@@ -66,7 +65,7 @@ const types = new Map<string, Form>([
   ['text/html', 'html'],
 ]);
 
-/** The form for the type the client likes best (RFC 9110 §12.5.1), the first of equals, whether we have that type or not. */
+/** The form for the media type of the highest quality (RFC 9110 §12.5.1), the first of equals, whether we have that type or not. */
 function accepted(accept: string): Form {
   let best: Form = 'json';
   let bestQuality = 0;

@@ -3,17 +3,17 @@ import { type Networks, parseIpAddress, parseIpAddressWithPort } from '../addres
 import type { ProxiedRequest } from './proxied-request.ts';
 
 /**
- * Where a request came from and how the upstream is told: X-Forwarded-*, X-Real-IP, Via, X-Kong-Request-Id.
- * A trusted peer's word is passed on, anyone else's is replaced; only X-Forwarded-For and Via grow
- * (Kong, bearer/upstream-headers and untrusted/https:8).
+ * The headers that say where a request came from: X-Forwarded-*, X-Real-IP, Via, X-Kong-Request-Id.
+ * Those of a trusted peer are forwarded, those of other peers are replaced. X-Forwarded-For and Via are extended in both
+ * cases (Kong, bearer/upstream-headers and untrusted/https:8).
  */
 
-/** How this gate names itself in Via (RFC 9110 §7.6.3); Kong's name, since upstreams may look for it. */
+/** The gate's entry in Via (RFC 9110 §7.6.3): Kong's name, since upstreams may look for it. */
 export const viaName = '1.1 kong/3.9.1';
 
 /**
- * What the gate says of a request to its upstream: names and values in turn, for `UpstreamHead.gateFields`.
- * `strippedPrefix` is the match's.
+ * The gate's own fields of an upstream request, names and values in turn, for `UpstreamHead.gateFields`.
+ * `strippedPrefix`: `Match.strippedPrefix`.
  */
 export function forwardedFields(
   request: ProxiedRequest,
@@ -23,21 +23,21 @@ export function forwardedFields(
   },
 ): string[] {
   const { peerTrusted } = request;
-  const told = (name: string): string | undefined => (peerTrusted ? request.header(name) || undefined : undefined);
+  const trusted = (name: string): string | undefined => (peerTrusted ? request.header(name) || undefined : undefined);
   const forwardedFor = request.header('x-forwarded-for');
   const via = request.header('via');
-  const realIp = told('x-real-ip');
+  const realIp = trusted('x-real-ip');
   const fields = [
     'X-Forwarded-For',
     forwardedFor ? `${forwardedFor}, ${request.peer}` : about.clientAddress,
     'X-Forwarded-Proto',
     forwardedScheme(request),
     'X-Forwarded-Port',
-    told('x-forwarded-port') ?? String(request.localPort),
+    trusted('x-forwarded-port') ?? String(request.localPort),
     'X-Forwarded-Path',
-    told('x-forwarded-path') ?? pathAsSent(request.target),
+    trusted('x-forwarded-path') ?? pathAsSent(request.target),
     'X-Real-IP',
-    // Kong goes by X-Real-IP alone here, so what only X-Forwarded-For says is not repeated.
+    // Kong takes this from X-Real-IP only, so an address in X-Forwarded-For alone is not used.
     realIp !== undefined && parseIpAddress(realIp) !== undefined ? realIp : request.peer,
     'Via',
     via ? `${via}, ${viaName}` : viaName,
@@ -46,13 +46,13 @@ export function forwardedFields(
   ];
   const host = forwardedHost(request);
   if (host !== '') fields.push('X-Forwarded-Host', host);
-  // Taking away `/` is taking away nothing.
-  const prefix = told('x-forwarded-prefix') ?? (about.strippedPrefix === '/' ? undefined : about.strippedPrefix);
+  // A stripped `/` changes nothing.
+  const prefix = trusted('x-forwarded-prefix') ?? (about.strippedPrefix === '/' ? undefined : about.strippedPrefix);
   if (prefix !== undefined) fields.push('X-Forwarded-Prefix', prefix);
   return fields;
 }
 
-/** The scheme the client used, by X-Forwarded-Proto where the peer is trusted. `https, https` is not `https`. */
+/** The scheme that the client used; by X-Forwarded-Proto if the peer is trusted. `https, https` is not `https`. */
 export function forwardedScheme(request: ProxiedRequest): string {
   return (request.peerTrusted && request.header('x-forwarded-proto')) || request.scheme;
 }
@@ -69,9 +69,9 @@ export function forwardedHost(request: ProxiedRequest): string {
 }
 
 /**
- * The address of the client: the peer's; where that is a trusted proxy, the last one in X-Forwarded-For that is not
- * itself a trusted proxy, else what X-Real-IP says. With `x-real-ip` only X-Real-IP is looked at, as Kong does unless
- * `real_ip_header` is set. What is no address ends the search, so a client cannot choose what it is taken for.
+ * The address of the client, in normal form: the peer's; if the peer is a trusted proxy, the last address in X-Forwarded-For
+ * that is not a trusted proxy itself, else the one in X-Real-IP. With `x-real-ip` only X-Real-IP is read, as Kong does unless
+ * `real_ip_header` is set. An entry that is no address ends the search, so a client cannot choose its address.
  */
 export function clientAddress(
   request: Pick<ProxiedRequest, 'peer' | 'peerTrusted' | 'header'>,

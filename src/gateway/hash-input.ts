@@ -1,12 +1,12 @@
-/** What of a request is hashed, by the upstream's `hash_on` and, where that finds nothing, its `hash_fallback` (Kong). */
+/** Finds the value of a request that is hashed: by the upstream's `hash_on`, else by its `hash_fallback` (Kong). */
 
 import type { HashSource, Upstream } from '../balancer/upstream.ts';
 import type { Exchange } from './plugin.ts';
 
 export interface HashInput {
-  /** `undefined`: there is nothing to hash. */
+  /** `undefined`: the request has no value to hash. */
   readonly key: string | undefined;
-  /** For the answer's Set-Cookie: the client had none, and shall be known by this one from now on. */
+  /** A Set-Cookie for the response: the client sent no cookie to hash, so the gate sets one. */
   readonly setCookie: string | undefined;
 }
 
@@ -16,7 +16,7 @@ export function hashInput({ algorithm, hashOn }: Upstream, exchange: Exchange): 
     const key = foundIn(source, exchange);
     if (key !== undefined && key !== '') return { key, setCookie: undefined };
     if (source.on === 'cookie') {
-      // As good as any: no other request has it, and it says nothing of the client.
+      // No other request has this id, and it reveals nothing of the client.
       const value = exchange.requestId;
       return { key: value, setCookie: `${source.name}=${value}; Path=${source.path}; SameSite=Lax; HttpOnly` };
     }
@@ -57,7 +57,7 @@ function cookieOf(header: string | undefined, name: string): string | undefined 
   return undefined;
 }
 
-/** Of several the order does not matter (Kong). */
+/** The order of several values does not matter (Kong). */
 function argumentOf(target: string, name: string): string | undefined {
   const at = target.indexOf('?');
   if (at === -1) return undefined;

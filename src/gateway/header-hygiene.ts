@@ -1,37 +1,37 @@
 /**
- * What of a client's head goes upstream, and the head the upstream gets instead.
+ * Decides which fields of a client's request head are forwarded, and writes the head that the upstream receives.
  *
- * Hop-by-hop fields end here (RFC 9110 §7.6.1), identity headers of a client end here in every spelling, and what the
- * gate itself says about the request (forwarding, request id, identity) stands in the place of what the client said.
- * Ordinary names are passed on as they came, those with `_` too (Kong, bearer/upstream-headers).
+ * Hop-by-hop fields are removed (RFC 9110 §7.6.1), and so are a client's identity headers in every spelling. The gate's own
+ * fields (forwarding, request id, identity) replace those of the client. Other fields are forwarded as they came, also
+ * names with `_` (Kong, bearer/upstream-headers).
  */
 
-/** One upstream request's head. Values are of the wire: one code unit is one byte (latin1). */
+/** The head of one upstream request. In values, one code unit is one byte (latin1). */
 export interface UpstreamHead {
   readonly method: string;
-  /** Path and query, `Match.upstreamTarget` or what a plugin put in its place. */
+  /** Path and query: `Match.upstreamTarget`, or the target that a plugin set. */
   readonly target: string;
   /** The Host line: the service's `host[:port]`, or the client's with `preserve_host`. */
   readonly host: string;
   /** The client's names and values in turn, as received. */
   readonly rawHeaders: readonly string[];
-  /** Names and values in turn that the gate itself says: the result of `forwardedFields`. Client's fields of these names end here. */
+  /** The gate's own names and values in turn (`forwardedFields`). A client's fields of these names are removed. */
   readonly gateFields: readonly string[];
-  /** What plugins set and removed; `undefined` when they did nothing. */
+  /** What plugins set and removed; `undefined` if nothing. */
   readonly edits: HeaderEdits | undefined;
   /** `passesIdentity(peerTrusted, match.authenticates)`. */
   readonly identityPasses: boolean;
-  /** Whether `X-Forwarded-*`, `X-Real-IP` and `Forwarded` of the peer are believed (`ProxiedRequest.peerTrusted`). */
+  /** Whether the peer's `X-Forwarded-*`, `X-Real-IP` and `Forwarded` are forwarded (`ProxiedRequest.peerTrusted`). */
   readonly peerTrusted: boolean;
-  /** The length of the body, `chunked`, or `none`: no body, no length line (a body of length 0 says so with 0). */
+  /** The length of the body, `chunked`, or `none` for no body and no Content-Length. 0 gives `Content-Length: 0`. */
   readonly body: number | 'chunked' | 'none';
-  /** `websocket` for a handshake that is passed on; the upstream then gets `Connection: keep-alive, Upgrade`. */
+  /** `websocket` for a handshake; the upstream then receives `Connection: keep-alive, Upgrade`. */
   readonly upgrade: string | undefined;
 }
 
 /**
- * Request line and header lines of the upstream request, closed by the empty line: write it as latin1.
- * One pass over the client's headers, no allocation but the string, unless the client names fields in Connection.
+ * The request line and header lines of the upstream request, up to and with the empty line, to be written as latin1.
+ * Makes one pass over the client's fields, and allocates only the string unless Connection names fields.
  */
 export function upstreamHead(head: UpstreamHead): string {
   const { rawHeaders, edits, gateFields } = head;
@@ -44,14 +44,14 @@ export function upstreamHead(head: UpstreamHead): string {
   if (head.body === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
   else if (head.body !== 'none') text += `Content-Length: ${head.body}\r\n`;
 
-  const stays = staying(head);
+  const forwarded = forwardedKinds(head);
   const nominated = connectionOptions(rawHeaders);
   let trailers = false;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;
     if (isSuspect(suspects, name)) {
       const kind = kindOf(fold(name));
-      if (kind !== undefined && (kind & stays) === 0) {
+      if (kind !== undefined && (kind & forwarded) === 0) {
         if (kind === TE && saysTrailers(rawHeaders[i + 1]!)) trailers = true;
         continue;
       }
@@ -77,20 +77,20 @@ function linesOf({ fields }: HeaderEdits): string {
 }
 
 /**
- * The same choice as a list of names (lower case) and values in turn, for an upstream that is spoken to in HTTP/2:
- * without Host, Connection, Upgrade and Transfer-Encoding, which are not allowed there (RFC 9113 §8.2.2).
+ * The same fields as a list of names (lower case) and values in turn, for an upstream that speaks HTTP/2: without Host,
+ * Connection, Upgrade and Transfer-Encoding, which HTTP/2 does not allow (RFC 9113 §8.2.2).
  */
 export function upstreamFields(head: Omit<UpstreamHead, 'method' | 'target' | 'host' | 'upgrade'>): string[] {
   const { rawHeaders, edits, gateFields } = head;
   const fields: string[] = [];
-  const stays = staying(head);
+  const forwarded = forwardedKinds(head);
   const nominated = connectionOptions(rawHeaders);
   let trailers = false;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;
     const folded = fold(name);
     const kind = kindOf(folded);
-    if (kind !== undefined && (kind & stays) === 0) {
+    if (kind !== undefined && (kind & forwarded) === 0) {
       if (kind === TE && saysTrailers(rawHeaders[i + 1]!)) trailers = true;
       continue;
     }
@@ -109,25 +109,25 @@ export function upstreamFields(head: Omit<UpstreamHead, 'method' | 'target' | 'h
 }
 
 /**
- * Whether identity headers a client sent may go on. Only a trusted proxy's, and only where no plugin of the route says
- * who the caller is: on such a route they are the gate's word alone.
+ * Whether a client's identity headers are forwarded: only those of a trusted proxy, and only if no plugin of the route
+ * authenticates. On a route that authenticates, only the gate sets them.
  */
 export function passesIdentity(peerTrusted: boolean, routeAuthenticates: boolean): boolean {
   return peerTrusted && !routeAuthenticates;
 }
 
-/** Whether this is one of the names by which the gate tells an upstream who calls, in any spelling. For trailers too. */
+/** Whether a header or trailer of this name identifies the caller to an upstream, in any spelling. */
 export function isIdentityHeader(name: string): boolean {
   return kindOf(fold(name)) === IDENTITY;
 }
 
-/** What plugins want of the upstream's headers. Behind `ProxiedRequest.setHeader` and `removeHeader`. */
+/** The changes that plugins make to the upstream's head, by `ProxiedRequest.setHeader` and `removeHeader`. */
 export interface HeaderEdits {
-  /** By folded name; `undefined`: taken out. */
+  /** By folded name; `undefined`: removed. */
   readonly fields: Map<string, { readonly name: string; readonly value: string } | undefined>;
-  /** A bit for each length a name in `fields` has: most others are told from them by that. */
+  /** A bit for each length that a name in `fields` has. It rules most other names out without a lookup. */
   lengths: number;
-  /** The lines to add. Set where the edits were prepared for many requests: those are never changed again. */
+  /** The lines to add, for edits that were prepared for many requests; those are not changed again. */
   readonly lines: string | undefined;
 }
 
@@ -135,7 +135,7 @@ export function noHeaderEdits(): HeaderEdits {
   return { fields: new Map(), lengths: 0, lines: undefined };
 }
 
-/** Edits for many requests: a name with a value is set, one without is taken out. */
+/** Edits for many requests: a name with a value is set, a name without a value is removed. */
 export function preparedEdits(changes: readonly (readonly [name: string, value: string | undefined])[]): HeaderEdits {
   const edits = noHeaderEdits();
   for (const [name, value] of changes) {
@@ -145,7 +145,7 @@ export function preparedEdits(changes: readonly (readonly [name: string, value: 
   return { ...edits, lines: linesOf(edits) };
 }
 
-/** The same edits, or a copy of prepared ones, to be changed. */
+/** Edits that may be changed: the same object, or a copy if it was prepared for many requests. */
 export function changeable(edits: HeaderEdits | undefined): HeaderEdits {
   if (edits === undefined) return noHeaderEdits();
   return edits.lines === undefined
@@ -153,7 +153,7 @@ export function changeable(edits: HeaderEdits | undefined): HeaderEdits {
     : { fields: new Map(edits.fields), lengths: edits.lengths, lines: undefined };
 }
 
-/** What both make of a head, the second after the first. */
+/** Both edits, the second applied after the first. */
 export function bothEdits(before: HeaderEdits | undefined, then: HeaderEdits): HeaderEdits {
   if (before === undefined) return then;
   const both = changeable(before);
@@ -163,22 +163,22 @@ export function bothEdits(before: HeaderEdits | undefined, then: HeaderEdits): H
 }
 
 /**
- * In the place of every field of that name, in every spelling. `value` is text; it is put on the wire as UTF-8.
- * A name that is none, or one by which a connection or a body is framed, is a mistake of the caller and throws.
+ * Replaces every field of that name, in every spelling. `value` is text and is sent as UTF-8. Throws a `TypeError` for a
+ * name that is no field name, or that frames a connection or a body.
  */
 export function setHeader(edits: HeaderEdits, name: string, value: string): void {
   edits.fields.set(settable.get(name) ?? checkedName(name), { name, value: wireValue(value) });
   edits.lengths |= 1 << (name.length & 31);
 }
 
-// Names that were set before, folded. They come from plugins and their settings, so there are few; a plugin that made up
-// new ones for ever would only lose the shortcut.
+// Names that were set before, folded. They come from plugins and their settings, so there are few. If a plugin makes up
+// more and more names, those past the limit only miss this cache.
 const settable = new Map<string, string>();
 
 function checkedName(name: string): string {
   const folded = fold(name);
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || (kinds.get(folded) === HOP && folded !== 'host')) {
-    throw new TypeError(`not a header that can be set for an upstream: ${JSON.stringify(name)}`);
+    throw new TypeError(`a plugin cannot set this header of the upstream request: ${JSON.stringify(name)}`);
   }
   if (settable.size < 256) settable.set(name, folded);
   return folded;
@@ -194,8 +194,8 @@ function isEdited({ fields, lengths }: HeaderEdits, name: string): boolean {
 }
 
 /**
- * A header as it would go upstream by now, in octets: what plugins made of it, or what the client sent. Who the client
- * says it is does not count.
+ * The current value of a header of the upstream request, in octets: the one that plugins set, else the client's. A client's
+ * identity headers do not count.
  */
 export function standingHeader(request: StandingRequest, name: string): string | undefined {
   const folded = fold(name);
@@ -208,15 +208,15 @@ interface StandingRequest {
   header(name: string): string | undefined;
 }
 
-/** One spelling for all that an upstream may take for the same name: many read `_` as `-` (RFC 3875 §4.1.18). */
+/** One spelling for all names that an upstream may read as the same: many read `_` as `-` (RFC 3875 §4.1.18). */
 export function fold(name: string): string {
   const lower = name.toLowerCase();
   return lower.includes('_') ? lower.replaceAll('_', '-') : lower;
 }
 
 /**
- * A text as a field value. What would end the line or the head is percent-encoded, as Kong's nginx does, so that a
- * consumer's name cannot add a header; other than ASCII is UTF-8, a code unit for each byte.
+ * A text as a field value. Control characters are percent-encoded, as Kong's nginx does, so that a consumer's name cannot
+ * add a header. Other characters than ASCII become UTF-8, one code unit for each byte.
  */
 export function wireValue(text: string): string {
   if (/^[\t\x20-\x7E]*$/.test(text)) return text;
@@ -226,15 +226,15 @@ export function wireValue(text: string): string {
   return Buffer.from(escaped, 'utf8').toString('latin1');
 }
 
-// Kinds of names, as bits: `stays` of a request says which of them are passed on -------------------------------------
-/** Fields of this connection, and those the head writes itself. Never passed on. */
+// Kinds of names, as bits. `forwardedKinds` says which of them a request may keep --------------------------------------
+/** Fields of this connection, and those that the gate writes itself. Never forwarded. */
 const HOP = 1;
 const TE = 2;
-/** Who calls, in the gate's words: the names below, and every `X-Consumer-*` and `X-Authenticated-*`. */
+/** Identity of the caller: the names below, and every `X-Consumer-*` and `X-Authenticated-*`. */
 const IDENTITY = 4;
-/** Said by a proxy before us, believed of a trusted peer only: `Forwarded` and every `X-Forwarded-*` not in `OWN`. */
+/** Set by a proxy in front of the gate, forwarded from a trusted peer only: `Forwarded`, and `X-Forwarded-*` not in `OWN`. */
 const FORWARDED = 8;
-/** Written anew by `forwardedFields` for everyone. */
+/** Written by `forwardedFields` for every request. */
 const OWN = 16;
 
 const kinds = new Map<string, number>();
@@ -256,17 +256,17 @@ function kindOf(folded: string): number | undefined {
   return kinds.get(folded) ?? (folded.charCodeAt(0) === 0x78 ? familyOf(folded) : undefined);
 }
 
-/** Names that other plugins, or the next version, say who calls by: `X-Authenticated-Groups`. */
+/** By prefix, so that names of other plugins and later versions count too: `X-Authenticated-Groups`. */
 function familyOf(folded: string): number | undefined {
   if (folded.startsWith('x-consumer-') || folded.startsWith('x-authenticated-')) return IDENTITY;
   return folded.startsWith('x-forwarded-') ? FORWARDED : undefined;
 }
 
-function staying(head: { readonly identityPasses: boolean; readonly peerTrusted: boolean }): number {
+function forwardedKinds(head: { readonly identityPasses: boolean; readonly peerTrusted: boolean }): number {
   return (head.identityPasses ? IDENTITY : 0) | (head.peerTrusted ? FORWARDED : 0);
 }
 
-// A name of another length, or of another first letter, cannot be one that is looked for: most are let through by that.
+// A name with another length or first letter cannot be one of these, which rules most names out without a lookup.
 const rows = 32;
 
 function suspect(among: Uint32Array, name: string): void {
@@ -284,7 +284,7 @@ for (let length = 0; length < rows; length++) suspects[length]! |= 1 << ('x'.cha
 /**
  * "Intermediaries MUST parse a received Connection header field before a message is forwarded and, for each
  * connection-option in this field, remove any header or trailer field(s) from the message with the same name"
- * (RFC 9110 §7.6.1). What the gate itself writes is not the client's, so no option can take it away.
+ * (RFC 9110 §7.6.1). The gate's own fields are not the client's, so no option removes them.
  */
 function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> | undefined {
   let options: Set<string> | undefined;

@@ -1,15 +1,15 @@
-/** How an upstream is told who calls: Kong's headers, the same for every plugin that authenticates. */
+/** Kong's headers that identify the caller to an upstream, the same for every plugin that authenticates. */
 import type { Consumer } from '../oauth/client.ts';
 import { type HeaderEdits, preparedEdits } from './header-hygiene.ts';
 import type { Exchange, Identity } from './plugin.ts';
 
-/** Who calls, and how an upstream is told so. Made once for all requests of the same caller. */
+/** A caller, and the headers that identify it to an upstream. Made once for all requests of the same caller. */
 export interface Introduction {
   readonly identity: Identity;
   readonly edits: HeaderEdits;
 }
 
-/** `further`: what a plugin tells besides; a name without a value is taken out. */
+/** `further`: more headers of a plugin; a name without a value is removed. */
 export function introduction(
   identity: Identity,
   further: readonly (readonly [name: string, value: string | undefined])[] = [],
@@ -27,26 +27,26 @@ export function introduction(
 }
 
 /**
- * Notes who calls, and says so upstream. A later plugin that authenticates takes the word from an earlier one (Kong: of
- * two that both must pass, the last names the consumer).
+ * Sets the identity of an exchange and the headers for the upstream. A later plugin that authenticates replaces what an
+ * earlier one set (Kong: if both must pass, the last one names the consumer).
  */
 export function introduce(exchange: Exchange, { identity, edits }: Introduction): void {
   exchange.identity = identity;
   exchange.request.editHeaders(edits);
 }
 
-/** The same for a caller who is not remembered. */
+/** The same for a caller that is not cached. */
 export function identify(exchange: Exchange, identity: Identity): void {
   introduce(exchange, introduction(identity));
 }
 
-/** Sets a header of the upstream request, or takes it out. */
+/** Sets a header of the upstream request, or removes it. */
 export function say({ request }: Exchange, name: string, value: string | undefined): void {
   if (value === undefined) request.removeHeader(name);
   else request.setHeader(name, value);
 }
 
-/** The consumer whom a plugin names for callers it could not authenticate (Kong's `anonymous`). */
+/** Sets the consumer that a plugin has for callers that it could not authenticate (Kong's `anonymous`). */
 export function identifyAnonymous(exchange: Exchange, consumer: Consumer): void {
   identify(exchange, { consumer, anonymous: true, credential: undefined });
 }

@@ -6,7 +6,7 @@ import type { SelectedPlugins } from './plugin-selection.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 import type { Match, UpstreamService } from './snapshot.ts';
 
-/** What happens to a request once its route is known (Kong, routing/protocols and routing/strip-and-handling). */
+/** All that a request needs once its route is known (Kong, routing/protocols and routing/strip-and-handling). */
 export interface RouteTarget {
   readonly routeId: string;
   readonly service: UpstreamService | undefined;
@@ -36,7 +36,7 @@ export function matched(
   if (target.stripPath) {
     const taken = takenOfPath(criteria, path);
     if (taken > 0) prefix = encoded(path.slice(0, taken), plain);
-    // Without a pattern for the path the slash at its beginning stands for the service's own.
+    // On a route without paths, the first slash is that of the service's path.
     stripped = criteria.prefixes.length === 0 && criteria.regexes.length === 0 ? 1 : taken;
   }
   const query = request.target.indexOf('?', 1);
@@ -58,7 +58,7 @@ function encoded(path: string, plain: boolean): string {
   return plain ? path : encodePath(path);
 }
 
-/** Found only when somebody asks: it costs more than the match itself. */
+/** Computed only on request, since it costs more than the match itself. */
 function capturesOf({ regexes }: Criteria, path: string): (() => PathCaptures) | undefined {
   if (!regexes.some(({ groupNames }) => groupNames.length > 1)) return undefined;
   return () => {
@@ -77,11 +77,11 @@ function capturesOf({ regexes }: Criteria, path: string): (() => PathCaptures) |
   };
 }
 
-/** The answer to a request in a protocol that its route does not speak. It comes before any plugin. */
+/** The response to a request in a protocol that its route does not accept. It comes before any plugin. */
 function refusedProtocol(target: RouteTarget, request: ProxiedRequest): DirectResponse | undefined {
   const { protocols } = target;
   if (protocols.has('ws') || protocols.has('wss')) {
-    // A route for WebSockets issues no tokens either: what is not a handshake is no request for it.
+    // Such a route issues no tokens either: it accepts only handshakes.
     const opens = request.method === 'GET' && request.header('upgrade')?.toLowerCase() === 'websocket';
     if (!opens) return upgradeRequired(request, 'Please use the WebSocket protocol', 'websocket');
     if (!protocols.has('ws') && forwardedScheme(request) !== 'https') return httpsOnly(target, request);

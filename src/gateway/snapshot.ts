@@ -4,37 +4,37 @@ import type { PluginHooks } from './plugin.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 
 /**
- * What an operator wrote, compiled: immutable, complete, and all that a request ever looks at. A change makes a new one;
- * requests in flight keep the one they started with.
+ * The active configuration, compiled: immutable, complete, and the only configuration that a request reads. A change makes
+ * a new snapshot; requests in flight keep the one that they started with.
  */
 export interface Snapshot {
-  /** The route of a request with everything that is to happen to it, or the answer that says why there is none. */
+  /** The route of a request with all that it needs, or the error response if there is none. */
   match(request: ProxiedRequest): Match | DirectResponse;
-  /** Who chooses among the targets of an upstream, by the upstream's id. */
+  /** The balancers of upstreams, by the upstream's id. */
   readonly balancers?: ReadonlyMap<string, Balancer> | undefined;
 }
 
 export interface Match {
   readonly routeId: string;
-  /** `undefined`: a route without a service. Its plugins run, then the gate answers 503. */
+  /** `undefined`: a route without a service. Its plugins run, then the gate responds with 503. */
   readonly service: UpstreamService | undefined;
   /** The request's path after normalisation, percent-encoded, without query. */
   readonly path: string;
-  /** Path and query for the upstream: prefix stripped, the service's path put before. */
+  /** Path and query for the upstream: prefix stripped, the service's path in front. */
   readonly upstreamTarget: string;
-  /** What `strip_path` took away, for X-Forwarded-Prefix; `undefined` when nothing was. */
+  /** The prefix that `strip_path` removed, for X-Forwarded-Prefix; `undefined` if none. */
   readonly strippedPrefix: string | undefined;
   /** Send the client's Host upstream (`preserve_host`) instead of the service's. */
   readonly preserveHost: boolean;
-  /** In the order they run. */
+  /** In the order that they run. */
   readonly hooks: readonly PluginHooks[];
-  /** Whether any of the plugins says who the caller is. */
+  /** Whether one of the plugins authenticates the caller. */
   readonly authenticates: boolean;
-  /** What the groups of the path's regex took; `undefined` when it has none, or the path was matched by a prefix. */
+  /** The groups of the path's regex; `undefined` if it has none, or a prefix matched the path. */
   readonly captures?: (() => PathCaptures) | undefined;
 }
 
-/** Where a service lives, and how patiently it is spoken to (Kong's service entity; times in milliseconds). */
+/** The address of a service, its timeouts (in milliseconds) and TLS settings (Kong's service entity). */
 export interface UpstreamService {
   readonly id: string;
   readonly name: string | undefined;
@@ -47,16 +47,16 @@ export interface UpstreamService {
   readonly readTimeout: number;
   /** `undefined`: the gate's own default. */
   readonly tlsVerify: boolean | undefined;
-  /** Ids of the authorities that its certificate is verified by; left out: those the gate has anyway. */
+  /** Ids of the CA certificates that verify it. Left out: the CA certificates of the gate. */
   readonly caCertificates?: readonly string[];
-  /** Id of the certificate that the gate shows it. */
+  /** Id of the client certificate that the gate presents to it. */
   readonly clientCertificate?: string;
-  /** Where `host` is the name of an upstream: neither host nor port are called, but one of its targets. */
+  /** Set if `host` is the name of an upstream: requests go to its targets instead of `host` and `port`. */
   readonly balancing?: Balancing | undefined;
 }
 
 export interface Balancing {
   readonly balancer: Balancer;
-  /** The service as it is spoken to at this target; each time the same object. */
+  /** The service at this target; the same object each time. */
   at(target: BalancedTarget): UpstreamService;
 }

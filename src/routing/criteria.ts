@@ -4,8 +4,8 @@ import type { LinearRegex } from './regex/linear-regex.ts';
 import { headerPattern, isRegexPath, pathRegex } from './route-pattern.ts';
 
 /**
- * What a route asks of a request, compiled from Kong's fields. A route whose paths differ in kind or length is several
- * routes to Kong's router, one for each length and one for its regexes, each with a rank of its own.
+ * The conditions of a route, compiled from Kong's fields. If the paths of a route differ in kind or length, Kong's router
+ * treats it as several routes: one for each length and one for the regexes, each with its own rank.
  */
 export interface Criteria {
   readonly rank: Rank;
@@ -18,16 +18,16 @@ export interface Criteria {
   readonly regexes: readonly LinearRegex[];
 }
 
-/** The larger goes first; of equals the one of the larger route id. */
+/** The higher rank is tried first; of equal ranks, the one of the larger route id. */
 export type Rank = bigint;
 
 export interface HeaderCriterion {
   readonly name: string;
-  /** One of them must fit one of the header's values. */
+  /** One of them must match one of the header's values. */
   readonly patterns: readonly ((lowerCase: string) => boolean)[];
 }
 
-/** The fields of a route that the router looks at, as in the Admin API; null where the operator set nothing. */
+/** The fields of a route that the router reads, as in the Admin API; null where the operator set nothing. */
 export interface RouteFields {
   readonly methods: readonly string[] | null;
   readonly hosts: readonly string[] | null;
@@ -65,7 +65,7 @@ export function criteriaOf(route: RouteFields): Criteria[] {
   ];
 }
 
-/** What criteria read of a request; `ProxiedRequest` has it. */
+/** The part of a request that criteria read; `ProxiedRequest` has it. */
 export interface RoutedRequest {
   readonly method: string;
   readonly scheme: 'http' | 'https';
@@ -78,13 +78,13 @@ export interface RoutedRequest {
   headerValues(name: string): readonly string[];
 }
 
-/** What the groups of a path's regex took: by number (0 is the whole match) and, for those that have one, by name. */
+/** The groups of a path's regex: by number (0 is the whole match) and, where they have one, by name. */
 export interface PathCaptures {
   readonly numbered: readonly (string | undefined)[];
   readonly named: ReadonlyMap<string, string>;
 }
 
-/** A request as criteria see it. Made once for each request, and kept free of what few routes ask for. */
+/** A request as criteria see it. Made once for each request, without what only few routes need. */
 export interface RoutingInput {
   readonly request: RoutedRequest;
   /** Normalised, as octets. */
@@ -100,12 +100,12 @@ export function routingInput(request: RoutedRequest, path: string): RoutingInput
   return { request, path, host: asked?.host ?? '', port: asked?.port };
 }
 
-/** Whether all but the path fits. */
+/** Whether all criteria but those of the path match. */
 export function fitsBesidesPath(criteria: Criteria, subject: RoutingInput): boolean {
   const { request } = subject;
   if (criteria.methods !== undefined && !criteria.methods.has(request.method)) return false;
   if (criteria.hosts !== undefined && !criteria.hosts.some((pattern) => fitsHost(pattern, subject))) return false;
-  // Where there is no TLS there is no server name, and it does not count (Kong #6425).
+  // Without TLS a request has no server name, and this criterion does not count (Kong #6425).
   if (
     criteria.snis !== undefined &&
     request.scheme === 'https' &&
@@ -116,7 +116,7 @@ export function fitsBesidesPath(criteria: Criteria, subject: RoutingInput): bool
   return criteria.headers === undefined || criteria.headers.every((criterion) => fitsHeader(criterion, request));
 }
 
-/** How many octets of a path that fits its pattern takes; 0 without paths. */
+/** How many octets of a matching path the prefix or regex covers; 0 without paths. */
 export function takenOfPath({ prefixes, regexes }: Criteria, path: string): number {
   if (regexes.length === 1 && regexes[0]!.takesWholeText) return path.length;
   if (regexes.length > 0) {
@@ -129,7 +129,7 @@ export function takenOfPath({ prefixes, regexes }: Criteria, path: string): numb
   return prefixes.find((prefix) => path.startsWith(prefix))?.length ?? 0;
 }
 
-/** Whether the path fits: cheaper than to say how much of it is taken. */
+/** Whether the path matches. Cheaper than `takenOfPath`. */
 export function fitsPath({ prefixes, regexes }: Criteria, path: string): boolean {
   if (regexes.length > 0) {
     const text = textOf(path);
@@ -152,9 +152,9 @@ function fitsHeader({ name, patterns }: HeaderCriterion, request: RoutedRequest)
 }
 
 /**
- * Kong's rank is a 64-bit number of which only two bits are set as such: "all hosts are plain" and "paths are regexes".
- * The rest, number of criteria, number of headers, regex_priority and length of the path, is shifted as 32-bit numbers,
- * overlaps, and is widened with its sign: four criteria outrank all (routing/priority, routing/match:20).
+ * Kong's rank is a 64-bit number. Only two bits are set in 64 bits: "all hosts are plain" and "paths are regexes". The other
+ * parts (number of criteria, number of headers, regex_priority, length of the path) are shifted as 32-bit numbers, overlap,
+ * and are sign-extended: four criteria outrank everything (routing/priority, routing/match:20).
  */
 function rankOf(route: RouteFields, path: 'regex' | number | undefined): Rank {
   const headers = Object.keys(route.headers ?? {}).length;

@@ -1,10 +1,10 @@
 /**
- * A request's path as the router sees it, and as the upstream gets it (Kong, routing/match:28-42 and
+ * The path of a request, as the router matches it and as the upstream receives it (Kong, routing/match:28-42 and
  * routing/strip-and-handling).
  *
- * For matching, all that is not a delimiter is decoded, dot segments are resolved (RFC 3986 §5.2.4) and empty segments
- * dropped. The result is octets, one code unit each: `%C3%A9` is two of them, and what is no UTF-8 stays what it was.
- * For the upstream it is encoded again, so that no decoded octet can end a request line.
+ * For matching, everything but delimiters is decoded, dot segments are resolved (RFC 3986 §5.2.4) and empty segments are
+ * removed. The result is octets, one code unit each: `%C3%A9` is two octets, and invalid UTF-8 stays as it is. For the
+ * upstream the path is encoded again, so that no decoded octet can end the request line.
  */
 
 /** The path of a request-target, as sent. */
@@ -13,15 +13,15 @@ export function pathOf(target: string): string {
   return query === -1 ? target : target.slice(0, query);
 }
 
-/** The path that is matched. A path that is none of the tricks' is returned as it is. */
+/** The normalised path, for matching. Returns an ordinary path unchanged. */
 export function normalizePath(path: string): string {
   if (isPlain(path)) return path;
   return withoutDotSegments(path.includes('%') ? path.replace(/%([0-9A-Fa-f]{2})/g, decoded) : path);
 }
 
 /**
- * Whether a path is none that can be trusted to mean to the upstream what it means here: a `%` that encodes nothing (it
- * might with what is decoded behind it), an encoded NUL, a `..` above the root. Kong's nginx answers them 400.
+ * Whether the upstream could read a path differently: a `%` that encodes nothing (it might together with what is decoded
+ * after it), an encoded NUL, a `..` above the root. Kong's nginx responds with 400.
  */
 export function isMalformed(path: string): boolean {
   if (isPlain(path)) return false;
@@ -35,7 +35,7 @@ export function isMalformed(path: string): boolean {
   return false;
 }
 
-/** The octets of a matched path (or of a route's) as they may stand in a request line. What is encoded stays so. */
+/** Encodes the octets of a path for a request line. What is encoded already stays as it is. */
 export function encodePath(path: string): string {
   return path.replace(unsafe, (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
@@ -45,12 +45,12 @@ export function isPlain(path: string): boolean {
   return plain.test(path);
 }
 
-/** A text as octets, one code unit each, as paths of requests are. */
+/** The UTF-8 octets of a text, one code unit each, as in the paths of requests. */
 export function octets(text: string): string {
   return ascii.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** The text that octets stand for; `undefined` when they are no UTF-8. */
+/** The text of UTF-8 octets; `undefined` if they are not valid UTF-8. */
 export function textOf(path: string): string | undefined {
   if (ascii.test(path)) return path;
   try {
@@ -62,8 +62,8 @@ export function textOf(path: string): string | undefined {
 
 /**
  * The path for the upstream, to be encoded. `base` is the service's path, `path` the normalised one, and `stripped` how
- * many of its octets `strip_path` takes away (`undefined`: no stripping, which is not the same as taking away none).
- * `path_handling` makes no difference: Kong's router of this flavor treats v1 as v0.
+ * many of its octets `strip_path` removes (`undefined`: no stripping, which differs from stripping 0 octets).
+ * `path_handling` has no effect: Kong's router of this flavor treats v1 as v0.
  */
 export function upstreamPath(base: string, path: string, stripped: number | undefined): string {
   if (stripped === undefined) {
@@ -80,7 +80,7 @@ export function upstreamPath(base: string, path: string, stripped: number | unde
   return rest.startsWith('/') ? trimmed + rest : `${trimmed}/${rest}`;
 }
 
-// "!*'();:@&=+$,/?%#[]": delimiters. To decode one would change what the path says (RFC 3986 §2.2).
+// "!*'();:@&=+$,/?%#[]": delimiters. Decoding one would change the meaning of the path (RFC 3986 §2.2).
 const delimiters = new Set("!*'();:@&=+$,/?%#[]");
 const unsafe = /[^!#$&'()*+,/:;=?@[\]A-Za-z0-9\-_.~%]/g;
 const plain = /^(?:\/(?!\.{1,2}(?:\/|$))[!#$&'()*+,:;=?@[\]A-Za-z0-9\-_.~]+)*\/?$/;
@@ -106,7 +106,7 @@ function withoutDotSegments(path: string): string {
   return kept.length === 0 ? '/' : `/${kept.join('/')}${endsOpen ? '/' : ''}`;
 }
 
-/** What is left of `/a../x` after `/a` is taken away must not climb out of the service's path. */
+/** The rest of `/a../x` after `/a` is stripped must not lead out of the service's path. */
 function withoutDots(rest: string): string {
   if (rest === '.' || rest === '..') return '';
   if (rest.startsWith('./')) return rest.slice(2);

@@ -2,11 +2,11 @@ import { encodePath, normalizePath, octets, textOf } from './path.ts';
 import { compileRegex, type LinearRegex } from './regex/linear-regex.ts';
 
 /**
- * The patterns of a route as an operator writes them: paths (`/prefix`, `~/regex`) and header values (`exact`,
- * `~*regex`). The checks are for the moment they are written, the compiled forms for the router.
+ * The patterns that an operator writes in a route: paths (`/prefix`, `~/regex`) and header values (`exact`, `~*regex`). The
+ * checks run when a route is written; the router uses the compiled forms.
  */
 
-/** Why a route cannot have this path, in Kong's words where Kong refuses it too; `undefined` when it can. */
+/** Why a route cannot have this path, in Kong's words where Kong refuses it too; `undefined` if it can. */
 export function checkRoutePath(path: string): string | undefined {
   if (path === '') return 'length must be at least 1';
   if (!path.startsWith('/') && !path.startsWith('~/')) return 'should start with: / (fixed path) or ~/ (regex path)';
@@ -24,7 +24,7 @@ export function checkRoutePath(path: string): string | undefined {
   return undefined;
 }
 
-/** Why a route cannot ask this of a header; `undefined` when it can. */
+/** Why a route cannot have this header value; `undefined` if it can. */
 export function checkHeaderPattern(value: string): string | undefined {
   if (!isHeaderRegex(value)) return undefined;
   const compiled = compileRegex(caseless(value));
@@ -35,12 +35,12 @@ export function isRegexPath(path: string): boolean {
   return path.startsWith('~');
 }
 
-/** The regex of a path that `checkRoutePath` let pass. */
+/** The regex of a path that `checkRoutePath` accepted. */
 export function pathRegex(path: string): LinearRegex {
   return compiledOr(path, anchored(path));
 }
 
-/** Whether a header's value, in lower case, is what the pattern asks for. */
+/** Whether a header's value, in lower case, matches the pattern. */
 export function headerPattern(pattern: string): (lowerCase: string) => boolean {
   if (!isHeaderRegex(pattern)) {
     const wanted = pattern.toLowerCase();
@@ -53,7 +53,7 @@ function isHeaderRegex(value: string): boolean {
   return value.startsWith('~*');
 }
 
-/** Kong puts the anchor before the text, so that of several alternatives only the first is bound to the beginning. */
+/** Kong puts the anchor before the text, so of several branches only the first is anchored. */
 function anchored(path: string): string {
   return `^${path.slice(1)}`;
 }
@@ -68,7 +68,7 @@ function compiledOr(pattern: string, source: string): LinearRegex {
   return compiled;
 }
 
-// Kong reports what its PCRE says. These are the mistakes at the end of a text, where both say the same.
+// Kong's messages quote PCRE. For these mistakes, at the end of a text, RE2 finds the same.
 const ofPcre = new Set([
   'missing closing parenthesis',
   'missing terminating ] for character class',

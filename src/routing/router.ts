@@ -2,11 +2,11 @@ import { type Criteria, fitsBesidesPath, fitsPath, type RoutingInput } from './c
 import { octets } from './path.ts';
 
 /**
- * Which of many routes a request is for: the one of the highest rank whose criteria all fit.
+ * Finds the route of a request: the one of the highest rank whose criteria all match.
  *
- * Routes are found by what their paths begin with, in a tree of common beginnings (one for each plain host, one for the
- * routes that are not bound to plain hosts), so that a request looks only at routes whose beginning it has. A regex
- * stands where its literal beginning ends. Nothing is allocated on the way.
+ * Routes lie in prefix trees by the beginning of their paths: one tree for each plain host, and one for routes without plain
+ * hosts. So a request is compared only with routes whose prefix it has. A regex lies where its literal prefix ends. A
+ * search allocates nothing.
  */
 export interface Router<Target> {
   find(subject: RoutingInput): Found<Target> | undefined;
@@ -18,7 +18,7 @@ export interface Found<Target> {
 }
 
 export interface Routed<Target> extends Found<Target> {
-  /** Decides between equals. */
+  /** Decides between equal ranks. */
   readonly id: string;
 }
 
@@ -44,7 +44,7 @@ export function router<Target>(routes: readonly Routed<Target>[]): Router<Target
   };
 }
 
-/** The routes in the order they are tried. */
+/** The routes in the order that they are tried. */
 export function inOrder<Target>(routes: readonly Routed<Target>[]): Routed<Target>[] {
   return [...routes].sort((one, other) => {
     if (one.criteria.rank !== other.criteria.rank) return one.criteria.rank > other.criteria.rank ? -1 : 1;
@@ -58,11 +58,11 @@ interface Candidate<Target> extends Found<Target> {
 }
 
 interface Node<Target> {
-  /** What follows the parent's text. */
+  /** The text after the parent's. */
   label: string;
   /** By the first code unit of their labels. */
   children: Map<number, Node<Target>>;
-  /** Whose beginning ends here, first in order first. */
+  /** The routes whose prefix ends here, in order. */
   readonly candidates: Candidate<Target>[];
 }
 
@@ -83,7 +83,7 @@ function search<Target>(
     at += here.label.length;
     for (const candidate of here.candidates) {
       if (best !== undefined && candidate.order >= best.order) break;
-      // A prefix fits by being here.
+      // A prefix matches if the search comes here.
       const { criteria } = candidate;
       if (fitsBesidesPath(criteria, subject) && (criteria.regexes.length === 0 || fitsPath(criteria, path))) {
         best = candidate;
