@@ -1,4 +1,4 @@
-/** Announcements within one process. What is to be heard elsewhere subscribes here and carries it on. */
+/** Announcements within one process. A store that several gates share subscribes here and passes them on. */
 import type { Announcement, Announcements } from '../../src/ports/announcements.ts';
 import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
 
@@ -8,7 +8,7 @@ export function inProcessAnnouncements(): Announcements {
     publish(announcement) {
       const pending: PromiseLike<void>[] = [];
       const failures: unknown[] = [];
-      // Everybody hears of it, whatever becomes of the others: a cache that missed one would lie.
+      // Every listener is called, also when another one fails: a cache that misses an announcement returns stale rows.
       for (const listener of listeners) {
         try {
           const applied = listener(announcement);
@@ -36,5 +36,5 @@ export function inProcessAnnouncements(): Announcements {
 
 function report(failures: readonly unknown[]): void {
   if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures, 'several listeners could not apply an announcement');
+  if (failures.length > 1) throw new AggregateError(failures, 'several listeners failed to apply an announcement');
 }

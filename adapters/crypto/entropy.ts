@@ -1,6 +1,6 @@
 /**
- * Chance, from the operating system's generator by way of Node's. Bytes are drawn in a pool, since each call into the
- * generator costs more than the bytes; those used are wiped.
+ * Random values from the generator of the operating system. Bytes are read ahead into a pool, because each call costs more
+ * than the bytes do; used bytes are overwritten.
  */
 import { randomFillSync, randomUUID } from 'node:crypto';
 import type { Entropy } from '../../src/ports/entropy.ts';

@@ -1,9 +1,9 @@
 /**
- * Where the master key lives: given as bytes, or in a file outside the store that only its owner may read. A first start
- * makes the file where that is allowed.
+ * The source of the master key: bytes, or a file outside the store that only its owner may read. The first start makes the
+ * file where that is allowed.
  *
- * A key file has one key on each line, in hex or base64url, 32 bytes or more. The first is the current one, those below
- * are previous ones: a new line on top rotates the key. Lines that begin with `#` are left out.
+ * A key file has one key on each line, in hex or base64url, 32 bytes or more. The first is the current key, the others are
+ * previous keys: a new line on top rotates the key. Lines that begin with `#` are comments.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -21,18 +21,18 @@ import { dirname } from 'node:path';
 
 export type MasterKeySource =
   | { readonly from: 'bytes'; readonly bytes: Uint8Array }
-  /** `make`: make the file if there is none. Never so for a store that other nodes share: they need the same key. */
+  /** `make`: make the file if it does not exist. `false` for a store that other nodes share: they need the same key. */
   | { readonly from: 'file'; readonly path: string; readonly make: boolean };
 
 export interface MasterKeys {
   readonly current: Uint8Array;
-  /** For what was written before the key was changed. */
+  /** For rows written before the key was rotated. */
   readonly previous: readonly Uint8Array[];
-  /** The file that was made just now, to be announced. */
+  /** The path of the file if it was made just now, for the log. */
   readonly made: string | undefined;
 }
 
-/** The master key cannot be had. The message names the setting and never holds anything of a key. */
+/** There is no usable master key. The message names the setting and contains no part of a key. */
 export class MasterKeyUnusable extends Error {
   override readonly name = 'MasterKeyUnusable';
 }
@@ -50,16 +50,16 @@ export function masterKeys(source: MasterKeySource): MasterKeys {
 
 const shortest = 32;
 
-/** Whether it was made: false if there is a file already, also if somebody else has just made it. */
+/** `false` if the file exists, also if another process has just made it. */
 function makeFile(path: string): boolean {
   try {
     closeSync(openSync(path, 'r'));
     return false;
   } catch (error) {
-    // Any other trouble is told when the file is read.
+    // Reading the file reports any other error.
     if (codeOf(error) !== 'ENOENT') return false;
   }
-  // Written in full under another name first: nobody ever reads half a key, and of two first starts one wins.
+  // Written in full under another name first, so that no process reads half a key, and one of two first starts wins.
   const draft = `${path}.${process.pid}.new`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -85,7 +85,7 @@ function makeFile(path: string): boolean {
   }
 }
 
-/** Without this the file's name might not survive a power failure that what it sealed did survive. */
+/** Otherwise a power failure may lose the name of the file and keep the rows that were encrypted with its key. */
 function syncDirectory(path: string): void {
   if (process.platform === 'win32') return;
   const directory = openSync(path, 'r');
@@ -113,13 +113,13 @@ function textOf(path: string): string {
     file = openSync(path, 'r');
   } catch (error) {
     const code = codeOf(error);
-    throw unusable(path, code === 'ENOENT' ? 'is not there' : `cannot be read (${code})`);
+    throw unusable(path, code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`);
   }
   try {
     const { mode } = fstatSync(file);
     if (process.platform !== 'win32' && (mode & 0o007) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, '0');
-      throw unusable(path, `is open to everybody on this machine (mode ${octal}); chmod 600 it`);
+      throw unusable(path, `can be read by every user of this machine (mode ${octal}); run chmod 600 on it`);
     }
     return readFileSync(file, 'utf8');
   } catch (error) {
@@ -130,14 +130,14 @@ function textOf(path: string): string {
 }
 
 function decoded(text: string): Uint8Array | undefined {
-  // An odd number of hex digits is a slip, not base64url.
+  // An odd number of hex digits is a mistake, not base64url.
   if (/^[0-9a-f]+$/i.test(text)) return text.length % 2 === 0 ? Buffer.from(text, 'hex') : undefined;
   return /^[\w-]+={0,2}$/.test(text) ? Buffer.from(text, 'base64url') : undefined;
 }
 
-function unusable(path: string, what: string): MasterKeyUnusable {
+function unusable(path: string, problem: string): MasterKeyUnusable {
   return new MasterKeyUnusable(
-    `the master key file ${path} ${what}. PORTCULLIS_KEY_FILE names the file; PORTCULLIS_KEY takes the key itself (openssl rand -hex 32)`,
+    `the master key file ${path} ${problem}. PORTCULLIS_KEY_FILE names the file; PORTCULLIS_KEY holds the key itself (openssl rand -hex 32)`,
   );
 }
 

@@ -1,36 +1,36 @@
 /**
  * Hashed client secrets: PBKDF2-SHA-512 (RFC 8018 §5.2) in PHC form, as Kong writes them with `hash_secret`.
  *
- * A hash costs milliseconds of a core. None runs on the event loop, at most two run at a time and one for each client,
- * few may wait, and a secret that was proven is remembered in memory. So a flood of wrong secrets makes nobody wait but
- * whom it names, and not for long.
+ * A hash takes milliseconds of a core. Hashes run off the event loop, at most two at a time and one for each client, with a
+ * short queue, and a proven secret is remembered in memory. So a flood of wrong secrets delays only the clients that it
+ * names, and not for long.
  */
 import { createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { SecretVerifier } from '../../src/ports/secret-verifier.ts';
 
 export interface SecretHashes extends SecretVerifier {
-  /** The PHC string of a secret. Waits its turn, however many wait. */
+  /** The PHC string of a secret. Waits for its turn, whatever the length of the queue. */
   hash(secret: string): Promise<string>;
-  /** A client was changed or removed: what was proven for it is proven no more. */
+  /** Forgets the proven secret of a client that was changed or deleted. */
   forget(clientRecordId: string): void;
   forgetAll(): void;
 }
 
 export interface HashLimits {
-  /** How many hashes are made at the same time. */
+  /** Hashes that run at the same time. */
   readonly atOnce: number;
-  /** How many may wait, over all … */
+  /** Hashes that may wait, in total … */
   readonly waiting: number;
   /** … and for one client. */
   readonly waitingForOne: number;
-  /** For how many clients a proven secret is remembered. */
+  /** Clients whose proven secret is remembered. */
   readonly remembered: number;
 }
 
 const defaults: HashLimits = { atOnce: 2, waiting: 64, waitingForOne: 8, remembered: 10_000 };
 
-/** The slow function itself, so that a test can count and hold it. */
+/** The slow function itself, so that a test can count its calls and control when they end. */
 export type SlowHash = (secret: string, salt: Uint8Array, iterations: number, length: number) => Promise<Uint8Array>;
 
 const deriveBits = promisify(pbkdf2);
@@ -40,7 +40,7 @@ const pbkdf2Sha512: SlowHash = (secret, salt, iterations, length) =>
 export function secretHashes(limits: Partial<HashLimits> = {}, slow: SlowHash = pbkdf2Sha512): SecretHashes {
   const { atOnce, waiting, waitingForOne, remembered } = { ...defaults, ...limits };
   const turns = turnTaking(atOnce);
-  /** Of each client the secret last proven, as a digest by a key that dies with the process. */
+  /** The secret that each client proved last, as a digest with a key that only this process knows. */
   const proven = new Map<string, Buffer>();
   const memoryKey = randomBytes(32);
 
@@ -62,7 +62,7 @@ export function secretHashes(limits: Partial<HashLimits> = {}, slow: SlowHash = 
     async hash(secret) {
       const salt = randomBytes(kongsSaltLength);
       const digest = await turns.take(undefined, () => slow(secret, salt, kongsIterations, kongsLength));
-      return written({ iterations: kongsIterations, length: kongsLength, salt, digest });
+      return printPhc({ iterations: kongsIterations, length: kongsLength, salt, digest });
     },
 
     verify(clientRecordId, phc, secret) {
@@ -71,13 +71,13 @@ export function secretHashes(limits: Partial<HashLimits> = {}, slow: SlowHash = 
       if (turns.waiting >= waiting || turns.waitingFor(clientRecordId) >= waitingForOne) return 'rateLimited';
       const stored = phc === undefined ? undefined : readPhc(phc);
       return turns.take(clientRecordId, async () => {
-        // Somebody before in the queue may have proven it.
+        // An earlier request in the queue may have proven it.
         if (isRemembered(clientRecordId, print)) return 'proven';
-        const { salt, iterations, length, digest } = stored ?? nobodys;
+        const { salt, iterations, length, digest } = stored ?? unmatchable;
         const made = await slow(secret, salt, iterations, length);
-        const isTheirs = timingSafeEqual(made, digest) && stored !== undefined;
-        if (isTheirs) remember(clientRecordId, print);
-        return isTheirs ? 'proven' : 'failed';
+        const matches = timingSafeEqual(made, digest) && stored !== undefined;
+        if (matches) remember(clientRecordId, print);
+        return matches ? 'proven' : 'failed';
       });
     },
 
@@ -99,8 +99,8 @@ export interface HashedSecret {
   readonly digest: Uint8Array;
 }
 
-/** What nobody's secret gives, to be compared with where there is nothing to compare with. */
-const nobodys: HashedSecret = {
+/** A hash that no secret matches: an unknown client costs the same time as a wrong secret. */
+const unmatchable: HashedSecret = {
   iterations: kongsIterations,
   length: kongsLength,
   salt: new Uint8Array(kongsSaltLength),
@@ -110,8 +110,8 @@ const nobodys: HashedSecret = {
 const phcForm = /^\$pbkdf2-sha512\$i=([1-9]\d{0,6}),l=([1-9]\d{0,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
 /**
- * The parts of a hashed secret; `undefined` for anything else. A million iterations and 512 bytes are the most: more
- * would let one row of an import occupy a core.
+ * The parts of a hashed secret; `undefined` for any other text. The limits are a million iterations and 512 bytes: with
+ * more, one imported row could occupy a core.
  */
 export function readPhc(text: string): HashedSecret | undefined {
   const [, i, l, salt, digest] = phcForm.exec(text) ?? [];
@@ -126,7 +126,7 @@ export function readPhc(text: string): HashedSecret | undefined {
   return plausible ? read : undefined;
 }
 
-function written({ iterations, length, salt, digest }: HashedSecret): string {
+function printPhc({ iterations, length, salt, digest }: HashedSecret): string {
   return `$pbkdf2-sha512$i=${iterations},l=${length}$${unpadded(salt)}$${unpadded(digest)}`;
 }
 
@@ -134,30 +134,30 @@ function unpadded(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64').replace(/=+$/, '');
 }
 
-// Whose turn it is ----------------------------------------------------------------------------------------------------
+// The queue ----------------------------------------------------------------------------------------------------------
 
 interface Turns {
   readonly waiting: number;
-  waitingFor(whom: string): number;
-  /** Runs `work` when fewer than the limit run, and none for the same one. First come, first served. */
-  take<T>(whom: string | undefined, work: () => Promise<T>): Promise<T>;
+  waitingFor(client: string): number;
+  /** Runs `work` when fewer than the limit run, and none for the same client. In the order of the calls. */
+  take<T>(client: string | undefined, work: () => Promise<T>): Promise<T>;
 }
 
 function turnTaking(atOnce: number): Turns {
-  const queue: { readonly whom: string | undefined; readonly run: () => Promise<void> }[] = [];
+  const queue: { readonly client: string | undefined; readonly run: () => Promise<void> }[] = [];
   const busy = new Set<string>();
   let running = 0;
 
   function next(): void {
     while (running < atOnce) {
-      const at = queue.findIndex(({ whom }) => whom === undefined || !busy.has(whom));
+      const at = queue.findIndex(({ client }) => client === undefined || !busy.has(client));
       if (at < 0) return;
-      const [{ whom, run }] = queue.splice(at, 1) as [(typeof queue)[number]];
+      const [{ client, run }] = queue.splice(at, 1) as [(typeof queue)[number]];
       running++;
-      if (whom !== undefined) busy.add(whom);
+      if (client !== undefined) busy.add(client);
       void run().finally(() => {
         running--;
-        if (whom !== undefined) busy.delete(whom);
+        if (client !== undefined) busy.delete(client);
         next();
       });
     }
@@ -167,10 +167,10 @@ function turnTaking(atOnce: number): Turns {
     get waiting() {
       return queue.length;
     },
-    waitingFor: (whom) => queue.reduce((count, waits) => (waits.whom === whom ? count + 1 : count), 0),
-    take: (whom, work) =>
+    waitingFor: (client) => queue.reduce((count, waits) => (waits.client === client ? count + 1 : count), 0),
+    take: (client, work) =>
       new Promise((resolve, reject) => {
-        queue.push({ whom, run: () => work().then(resolve, reject) });
+        queue.push({ client, run: () => work().then(resolve, reject) });
         next();
       }),
   };

@@ -1,6 +1,6 @@
 /**
- * Successors of refresh tokens, made from the token itself and a key, so that a client which repeats a refresh within
- * the grace is told the same pair again and nothing plain has to be kept for that.
+ * Successors of refresh tokens, derived from the token itself and a key. A client that repeats a refresh within the grace
+ * period receives the same pair again, and no token has to be stored in plain text for that.
  */
 import { createHmac } from 'node:crypto';
 import type { Successors } from '../../src/ports/entropy.ts';
@@ -17,7 +17,7 @@ export function derivedSuccessors(vault: Pick<Vault, 'derive'>): Successors {
   };
 }
 
-/** As many bytes as are asked for, of HMAC-SHA-512 over the label and a counter. */
+/** An endless sequence of bytes: HMAC-SHA-512 over the label and a counter. */
 function stream(key: Uint8Array, label: string): () => number {
   let block = Buffer.alloc(0);
   let at = 0;

@@ -1,26 +1,26 @@
 /**
- * The time by which tokens live and die. What this machine's clock says may go back, by hand or because it was set wrong;
- * what had expired must not come to life again for that (SE-14).
+ * The time that decides when tokens expire. The clock of a machine can be set back; an expired token must not become valid
+ * again because of that (SE-14).
  */
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import { type Clock, farthestSetBack } from '../../src/ports/clock.ts';
 
 export interface NodeClock extends Clock {
-  /** It was as late as this already, by what the store has seen. */
+  /** Sets the clock to at least `time`, the latest time found in the store. */
   notBefore(time: EpochMilliseconds): void;
 }
 
-/** Gates that share a store have only their machines' clocks in common; a gate with a store of its own has a steady one. */
+/** A gate with its own store has a steady clock. Gates that share a store use the clocks of their machines. */
 export function clockFor(store: { readonly isShared: boolean }): NodeClock {
   return store.isShared ? systemClock : steadyClock();
 }
 
-/** What this machine says. Where several gates have one store, they agree on nothing better. */
+/** The clock of this machine. */
 export const systemClock: NodeClock = { now: () => Date.now(), notBefore: () => {} };
 
 /**
- * Where the machine's clock is set back, this one goes on by the time that passes, until it is overtaken. A step of more
- * than a day is taken for the mending of a clock that was wrong, and followed.
+ * When the machine's clock is set back, this clock continues with the elapsed time until the machine's clock has caught up.
+ * It follows a step of more than a day: the clock was wrong before and was corrected.
  */
 export function steadyClock(wall: () => number = Date.now, elapsed: () => number = () => performance.now()): NodeClock {
   let time = wall();

@@ -1,12 +1,13 @@
 /**
- * What the master key is good for: digests to look secrets up by, and sealed copies of those that must be printed again.
+ * Everything that is derived from the master key: digests to look secrets up by, and sealed copies of secrets that must be
+ * printed again.
  *
  *     master key ─HKDF (RFC 5869)─┬─ digest key: HMAC-SHA-256
  *                                 ├─ seal key:   AES-256-GCM
  *                                 └─ further keys, by name
  *
- * Each digest and each sealed value begins with the id of its key. After a rotation new ones are made with the new key,
- * while those of the previous keys are still found and opened.
+ * Each digest and each sealed value begins with the id of its key. After a rotation the gate writes with the new key, and
+ * still finds and opens values of the previous keys.
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import type { Vault } from '../../src/ports/vault.ts';
@@ -35,7 +36,8 @@ export function openVault(keys: { readonly current: Uint8Array; readonly previou
     seal: (purpose, value) => seal(current, purpose, value),
     unseal(purpose, sealed) {
       const ring = rings.get(keyIdOf(sealed));
-      if (ring === undefined) throw new SealBroken(`sealed with a key that is not at hand`);
+      if (ring === undefined)
+        throw new SealBroken(`sealed with a key that is neither the current key nor a previous one`);
       return unseal(ring, purpose, sealed.slice(ring.id.length + 1));
     },
     checkValue(keyId) {
@@ -65,7 +67,7 @@ function derived(master: Uint8Array, info: string, length: number): Buffer {
 }
 
 function digest({ id, digestKey }: Keyring, purpose: string, value: string): string {
-  // The length keeps the purpose apart from the value, whatever stands in them.
+  // The length keeps the purpose apart from the value, whatever the two contain.
   return `${id}.${createHmac('sha256', digestKey).update(`${purpose.length}:${purpose}${value}`).digest('base64url')}`;
 }
 
@@ -74,8 +76,8 @@ const nonceLength = 12;
 const tagLength = 16;
 
 /**
- * Each message has a key of its own, made of the seal key and a random salt: with one key for all, random nonces of 96
- * bits would be good for 2^32 messages only (NIST SP 800-38D §8.3), which a busy gate reaches in days.
+ * Each message has its own key, derived from the seal key and a random salt. With one key for all messages, random nonces of
+ * 96 bits would be safe for 2^32 messages only (NIST SP 800-38D §8.3), which a busy gate reaches in days.
  */
 function messageKey({ sealKey }: Keyring, salt: Uint8Array): Buffer {
   return createHmac('sha256', sealKey).update(salt).digest();

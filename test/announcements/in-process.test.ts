@@ -7,11 +7,11 @@ const changed: Announcement = { announces: 'grantChanged', grantId: 'g' };
 describe('Announcements within a process', () => {
   it('reach every listener at once, in the order they subscribed, without a promise', () => {
     const announcements = inProcessAnnouncements();
-    const heard: unknown[] = [];
-    announcements.subscribe((announcement) => void heard.push(['first', announcement]));
-    announcements.subscribe((announcement) => void heard.push(['second', announcement]));
+    const received: unknown[] = [];
+    announcements.subscribe((announcement) => void received.push(['first', announcement]));
+    announcements.subscribe((announcement) => void received.push(['second', announcement]));
     expect(announcements.publish(changed)).to.equal(undefined);
-    expect(heard).to.deep.equal([
+    expect(received).to.deep.equal([
       ['first', changed],
       ['second', changed],
     ]);
@@ -37,35 +37,35 @@ describe('Announcements within a process', () => {
     expect(log).to.deep.equal(['at once', 'slow', 'slower', 'published']);
   });
 
-  it('are not heard by who has stopped listening; the same function may listen twice', () => {
+  it('do not reach a listener that has unsubscribed; the same function may subscribe twice', () => {
     const announcements = inProcessAnnouncements();
-    let heard = 0;
-    const listener = () => void heard++;
+    let received = 0;
+    const listener = () => void received++;
     const stops = [announcements.subscribe(listener), announcements.subscribe(listener)];
     announcements.publish(changed);
     stops[0]!();
     stops[0]!();
     announcements.publish(changed);
-    expect(heard).to.equal(3);
+    expect(received).to.equal(3);
   });
 
-  it('reach everybody even if some fail, and who published hears of it', async () => {
+  it('reach every listener even if some fail, and publish rejects with their errors', async () => {
     const announcements = inProcessAnnouncements();
-    let heard = 0;
+    let received = 0;
     announcements.subscribe(() => {
       throw new Error('at once');
     });
-    announcements.subscribe(() => void heard++);
+    announcements.subscribe(() => void received++);
     expect(() => announcements.publish(changed)).to.throw('at once');
     announcements.subscribe(async () => {
       throw new Error('later');
     });
-    announcements.subscribe(() => void heard++);
-    const told = await Promise.resolve(announcements.publish(changed)).then(
+    announcements.subscribe(() => void received++);
+    const errors = await Promise.resolve(announcements.publish(changed)).then(
       () => undefined,
       (error: AggregateError) => error.errors.map(String),
     );
-    expect(told).to.deep.equal(['Error: at once', 'Error: later']);
-    expect(heard).to.equal(3);
+    expect(errors).to.deep.equal(['Error: at once', 'Error: later']);
+    expect(received).to.equal(3);
   });
 });

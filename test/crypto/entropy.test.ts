@@ -7,7 +7,7 @@ import { openVault } from '../../adapters/crypto/vault.ts';
 
 const form = /^[A-Za-z0-9]{32}$/;
 
-/** How far the counts of the characters are from even, in terms of what chance allows (chi-square with 61 degrees). */
+/** How unevenly the characters are distributed: chi-square with 61 degrees of freedom. */
 function unevenness(tokens: readonly string[]): number {
   const counts = new Map<string, number>();
   for (const character of tokens.join('')) counts.set(character, (counts.get(character) ?? 0) + 1);
@@ -18,7 +18,7 @@ function unevenness(tokens: readonly string[]): number {
   );
 }
 
-/** Above this is chance in one of a million million cases. */
+/** A random generator exceeds this once in a million million runs. */
 const tooUneven = 61 + 12 * Math.sqrt(2 * 61);
 
 describe('Entropy', () => {
@@ -29,18 +29,18 @@ describe('Entropy', () => {
     expect(new Set(tokens).size).to.equal(20_000);
   });
 
-  it('favours no character', () => {
+  it('makes no character more likely than another', () => {
     const { token } = systemEntropy();
     expect(unevenness(Array.from({ length: 20_000 }, token))).to.be.below(tooUneven);
   });
 
-  it('would be seen to favour some, if bytes were only divided', () => {
+  it('the test above finds the bias of a plain remainder', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
     const biased = () => [...randomFillSync(new Uint8Array(32))].map((byte) => alphabet[byte % 62]).join('');
     expect(unevenness(Array.from({ length: 20_000 }, biased))).to.be.above(tooUneven);
   });
 
-  it('takes every byte once, whatever the generator gives', () => {
+  it('uses every byte once, whatever the generator returns', () => {
     let next = 0;
     const counting = systemEntropy((bytes) => {
       for (const at of bytes.keys()) bytes[at] = next++ % 256;
@@ -69,7 +69,7 @@ describe('Entropy', () => {
 describe('Successors of refresh tokens', () => {
   const successors = derivedSuccessors(openVault({ current: new Uint8Array(32).fill(1) }));
 
-  it('RF-06: are the same for the same token, and nobody else’s', () =>
+  it('RF-06: are the same for the same token, and differ for different tokens', () =>
     fc.assert(
       fc.property(fc.string(), fc.string(), (one, other) => {
         const pair = successors.successorOf(one);
@@ -86,7 +86,7 @@ describe('Successors of refresh tokens', () => {
     expect(others.successorOf('refresh token')).to.not.deep.equal(successors.successorOf('refresh token'));
   });
 
-  it('look as random as drawn ones', () => {
+  it('are as evenly distributed as random ones', () => {
     const tokens = Array.from({ length: 10_000 }, (_, n) => Object.values(successors.successorOf(`token ${n}`))).flat();
     expect(new Set(tokens).size).to.equal(20_000);
     expect(unevenness(tokens)).to.be.below(tooUneven);

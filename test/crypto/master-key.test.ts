@@ -23,7 +23,7 @@ describe('The master key', () => {
     return { from: 'file', path, make: true };
   }
 
-  it('is taken as given', () => {
+  it('is used as given in bytes', () => {
     const bytes = new Uint8Array(32).fill(1);
     expect(masterKeys({ from: 'bytes', bytes })).to.deep.equal({ current: bytes, previous: [], made: undefined });
     expect(() => masterKeys({ from: 'bytes', bytes: bytes.subarray(1) })).to.throw(
@@ -86,20 +86,20 @@ describe('The master key', () => {
     const starters = Array.from({ length: 4 }, () => fork(starter));
     await Promise.all(starters.map((one) => once(one, 'message')));
     const exits = starters.map((one) => once(one, 'exit'));
-    const answers = starters.map((one) => once(one, 'message'));
+    const sent = starters.map((one) => once(one, 'message'));
     for (const one of starters) one.send('start');
-    const told = (await Promise.all(answers)).map(([answer]) => answer as { key: string; made: boolean });
+    const results = (await Promise.all(sent)).map(([result]) => result as { key: string; made: boolean });
     await Promise.all(exits);
-    expect(new Set(told.map(({ key }) => key)).size).to.equal(1);
-    expect(told.filter(({ made }) => made)).to.have.length(1);
+    expect(new Set(results.map(({ key }) => key)).size).to.equal(1);
+    expect(results.filter(({ made }) => made)).to.have.length(1);
     expect(readdirSync(directory).sort()).to.deep.equal(['key', 'starter.mjs']);
   });
 
-  it('is not made where it may not be', () => {
+  it('is not made where that is not allowed', () => {
     const path = join(directory, 'key');
     expect(() => masterKeys({ from: 'file', path, make: false })).to.throw(
       MasterKeyUnusable,
-      /is not there\. PORTCULLIS_KEY_FILE names the file/,
+      /does not exist\. PORTCULLIS_KEY_FILE names the file/,
     );
     expect(readdirSync(directory)).to.deep.equal([]);
   });
@@ -130,21 +130,21 @@ describe('The master key', () => {
     }
   });
 
-  it('SE-05: is refused when everybody on the machine may read or change it', () => {
+  it('SE-05: is refused when every user of the machine may read or change it', () => {
     const good = '11'.repeat(32);
     for (const mode of [0o604, 0o644, 0o606, 0o666]) {
       expect(() => masterKeys(fileOf(good, mode)), mode.toString(8)).to.throw(
         MasterKeyUnusable,
-        /open to everybody.*chmod 600/,
+        /can be read by every user.*chmod 600/,
       );
     }
     for (const mode of [0o600, 0o400, 0o440, 0o640]) expect(masterKeys(fileOf(good, mode)).current).to.have.length(32);
   });
 
-  it('is refused when the path is no file, or leads nowhere', () => {
+  it('is refused when the path is a directory, or leads through a file', () => {
     expect(() => masterKeys({ from: 'file', path: directory, make: true })).to.throw(
       MasterKeyUnusable,
-      /cannot be read|open to everybody/,
+      /cannot be read|can be read by every user/,
     );
     const { path } = fileOf('x');
     expect(() => masterKeys({ from: 'file', path: join(path, 'key'), make: true })).to.throw(

@@ -6,14 +6,14 @@ import { readPhc, type SlowHash, secretHashes } from '../../adapters/crypto/secr
 const kongs = '$pbkdf2-sha512$i=10000,l=32$3me1eyrg3GUFSB9rACTYjg$wy0EyR36adKPxl4UNzMRs1jrvU4zS0M1G3n67RZziCY';
 const cheap = (salt = 'c2FsdHNhbHRzYWx0c2FsdA') => `$pbkdf2-sha512$i=1,l=32$${salt}$${'A'.repeat(43)}`;
 
-/** A slow hash that the test lets go on, and that says who waits for it. */
+/** A slow hash whose calls the test can see and end. */
 function heldHash() {
-  const held: { readonly secret: string; readonly letGo: (digest?: Uint8Array) => Promise<void> }[] = [];
+  const held: { readonly secret: string; readonly finish: (digest?: Uint8Array) => Promise<void> }[] = [];
   const slow: SlowHash = (secret, _salt, _iterations, length) =>
     new Promise((resolve) => {
       held.push({
         secret,
-        letGo: async (digest = new Uint8Array(length).fill(255)) => {
+        finish: async (digest = new Uint8Array(length).fill(255)) => {
           resolve(digest);
           await new Promise(setImmediate);
         },
@@ -22,11 +22,11 @@ function heldHash() {
   return { held, slow };
 }
 
-/** What `cheap()` holds. */
+/** The digest in `cheap()`. */
 const right = new Uint8Array(32);
 
 describe('Hashed client secrets', () => {
-  it('are written as Kong writes them, each with a salt of its own', async () => {
+  it('have the form that Kong writes, each with its own salt', async () => {
     const hashes = secretHashes();
     const [one, other] = await Promise.all([hashes.hash('s3cret'), hashes.hash('s3cret')]);
     for (const phc of [one, other])
@@ -36,18 +36,18 @@ describe('Hashed client secrets', () => {
     expect(await hashes.verify('client', other, 's3cret')).to.equal('proven');
   });
 
-  it('are proven by the secret alone: not by another, not by nothing, not by themselves', async () => {
+  it('are proven only by the secret: not by another one, an empty one, or the hash itself', async () => {
     const hashes = secretHashes();
     for (const wrong of ['S3cret', 's3cret ', '', kongs, kongs.split('$').at(-1)!]) {
       expect(await hashes.verify('client', kongs, wrong), wrong).to.equal('failed');
     }
   });
 
-  it('that Kong has written are proven by their secret', async () => {
+  it('that Kong wrote are proven by their secret', async () => {
     expect(await secretHashes().verify('client', kongs, 's3cret')).to.equal('proven');
   });
 
-  it('are told from anything else', () => {
+  it('are distinguished from any other text', () => {
     const others = [
       '',
       's3cret',
@@ -66,7 +66,7 @@ describe('Hashed client secrets', () => {
     fc.assert(fc.property(fc.string(), (text) => readPhc(text) === undefined));
   });
 
-  it('CA-08: cost an unknown client the same work, which is for nothing', async () => {
+  it('CA-08: take the same work for an unknown client', async () => {
     const calls: [number, number, number][] = [];
     const counting: SlowHash = async (_secret, salt, iterations, length) => {
       calls.push([salt.length, iterations, length]);
@@ -83,7 +83,7 @@ describe('Hashed client secrets', () => {
     ]);
   });
 
-  it('are made two at a time, and one for each client, in the order they came', async () => {
+  it('run two at a time, and one for each client, in the order of the requests', async () => {
     const { held, slow } = heldHash();
     const hashes = secretHashes({}, slow);
     const all = [
@@ -94,11 +94,11 @@ describe('Hashed client secrets', () => {
     ].map(([client, secret]) => hashes.verify(client!, cheap(), secret!));
     const running = () => held.map(({ secret }) => secret);
     expect(running()).to.deep.equal(['1', '3']);
-    await held[1]!.letGo();
+    await held[1]!.finish();
     expect(running(), 'a is busy, so c goes before it').to.deep.equal(['1', '3', '4']);
-    await held[0]!.letGo();
+    await held[0]!.finish();
     expect(running()).to.deep.equal(['1', '3', '4', '2']);
-    for (const one of held.slice(2)) await one.letGo();
+    for (const one of held.slice(2)) await one.finish();
     expect(await Promise.all(all)).to.deep.equal(['failed', 'failed', 'failed', 'failed']);
   });
 
@@ -112,34 +112,34 @@ describe('Hashed client secrets', () => {
     expect(turns).to.be.above(0);
   });
 
-  it('CA-06: are deferred when too many wait, at once and without a try; those of other clients less soon', async () => {
+  it('CA-06: are rate limited at once when too many wait, for one client sooner than for all', async () => {
     const { held, slow } = heldHash();
     const hashes = secretHashes({ waiting: 4, waitingForOne: 2 }, slow);
-    const told: unknown[] = [];
+    const rejected: unknown[] = [];
     const ask = (client: string, n: number) => {
-      const answer = hashes.verify(client, cheap(), `${client} ${n}`);
-      if (typeof answer === 'string') told.push([client, n, answer]);
-      return answer;
+      const result = hashes.verify(client, cheap(), `${client} ${n}`);
+      if (typeof result === 'string') rejected.push([client, n, result]);
+      return result;
     };
     const asked = [0, 1, 2, 3, 4].map((n) => ask('flooded', n));
-    expect(told).to.deep.equal([
+    expect(rejected).to.deep.equal([
       ['flooded', 3, 'rateLimited'],
       ['flooded', 4, 'rateLimited'],
     ]);
     asked.push(...[0, 1, 2].map((n) => ask('b', n)), ask('c', 0));
-    expect(told.slice(2)).to.deep.equal([['c', 0, 'rateLimited']]);
-    while (held.length > 0) await held.shift()!.letGo();
-    expect((await Promise.all(asked)).filter((answer) => answer === 'failed')).to.have.length(6);
+    expect(rejected.slice(2)).to.deep.equal([['c', 0, 'rateLimited']]);
+    while (held.length > 0) await held.shift()!.finish();
+    expect((await Promise.all(asked)).filter((result) => result === 'failed')).to.have.length(6);
     const later = hashes.verify('c', cheap(), 'right');
-    await held.shift()!.letGo(right);
+    await held.shift()!.finish(right);
     expect(await later, 'there is room again').to.equal('proven');
   });
 
-  it('once proven are remembered, so that the next proof comes at once, until they are forgotten', async () => {
+  it('are remembered once proven, so that the next proof needs no hash, until the client changes', async () => {
     const { held, slow } = heldHash();
     const hashes = secretHashes({}, slow);
     const proofs = [hashes.verify('client', cheap(), 'right'), hashes.verify('client', cheap(), 'right')];
-    await held[0]!.letGo(right);
+    await held[0]!.finish(right);
     expect(await Promise.all(proofs), 'the second waited for the first').to.deep.equal(['proven', 'proven']);
     expect(held).to.have.length(1);
     expect(hashes.verify('client', cheap(), 'right')).to.equal('proven');
@@ -149,18 +149,18 @@ describe('Hashed client secrets', () => {
       hashes.verify('another', cheap(), 'right'),
       hashes.verify('client', cheap('b3RoZXJzYWx0c2FsdA'), 'right'),
     ];
-    for (let n = 1; n <= 3; n++) await held[n]!.letGo();
+    for (let n = 1; n <= 3; n++) await held[n]!.finish();
     expect(await Promise.all(others)).to.deep.equal(['failed', 'failed', 'failed']);
 
     hashes.forget('another');
     expect(hashes.verify('client', cheap(), 'right')).to.equal('proven');
     hashes.forget('client');
     const again = hashes.verify('client', cheap(), 'right');
-    await held[4]!.letGo(right);
+    await held[4]!.finish(right);
     expect(await again).to.equal('proven');
     hashes.forgetAll();
     const once = hashes.verify('client', cheap(), 'right');
-    await held[5]!.letGo();
+    await held[5]!.finish();
     expect(await once).to.equal('failed');
   });
 
@@ -172,7 +172,7 @@ describe('Hashed client secrets', () => {
     expect(hashes.verify('a', cheap(), 'right')).to.not.be.a('string');
   });
 
-  it('that cannot be made are an error for whoever asked, and for nobody else', async () => {
+  it('that fail reject the request that needed them, and no other', async () => {
     let calls = 0;
     const failing: SlowHash = async () => {
       if (++calls === 1) throw new Error('no memory');
@@ -182,7 +182,7 @@ describe('Hashed client secrets', () => {
     const [one, other] = [hashes.verify('a', cheap(), 'x'), hashes.verify('b', cheap(), 'y')];
     expect(
       await Promise.resolve(one).then(
-        () => 'told',
+        () => 'proven',
         (error: Error) => error.message,
       ),
     ).to.equal('no memory');

@@ -5,42 +5,42 @@ import { noon } from '../contract/clock.ts';
 const hour = 60 * 60 * 1000;
 
 describe('The clock of a gate', () => {
-  const turned = () => {
-    const machine = { says: noon, runs: 5 };
+  const testClock = () => {
+    const machine = { time: noon, elapsed: 5 };
     const clock = steadyClock(
-      () => machine.says,
-      () => machine.runs,
+      () => machine.time,
+      () => machine.elapsed,
     );
     const pass = (milliseconds: number) => {
-      machine.says += milliseconds;
-      machine.runs += milliseconds;
+      machine.time += milliseconds;
+      machine.elapsed += milliseconds;
     };
     return { machine, clock, pass };
   };
 
-  it('says what the clock of the machine says, also where that is set forward', () => {
-    const { machine, clock, pass } = turned();
+  it('follows the clock of the machine, also when that is set forward', () => {
+    const { machine, clock, pass } = testClock();
     expect(clock.now()).to.equal(noon);
     pass(10);
     expect(clock.now()).to.equal(noon + 10);
-    machine.says += 1000 * hour;
+    machine.time += 1000 * hour;
     expect(clock.now()).to.equal(noon + 1000 * hour + 10);
   });
 
-  it('SE-14: goes on where that is set back, until it is overtaken', () => {
-    const { machine, clock, pass } = turned();
+  it('SE-14: continues when that is set back, until that has caught up', () => {
+    const { machine, clock, pass } = testClock();
     clock.now();
-    machine.says -= hour;
+    machine.time -= hour;
     for (let n = 1; n <= 3; n++) {
       pass(1000.25);
       expect(clock.now()).to.equal(noon + n * 1000);
     }
-    machine.says = noon + 2 * hour;
+    machine.time = noon + 2 * hour;
     expect(clock.now()).to.equal(noon + 2 * hour);
   });
 
-  it('SE-14: is no earlier than what the store has seen', () => {
-    const { clock, pass } = turned();
+  it('SE-14: is not earlier than the latest time in the store', () => {
+    const { clock, pass } = testClock();
     clock.notBefore(noon + hour);
     expect(clock.now()).to.equal(noon + hour);
     pass(7);
@@ -48,10 +48,10 @@ describe('The clock of a gate', () => {
     expect(clock.now()).to.equal(noon + hour + 7);
   });
 
-  it('follows a step of more than a day: the clock was wrong, and was mended', () => {
-    const { machine, clock } = turned();
+  it('follows a step back of more than a day: the clock was wrong before', () => {
+    const { machine, clock } = testClock();
     clock.now();
-    machine.says -= 25 * hour;
+    machine.time -= 25 * hour;
     expect(clock.now()).to.equal(noon - 25 * hour);
     clock.notBefore(noon);
     expect(clock.now()).to.equal(noon - 25 * hour);

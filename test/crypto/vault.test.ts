@@ -21,7 +21,7 @@ describe('The vault', () => {
       },
     ));
 
-  it('opens what it sealed, whatever it was', () =>
+  it('opens what it sealed, for any text', () =>
     fc.assert(
       fc.property(fc.string(), fc.string({ unit: 'grapheme' }), (purpose, value) => {
         const sealed = vault.seal(purpose, value);
@@ -30,11 +30,11 @@ describe('The vault', () => {
       }),
     ));
 
-  it('never seals the same value alike', () => {
+  it('seals the same value differently each time', () => {
     expect(new Set(Array.from({ length: 100 }, () => vault.seal('purpose', 'value'))).size).to.equal(100);
   });
 
-  it('opens nothing that was changed anywhere, sealed for another purpose or with another key', () => {
+  it('refuses a sealed value with one bit changed, cut short, for another purpose or of another key', () => {
     const sealed = vault.seal('purpose', 'value');
     const [keyId, text] = sealed.split('.') as [string, string];
     const bytes = Buffer.from(text, 'base64url');
@@ -55,7 +55,7 @@ describe('The vault', () => {
       expect(() => vault.unseal('purpose', nonsense)).to.throw(SealBroken);
   });
 
-  it('says in no error what was sealed', () => {
+  it('puts no sealed secret into an error', () => {
     try {
       vault.unseal('another', vault.seal('purpose', 'the secret'));
       expect.fail('it opened');
@@ -76,7 +76,7 @@ describe('The vault', () => {
       .and.not.equal(openVault({ current: second }).keyId);
   });
 
-  it('after a rotation writes with the new key, and finds and opens what the previous ones wrote', () => {
+  it('after a rotation writes with the new key, and finds and opens values of the previous keys', () => {
     const rotated = openVault({ current: third, previous: [second, first] });
     const [oldest, older] = [vault, openVault({ current: second })];
     expect(rotated.keyIds).to.deep.equal([openVault({ current: third }).keyId, older.keyId, oldest.keyId]);
@@ -89,7 +89,7 @@ describe('The vault', () => {
     expect(keyIdOf(rotated.seal('purpose', 'value'))).to.equal(rotated.keyId);
   });
 
-  it('takes the same key twice for one', () => {
+  it('counts a key that is listed twice once', () => {
     expect(openVault({ current: first, previous: [first, second, second] }).keyIds).to.have.length(2);
   });
 
