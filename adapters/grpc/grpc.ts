@@ -1,6 +1,6 @@
 /**
- * `import … from 'portcullis/grpc'`: a server interceptor for @grpc/grpc-js. The metadata of a call is checked before its
- * handler hears of the call, for unary calls and streams alike.
+ * `import … from 'portcullis/grpc'`: a server interceptor for @grpc/grpc-js. It checks the metadata of a call before the
+ * handler runs, for unary calls and streams alike.
  */
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { refusals } from '../../src/oauth/refusals.ts';
@@ -15,23 +15,23 @@ export type { Requirement } from '../library/options.ts';
 
 export interface BearerInterceptorOptions extends Omit<Requirement, 'scopes'> {
   /**
-   * The scope tokens that a call needs, all of them: for every method the same, or told for each method by its path
+   * The scope tokens that a call needs, all of them: the same for every method, or a function of the path of the method
    * (`/orders.Orders/List`). None by default.
    */
   readonly scopes?: readonly string[] | ((path: string) => readonly string[]) | undefined;
-  /** Paths of methods that need no token, as `/grpc.health.v1.Health/Check`. None by default. */
+  /** Paths of methods that need no token, such as `/grpc.health.v1.Health/Check`. None by default. */
   readonly except?: readonly string[] | undefined;
-  /** Hears why the store could not be asked; the caller is told UNAVAILABLE. By default a warning of the process. */
+  /** Receives the error if the store cannot be reached; the client gets UNAVAILABLE. By default a warning of the process. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * For `new Server({ interceptors: [bearerInterceptor(gate, { scopes: ['read'] })] })`. The handler finds whom the token
- * stands for with `bearerOf(call)`. A refusal is UNAUTHENTICATED, or PERMISSION_DENIED where the scope is too small, with
- * a message for people and the challenge of RFC 6750 §3 as `www-authenticate`.
+ * For `new Server({ interceptors: [bearerInterceptor(gate, { scopes: ['read'] })] })`. The handler gets the bearer of the
+ * token with `bearerOf(call)`. A denied call ends with UNAUTHENTICATED, or PERMISSION_DENIED if the token lacks scope, with
+ * a message for people and the challenge (RFC 6750 §3) as metadata `www-authenticate`.
  *
- * A token is taken from the metadata `authorization` only. Of two such fields on one connection Node's HTTP/2 keeps the
- * first, for this check and for everything after it.
+ * The token is read from the metadata `authorization` only. If a client sends that field twice, Node's HTTP/2 keeps the
+ * first, for this check and for the handler.
  */
 export function bearerInterceptor(gate: Gate, options: BearerInterceptorOptions = {}): ServerInterceptor {
   knownOptions('bearerInterceptor', options, ['scopes', 'audience', 'except', 'onError']);
@@ -80,11 +80,11 @@ export function bearerOf(call: { readonly metadata: Metadata }): Bearer {
   return bearers.get(call.metadata);
 }
 
-/** Every way in which the metadata presents a token. A binary field is none, and spoils the text beside it. */
+/** Every token that the metadata presents. A binary field is not a token, and next to a text field it counts as a second one. */
 function credentialsIn(metadata: Metadata): readonly string[] {
   const texts = metadata.get('authorization').map(String);
-  const isAlone = texts.length === 0 || metadata.get('authorization-bin').length === 0;
-  return isAlone ? texts : [...texts, 'authorization-bin'];
+  const isSingle = texts.length === 0 || metadata.get('authorization-bin').length === 0;
+  return isSingle ? texts : [...texts, 'authorization-bin'];
 }
 
 function refusal({ status: httpStatus, description, challenge }: Denied): {
@@ -107,7 +107,7 @@ function always(scopes: readonly string[]): () => readonly string[] {
 
 function pathsOption(paths: unknown): ReadonlySet<string> {
   if (!Array.isArray(paths) || paths.some((path) => typeof path !== 'string' || !/^\/[^/\s]+\/[^/\s]+$/.test(path))) {
-    throw new InvalidOption('except', "must be a list of paths of methods like '/grpc.health.v1.Health/Check'");
+    throw new InvalidOption('except', "must be a list of method paths like '/grpc.health.v1.Health/Check'");
   }
   return new Set(paths);
 }

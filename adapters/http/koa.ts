@@ -1,4 +1,4 @@
-/** `import … from 'portcullis/koa'`: the gate in a Koa app, as a middleware that checks tokens and as the routes that issue them. */
+/** `import … from 'portcullis/koa'`: for a Koa app, a middleware that checks access tokens and the routes that issue them. */
 import type { Context, Middleware, Request } from 'koa';
 import type { Bearer } from '../../src/oauth/tokens.ts';
 import { unavailable } from '../../src/wire/endpoint.ts';

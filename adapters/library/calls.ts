@@ -1,4 +1,4 @@
-/** The ways in which a program hands a request of its own transport to the gate, turned into what the core reads. */
+/** The forms of a request that a program may pass to the gate, and what the core reads from them. */
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { EndpointRequest } from '../../src/wire/response.ts';
@@ -6,43 +6,46 @@ import { readBody } from '../request-body.ts';
 import { authorizationOf, targetOf } from './incoming.ts';
 import { InvalidOption, knownOptions } from './options.ts';
 
-/** Parameters of a request (RFC 6749 §3.1, §3.2), decoded: as Koa's `ctx.query`, `URLSearchParams`, or by hand. */
+/** The decoded parameters of an OAuth request (RFC 6749 §3.1, §3.2): Koa's `ctx.query`, `URLSearchParams`, or an object. */
 export type ParametersGiven = URLSearchParams | Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** What stands beside the parameters. */
+/** What the gate needs to know of a request besides its parameters. */
 export interface CallContext {
-  /** The value of the header `Authorization`, where a client may prove itself by HTTP Basic (RFC 6749 §2.3.1). */
+  /** The value of the header `Authorization`, for clients that authenticate with HTTP Basic (RFC 6749 §2.3.1). */
   readonly authorization?: string | undefined;
-  /** The address of the caller. Failed client authentications are counted by it; without it they are not. */
+  /** The IP address of the client. Failed client authentications are counted by it, and without it not at all. */
   readonly from?: string | undefined;
-  /** The service for which tokens are wanted. The gate's own by default. */
+  /** The service that the tokens are for, as in `IssuerOptions.audience`. The gate's own by default. */
   readonly audience?: string | undefined;
   /**
-   * Whether the request came over TLS, where the gate cannot know: behind a proxy that ends it. By default that is so for
-   * bare parameters, and for a `Request` what its URL says. Secrets in the clear are refused (RFC 6749 §3.2).
+   * Whether the request came over TLS: `false` is refused, because its secrets came in plain text (RFC 6749 §3.2). By
+   * default `true` for parameters, and for a `Request` what its URL says; set it behind a proxy that terminates TLS.
    */
   readonly secure?: boolean | undefined;
 }
 
 export const callContextOptions = ['authorization', 'from', 'audience', 'secure'] as const;
 
-/** Together the parameters of an honest request have a few kilobytes. */
+/** Bytes of a form. The parameters of a valid request have a few kilobytes. */
 export const largestBody = 1_048_576;
 
-/** The parameters as a form, with `more` in the place of whatever had those names. */
+/** The parameters as a form. `more` replaces parameters of the same names. */
 export function formRequest(
   parameters: ParametersGiven,
   context: CallContext,
   realm: string | undefined,
   more: Readonly<Record<string, string>> = {},
 ): EndpointRequest {
-  // Nothing that was read from a query or a form has methods.
+  // A request that is not parsed yet: no parameter is a function.
   if (!(parameters instanceof URLSearchParams) && typeof parameters['on'] === 'function') {
-    throw new InvalidOption('parameters', "are those of the body, read: a request of Node's own servers is none");
+    throw new InvalidOption(
+      'parameters',
+      "must be the parsed parameters of the body, not a request of Node's own servers",
+    );
   }
   const form = new URLSearchParams();
   for (const [name, value] of pairs(parameters)) {
-    // `name[]` is how some write a repeated parameter.
+    // Some clients write a repeated parameter as `name[]`.
     if (!Object.hasOwn(more, name.replace(/\[[^\]]*\]$/, ''))) form.append(name, value);
   }
   for (const [name, value] of Object.entries(more)) form.set(name, value);
@@ -68,7 +71,7 @@ function* pairs(parameters: ParametersGiven): Iterable<readonly [string, string]
   }
 }
 
-/** A request of the Fetch API, whose body is read here. */
+/** A request of the Fetch API. Reads its body. */
 export async function fetchedRequest(
   request: Request,
   context: CallContext,
@@ -88,11 +91,11 @@ export async function fetchedRequest(
   };
 }
 
-/** An access token as a request carries it (RFC 6750 §2). */
+/** The parts of a request that may carry an access token (RFC 6750 §2). */
 export interface PresentedRequest {
-  /** Every value of the header `Authorization`, as they came. */
+  /** The value of the header `Authorization`, or all of them if there are several. */
   readonly authorization?: string | readonly string[] | undefined;
-  /** The query of the request-target, without `?`. */
+  /** The query of the request-target, not decoded, without `?`. */
   readonly query?: string | undefined;
 }
 
@@ -102,10 +105,10 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export function presentedBy(request: PresentedRequest | Request | NodeRequest): PresentedRequest {
   if (isNodes(request)) return { authorization: authorizationOf(request), query: targetOf(request).query };
   if (!isFetched(request)) {
-    // What carries its token elsewhere would be denied for ever, and nobody would know why.
+    // Without this check a misspelt option would deny every request as one without a token.
     knownOptions('checkRequest', request, presentedOptions);
     if (request.query !== undefined && typeof request.query !== 'string') {
-      throw new InvalidOption('query', 'must be the query of the request-target as it came, without ?');
+      throw new InvalidOption('query', 'must be the query of the request-target, not decoded, without ?');
     }
     return request;
   }

@@ -1,6 +1,6 @@
 /**
- * The core for a program of your own: an authorization server and the check of its tokens, composed from a profile, a
- * store and a clock. Loads no framework and no native module; the transports beside it (./koa, ./grpc, ./ws) are thin.
+ * The core for your own program: an authorization server and the check of its access tokens, composed from a profile, a
+ * store and a clock. Loads no framework and no native module; the transports (./koa, ./grpc, ./ws) are thin.
  */
 import { randomBytes } from 'node:crypto';
 import { type AuthorizationServer, authorizationServer } from '../../src/authorization-server.ts';
@@ -47,52 +47,55 @@ import {
 import { readRecords } from './records.ts';
 
 export interface GateOptions extends IssuerOptions {
-  /** Where grants and codes are kept. In memory by default: all tokens are gone when the process ends. */
+  /** The store for grants and authorization codes. In memory by default: all tokens are lost when the process ends. */
   readonly store?: Store | undefined;
-  /** The clients (RFC 6749 §2) of a small app. By default those in `store.entities`. */
+  /** The clients (RFC 6749 §2), for an app with few of them. By default the clients in `store.entities`. */
   readonly clients?: readonly ListedClient[] | undefined;
-  /** What time it is, in milliseconds since the epoch. The system's clock by default. */
+  /** Returns the time in milliseconds since the epoch. The clock of the system by default. */
   readonly clock?: Clock | undefined;
   /**
-   * 32 bytes or more, the same in every process that shares the store. Only needed with `refreshTokenGrace`: it lets each
-   * of them answer a repeated refresh alike. New at each start by default.
+   * A secret of 32 bytes or more, the same in every process that shares the store. Needed only with `refreshTokenGrace`:
+   * every process then returns the same tokens for a repeated refresh. Random at each start by default.
    */
   readonly key?: Uint8Array | undefined;
 }
 
 const gateOptions = ['store', 'clients', 'clock', 'key', ...issuerOptions] as const;
 
-/** The owner's consent to an authorization request, from your own login page. */
+/** The consent of a resource owner (RFC 6749 §1.1) to an authorization request, from your own login page. */
 export interface Consent {
-  /** Who has logged in and consents: the id by which your services know the resource owner. */
+  /** The id of the resource owner who has logged in and consents. Services find it as `bearer.grant.subject`. */
   readonly subject: string;
 }
 
 export interface Gate {
   /**
-   * May the bearer of this token pass? `undefined` stands for a request without one.
+   * Checks an access token: `admitted` with its bearer, or `denied` with the error response (RFC 6750 §3). `undefined`
+   * stands for a request without a token.
    *
-   * Answered at once when the token is remembered, hence no promise then: `await` takes both. Rejects only if the store
-   * cannot be asked; then nobody may pass, and 503 is the answer (over gRPC: UNAVAILABLE).
+   * Returns the outcome itself if the token is remembered, otherwise a promise; `await` works for both. Rejects only if the
+   * store cannot be reached: respond with 503 then (over gRPC: UNAVAILABLE).
    */
   check(accessToken: string | undefined, requirement?: Requirement): MaybePromise<CheckOutcome>;
   /**
-   * The same for a whole request: finds the token in it (RFC 6750 §2) and refuses one that carries two. Takes a `Request`
-   * of the Fetch API, a request of Node's own servers (Express: `req`, Fastify: `request.raw`), or the header
-   * `Authorization` (all values of it) and the query.
+   * Checks the access token of a whole request (RFC 6750 §2); a request with two tokens is denied. Takes a `Request` of the
+   * Fetch API, a request of Node's own servers (Express: `req`, Fastify: `request.raw`), or the header `Authorization` (all
+   * its values) and the query. A token in the query is accepted in profile `kong` only.
    */
   checkRequest(
     request: PresentedRequest | Request | NodeRequest,
     requirement?: Requirement,
   ): MaybePromise<CheckOutcome>;
   /**
-   * The token endpoint (RFC 6749 §3.2), for parameters or for a `Request`, whose body is read. Rejects only if the store
-   * cannot be asked or the body cannot be read.
+   * The token endpoint (RFC 6749 §3.2): `issued`, or `refused` with the error response (§5.2). Takes the parsed parameters,
+   * or a `Request` of the Fetch API and reads its body. Rejects only if the store cannot be reached or the body cannot be
+   * read.
    */
   exchange(parameters: ParametersGiven | Request, context?: CallContext): Promise<ExchangeOutcome>;
   /**
-   * The authorization endpoint (RFC 6749 §3.1), once your page knows who the owner is and that the owner consents. The
-   * parameters are those the client sent the browser with. Rejects only if the store cannot be asked.
+   * The authorization endpoint (RFC 6749 §3.1), for your login page after the resource owner has logged in and consented.
+   * `parameters` are those of the authorization request, as the browser brought them. Send the browser to `redirectTo` of
+   * the outcome. Rejects only if the store cannot be reached.
    */
   authorize(
     parameters: ParametersGiven,
@@ -100,25 +103,26 @@ export interface Gate {
     context?: Pick<CallContext, 'audience'>,
   ): Promise<AuthorizeOutcome>;
   /**
-   * Ends the grant of an access token or a refresh token, or one named by its id, with all its tokens. From the answer on
-   * no check of this gate passes them, nor of another that hears the announcements of the store.
+   * Revokes the grant of an access token or a refresh token, or the grant with an id, with all its tokens. When the promise
+   * resolves, this gate denies them, and so does every other gate that receives the announcements of the store.
    */
   revoke(what: string | { readonly grantId: string }): Promise<RevokeOutcome>;
 
-  /** The settings in force. Durations are milliseconds. Holds the provision key: not for a log. */
+  /** The active settings. Durations are in milliseconds. Contains the provision key, a secret: do not log it. */
   readonly issuer: Issuer;
   /** The realm of challenges (RFC 6750 §3). */
   readonly realm: string | undefined;
-  /** The same settings for another service. */
+  /** The same settings with another audience. `undefined`: the gate's own. */
   issuerFor(audience: string | undefined): Issuer;
-  /** The two endpoints as they stand on a wire, for a transport of your own. */
+  /** The token endpoint and the authorization endpoint on the level of HTTP, for your own transport. */
   readonly server: AuthorizationServer;
-  /** What the gate is composed of. */
+  /** The parts that the gate is composed of. */
   readonly ports: Ports & { readonly bearers: Bearers };
+  /** The clock that decides when tokens expire. */
   readonly clock: Clock;
 }
 
-/** Throws `InvalidOption` if an option is misspelt or has a value that cannot be. */
+/** Composes a gate. Throws `InvalidOption` if the name of an option is unknown or its value is not allowed. */
 export function createGate(options: GateOptions = {}): Gate {
   knownOptions('createGate', options, gateOptions);
   const clock = clockOption(options.clock);
@@ -127,8 +131,7 @@ export function createGate(options: GateOptions = {}): Gate {
   const { realm } = options;
   const store = storeOption(options.store ?? memoryStore(clock));
   const records = options.clients === undefined ? store.entities : listedClients(options.clients);
-  if (records === undefined)
-    throw new InvalidOption('clients', 'must be listed, for this store has no records of them');
+  if (records === undefined) throw new InvalidOption('clients', 'must be listed, because the store has no entities');
   const { announcements } = store;
   const grants = announcements === undefined ? store.grants : announcingGrants(store.grants, announcements);
   const { clients, bearers } = readRecords(records, grants, announcements, clock);
@@ -159,7 +162,7 @@ export function createGate(options: GateOptions = {}): Gate {
   return {
     check(accessToken, requirement = {}) {
       if (accessToken === undefined) return checkRead('missing', requirement);
-      // What is no token by its form never gets to the store (RFC 6750 §2.1).
+      // A text that cannot be a token by its form is not looked up in the store (RFC 6750 §2.1).
       const read =
         typeof accessToken === 'string' ? readBearer(issuer.profile, `Bearer ${accessToken}`, '') : 'malformed';
       return checkRead(read === 'missing' ? 'malformed' : read, requirement);
@@ -186,7 +189,7 @@ export function createGate(options: GateOptions = {}): Gate {
       if (typeof subject !== 'string' || subject.trim() === '') {
         throw new InvalidOption('subject', 'must name the resource owner');
       }
-      // Whatever the browser brought under these names: the owner's page alone vouches for the owner.
+      // These replace parameters of the browser: only the login page can say who the resource owner is.
       const vouched = { provision_key: issuer.provisionKey, authenticated_userid: subject };
       const request = formRequest(parameters, {}, realm, vouched);
       return authorizedOrRefused(issuer.profile, await server.authorize(issuerFor(context.audience), request));
@@ -223,7 +226,7 @@ async function grantOf(grants: Grants, what: string | { readonly grantId: string
 function clockOption(clock: Clock | undefined): Clock {
   if (clock === undefined) return systemClock;
   if (typeof clock?.now !== 'function')
-    throw new InvalidOption('clock', 'must have a function now() that tells milliseconds');
+    throw new InvalidOption('clock', 'must have a function now() that returns milliseconds');
   return clock;
 }
 

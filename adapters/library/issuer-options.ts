@@ -1,52 +1,62 @@
-/** The settings of an authorization server, as a program writes them: in seconds, and safe where nothing is said. */
+/** The settings of an authorization server as a program writes them: durations in seconds, safe defaults. */
 import { boundToService, type Issuer } from '../../src/oauth/issuer.ts';
 import { type Profile, profiles } from '../../src/oauth/profile.ts';
 import { isWithin } from '../../src/oauth/scope.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import { audienceOption, booleanOption, InvalidOption, scopesOption, secondsOption } from './options.ts';
 
-/** The grant types that an issuer may offer (RFC 6749 §1.3). Refresh tokens come with those that have a resource owner. */
+/** The grant types that an issuer may offer (RFC 6749 §1.3). Grants with a resource owner include refresh tokens. */
 export type GrantType = 'authorization_code' | 'client_credentials' | 'implicit' | 'password';
 
 export interface IssuerOptions {
   /**
-   * `rfc9700` (default): current best practice; PKCE always, no implicit, no password grant, nothing secret in URLs.
-   * `kong`: what the oauth2 plugin of Kong 3.9 answers, for clients that rely on it.
+   * `rfc9700` (default): current best practice. PKCE is required, the implicit and the password grant are refused, and no
+   * token is accepted in a URL. `kong`: the responses of the oauth2 plugin of Kong 3.9, for clients that rely on them.
    */
   readonly profile?: Profile['name'] | undefined;
   /**
-   * The service that tokens are issued for, and good at. Services that share a store each have a name here, or a token of
-   * one opens the other. In a store shared with the gateway it is the id of the service. `default` by default.
+   * The name of the service that tokens are issued for. Only checks with the same audience admit them. Give each service
+   * that shares a store its own name; in a store shared with the gateway that is the id of the service. 1 to 200 printable
+   * ASCII characters without blanks. `default` by default.
    */
   readonly audience?: string | undefined;
-  /** The scope tokens on offer (RFC 6749 §3.3). None by default: asking for one is refused. */
+  /** The scope tokens that clients may request (RFC 6749 §3.3). None by default: a request that names one is refused. */
   readonly scopes?: readonly string[] | undefined;
-  /** Granted when a request names no scope. Nothing by default. */
+  /** The scope tokens granted when a request names none; each must be one of `scopes`. None by default. */
   readonly defaultScopes?: readonly string[] | undefined;
-  /** Refuse a request that names no scope, where there are no `defaultScopes`. `false` by default. */
+  /** Refuse requests that name no scope, if there are no `defaultScopes`. `false` by default. */
   readonly mandatoryScope?: boolean | undefined;
-  /** Authorization code and client credentials by default. Profile `rfc9700` takes no others. */
+  /** The grant types on offer. By default, and at most in profile `rfc9700`: `authorization_code` and `client_credentials`. */
   readonly grantTypes?: readonly GrantType[] | undefined;
-  /** Seconds an access token is good for, or `Infinity`: it never expires, and has no refresh token. 600 by default. */
+  /** Seconds until an access token expires; `Infinity`: never, and there is no refresh token. 600 by default. */
   readonly accessTokenLifetime?: number | undefined;
-  /** Seconds a refresh token is good for, or `Infinity`. 1209600, two weeks, by default. */
+  /** Seconds until a refresh token expires; `Infinity`: never. 1209600 (two weeks) by default. */
   readonly refreshTokenLifetime?: number | undefined;
-  /** Seconds, 60 at most, for which a refresh token just used is answered with its same successor. 0, never, by default. */
+  /** Seconds, 0 to 60, in which a repeated refresh returns the same new tokens and is not refused. 0 by default. */
   readonly refreshTokenGrace?: number | undefined;
-  /** Keep the same refresh token at each refresh (Kong's `reuse_refresh_token`); in profile `rfc9700` for confidential clients alone. `false` by default. */
+  /**
+   * Keep the refresh token at each refresh (Kong's `reuse_refresh_token`), in profile `rfc9700` only for confidential
+   * clients. `false` by default: it rotates.
+   */
   readonly reuseRefreshToken?: boolean | undefined;
-  /** Who needs PKCE (RFC 7636) in profile `kong`: `lax` (default) public clients, `strict` confidential ones. `rfc9700` asks it of all. */
+  /**
+   * Which clients must use PKCE (RFC 7636) in profile `kong`: public clients (`lax`, the default), all (`strict`), or none.
+   * Profile `rfc9700` requires it of all and refuses this option.
+   */
   readonly pkce?: 'none' | 'lax' | 'strict' | undefined;
   /**
-   * What your own login page proves itself with at the authorization endpoint, 16 characters or more. `gate.authorize`
-   * needs none; by default it is drawn at random, which closes the endpoint to everybody else.
+   * The secret of a login page that calls the authorization endpoint over HTTP, 16 characters or more. `gate.authorize`
+   * does not need it. Random by default: the endpoint then refuses every request over HTTP.
    */
   readonly provisionKey?: string | undefined;
-  /** Put off who fails too often to prove a client, by client and address. As the profile has it by default: yes in `rfc9700`. */
+  /**
+   * Rate limit failed client authentications, by client and address (RFC 6749 §2.3.1). By default `true` in profile
+   * `rfc9700`, `false` in `kong`.
+   */
   readonly limitFailures?: boolean | undefined;
-  /** The issuer identifier, an https URL, told in authorization responses as `iss` (RFC 9207 §2). None by default. */
+  /** The issuer identifier, an https URL; authorization responses carry it as `iss` (RFC 9207 §2). None by default. */
   readonly issuerIdentifier?: string | undefined;
-  /** The realm of challenges (RFC 6750 §3). None by default. */
+  /** The realm in `WWW-Authenticate` (RFC 6750 §3). None by default. */
   readonly realm?: string | undefined;
 }
 
@@ -75,7 +85,7 @@ export function issuerOf(options: IssuerOptions, entropy: Entropy): Issuer {
   const audience = audienceOption('audience', options.audience ?? 'default');
   const scopes = scopesOption('scopes', options.scopes ?? []);
   const defaultScope = scopesOption('defaultScopes', options.defaultScopes ?? []);
-  if (!isWithin(defaultScope, scopes)) throw new InvalidOption('defaultScopes', 'must all be among scopes');
+  if (!isWithin(defaultScope, scopes)) throw new InvalidOption('defaultScopes', 'must be a subset of scopes');
   checkRealm(options.realm);
   return {
     id: audience,
@@ -102,7 +112,7 @@ function profileOption(name: string): Profile {
   return profiles[name];
 }
 
-/** Milliseconds; the core says 0 for what never ends. */
+/** Milliseconds; for the core 0 means that it never expires. */
 function lifetimeOption(name: string, value: unknown): number {
   return value === Number.POSITIVE_INFINITY ? 0 : secondsOption(name, value, 1, aHundredYears);
 }
@@ -113,7 +123,7 @@ function pkceOption(value: unknown, profile: Profile): Issuer['pkce'] {
     throw new InvalidOption('pkce', "must be 'none', 'lax' or 'strict'");
   }
   if (profile.pkce === 'always')
-    throw new InvalidOption('pkce', `has no effect in profile ${profile.name}, which always asks for PKCE`);
+    throw new InvalidOption('pkce', `has no effect in profile ${profile.name}, which always requires PKCE`);
   return value;
 }
 
@@ -122,10 +132,7 @@ function grantTypesOption(value: unknown, profile: Profile): Issuer['grantTypes'
   if (!Array.isArray(value)) throw new InvalidOption('grantTypes', 'must be a list');
   for (const type of value) {
     if (type === 'refresh_token') {
-      throw new InvalidOption(
-        'grantTypes',
-        'cannot have refresh_token: it comes with the grants that have a resource owner',
-      );
+      throw new InvalidOption('grantTypes', 'cannot have refresh_token: it comes with authorization_code and password');
     }
     if (!known.includes(type))
       throw new InvalidOption('grantTypes', `cannot have ${JSON.stringify(type)}; there are ${known.join(', ')}`);

@@ -1,31 +1,31 @@
 /**
- * Clients that a program lists in its own code, as records of the kind the stores hold (Kong's consumers and
- * oauth2_credentials). Their ids are made of their names, so that a grant finds its client again after a restart.
+ * Clients that a program lists in its own code, as the rows that stores hold (Kong's consumers and oauth2_credentials).
+ * Their ids are derived from their names, so that a grant finds its client again after a restart.
  */
 import { createHash } from 'node:crypto';
 import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
 import { InvalidOption, knownOptions } from './options.ts';
 import { consumersKind } from './records.ts';
 
-/** A client (RFC 6749 §2) as a program registers it. */
+/** A client (RFC 6749 §2) that a program registers. */
 export interface ListedClient {
-  /** The public name that the client sends as `client_id` (RFC 6749 §2.2). */
+  /** The `client_id` (RFC 6749 §2.2): printable ASCII, not a secret. */
   readonly clientId: string;
   /**
-   * What a confidential client proves itself with (RFC 6749 §2.3.1): in the clear, or as the PHC string
-   * `$pbkdf2-sha512$i=…,l=…$salt$digest`.
+   * The secret of a confidential client (RFC 6749 §2.3.1): printable ASCII in plain text, or the PHC string of its hash
+   * `$pbkdf2-sha512$i=…,l=…$salt$digest`. A public client has none.
    */
   readonly clientSecret?: string | undefined;
   /**
-   * `confidential` (default), or `public`: a client that can keep no secret and has none, as an app on a phone or in a
-   * browser (RFC 6749 §2.1). It has to be said, so that a secret which is missing makes no client public.
+   * `confidential` (default), or `public`: a client that cannot keep a secret and has none, such as an app on a phone or in
+   * a browser (RFC 6749 §2.1). It is explicit, so that a forgotten secret never makes a client public.
    */
   readonly type?: 'confidential' | 'public' | undefined;
-  /** Where the browser may be sent with a code, to the letter (RFC 9700 §2.1). Needed for every grant that has a resource owner. */
+  /** The redirect URIs, compared character by character (RFC 9700 §2.1). Required for every grant with a resource owner. */
   readonly redirectUris?: readonly string[] | undefined;
-  /** For people: the consent page, the log. The `clientId` by default. */
+  /** The name that people see on the consent page and in the log. The `clientId` by default. */
   readonly name?: string | undefined;
-  /** Who owns the client: the consumer's `username`. Clients of one owner share a consumer. The `clientId` by default. */
+  /** The owner of the client, as the consumer's `username`. Clients of one owner share a consumer. The `clientId` by default. */
   readonly owner?: string | undefined;
 }
 
@@ -69,11 +69,11 @@ function check(place: string, client: ListedClient): void {
   checkText(`${place}.clientId`, clientId);
   if (type === 'confidential') {
     if (clientSecret === undefined) {
-      throw new InvalidOption(`${place}.clientSecret`, "is missing; a client that has none says type: 'public'");
+      throw new InvalidOption(`${place}.clientSecret`, "is missing; a client without a secret needs type: 'public'");
     }
     checkText(`${place}.clientSecret`, clientSecret);
   } else if (clientSecret !== undefined) {
-    throw new InvalidOption(`${place}.clientSecret`, 'is not for a public client, which could not keep it');
+    throw new InvalidOption(`${place}.clientSecret`, 'is not allowed for a public client, which cannot keep it secret');
   }
   for (const [option, value] of Object.entries({ name, owner })) {
     if (value !== undefined && (typeof value !== 'string' || value === '')) {
@@ -86,7 +86,10 @@ function check(place: string, client: ListedClient): void {
     // "The redirection endpoint URI MUST be an absolute URI [...]. The endpoint URI MUST NOT include a fragment
     // component." (RFC 6749 §3.1.2)
     if (typeof uri !== 'string' || !URL.canParse(uri) || uri.includes('#')) {
-      throw new InvalidOption(`${place}.redirectUris`, `has one that is no absolute URI without fragment: ${uri}`);
+      throw new InvalidOption(
+        `${place}.redirectUris`,
+        `must be absolute URIs without fragment; this one is not: ${uri}`,
+      );
     }
   }
 }
@@ -98,7 +101,7 @@ function checkText(option: string, value: unknown): void {
   }
 }
 
-/** A UUID made of a name (RFC 9562 §5.8). */
+/** A UUID derived from a name (RFC 9562 §5.8). */
 function idOf(what: string, name: string): string {
   const bytes = createHash('sha256').update(`portcullis ${what} ${name}`).digest().subarray(0, 16);
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;

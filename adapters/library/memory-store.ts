@@ -9,20 +9,23 @@ import { memoryAuthorizationCodes } from '../store-memory/authorization-codes.ts
 import { memoryEntityStore } from '../store-memory/entity-store.ts';
 import { memoryGrants } from '../store-memory/grants.ts';
 
-/** Where a gate keeps what it must not forget. `memoryStore()` is one; any object with these ports is another. */
+/**
+ * The store of a gate: `memoryStore()`, or your own object with these ports. `storageContract` of `portcullis/testing` tests
+ * one.
+ */
 export interface Store {
   readonly grants: Grants;
   readonly codes: AuthorizationCodes;
-  /** Registered clients and their owners, by key, as the Admin API writes them. Not looked at when `clients` are listed. */
+  /** Registered clients and their owners, as the Admin API writes them. Not used if the option `clients` is set. */
   readonly entities?: Pick<EntityStore, 'get' | 'getBy'> | undefined;
   /**
-   * Where it is heard what others changed in this store. With it good tokens are remembered until they expire, or their
-   * grant or client changes; without it the store is read for every check.
+   * Announces changes that other gates and the Admin API make in this store. With it the gate remembers valid tokens until
+   * they expire or their grant or client changes; without it every check reads the store.
    */
   readonly announcements?: Announcements | undefined;
 }
 
-/** A store in memory, for tests and for a single process that may forget everything when it ends. */
+/** A store in memory, for tests and for a single process. Its rows are lost when the process ends. */
 export function memoryStore(clock: Clock = systemClock): Required<Store> & { readonly entities: EntityStore } {
   return {
     grants: memoryGrants(clock),

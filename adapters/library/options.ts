@@ -1,11 +1,11 @@
-/** What `createGate` and the transports' options have in common: a wrong or misspelt one stops the start, and says which. */
+/** Checks of options for `createGate` and the transports: a wrong value or an unknown name throws when the program starts. */
 import { isScopeToken, type Scope } from '../../src/oauth/scope.ts';
 import { nearest } from '../configuration/suggestion.ts';
 
-/** An option of the library has a value that cannot be, or a name that means nothing. Always a bug of the program, never of a caller. */
+/** An option has a value that is not allowed, or an unknown name. Always a bug of the program, never of a client. */
 export class InvalidOption extends TypeError {
   override readonly name = 'InvalidOption';
-  /** The name of the option, with its place: `clients[0].redirectUris`. */
+  /** The name of the option, with its path: `clients[0].redirectUris`. */
   readonly option: string;
   constructor(option: string, problem: string) {
     super(`${option} ${problem}`);
@@ -13,7 +13,7 @@ export class InvalidOption extends TypeError {
   }
 }
 
-/** Refuses what is no object, and every name that is not among `known`. */
+/** Throws if `options` is not an object or has a name that is not in `known`. */
 export function knownOptions(of: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new InvalidOption(of, 'must be an object');
@@ -23,7 +23,7 @@ export function knownOptions(of: string, options: unknown, known: readonly strin
     const meant = nearest(name, known);
     throw new InvalidOption(
       name,
-      `is not an option of ${of}${meant === undefined ? `; there are ${known.join(', ')}` : `; did you mean ${meant}?`}`,
+      `is not an option of ${of}${meant === undefined ? `; the options are ${known.join(', ')}` : `; did you mean ${meant}?`}`,
     );
   }
 }
@@ -40,7 +40,7 @@ export function scopesOption(name: string, value: unknown): Scope {
   return [...new Set(value as readonly string[])];
 }
 
-/** The name of a service, as an audience of tokens. */
+/** The name of a service, the audience of tokens. */
 export function audienceOption(name: string, value: unknown): string {
   if (typeof value !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(value)) {
     throw new InvalidOption(name, 'must be the name of a service: 1 to 200 printable ASCII characters without blanks');
@@ -53,7 +53,7 @@ export function booleanOption(name: string, value: unknown): boolean {
   return value;
 }
 
-/** Whole seconds, as milliseconds. */
+/** Whole seconds; returns milliseconds. */
 export function secondsOption(name: string, value: unknown, least: number, most: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
     throw new InvalidOption(name, `must be a whole number of seconds from ${least} to ${most}`);
@@ -61,17 +61,17 @@ export function secondsOption(name: string, value: unknown, least: number, most:
   return value * 1000;
 }
 
-/** What a resource asks of an access token. */
+/** What an access token must have for a resource. */
 export interface Requirement {
-  /** The scope tokens that the token must have been granted, all of them. None by default. */
+  /** The scope tokens that the access token must have, all of them. None by default. */
   readonly scopes?: readonly string[] | undefined;
-  /** The service that the token must have been issued for. The gate's own by default. */
+  /** The service that the access token must be issued for, as in `IssuerOptions.audience`. The gate's own by default. */
   readonly audience?: string | undefined;
 }
 
 export const requirementOptions = ['scopes', 'audience'] as const;
 
-/** The same requirement, looked at once, so that a mistake shows at the start and not at the first request. */
+/** Checks a requirement once, so that a mistake throws when the program starts and not at the first request. */
 export function readRequirement({ scopes, audience }: Requirement): Requirement {
   return {
     scopes: scopes === undefined ? [] : scopesOption('scopes', scopes),

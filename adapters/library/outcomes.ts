@@ -1,4 +1,4 @@
-/** What a gate answers: unions to `switch` over by `state`. A refusal is a value; only a store that cannot be asked rejects. */
+/** The outcomes of a gate: unions to `switch` over by `state`. A refusal is an outcome; only an unreachable store rejects. */
 import type { AccessOutcome } from '../../src/access/bearer-token.ts';
 import type { Profile } from '../../src/oauth/profile.ts';
 import { type Refusal, type RefusalReason, refusals, wordsOf } from '../../src/oauth/refusals.ts';
@@ -6,32 +6,32 @@ import type { Bearer } from '../../src/oauth/tokens.ts';
 import { type BearerRead, deniedRead, deniedResponse } from '../../src/wire/bearer.ts';
 import type { OAuthResponse } from '../../src/wire/response.ts';
 
-/** Why something was refused, for the one who asked, for the program, and for people. */
+/** A refusal: the error response for the client, the reason for the program, and a remedy for people. */
 export interface Refused {
   readonly state: 'refused';
-  /** The reason as a stable code, more precise than `error`; docs/errors.md lists all. For logs and metrics. */
+  /** The refusal code: stable and more precise than `error`, for logs and metrics. docs/errors.md lists all codes. */
   readonly reason: RefusalReason;
-  /** The code of the RFC (RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1), or Kong's in its profile; `undefined` where none may be said. */
+  /** The error code (RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1; Kong's in profile `kong`). `undefined`: there was no token. */
   readonly error: string | undefined;
-  /** One sentence for the developer of the client. Never says which check a secret failed. */
+  /** The `error_description`: one sentence for the developer of the client. Never says which check of a secret failed. */
   readonly description: string;
-  /** What to do about it. Not sent to anybody. */
+  /** How to fix it, for your log. Not part of the response. */
   readonly remedy: string;
-  /** HTTP's status code for it. */
+  /** The HTTP status code of `response`. */
   readonly status: number;
-  /** The whole answer, ready to be printed. */
+  /** The whole HTTP response: `status`, `headers` as pairs, and `body` to print as JSON. */
   readonly response: OAuthResponse;
 }
 
-/** The token is good here, for what is asked. */
+/** The access token is valid, for this audience, and has the required scopes. */
 export interface Admitted {
   readonly state: 'admitted';
-  /** Whom the token stands for. */
+  /** The grant, the client and the consumer of the access token. The resource owner is `bearer.grant.subject`. */
   readonly bearer: Bearer;
-  /** Where the token was found. One in a query means that nobody may cache the answer (RFC 6750 §2.3). */
+  /** Where the token was found. For `query`, send `Cache-Control: private` with the response (RFC 6750 §2.3). */
   readonly foundIn: 'header' | 'query';
 }
-/** The request may not pass: 401 with a challenge, 403 when the scope is too small, 400 when two tokens were sent (RFC 6750 §3.1). */
+/** The request is not admitted: 401 with a challenge, 403 if the token lacks scope, 400 if two tokens were sent (RFC 6750 §3.1). */
 export interface Denied extends Omit<Refused, 'state'> {
   readonly state: 'denied';
   /** The value of the header `WWW-Authenticate` (RFC 6750 §3). */
@@ -43,30 +43,33 @@ export type CheckOutcome = Admitted | Denied;
 export interface Issued {
   readonly state: 'issued';
   readonly accessToken: string;
-  /** Seconds the access token is good for; `undefined`: it never expires. */
+  /** Seconds until the access token expires; `undefined`: never. */
   readonly expiresIn: number | undefined;
+  /** `undefined`: none was issued, as for client credentials and for access tokens that never expire. */
   readonly refreshToken: string | undefined;
-  /** The scope granted; `undefined`: just as it was asked for. */
+  /** The scope granted; `undefined`: exactly the requested scope (RFC 6749 §5.1). */
   readonly scope: readonly string[] | undefined;
-  /** The whole answer, ready to be printed. */
+  /** The whole HTTP response: `status`, `headers` as pairs, and `body` to print as JSON. */
   readonly response: OAuthResponse;
 }
 export type ExchangeOutcome = Issued | Refused;
 
-/** The resource owner's browser is to be sent on, with a code (RFC 6749 §4.1.2) or, with the implicit grant, a token (§4.2.2). */
+/** The authorization was granted: `redirectTo` carries a code (RFC 6749 §4.1.2) or, with the implicit grant, a token (§4.2.2). */
 export interface Authorized {
   readonly state: 'authorized';
-  /** Where to send the browser. Holds a secret: it does not belong into a log. */
+  /** Where to send the browser. Contains a secret: do not log it. */
   readonly redirectTo: string;
+  /** The HTTP response of the authorization endpoint, for a login page elsewhere. */
   readonly response: OAuthResponse;
 }
-/** With `redirectTo` the client is told by way of the browser; without it the owner alone may be told (RFC 6749 §4.1.2.1). */
+/** The authorization was refused (RFC 6749 §4.1.2.1). */
 export interface AuthorizationRefused extends Refused {
+  /** Where to send the browser, with the error for the client. `undefined`: show the error to the resource owner instead. */
   readonly redirectTo: string | undefined;
 }
 export type AuthorizeOutcome = Authorized | AuthorizationRefused;
 
-/** The grant behind a token has ended, and with it every token of it. `unknown`: there is no such grant (any more). */
+/** `revoked`: the grant and all its tokens. `unknown`: there is no such grant, or it has expired or been revoked before. */
 export type RevokeOutcome = { readonly state: 'revoked'; readonly grantId: string } | { readonly state: 'unknown' };
 
 export function admittedOrDenied(

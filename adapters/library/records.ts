@@ -1,4 +1,4 @@
-/** Clients, and whom a token stands for, out of the records of a store. */
+/** The clients and the bearers of access tokens, from the rows of a store. */
 import { consumers } from '../../src/entities/consumers.ts';
 import { oauth2Credentials } from '../../src/entities/oauth2-credentials.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
@@ -28,7 +28,7 @@ export function readRecords(
     { grants, store: records, clock },
     { clients: clientsKind, consumers: consumersKind },
   );
-  if (announcements === undefined) return { clients, bearers: forgetful(bearers) };
+  if (announcements === undefined) return { clients, bearers: unremembered(bearers) };
   announcements.subscribe((announcement) => {
     bearers.apply(announcement);
     if (announcement.announces === 'entityChanged') hashes.forget(announcement.id);
@@ -37,8 +37,8 @@ export function readRecords(
   return { clients, bearers };
 }
 
-/** Where nobody says what has changed, nothing may be remembered. */
-function forgetful(bearers: ReturnType<typeof rememberedBearers>): Bearers {
+/** Without announcements nothing may be remembered: no change of the store would reach it. */
+function unremembered(bearers: ReturnType<typeof rememberedBearers>): Bearers {
   return {
     find(accessToken) {
       bearers.apply({ announces: 'everythingChanged' });

@@ -1,6 +1,6 @@
 /**
- * `import … from 'portcullis/testing'`: for the tests of a program that has a gate. A store in memory, a clock in your hand,
- * a token in one line. Nothing here belongs into production.
+ * `import … from 'portcullis/testing'`: for the tests of a program with a gate. A store in memory, a clock that the test
+ * sets, an access token in one line. Not for production.
  */
 import { newGrant } from '../../src/grants/new-grant.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -10,15 +10,15 @@ import { knownOptions, scopesOption, secondsOption } from '../library/options.ts
 export { memoryStore } from '../library/memory-store.ts';
 export { type OpenedForContract, storageContract } from './storage-contract.ts';
 
-/** A clock that stands still until it is told. */
+/** A clock that changes only when the test says so. */
 export interface HandClock extends Clock {
-  /** Lets so many seconds pass. */
+  /** Moves the clock forward by so many seconds. */
   pass(seconds: number): void;
-  /** Turns the clock, forward or back, to an instant in milliseconds since the epoch. */
+  /** Sets the clock, forward or back, to a time in milliseconds since the epoch. */
   turn(to: number): void;
 }
 
-/** A clock that shows noon of New Year's Day 2030 (UTC), or the instant given in milliseconds since the epoch. */
+/** A clock that starts at `start`, in milliseconds since the epoch. By default at noon of 1 January 2030 (UTC). */
 export function handClock(start = Date.UTC(2030, 0, 1, 12)): HandClock {
   let now = start;
   return {
@@ -32,7 +32,7 @@ export function handClock(start = Date.UTC(2030, 0, 1, 12)): HandClock {
   };
 }
 
-/** The client that a test gate always has: confidential, with the secret `test-secret` and one redirect URI. */
+/** The client of every test gate: confidential, with the secret `test-secret` and one redirect URI. */
 export const testClient = {
   clientId: 'test-client',
   clientSecret: 'test-secret',
@@ -43,7 +43,7 @@ export interface TestGate extends Gate {
   readonly clock: HandClock;
 }
 
-/** A gate with everything in memory, a clock in your hand and `testClient` before the clients listed, but for what its options say. */
+/** `createGate` with a store in memory and a `HandClock` unless the options say otherwise, and with `testClient` as the first client. */
 export function testGate({
   clock = handClock(),
   clients = [],
@@ -52,27 +52,27 @@ export function testGate({
   return { ...createGate({ ...options, clients: [testClient, ...clients], clock }), clock };
 }
 
-/** What a token made for a test stands for. */
+/** The grant of an access token that is made for a test. */
 export interface TokenMade {
-  /** The scope granted, whatever the gate offers. None by default. */
+  /** The scope tokens granted; they need not be in the `scopes` of the gate. None by default. */
   readonly scopes?: readonly string[] | undefined;
-  /** The resource owner. None by default: the client acts for itself. */
+  /** The id of the resource owner. None by default: the client acts on its own behalf. */
   readonly subject?: string | undefined;
   /** The `client_id` of a client that the gate knows. `testClient` by default. */
   readonly client?: string | undefined;
-  /** The service it is good for. The gate's own by default. */
+  /** The service that the token is for. The gate's own by default. */
   readonly audience?: string | undefined;
-  /** Seconds it is good for; 0: it has expired. The gate's `accessTokenLifetime` by default. */
+  /** Seconds until it expires; 0: it has expired. The gate's `accessTokenLifetime` by default. */
   readonly expiresIn?: number | undefined;
 }
 
-/** An access token, without the dance that leads to one: `await tokenFor(gate, { scopes: ['read'] })`. */
+/** An access token without a token request: `await tokenFor(gate, { scopes: ['read'] })`. */
 export async function tokenFor(gate: Gate, made: TokenMade = {}): Promise<string> {
   knownOptions('tokenFor', made, ['scopes', 'subject', 'client', 'audience', 'expiresIn']);
   const clientId = made.client ?? testClient.clientId;
   const { clients, grants, entropy } = gate.ports;
   const client = await clients.find(clientId);
-  if (client === undefined) throw new Error(`the gate knows no client ${clientId}`);
+  if (client === undefined) throw new Error(`the gate has no client ${clientId}`);
   const at = gate.clock.now();
   const { grant } = newGrant(gate.issuerFor(made.audience), {
     grantId: entropy.uuid(),
@@ -82,8 +82,9 @@ export async function tokenFor(gate: Gate, made: TokenMade = {}): Promise<string
     at,
     refreshable: false,
   });
-  const end = made.expiresIn === undefined ? grant.expiresAt : at + secondsOption('expiresIn', made.expiresIn, 0, 1e9);
+  const expiresAt =
+    made.expiresIn === undefined ? grant.expiresAt : at + secondsOption('expiresIn', made.expiresIn, 0, 1e9);
   const accessToken = entropy.token();
-  await grants.open({ ...grant, expiresAt: end, refreshExpiresAt: end }, { accessToken, refreshToken: undefined });
+  await grants.open({ ...grant, expiresAt, refreshExpiresAt: expiresAt }, { accessToken, refreshToken: undefined });
   return accessToken;
 }

@@ -1,7 +1,7 @@
 /**
- * `import … from 'portcullis/ws'`: guards the handshake of WebSockets on Node's HTTP server, for the package `ws` or any
- * server with its `handleUpgrade`. A refusal is said while it still is HTTP (RFC 6455 §4.2.2); and beside it stands a token
- * route, which takes POST alone, so that no handshake ever reaches it.
+ * `import … from 'portcullis/ws'`: guards WebSocket handshakes on Node's HTTP server, for the package `ws` or any server
+ * with its `handleUpgrade`. A refused handshake gets an HTTP response (RFC 6455 §4.2.2). Also a token route for the same
+ * server.
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -27,35 +27,37 @@ import { readBody } from '../request-body.ts';
 export type { EndpointOptions } from '../library/node-endpoint.ts';
 export type { Requirement } from '../library/options.ts';
 
-/** As much of a `WebSocketServer` of the package `ws` (made with `noServer: true`) as is needed here. */
+/** The part of a `WebSocketServer` of the package `ws` (made with `noServer: true`) that `guardUpgrade` uses. */
 export interface UpgradingServer {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, done: (socket: unknown) => void): void;
-  emit(event: 'connection', ...told: unknown[]): boolean;
+  emit(event: 'connection', ...values: unknown[]): boolean;
 }
 
 /** Where a handshake may carry its access token. */
 export type TokenPlace = 'header' | 'query' | 'subprotocol';
 
 export interface GuardUpgradeOptions extends Requirement {
-  /** Who speaks WebSocket once a handshake is admitted. Its listeners of `connection` are told `(socket, request, bearer)`. */
+  /** The server that completes admitted handshakes. Its `connection` listeners receive `(socket, request, bearer)`. */
   readonly sockets: UpgradingServer;
   /**
-   * The origins whose pages may connect, as `https://app.example`. A handshake that names another is refused with 403; one
-   * that names none does not come from a browser. Anything goes by default: without a token no page gets in, and a cookie
-   * is no token.
+   * The origins whose pages may connect, such as `https://app.example`. A handshake from another origin is refused with
+   * 403; one without an origin does not come from a browser and is not refused for that. All origins by default: a page
+   * needs a token to connect, and the gate never reads one from a cookie.
    */
   readonly origins?: readonly string[] | undefined;
   /**
-   * `header`, the default: `Authorization: Bearer <token>`. A browser's `WebSocket` cannot send that; for it there are
+   * Where a handshake may carry its access token. `header`, the default: `Authorization: Bearer <token>`. The `WebSocket`
+   * of a browser cannot send that header; for pages there are
    *
-   * - `subprotocol`: `new WebSocket(url, ['bearer', token])`. The token is not sent back.
-   * - `query`: `wss://…?access_token=<token>`. Off unless asked for, since URLs end up in the logs of every proxy on the
-   *   way and in browsers' histories (RFC 9700 §4.3.2).
+   * - `subprotocol`: `new WebSocket(url, ['bearer', token])`. The response does not repeat the token.
+   * - `query`: `wss://…?access_token=<token>`. URLs end up in the logs of proxies and in the history of browsers
+   *   (RFC 9700 §4.3.2).
    *
-   * Wherever it was, the token is taken out of `request` before a listener sees it, but for the header.
+   * The gate removes the token from `request.url` and from the subprotocols before listeners receive the request. It stays
+   * in the header.
    */
   readonly tokenFrom?: readonly TokenPlace[] | undefined;
-  /** Hears why the store could not be asked; the client is told 503. By default a warning of the process. */
+  /** Receives the error if the store cannot be reached; the client gets 503. By default a warning of the process. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -63,9 +65,9 @@ export interface GuardUpgradeOptions extends Requirement {
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /**
- * For `server.on('upgrade', guardUpgrade(gate, { sockets }))`. Admits a handshake whose token is good, and hands it to
- * `sockets`; refuses any other with 401 or 403 and a challenge (RFC 6750 §3), 400 for two tokens, 405 for another method
- * than GET.
+ * For `server.on('upgrade', guardUpgrade(gate, { sockets }))`. Admits a handshake whose access token is valid and has the
+ * required scopes, and passes it to `sockets`. Any other gets an error response: 401 or 403 with a challenge (RFC 6750 §3),
+ * 400 for two tokens, 405 for a method other than GET.
  */
 export function guardUpgrade(gate: Gate, options: GuardUpgradeOptions): UpgradeListener {
   knownOptions('guardUpgrade', options, [...requirementOptions, 'sockets', 'origins', 'tokenFrom', 'onError']);
@@ -78,9 +80,9 @@ export function guardUpgrade(gate: Gate, options: GuardUpgradeOptions): UpgradeL
   const places = placesOption(options.tokenFrom ?? ['header']);
 
   return (request, socket, head) => {
-    // Until a WebSocket takes over, nobody else listens for the errors of this socket.
-    const gone = (): void => void socket.destroy();
-    socket.once('error', gone);
+    // Until a WebSocket takes over, there is no other listener for the errors of this socket.
+    const destroy = (): void => void socket.destroy();
+    socket.once('error', destroy);
 
     const refused = refuseHandshake(gate.issuer, { method: request.method, origin: request.headers.origin }, origins);
     if (refused !== undefined) return respond(socket, refused);
@@ -89,7 +91,7 @@ export function guardUpgrade(gate: Gate, options: GuardUpgradeOptions): UpgradeL
       (outcome) => {
         if (outcome.state === 'denied') return respond(socket, outcome.response);
         bearers.set(request, outcome.bearer);
-        socket.off('error', gone);
+        socket.off('error', destroy);
         sockets.handleUpgrade(request, socket, head, (webSocket) =>
           sockets.emit('connection', webSocket, request, outcome.bearer),
         );
@@ -115,7 +117,7 @@ export function bearerOf(request: IncomingMessage): Bearer {
 
 // The token in the handshake --------------------------------------------------------------------------------------------
 
-/** Every token that the handshake carries where it may, each as a header would say it; those elsewhere are taken out. */
+/** Every token in the allowed places, each as a value of the header. Removes those that are not in the header. */
 function takeCredentials(
   request: IncomingMessage,
   places: ReadonlySet<TokenPlace>,
@@ -123,7 +125,7 @@ function takeCredentials(
   const authorization = places.has('header') ? [...authorizationOf(request)] : [];
   if (places.has('subprotocol')) authorization.push(...takeFromSubprotocol(request).map(asHeader));
   if (!places.has('query')) {
-    // No token is taken from there, in any profile; but one beside another is shown to the core, which may refuse both.
+    // A token in the query is not accepted, in either profile. The core sees it next to another token and may refuse both.
     return { authorization, query: authorization.length === 0 ? '' : targetOf(request).query };
   }
   authorization.push(...takeFromQuery(request).map(asHeader));
@@ -142,7 +144,7 @@ function takeFromQuery(request: IncomingMessage): readonly string[] {
   return tokens;
 }
 
-/** The one after `bearer`, which itself stays to be agreed upon. */
+/** The subprotocol after `bearer`. `bearer` itself stays, so that the server can select it. */
 function takeFromSubprotocol(request: IncomingMessage): readonly string[] {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
   const marks = offered.flatMap((protocol, index) => (protocol === 'bearer' ? [index] : []));
@@ -156,17 +158,16 @@ function takeFromSubprotocol(request: IncomingMessage): readonly string[] {
 // The token route -------------------------------------------------------------------------------------------------------
 
 export interface TokenRouteOptions extends EndpointOptions {
-  /** `/oauth2/token` by default. */
+  /** The path of the token endpoint. `/oauth2/token` by default. */
   readonly path?: string | undefined;
-  /** Hears why the request could not be handled; the client is told 503. By default a warning of the process. */
+  /** Receives the error if a request cannot be handled; the client gets 503. By default a warning of the process. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * The token endpoint (RFC 6749 §3.2) for a plain `http.Server`, beside the WebSockets that its tokens are for; to come
- * before whatever reads bodies. Tells whether the request was for it, and answers it then:
- * `if (!tokenRoute(request, response)) …`. POST is all it takes; a handshake is a GET and goes to `upgrade`, so it can
- * never come here.
+ * The token endpoint (RFC 6749 §3.2) for a plain `http.Server`. The listener it returns responds to requests for `path` and
+ * returns `true`; for any other request it returns `false` and does nothing: `if (!token(request, response)) …`. Call it
+ * before the code that reads request bodies. Methods other than POST get 405.
  */
 export function tokenRoute(
   gate: Gate,
@@ -198,7 +199,7 @@ export function tokenRoute(
   };
 }
 
-// Answers while it still is HTTP ----------------------------------------------------------------------------------------
+// Responses to refused handshakes ---------------------------------------------------------------------------------------
 
 const json = 'application/json; charset=utf-8';
 
@@ -222,7 +223,7 @@ function originsOption(origins: unknown): ReadonlySet<string> | undefined {
   if (!Array.isArray(origins)) throw new InvalidOption('origins', 'must be a list');
   for (const origin of origins) {
     if (typeof origin !== 'string' || !URL.canParse(origin) || new URL(origin).origin !== origin) {
-      throw new InvalidOption('origins', `has one that is no origin like https://app.example: ${origin}`);
+      throw new InvalidOption('origins', `must be origins like https://app.example; this one is not: ${origin}`);
     }
   }
   return new Set(origins);

@@ -27,7 +27,7 @@ const fromBrowser = {
   code_challenge_method: 'S256',
 };
 
-/** The code that the gate sends the browser back with. */
+/** The authorization code in the URL that the gate returns for the browser. */
 async function codeOf(gate: ReturnType<typeof createGate>, parameters: Record<string, string> = {}): Promise<string> {
   const outcome = await gate.authorize({ ...fromBrowser, ...parameters }, { subject: 'alice' });
   if (outcome.state !== 'authorized') throw new Error(outcome.description);
@@ -44,14 +44,14 @@ const redeeming = (code: string) => ({
 
 describe('createGate', () => {
   describe('check', () => {
-    it('answers a remembered token at once, without a promise', async () => {
+    it('returns the outcome for a remembered token without a promise', async () => {
       const gate = testGate();
       const token = await tokenFor(gate);
       await gate.check(token);
       expect(isPending(gate.check(token))).to.equal(false);
     });
 
-    it('RS-06: tells that a token is missing', async () => {
+    it('RS-06: denies a request without a token', async () => {
       expect(await testGate().check(undefined)).to.include({
         state: 'denied',
         reason: 'token_missing',
@@ -61,7 +61,7 @@ describe('createGate', () => {
       });
     });
 
-    it('RS-08: tells what scope is needed, and what to do', async () => {
+    it('RS-08: names the missing scope, and says what to do', async () => {
       const gate = testGate({ realm: 'orders' });
       const outcome = await gate.check(await tokenFor(gate, { scopes: ['read'] }), { scopes: ['read', 'write'] });
       expect(outcome).to.include({
@@ -76,14 +76,14 @@ describe('createGate', () => {
       expect(outcome).to.have.property('remedy', 'Get a token with the scope named in the challenge.');
     });
 
-    it('RS-14: a token is good for the service it was issued for, whoever asks', async () => {
+    it('RS-14: admits a token only for the service that it was issued for', async () => {
       const gate = testGate({ audience: 'orders' });
       const token = await tokenFor(gate, { audience: 'billing' });
       expect(await gate.check(token)).to.include({ state: 'denied' });
       expect(await gate.check(token, { audience: 'billing' })).to.include({ state: 'admitted' });
     });
 
-    it('RS-09: whatever is no token by its form never gets to the store', async () => {
+    it('RS-09: does not look up a text that cannot be a token by its form', async () => {
       const store = memoryStore();
       const asked: unknown[] = [];
       const grants = {
@@ -130,11 +130,11 @@ describe('createGate', () => {
       expect(asked.filter((token) => !/^[A-Za-z0-9\-._~+/]+=*$/.test(String(token)))).to.deep.equal([]);
     });
 
-    it('RS-09: a token of a mebibyte is invalid, soon', async () => {
+    it('RS-09: denies a token of a mebibyte quickly', async () => {
       expect(await testGate().check('a'.repeat(1_048_576))).to.include({ state: 'denied' });
     });
 
-    it('rejects if the store cannot be asked', async () => {
+    it('rejects if the store cannot be reached', async () => {
       const store = memoryStore();
       const grants = { ...store.grants, byAccessToken: () => Promise.reject(new Unavailable('gone')) };
       const gate = testGate({ store: { ...store, grants } });
@@ -146,16 +146,19 @@ describe('createGate', () => {
     });
   });
 
-  it('exchange takes the parameters that were read, not the request that they are still in', async () => {
+  it('exchange refuses a request of Node that is not parsed yet', async () => {
     const request = Object.assign(new PassThrough(), { method: 'POST', headers: {} });
     const thrown = await testGate()
       .exchange(request as never)
       .catch((error: unknown) => error);
-    expect(thrown).to.be.instanceOf(InvalidOption).with.property('message').that.includes('those of the body');
+    expect(thrown)
+      .to.be.instanceOf(InvalidOption)
+      .with.property('message')
+      .that.includes('the parsed parameters of the body');
   });
 
   describe('checkRequest', () => {
-    it('finds the token in a request of a server of Node', async () => {
+    it('reads the token from a request of a Node server', async () => {
       const gate = testGate({ scopes: ['read'] });
       const authorization = `Bearer ${await tokenFor(gate, { scopes: ['read'] })}`;
       const asked = async (headers: Record<string, string | string[]>, path = '/orders') => {
@@ -178,7 +181,7 @@ describe('createGate', () => {
       expect(await asked({ authorization }, '/?access_token=a'), 'RS-02').to.equal(400);
     });
 
-    it('a request that it cannot read is a mistake of the program, not one without a token', () => {
+    it('throws for a request that it cannot read, and does not treat it as one without a token', () => {
       const gate = testGate();
       const headers = { authorization: 'Bearer x' };
       expect(() => gate.checkRequest({ headers } as never)).to.throw(InvalidOption, 'headers is not an option');
@@ -189,7 +192,7 @@ describe('createGate', () => {
       expect(() => gate.checkRequest(undefined as never)).to.throw(InvalidOption, 'must be an object');
     });
 
-    it('takes a Request of the Fetch API', async () => {
+    it('reads a Request of the Fetch API', async () => {
       const gate = testGate();
       const authorization = `Bearer ${await tokenFor(gate)}`;
       expect(await gate.checkRequest(new Request('https://a.example/', { headers: { authorization } }))).to.include({
@@ -201,7 +204,7 @@ describe('createGate', () => {
       expect(await gate.checkRequest(new Request('https://a.example/'))).to.include({ reason: 'token_missing' });
     });
 
-    it('RS-02: takes all values of a header, and refuses more than one', async () => {
+    it('RS-02: receives all values of the header, and denies more than one', async () => {
       const gate = testGate();
       const authorization = `Bearer ${await tokenFor(gate)}`;
       expect(await gate.checkRequest({ authorization: [authorization] })).to.include({ state: 'admitted' });
@@ -211,14 +214,14 @@ describe('createGate', () => {
   });
 
   describe('exchange', () => {
-    it('issues a token for parameters, in the words of the library', async () => {
+    it('issues a token for parameters, as an outcome', async () => {
       const gate = testGate({ scopes: ['read', 'write'] });
       const outcome = await gate.exchange({ ...asClient, scope: 'read' });
       expect(outcome).to.deep.include({ state: 'issued', expiresIn: 600, refreshToken: undefined, scope: ['read'] });
       expect(outcome.response.body).to.have.property('token_type', 'bearer');
     });
 
-    it('takes URLSearchParams and lists of values, and refuses a parameter that is repeated', async () => {
+    it('accepts URLSearchParams and lists of values, and refuses a repeated parameter', async () => {
       const gate = testGate();
       expect(await gate.exchange(new URLSearchParams(asClient))).to.include({ state: 'issued' });
       expect(await gate.exchange({ ...asClient, grant_type: ['client_credentials'], scope: undefined })).to.include({
@@ -231,14 +234,14 @@ describe('createGate', () => {
       });
     });
 
-    it('takes HTTP Basic from beside the parameters', async () => {
+    it('accepts HTTP Basic in the context', async () => {
       const authorization = `Basic ${Buffer.from('test-client:test-secret').toString('base64')}`;
       expect(await testGate().exchange({ grant_type: 'client_credentials' }, { authorization })).to.include({
         state: 'issued',
       });
     });
 
-    it('takes a Request of the Fetch API, over TLS', async () => {
+    it('accepts a Request of the Fetch API, over TLS', async () => {
       const gate = testGate();
       const request = (url: string) => new Request(url, { method: 'POST', body: new URLSearchParams(asClient) });
       expect(await gate.exchange(request('https://a.example/token'))).to.include({ state: 'issued' });
@@ -260,7 +263,7 @@ describe('createGate', () => {
       expect(await testGate().exchange(streamed)).to.include({ reason: 'body_too_large' });
     });
 
-    it('issues tokens for another service when told', async () => {
+    it('issues tokens for the service in the context', async () => {
       const gate = testGate({ audience: 'orders' });
       const outcome = await gate.exchange(asClient, { audience: 'billing' });
       if (outcome.state !== 'issued') throw new Error(outcome.description);
@@ -268,7 +271,7 @@ describe('createGate', () => {
       expect(await gate.check(outcome.accessToken, { audience: 'billing' })).to.include({ state: 'admitted' });
     });
 
-    it('puts off who fails too often from one address, and nobody else', async () => {
+    it('rate limits failed authentications from one address, and no other address', async () => {
       const gate = testGate();
       const wrong = { ...asClient, client_secret: 'wrong' };
       for (let n = 0; n < 10; n++) await gate.exchange(wrong, { from: '192.0.2.1' });
@@ -279,7 +282,7 @@ describe('createGate', () => {
       expect(await gate.exchange(asClient, { from: '198.51.100.1' })).to.include({ state: 'issued' });
     });
 
-    it('takes a secret that is listed as its hash', async () => {
+    it('accepts a client whose secret is listed as a hash', async () => {
       const clientSecret = await secretHashes().hash('a very secret secret');
       const gate = createGate({ clients: [{ clientId: 'printer', clientSecret }] });
       const ask = (client_secret: string) =>
@@ -288,7 +291,7 @@ describe('createGate', () => {
       expect(await ask(clientSecret)).to.include({ state: 'refused' });
     });
 
-    it('a code is redeemed once; its replay ends the grant', async () => {
+    it('redeems a code once; a replay revokes the grant', async () => {
       const gate = testGate();
       const code = await codeOf(gate);
       const issued = await gate.exchange(redeeming(code));
@@ -298,7 +301,7 @@ describe('createGate', () => {
       expect(await gate.check(issued.accessToken)).to.include({ state: 'denied' });
     });
 
-    it('a refresh token rotates, and dies when its time has come', async () => {
+    it('rotates a refresh token, and refuses it after its expiry', async () => {
       const gate = testGate({ refreshTokenLifetime: 3600 });
       const first = await gate.exchange(redeeming(await codeOf(gate)));
       if (first.state !== 'issued') throw new Error(first.description);
@@ -314,7 +317,7 @@ describe('createGate', () => {
   });
 
   describe('authorize', () => {
-    it('is vouched for by the program alone, whatever the browser brought', async () => {
+    it('takes the resource owner from the program, never from the browser', async () => {
       const gate = testGate();
       const smuggled = {
         authenticated_userid: 'mallory',
@@ -327,10 +330,10 @@ describe('createGate', () => {
       expect(await gate.check(issued.accessToken)).to.have.nested.property('bearer.grant.subject', 'alice');
     });
 
-    it('tells a refusal to the client by way of the browser, and only where that is safe', async () => {
+    it('sends an error to the client through the browser, only to a registered redirect URI', async () => {
       const gate = testGate({ issuerIdentifier: 'https://auth.example' });
       const asked = { ...fromBrowser, state: 'xyz' };
-      const scope = await gate.authorize({ ...asked, scope: 'unheard-of' }, { subject: 'alice' });
+      const scope = await gate.authorize({ ...asked, scope: 'unknown' }, { subject: 'alice' });
       expect(scope).to.include({ state: 'refused', error: 'invalid_scope' });
       expect(scope.state === 'refused' && scope.redirectTo).to.match(
         /^https:\/\/client\.example\/callback\?error=invalid_scope&.*state=xyz.*iss=/,
@@ -348,7 +351,7 @@ describe('createGate', () => {
   });
 
   describe('revoke', () => {
-    it('ends the whole grant, by either token or by its id', async () => {
+    it('revokes the whole grant, by either token or by its id', async () => {
       const gate = testGate();
       const by = [
         (issued: { accessToken: string }) => issued.accessToken,
@@ -369,14 +372,14 @@ describe('createGate', () => {
       }
     });
 
-    it('knows nothing of what was never issued', async () => {
+    it('returns unknown for a token that was never issued', async () => {
       expect(await testGate().revoke('unknown')).to.deep.equal({ state: 'unknown' });
       expect(await testGate().revoke({ grantId: 'unknown' })).to.deep.equal({ state: 'unknown' });
     });
   });
 
   describe('with a store', () => {
-    it('a gate made anew over the same store, with the same listed clients, goes on where the other ended', async () => {
+    it('a new gate with the same store and the same clients accepts the tokens of the gate before', async () => {
       const store = memoryStore();
       const clients = [testClient];
       const before = createGate({ store, clients });
@@ -386,7 +389,7 @@ describe('createGate', () => {
       expect(await after.check(issued.accessToken)).to.have.nested.property('bearer.client.clientId', 'test-client');
     });
 
-    it('RS-16: two gates that hear the announcements of one store: what one revokes the other refuses at once', async () => {
+    it('RS-16: with announcements, a token revoked at one gate is denied at the other at once', async () => {
       const store = memoryStore();
       const [one, other] = [testGate({ store }), testGate({ store })];
       const token = await tokenFor(one);
@@ -395,7 +398,7 @@ describe('createGate', () => {
       expect(await other.check(token)).to.include({ state: 'denied' });
     });
 
-    it('RS-16: where a store announces nothing, nothing is remembered', async () => {
+    it('RS-16: without announcements, no token is remembered', async () => {
       const { grants, codes } = memoryStore(handClock());
       const gate = testGate({ store: { grants, codes } });
       const token = await tokenFor(gate);
@@ -404,7 +407,7 @@ describe('createGate', () => {
       expect(await gate.check(token)).to.include({ state: 'denied' });
     });
 
-    it('finds clients in the records that the Admin API writes', async () => {
+    it('finds clients in rows that the Admin API writes', async () => {
       const store = memoryStore();
       const consumer = '6f3c2a52-54f1-4f4c-8f43-5d1d5a0f2c02';
       const kind = { uniqueTogether: [], foreign: [], encrypted: () => [] };
@@ -429,7 +432,7 @@ describe('createGate', () => {
       expect(await gate.check(issued.accessToken)).to.have.nested.property('bearer.consumer.username', 'ada');
     });
 
-    it('within the grace a repeated refresh is answered alike by every process that has the key', async () => {
+    it('within the grace period every process with the key returns the same tokens for a repeated refresh', async () => {
       const store = memoryStore();
       const key = Buffer.alloc(32, 7);
       const options = { store, clients: [testClient], refreshTokenGrace: 10, key };
@@ -444,7 +447,7 @@ describe('createGate', () => {
   });
 
   describe('in profile kong', () => {
-    it('answers in the words of Kong', async () => {
+    it('uses the error texts of Kong', async () => {
       const gate = testGate({
         profile: 'kong',
         grantTypes: ['password', 'client_credentials'],
@@ -462,7 +465,7 @@ describe('createGate', () => {
       expect(await gate.exchange(password)).to.include({ state: 'issued' });
     });
 
-    it('a token may be made to last forever', async () => {
+    it('issues tokens that never expire', async () => {
       const gate = testGate({ profile: 'kong', accessTokenLifetime: Number.POSITIVE_INFINITY });
       const issued = await gate.exchange(asClient);
       expect(issued).to.include({ state: 'issued', expiresIn: undefined });
@@ -471,7 +474,7 @@ describe('createGate', () => {
     });
   });
 
-  describe('refuses options that cannot be, and says which', () => {
+  describe('refuses wrong options by name', () => {
     const wrong: readonly (readonly [option: string, options: unknown, says: string])[] = [
       ['createGate', null, 'must be an object'],
       ['profil', { profil: 'kong' }, 'did you mean profile?'],
@@ -479,7 +482,7 @@ describe('createGate', () => {
       ['audience', { audience: 'two words' }, 'name of a service'],
       ['scopes', { scopes: 'read write' }, "['read', 'write']"],
       ['scopes', { scopes: ['a"b'] }, 'RFC 6749'],
-      ['defaultScopes', { scopes: ['read'], defaultScopes: ['write'] }, 'among scopes'],
+      ['defaultScopes', { scopes: ['read'], defaultScopes: ['write'] }, 'subset of scopes'],
       ['mandatoryScope', { mandatoryScope: 'yes' }, 'true or false'],
       ['grantTypes', { grantTypes: ['password'] }, 'RFC 9700'],
       ['grantTypes', { grantTypes: ['refresh_token'] }, 'comes with'],
@@ -489,7 +492,7 @@ describe('createGate', () => {
       ['accessTokenLifetime', { accessTokenLifetime: '600' }, 'whole number'],
       ['refreshTokenLifetime', { refreshTokenLifetime: Number.NaN }, 'whole number'],
       ['refreshTokenGrace', { refreshTokenGrace: 61 }, 'from 0 to 60'],
-      ['pkce', { pkce: 'lax' }, 'always asks for PKCE'],
+      ['pkce', { pkce: 'lax' }, 'always requires PKCE'],
       ['pkce', { profile: 'kong', pkce: 'plain' }, "'none', 'lax' or 'strict'"],
       ['provisionKey', { provisionKey: 'short' }, '16 characters'],
       ['issuerIdentifier', { issuerIdentifier: 'http://auth.example' }, 'https'],
@@ -505,7 +508,7 @@ describe('createGate', () => {
       [
         'clients[0].clientSecret',
         { clients: [{ clientId: 'a', clientSecret: 'TopSecret', type: 'public' }] },
-        'could not keep it',
+        'cannot keep it secret',
       ],
       ['clients[0].clientSecret', { clients: [{ clientId: 'a', clientSecret: 'TopSecret\n' }] }, 'printable'],
       ['clients[0].type', { clients: [{ clientId: 'a', type: 'native' }] }, "'public'"],

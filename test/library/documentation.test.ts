@@ -23,7 +23,7 @@ const examples = pages
   })
   .map((example, n) => ({ ...example, file: `example-${n}.ts` }));
 
-/** Servers take any port, and keep nobody waiting for their end. */
+/** Servers use any free port, and do not keep the process running. */
 const preload = `
 import { Server } from 'node:net';
 const { listen } = Server.prototype;
@@ -36,7 +36,7 @@ Server.prototype.listen = function (port, ...rest) {
 describe('The examples in the documentation', () => {
   let folder: string;
   before(() => {
-    // Within the package, so that it is found by its own name.
+    // Inside the package, so that it can be imported by its name.
     mkdirSync(join(root, '.state'), { recursive: true });
     folder = mkdtempSync(join(root, '.state', 'documentation-'));
     writeFileSync(join(folder, 'preload.mjs'), preload);

@@ -3,7 +3,7 @@ import { InvalidOption } from '../../adapters/library/portcullis.ts';
 import { handClock, testGate, tokenFor } from '../../adapters/testing/testing.ts';
 
 describe('portcullis/testing', () => {
-  it('has a clock that stands still until it is told', () => {
+  it('has a clock that changes only when the test says so', () => {
     const clock = handClock(1_000);
     expect(clock.now()).to.equal(1_000);
     clock.pass(1.5);
@@ -12,7 +12,7 @@ describe('portcullis/testing', () => {
     expect(clock.now()).to.equal(0);
   });
 
-  it('makes tokens in one line, that stand for whom one likes', async () => {
+  it('makes a token in one line, for any subject and client', async () => {
     const gate = testGate({ clients: [{ clientId: 'printer', clientSecret: 's3cret', owner: 'ada' }] });
     const token = await tokenFor(gate, {
       client: 'printer',
@@ -29,7 +29,7 @@ describe('portcullis/testing', () => {
     expect(consumer).to.include({ username: 'ada' });
   });
 
-  it('makes tokens that have expired already', async () => {
+  it('makes tokens that have already expired', async () => {
     const gate = testGate();
     expect(await gate.check(await tokenFor(gate, { expiresIn: 0 }))).to.include({
       state: 'denied',
@@ -40,9 +40,9 @@ describe('portcullis/testing', () => {
   it('says what is wrong with a token that cannot be made', async () => {
     const gate = testGate();
     const failure = (made: object) => tokenFor(gate, made).catch((error: unknown) => error);
-    expect(await failure({ client: 'nobody' }))
+    expect(await failure({ client: 'unknown' }))
       .to.have.property('message')
-      .that.includes('nobody');
+      .that.includes('unknown');
     expect(await failure({ scope: ['read'] }))
       .to.be.instanceOf(InvalidOption)
       .with.property('message')

@@ -1,6 +1,6 @@
 /**
  * The package as it is published: packed, installed in an empty folder, type-checked and run there, on the oldest Node that
- * it promises to run on. Asks the registry for that Node, hence a suite of its own: `npm run test:package`.
+ * it supports. It installs that Node from the registry and is therefore a separate suite: `npm run test:package`.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ await gate.revoke(issued.accessToken);
 console.log(good, (await gate.check(issued.accessToken)).state, issued.expiresIn?.toFixed());
 `;
 
-/** Everything that is offered, used in a way that only the right types allow. */
+/** Uses every entry of the package in a way that only the right types allow. */
 const allEntries = `
 import { Server } from '@grpc/grpc-js';
 import Koa from 'koa';
@@ -45,19 +45,19 @@ import { WebSocketServer } from 'ws';
 const store: Store = memoryStore();
 const gate = testGate({ store, clock: handClock(), scopes: ['read'] });
 const outcome: CheckOutcome = await gate.check(await tokenFor(gate, { scopes: ['read'], subject: 'alice' }));
-const whom: Bearer | undefined = outcome.state === 'admitted' ? outcome.bearer : undefined;
+const admitted: Bearer | undefined = outcome.state === 'admitted' ? outcome.bearer : undefined;
 const app = new Koa();
 app.use(oauthRoutes(gate)).use(bearer(gate)).use((ctx) => { ctx.body = ctx.state.bearer.grant.subject; });
 const server = new Server({ interceptors: [bearerInterceptor(gate, { scopes: ['read'] })] });
 const sockets = new WebSocketServer({ noServer: true });
 const guard = guardUpgrade(gate, { sockets, origins: ['https://app.example'] });
-// @ts-expect-error: a scope is one of a list
+// @ts-expect-error: scopes are a list
 const wrong = () => bearer(gate, { scopes: 'read' });
 try { wrong(); } catch (error) { if (!(error instanceof InvalidOption)) throw error; }
-console.log(whom?.grant.subject, [server, guard, ofCall, ofHandshake, tokenRoute(gate)].length);
+console.log(admitted?.grant.subject, [server, guard, ofCall, ofHandshake, tokenRoute(gate)].length);
 `;
 
-/** Refuses to load anything native, and tells at the end which files were loaded. */
+/** Refuses to load native modules, and prints at the end which files were loaded. */
 const witness = `
 import { registerHooks } from 'node:module';
 const loaded = [];
@@ -86,8 +86,8 @@ describe('The packed package', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** What the compiler says of a file, as strictly as it can, the package's own declarations included. */
-  async function complaints(file: string, module: 'nodenext' | 'preserve'): Promise<string> {
+  /** The errors of the compiler for a file with all strict options, including the declarations of the package. */
+  async function compilerErrors(file: string, module: 'nodenext' | 'preserve'): Promise<string> {
     const strict = [
       '--strict',
       '--exactOptionalPropertyTypes',
@@ -100,7 +100,7 @@ describe('The packed package', () => {
     return (await inFolder(tsc, ...strict, ...target, file).catch((failure) => failure)).stdout;
   }
 
-  it('is installed without the packages that only some entries want', () => {
+  it('is installed without the packages that only some entries need', () => {
     expect(existsSync(join(folder, 'node_modules', 'portcullis'))).to.equal(true);
     for (const name of ['ws', '@grpc']) expect(existsSync(join(folder, 'node_modules', name)), name).to.equal(false);
   });
@@ -125,14 +125,14 @@ describe('The packed package', () => {
     ]);
   });
 
-  it('runs on the oldest Node that it promises to run on', async () => {
+  it('runs on the oldest Node that it supports', async () => {
     expect((await inFolder(node, '--version')).stdout.trim()).to.equal(`v${oldestNode}`);
     expect((await inFolder(node, 'ten-lines.ts')).stdout.trim()).to.equal('admitted denied 600');
   });
 
   for (const module of ['nodenext', 'preserve'] as const) {
-    it(`has types that hold in a strict program (module ${module})`, async () => {
-      expect(await complaints('ten-lines.ts', module)).to.equal('');
+    it(`has types for a strict program (module ${module})`, async () => {
+      expect(await compilerErrors('ten-lines.ts', module)).to.equal('');
     });
   }
 
@@ -142,30 +142,30 @@ describe('The packed package', () => {
     expect(printed).to.equal('admitted denied 600');
     const files = loaded.split(' ').filter((url) => !url.startsWith('node:'));
     expect(files.filter((url) => url.includes('/node_modules/portcullis/'))).to.have.length.greaterThan(20);
-    const strangers = files.filter(
+    const otherPackages = files.filter(
       (url) => url.includes('/node_modules/') && !url.includes('/node_modules/portcullis/'),
     );
-    expect(strangers).to.deep.equal([]);
+    expect(otherPackages).to.deep.equal([]);
   });
 
-  it('the witness would see a native module', async () => {
+  it('the check above finds a native module', async () => {
     writeFileSync(join(folder, 'native.mjs'), "import 'lmdb';");
     const failure = await inFolder(node, '--import', './witness.mjs', 'native.mjs').catch((error) => error);
     expect(failure.stderr).to.include('a native module was loaded');
   });
 
-  it('keeps its inside to itself', async () => {
+  it('does not export its internal modules', async () => {
     writeFileSync(join(folder, 'inside.mjs'), "import 'portcullis/dist/src/gate.js';");
     const failure = await inFolder(node, 'inside.mjs').catch((error) => error);
     expect(failure.stderr).to.include('ERR_PACKAGE_PATH_NOT_EXPORTED');
   });
 
-  it('brings the command', async () => {
+  it('installs the command', async () => {
     const { stdout } = await inFolder(node, join('node_modules', '.bin', 'portcullis'), '--version');
     expect(stdout).to.include(manifest.version);
   });
 
-  it('brings an entry for each transport, with its types, once what it wants is there', async () => {
+  it('has an entry for each transport, with types, when the package that it needs is installed', async () => {
     writeFileSync(join(folder, 'all.ts'), allEntries);
     await npm(
       'install',
@@ -174,7 +174,7 @@ describe('The packed package', () => {
       '--no-fund',
       ...sameAsHere('@grpc/grpc-js', 'ws', '@types/ws'),
     );
-    expect(await complaints('all.ts', 'nodenext')).to.equal('');
+    expect(await compilerErrors('all.ts', 'nodenext')).to.equal('');
     expect((await inFolder(node, 'all.ts')).stdout.trim()).to.equal('alice 5');
   });
 });

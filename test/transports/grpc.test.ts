@@ -13,7 +13,8 @@ import { expect } from 'chai';
 import { bearerInterceptor, bearerOf } from '../../adapters/grpc/grpc.ts';
 import { InvalidOption } from '../../adapters/library/options.ts';
 import { memoryStore, testGate, tokenFor } from '../../adapters/testing/testing.ts';
-import { answerOf, type GrpcWorld, type Message, metadataOf, openGrpc, orders } from './grpc.ts';
+import { type GrpcWorld, type Message, metadataOf, openGrpc, orders, outcomeOf } from './grpc.ts';
+import { heldStore } from './held-store.ts';
 
 type Shape = (typeof orders)[keyof typeof orders];
 
@@ -26,7 +27,7 @@ describe('the gate in a gRPC server', () => {
   after(() => world.close());
   const good = async () => `Bearer ${await tokenFor(gate, { scopes: ['read'], subject: 'alice' })}`;
 
-  describe('lets streams pass as it does single calls, and the handler is told whom the token stands for', () => {
+  describe('admits streams like single calls, and the handler receives the subject of the token', () => {
     it('of messages from the server', async () => {
       expect(await fromServer(world, metadataOf(await good()))).to.deep.equal(
         [1, 2, 3].map((n) => ({ n, subject: 'alice' })),
@@ -42,18 +43,18 @@ describe('the gate in a gRPC server', () => {
     });
   });
 
-  describe('refuses streams before a handler hears of them', () => {
+  describe('denies streams before their handler runs', () => {
     for (const [name, call] of Object.entries({ fromServer, fromClient, bothWays })) {
       it(name, async () => {
         const before = world.handled();
         const error = await failureOf(call(world, metadataOf('Bearer unknown')));
-        expect(answerOf(error)).to.include({ outcome: 'unauthenticated' });
+        expect(outcomeOf(error)).to.include({ outcome: 'unauthenticated' });
         expect(world.handled()).to.equal(before);
       });
     }
   });
 
-  it('no message is lost while a slow store is asked', async () => {
+  it('loses no message while a slow store is read', async () => {
     const store = memoryStore();
     const grants = {
       ...store.grants,
@@ -70,29 +71,9 @@ describe('the gate in a gRPC server', () => {
     slowWorld.close();
   });
 
-  it('a call that is cancelled while the store is asked reaches no handler', async () => {
-    const store = memoryStore();
-    let lookUps = 0;
-    let asked = (): void => undefined;
-    const isAsked = new Promise<void>((resolve) => {
-      asked = resolve;
-    });
-    let answer = (): void => undefined;
-    const hasResponded = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
-    const grants = {
-      ...store.grants,
-      byAccessToken: async (token: string) => {
-        lookUps++;
-        if (lookUps === 1) {
-          asked();
-          await hasResponded;
-        }
-        return store.grants.byAccessToken(token);
-      },
-    };
-    const slow = testGate({ store: { ...store, grants } });
+  it('a call that is cancelled while the store is read reaches no handler', async () => {
+    const { store, reached, release } = heldStore();
+    const slow = testGate({ store });
     const slowWorld = await openGrpc(slow, {});
     const token = await tokenFor(slow);
     const failed = new Promise<ServiceError>((resolve) => {
@@ -106,12 +87,12 @@ describe('the gate in a gRPC server', () => {
         metadata,
         (error) => resolve(error as ServiceError),
       );
-      void isAsked.then(() => call.cancel());
+      void reached.then(() => call.cancel());
     });
     expect((await failed).code).to.equal(status.CANCELLED);
-    // What comes after the cancellation on the same connection is answered after it was heard.
+    // A later call on the same connection completes only after the server has received the cancellation.
     expect(await fromClient(slowWorld, metadataOf(`Bearer ${token}`))).to.have.property('sum', 6);
-    answer();
+    release();
     expect(await fromClient(slowWorld, metadataOf(`Bearer ${token}`))).to.have.property('sum', 6);
     expect(slowWorld.handled()).to.equal(2);
     slowWorld.close();
@@ -130,31 +111,31 @@ describe('the gate in a gRPC server', () => {
     expect(narrow.isWhole).to.equal(true);
   });
 
-  it('RS-19: a token in authorization-bin is none', async () => {
+  it('RS-19: a token in authorization-bin does not count', async () => {
     const metadata = new Metadata();
     metadata.set('authorization-bin', Buffer.from(await good()));
-    expect(answerOf(await failureOf(fromServer(world, metadata)))).to.include({ outcome: 'unauthenticated' });
+    expect(outcomeOf(await failureOf(fromServer(world, metadata)))).to.include({ outcome: 'unauthenticated' });
   });
 
-  it('RS-02, RS-19: authorization-bin beside a good token is refused', async () => {
+  it('RS-02, RS-19: authorization-bin next to a valid token is denied', async () => {
     const metadata = metadataOf(await good());
     metadata.set('authorization-bin', Buffer.from('Bearer another'));
-    const answer = answerOf(await failureOf(fromServer(world, metadata)));
-    expect(answer).to.include({ outcome: 'unauthenticated' });
-    expect(answer.challenge).to.include('error="invalid_request"');
+    const outcome = outcomeOf(await failureOf(fromServer(world, metadata)));
+    expect(outcome).to.include({ outcome: 'unauthenticated' });
+    expect(outcome.challenge).to.include('error="invalid_request"');
   });
 
-  it('RS-02, RS-19: two tokens in one field are refused', async () => {
+  it('RS-02, RS-19: two tokens in one field are denied', async () => {
     const metadata = metadataOf(`${await good()}, ${await good()}`);
-    expect(answerOf(await failureOf(fromServer(world, metadata)))).to.include({ outcome: 'unauthenticated' });
+    expect(outcomeOf(await failureOf(fromServer(world, metadata)))).to.include({ outcome: 'unauthenticated' });
   });
 
-  it('RS-02, RS-19: two fields, as another interceptor may make them, are refused', async () => {
+  it('RS-02, RS-19: two fields, as another interceptor may make them, are denied', async () => {
     const authorization = await good();
     const interceptor = bearerInterceptor(gate);
     const metadata = metadataOf(authorization);
     metadata.add('authorization', authorization);
-    const told = await new Promise<unknown>((resolve) => {
+    const received = await new Promise<unknown>((resolve) => {
       const call = {
         start: (listener: { onReceiveMetadata(metadata: Metadata): void }) => listener.onReceiveMetadata(metadata),
       };
@@ -163,10 +144,10 @@ describe('the gate in a gRPC server', () => {
         onReceiveMetadata: () => resolve('passed'),
       } as never);
     });
-    expect(told).to.include({ code: status.UNAUTHENTICATED });
+    expect(received).to.include({ code: status.UNAUTHENTICATED });
   });
 
-  it('scopes may be told for each method by its path', async () => {
+  it('scopes can be a function of the path of the method', async () => {
     const asked: string[] = [];
     const own = await openGrpc(gate, {
       scopes(path) {
@@ -176,22 +157,22 @@ describe('the gate in a gRPC server', () => {
     });
     const metadata = metadataOf(await good());
     expect(await fromServer(own, metadata)).to.have.length(3);
-    expect(answerOf(await failureOf(fromClient(own, metadata)))).to.include({ outcome: 'forbidden' });
+    expect(outcomeOf(await failureOf(fromClient(own, metadata)))).to.include({ outcome: 'forbidden' });
     expect(asked).to.deep.equal([orders.list.path, orders.sum.path]);
     own.close();
   });
 
-  it('a method may be an exception, and then nobody stands behind the call', async () => {
+  it('a method in except needs no token, and its call has no bearer', async () => {
     const own = await openGrpc(gate, { except: [orders.one.path] });
-    // Its handler asks for the bearer all the same, a bug that grpc-js tells as UNKNOWN.
+    // Its handler calls bearerOf all the same, a bug that grpc-js reports as UNKNOWN.
     const error = await failureOf(single(own, new Metadata()));
     expect(error.code).to.equal(status.UNKNOWN);
     expect(own.handled()).to.equal(1);
-    expect(answerOf(await failureOf(fromServer(own, new Metadata())))).to.include({ outcome: 'unauthenticated' });
+    expect(outcomeOf(await failureOf(fromServer(own, new Metadata())))).to.include({ outcome: 'unauthenticated' });
     own.close();
   });
 
-  it('a client may put the token in with an interceptor of its own', async () => {
+  it('a client can set the token with its own interceptor', async () => {
     const authorization = await good();
     const withToken = (options: InterceptorOptions, nextCall: NextCall) =>
       new InterceptingCall(nextCall(options), {
@@ -204,7 +185,7 @@ describe('the gate in a gRPC server', () => {
     expect(message).to.deep.equal({ subject: 'alice' });
   });
 
-  it('a mistake in its options shows when the server is built', () => {
+  it('a wrong option throws when the server is built', () => {
     expect(() => bearerInterceptor(gate, { scope: ['read'] } as never)).to.throw(InvalidOption, 'did you mean scopes?');
     expect(() => bearerInterceptor(gate, { except: ['Check'] })).to.throw(
       InvalidOption,
@@ -262,7 +243,7 @@ function failureOf(called: Promise<unknown>): Promise<ServiceError> {
   );
 }
 
-/** A call without any gRPC library: what stands on the wire. */
+/** A call without a gRPC library, to read the frames themselves. */
 async function rawCall(
   port: number,
   headers: Record<string, string>,
@@ -284,8 +265,8 @@ async function rawCall(
   stream.on('trailers', () => {
     hasMore = true;
   });
-  const [answered] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+  const [responded] = (await once(stream, 'response')) as [IncomingHttpHeaders];
   await once(stream, 'close');
   session.close();
-  return { headers: answered, isWhole: !hasMore };
+  return { headers: responded, isWhole: !hasMore };
 }

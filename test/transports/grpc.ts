@@ -10,7 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { type BearerInterceptorOptions, bearerInterceptor, bearerOf } from '../../adapters/grpc/grpc.ts';
 import type { Gate } from '../../adapters/library/create-gate.ts';
-import type { DirectResponse, Transport } from './scenarios.ts';
+import type { CallOutcome, Transport } from './scenarios.ts';
 
 /** A message of this test: any JSON. */
 export type Message = Readonly<Record<string, unknown>>;
@@ -48,9 +48,9 @@ export async function openGrpc(
   let handled = 0;
   const server = new Server({ interceptors: [bearerInterceptor(gate, options)] });
   server.addService(orders, {
-    one(call: { readonly metadata: Metadata }, answer: (error: null, message: Message) => void) {
+    one(call: { readonly metadata: Metadata }, respond: (error: null, message: Message) => void) {
       handled++;
-      answer(null, { subject: bearerOf(call).grant.subject });
+      respond(null, { subject: bearerOf(call).grant.subject });
     },
     list(call: { readonly metadata: Metadata; write(message: Message): void; end(): void }) {
       handled++;
@@ -59,12 +59,12 @@ export async function openGrpc(
     },
     async sum(
       call: AsyncIterable<Message> & { readonly metadata: Metadata },
-      answer: (error: null, message: Message) => void,
+      respond: (error: null, message: Message) => void,
     ) {
       handled++;
       let sum = 0;
       for await (const { n } of call) sum += Number(n);
-      answer(null, { sum, subject: bearerOf(call).grant.subject });
+      respond(null, { sum, subject: bearerOf(call).grant.subject });
     },
     talk(call: ServerDuplexStream<Message, Message>) {
       handled++;
@@ -105,7 +105,7 @@ export const grpc: Transport = {
         return world.handled();
       },
       call: (authorization) =>
-        new Promise<DirectResponse>((resolve) => {
+        new Promise<CallOutcome>((resolve) => {
           world.client.makeUnaryRequest(
             orders.one.path,
             serialize,
@@ -114,7 +114,7 @@ export const grpc: Transport = {
             metadataOf(authorization),
             (error, message) =>
               resolve(
-                error === null ? { outcome: 'passed', subject: message?.['subject'] as string } : answerOf(error),
+                error === null ? { outcome: 'passed', subject: message?.['subject'] as string } : outcomeOf(error),
               ),
           );
         }),
@@ -123,7 +123,7 @@ export const grpc: Transport = {
   },
 };
 
-export function answerOf({ code, details, metadata }: ServiceError): DirectResponse {
+export function outcomeOf({ code, details, metadata }: ServiceError): CallOutcome {
   const outcome = (
     {
       [status.UNAUTHENTICATED]: 'unauthenticated',
@@ -131,6 +131,6 @@ export function answerOf({ code, details, metadata }: ServiceError): DirectRespo
       [status.UNAVAILABLE]: 'unavailable',
     } as const
   )[code as number];
-  if (outcome === undefined) throw new Error(`answered with ${status[code]}: ${details}`);
+  if (outcome === undefined) throw new Error(`responded with ${status[code]}: ${details}`);
   return { outcome, message: details, challenge: metadata.get('www-authenticate')[0]?.toString() };
 }

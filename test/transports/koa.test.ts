@@ -58,7 +58,7 @@ describe('the gate in a Koa app', () => {
       expect(response.status).to.equal(400);
     });
 
-    it('RS-03: a token in a body is not looked at', async () => {
+    it('RS-03: a token in a body does not count', async () => {
       const gate = testGate(scoped);
       const response = await fetch(
         await open(gate),
@@ -67,20 +67,20 @@ describe('the gate in a Koa app', () => {
       expect(response.status).to.equal(401);
     });
 
-    it('RS-04: a token in the query is not looked at', async () => {
+    it('RS-04: a token in the query does not count', async () => {
       const gate = testGate(scoped);
       const response = await fetch(`${await open(gate)}/?access_token=${await tokenFor(gate, { scopes: ['read'] })}`);
       expect(response.status).to.equal(401);
     });
 
-    it('RS-04: profile kong takes a token in the query, and nobody may cache the answer', async () => {
+    it('RS-04: profile kong accepts a token in the query, and makes the response private', async () => {
       const gate = testGate({ ...scoped, profile: 'kong' });
       const response = await fetch(`${await open(gate)}/?access_token=${await tokenFor(gate, { scopes: ['read'] })}`);
       expect(response.status).to.equal(200);
       expect(response.headers.get('cache-control')).to.equal('private');
     });
 
-    it('RS-21: a cookie is no token', async () => {
+    it('RS-21: a cookie does not count as a token', async () => {
       const gate = testGate(scoped);
       const token = await tokenFor(gate, { scopes: ['read'] });
       const response = await fetch(await open(gate), {
@@ -89,7 +89,7 @@ describe('the gate in a Koa app', () => {
       expect(response.status).to.equal(401);
     });
 
-    it('leaves what fails after it to the app', async () => {
+    it('leaves errors of later middleware to the app', async () => {
       const gate = testGate(scoped);
       const app = new Koa();
       app.silent = true;
@@ -100,7 +100,7 @@ describe('the gate in a Koa app', () => {
       expect(response.status).to.equal(500);
     });
 
-    it('bearerOf throws where no bearer middleware stands before', async () => {
+    it('bearerOf throws without a bearer middleware before it', async () => {
       const app = new Koa();
       app.use((ctx) => {
         expect(() => bearerOf(ctx)).to.throw('did not pass the bearer middleware');
@@ -109,7 +109,7 @@ describe('the gate in a Koa app', () => {
       expect(await (await fetch(await serve(app))).text()).to.equal('thrown');
     });
 
-    it('a mistake in its options shows when the app is built', () => {
+    it('a wrong option throws when the app is built', () => {
       const gate = testGate();
       expect(() => bearer(gate, { scopes: 'read write' as never })).to.throw(InvalidOption, "['read', 'write']");
       expect(() => bearer(gate, { scope: ['read'] } as never)).to.throw(InvalidOption, 'did you mean scopes?');
@@ -136,12 +136,12 @@ describe('the gate in a Koa app', () => {
       return async (head: OutgoingHttpHeaders, body = ''): Promise<{ status: unknown; text: string }> => {
         const stream = client.request(head, { endStream: false });
         stream.setEncoding('utf8').end(body);
-        const [answered] = await once(stream, 'response');
-        return { status: answered[':status'], text: (await stream.toArray()).join('') };
+        const [responded] = await once(stream, 'response');
+        return { status: responded[':status'], text: (await stream.toArray()).join('') };
       };
     }
 
-    it('a token is issued and let pass, and a request without one is refused', async () => {
+    it('issues a token and admits it, and denies a request without one', async () => {
       const ask = await dial(testGate(scoped));
       const basic = Buffer.from(`${testClient.clientId}:${testClient.clientSecret}`).toString('base64');
       const route = {
@@ -161,12 +161,12 @@ describe('the gate in a Koa app', () => {
       expect((await ask({ ':path': '/' })).status).to.equal(401);
     });
 
-    it('a method that Node does not know is refused as any other', async () => {
+    it('refuses a method that Node does not know like any other', async () => {
       const ask = await dial(testGate(scoped));
       expect((await ask({ ':method': 'BREW', ':path': '/oauth2/token' })).status).to.equal(405);
     });
 
-    it('secrets in the clear are refused to whoever names another host (RFC 6749 §3.2)', async () => {
+    it('refuses plain text requests that name another host (RFC 6749 §3.2)', async () => {
       const ask = await dial(testGate(scoped));
       const refused = await ask(
         {
@@ -182,7 +182,7 @@ describe('the gate in a Koa app', () => {
   });
 
   describe('the OAuth routes', () => {
-    it('issue a token that the middleware lets pass', async () => {
+    it('issue a token that the middleware admits', async () => {
       const url = await open(testGate(scoped));
       const issued = await fetch(
         `${url}/oauth2/token`,
@@ -196,7 +196,7 @@ describe('the gate in a Koa app', () => {
       expect(await passed.text()).to.equal('test-client');
     });
 
-    it('redeem the code that gate.authorize gave, once', async () => {
+    it('redeem a code of gate.authorize once', async () => {
       const gate = testGate(scoped);
       const url = await open(gate);
       const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
@@ -235,13 +235,13 @@ describe('the gate in a Koa app', () => {
       expect(await gate.check(issued.access_token)).to.include({ state: 'denied' });
     });
 
-    it('take POST alone', async () => {
+    it('accept only POST', async () => {
       const response = await fetch(`${await open(testGate())}/oauth2/token`);
       expect(response.status).to.equal(405);
       expect(response.headers.get('allow')).to.equal('POST');
     });
 
-    it('refuse secrets in the clear, unless the caller is on this very machine', async () => {
+    it('refuse plain HTTP, unless the client is on this machine', async () => {
       const url = await open(testGate());
       const plain = await fetch(`${url}/oauth2/token`, {
         ...form({ grant_type: 'client_credentials', ...credentials }),
@@ -251,7 +251,7 @@ describe('the gate in a Koa app', () => {
       expect(await plain.json()).to.have.property('error_description', 'You must use HTTPS');
     });
 
-    it('believe the app that TLS ends before it', async () => {
+    it('accept plain HTTP if the app says that a proxy terminates TLS', async () => {
       const app = new Koa();
       app.use(oauthRoutes(testGate(), { secure: true, prefix: '/auth' }));
       const response = await fetch(`${await serve(app)}/auth/token`, {
@@ -261,7 +261,7 @@ describe('the gate in a Koa app', () => {
       expect(response.status).to.equal(200);
     });
 
-    it('refuse a body that is too large, in words', async () => {
+    it('refuse a body that is too large with an error body', async () => {
       const response = await fetch(
         `${await open(testGate())}/oauth2/token`,
         form({ grant_type: 'x'.repeat(1_100_000) }),
@@ -270,7 +270,7 @@ describe('the gate in a Koa app', () => {
       expect(await response.json()).to.have.property('error', 'invalid_request');
     });
 
-    it('take the authorization request of a login page that knows the provision key', async () => {
+    it('accept an authorization request with the provision key', async () => {
       const gate = testGate({ ...scoped, provisionKey: 'known to the login page' });
       const ask = async (provision_key: string) =>
         fetch(
@@ -291,11 +291,11 @@ describe('the gate in a Koa app', () => {
       expect((await ask('guessed')).status).to.equal(400);
     });
 
-    describe('in an app with a router of the app', () => {
+    describe('in an app with its own router', () => {
       const token = (url: string, init: RequestInit = form({ grant_type: 'client_credentials', ...credentials })) =>
         fetch(url, init);
 
-      it('before it and after it', async () => {
+      it('work before it and after it', async () => {
         for (const order of ['before', 'after'] as const) {
           const router = new Router().get('/orders', (ctx) => {
             ctx.body = 'orders';
@@ -313,7 +313,7 @@ describe('the gate in a Koa app', () => {
         }
       });
 
-      it('as a route of it, under a prefix', async () => {
+      it('work as one of its routes, under a prefix', async () => {
         const router = new Router({ prefix: '/shop' });
         router.all('/auth/*rest', oauthRoutes(testGate(), { prefix: '/shop/auth' }));
         const app = new Koa();
@@ -325,7 +325,7 @@ describe('the gate in a Koa app', () => {
       });
     });
 
-    it('take their paths as they are written, and no other', async () => {
+    it('match their paths literally', async () => {
       const app = new Koa();
       app.use(oauthRoutes(testGate(), { prefix: '/a:b/(d)*+!' }));
       const url = await serve(app);
@@ -337,12 +337,12 @@ describe('the gate in a Koa app', () => {
       }
     });
 
-    it('RS-22: answer 503 when the store cannot be asked, and the app hears why', async () => {
+    it('RS-22: respond with 503 when the store cannot be reached, and the app emits the error', async () => {
       const store = memoryStore();
       const grants = { ...store.grants, open: () => Promise.reject(new Unavailable('the disk is gone')) };
       const app = new Koa();
-      const heard: unknown[] = [];
-      app.on('error', (error) => heard.push(error));
+      const errors: unknown[] = [];
+      app.on('error', (error) => errors.push(error));
       app.use(oauthRoutes(testGate({ store: { ...store, grants } })));
       const response = await fetch(
         `${await serve(app)}/oauth2/token`,
@@ -350,13 +350,13 @@ describe('the gate in a Koa app', () => {
       );
       expect(response.status).to.equal(503);
       expect(response.headers.get('retry-after')).to.equal('1');
-      expect(heard[0]).to.be.instanceOf(Unavailable);
+      expect(errors[0]).to.be.instanceOf(Unavailable);
     });
 
-    it('say so when something has read the body before them', async () => {
+    it('report an error if other middleware has read the body before', async () => {
       const app = new Koa();
-      const heard: Error[] = [];
-      app.on('error', (error) => heard.push(error));
+      const errors: Error[] = [];
+      app.on('error', (error) => errors.push(error));
       app.use(async (ctx, next) => {
         await ctx.req.toArray();
         await next();
@@ -364,12 +364,12 @@ describe('the gate in a Koa app', () => {
       app.use(oauthRoutes(testGate()));
       const response = await fetch(`${await serve(app)}/oauth2/token`, form({ grant_type: 'client_credentials' }));
       expect(response.status).to.equal(503);
-      expect(heard[0]?.message).to.include('must be mounted before the code that reads request bodies');
+      expect(errors[0]?.message).to.include('must be mounted before the code that reads request bodies');
     });
   });
 });
 
-/** A request whose headers may be there several times. */
+/** A request that can send a header several times. */
 function raw(
   url: string,
   headers: Record<string, string | string[]>,

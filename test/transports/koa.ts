@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import Koa from 'koa';
 import { bearer, bearerOf, oauthRoutes } from '../../adapters/http/koa.ts';
 import { listening } from './listening.ts';
-import type { DirectResponse, Transport } from './scenarios.ts';
+import type { CallOutcome, Transport } from './scenarios.ts';
 
 /** A Koa app, and `fetch`. */
 export const koa: Transport = {
@@ -38,10 +38,10 @@ export const koa: Transport = {
   },
 };
 
-export function outcomeOf(status: number | undefined): DirectResponse['outcome'] {
+export function outcomeOf(status: number | undefined): CallOutcome['outcome'] {
   const outcome = (
     { 200: 'passed', 400: 'invalid', 401: 'unauthenticated', 403: 'forbidden', 503: 'unavailable' } as const
   )[status ?? 0];
-  if (outcome === undefined) throw new Error(`answered with status ${status}`);
+  if (outcome === undefined) throw new Error(`responded with status ${status}`);
   return outcome;
 }

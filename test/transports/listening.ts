@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** The server on a port of its own, on loopback. */
+/** Starts the server on a free port of loopback. */
 export async function listening(server: Server): Promise<{ readonly port: number; close(): Promise<void> }> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,4 +1,4 @@
-/** One table, every transport, both profiles: a transport parses and prints, and the core alone decides. */
+/** One table, every transport, both profiles: a transport parses and prints, and only the core decides. */
 import { expect } from 'chai';
 import { memoryStore, testGate, tokenFor } from '../../adapters/testing/testing.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
@@ -21,19 +21,19 @@ for (const transport of [koa, grpc, ws]) {
         it(title, async () => {
           const authorization = await present(gate);
           const before = world.handled;
-          const answer = await world.call(authorization);
-          expect(answer).to.include({ outcome });
+          const result = await world.call(authorization);
+          expect(result).to.include({ outcome });
           expect(world.handled - before, 'calls of the handler').to.equal(outcome === 'passed' ? 1 : 0);
           if (outcome === 'passed') {
-            expect(answer.subject).to.equal('alice');
+            expect(result.subject).to.equal('alice');
             return;
           }
           // "the resource server MUST include the HTTP "WWW-Authenticate" response header field" (RFC 6750 §3)
-          expect(answer.challenge, 'RS-05').to.match(/^Bearer realm="orders"/);
-          if (error === 'none') expect(answer.challenge).not.to.include('error');
-          else expect(answer.challenge).to.include(`error="${error}"`);
-          if (error === 'insufficient_scope') expect(answer.challenge).to.include('scope="read"');
-          expect(answer.message)
+          expect(result.challenge, 'RS-05').to.match(/^Bearer realm="orders"/);
+          if (error === 'none') expect(result.challenge).not.to.include('error');
+          else expect(result.challenge).to.include(`error="${error}"`);
+          if (error === 'insufficient_scope') expect(result.challenge).to.include('scope="read"');
+          expect(result.message)
             .to.be.a('string')
             .and.match(/^The access token /);
         });
@@ -41,7 +41,7 @@ for (const transport of [koa, grpc, ws]) {
     });
   }
 
-  describe(`${transport.name}, when the store cannot be asked`, () => {
+  describe(`${transport.name}, when the store cannot be reached`, () => {
     let world: World;
     const store = memoryStore();
     const gate = testGate({
@@ -51,18 +51,18 @@ for (const transport of [koa, grpc, ws]) {
       },
       scopes: ['read'],
     });
-    const heard: unknown[] = [];
+    const errors: unknown[] = [];
     before(async () => {
-      world = await transport.open(gate, (error) => heard.push(error));
+      world = await transport.open(gate, (error) => errors.push(error));
     });
     after(() => world.close());
 
-    it('RS-22: nobody passes, the caller is told to try again, and the server is told why', async () => {
-      const answer = await world.call(`Bearer ${await tokenFor(gate, { scopes: ['read'] })}`);
-      expect(answer).to.include({ outcome: 'unavailable' });
-      expect(answer.message).not.to.include('disk');
+    it('RS-22: no request is admitted, the client gets an error to retry, and the server gets the cause', async () => {
+      const result = await world.call(`Bearer ${await tokenFor(gate, { scopes: ['read'] })}`);
+      expect(result).to.include({ outcome: 'unavailable' });
+      expect(result.message).not.to.include('disk');
       expect(world.handled).to.equal(0);
-      expect(heard).to.have.length(1).and.to.have.nested.property('[0]').instanceOf(Unavailable);
+      expect(errors).to.have.length(1).and.to.have.nested.property('[0]').instanceOf(Unavailable);
     });
   });
 }

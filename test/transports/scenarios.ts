@@ -1,21 +1,21 @@
-/** The table of scenarios that every transport is put through: what a caller presents, and what must come of it. */
+/** The scenarios that every transport runs: what a client presents, and the expected outcome. */
 import { type TestGate, tokenFor } from '../../adapters/testing/testing.ts';
 
-/** What a transport does with a call, in words that all of them have. */
-export interface DirectResponse {
+/** The outcome of a call, in terms that all transports share. */
+export interface CallOutcome {
   readonly outcome: 'passed' | 'unauthenticated' | 'forbidden' | 'invalid' | 'unavailable';
-  /** Whom the handler was told the caller stands for. */
+  /** The subject that the handler received. */
   readonly subject?: string | undefined;
   readonly challenge?: string | undefined;
-  /** What is said to people. */
+  /** The message for people. */
   readonly message?: string | undefined;
 }
 
-/** A real server with a real client, both on a socket of their own. */
+/** A real server and a real client. */
 export interface World {
   /** One call that needs scope `read`, with this value of `Authorization`. */
-  call(authorization: string | undefined): Promise<DirectResponse>;
-  /** How often a handler was reached. */
+  call(authorization: string | undefined): Promise<CallOutcome>;
+  /** How often a handler ran. */
   readonly handled: number;
   close(): Promise<void>;
 }
@@ -28,8 +28,8 @@ export interface Transport {
 export interface Scenario {
   readonly title: string;
   readonly present: (gate: TestGate) => Promise<string | undefined> | string | undefined;
-  readonly outcome: DirectResponse['outcome'];
-  /** What the challenge says; nothing at all (RFC 6750 §3.1) where it is `none`. */
+  readonly outcome: CallOutcome['outcome'];
+  /** The error in the challenge; `none`: the challenge has no error (RFC 6750 §3.1). */
   readonly error?: 'none' | 'invalid_token' | 'insufficient_scope';
 }
 
@@ -37,7 +37,7 @@ const alice = { scopes: ['read'], subject: 'alice' } as const;
 
 export const scenarios: readonly Scenario[] = [
   {
-    title: 'RS-01: a good token passes, and the handler is told whom it stands for',
+    title: 'RS-01: a valid token is admitted, and the handler receives its subject',
     present: async (gate) => `Bearer ${await tokenFor(gate, alice)}`,
     outcome: 'passed',
   },
@@ -70,13 +70,13 @@ export const scenarios: readonly Scenario[] = [
     error: 'invalid_token',
   },
   {
-    title: 'RS-07: a token that nobody issued is invalid',
+    title: 'RS-07: a token that was never issued is invalid',
     present: () => 'Bearer VhEnBrxu3CZ2rTxzvOmz4fZ6z2vhEnBr',
     outcome: 'unauthenticated',
     error: 'invalid_token',
   },
   {
-    title: 'RS-07: an expired token is invalid, from the very instant on',
+    title: 'RS-07: an expired token is invalid, from the instant of its expiry on',
     async present(gate) {
       const token = await tokenFor(gate, { ...alice, expiresIn: 60 });
       gate.clock.pass(60);
@@ -106,7 +106,7 @@ export const scenarios: readonly Scenario[] = [
     error: 'invalid_token',
   },
   {
-    title: 'RS-08: a token with too little scope is told what is needed',
+    title: 'RS-08: for a token without the scope, the challenge names the scope',
     present: async (gate) => `Bearer ${await tokenFor(gate, { ...alice, scopes: ['write'] })}`,
     outcome: 'forbidden',
     error: 'insufficient_scope',

@@ -6,6 +6,7 @@ import { WebSocketServer } from 'ws';
 import { InvalidOption } from '../../adapters/library/options.ts';
 import { memoryStore, testClient, testGate, tokenFor } from '../../adapters/testing/testing.ts';
 import { bearerOf, guardUpgrade, tokenRoute } from '../../adapters/websocket/ws.ts';
+import { heldStore } from './held-store.ts';
 import { listening } from './listening.ts';
 import { openWs, type WsWorld } from './ws.ts';
 
@@ -22,7 +23,7 @@ describe('the gate before a WebSocket', () => {
   }
   const good = () => tokenFor(gate, { scopes: ['read'], subject: 'alice' });
 
-  it('RS-20: a refusal is said while it still is HTTP, whole, and the connection ends', async () => {
+  it('RS-20: a refused handshake gets a complete HTTP response, and the connection ends', async () => {
     const { port } = await open();
     const text = await exchange(port, handshake('/chat'));
     const [head = '', body = ''] = text.split('\r\n\r\n');
@@ -50,12 +51,12 @@ describe('the gate before a WebSocket', () => {
     expect(await (await open({ tokenFrom: ['header', 'query'] })).connect(twice)).to.include({ outcome: 'invalid' });
   });
 
-  it('RS-21: a cookie is no token', async () => {
+  it('RS-21: a cookie does not count as a token', async () => {
     const headers = { cookie: `access_token=${await good()}` };
     expect(await (await open()).connect({ headers })).to.include({ outcome: 'unauthenticated' });
   });
 
-  it('RS-21: a page of another origin is refused, even with a good token', async () => {
+  it('RS-21: a page of another origin is refused, even with a valid token', async () => {
     const world = await open({ origins: ['https://app.example'] });
     const from = async (origin: Record<string, string>) =>
       (await world.connect({ headers: { authorization: `Bearer ${await good()}`, ...origin } })).outcome;
@@ -72,14 +73,14 @@ describe('the gate before a WebSocket', () => {
     }
   });
 
-  it('a token elsewhere than in the header is not looked at, unless asked for', async () => {
+  it('a token outside the header counts only if tokenFrom allows it', async () => {
     const world = await open();
     const token = await good();
     expect(await world.connect({ path: `/?access_token=${token}` })).to.include({ outcome: 'unauthenticated' });
     expect(await world.connect({ protocols: ['bearer', token] })).to.include({ outcome: 'unauthenticated' });
   });
 
-  it('RS-04: nor is one in the query in profile kong', async () => {
+  it('RS-04: a token in the query does not count in profile kong either', async () => {
     const kong = testGate({ profile: 'kong' });
     const world = await openWs(kong, {});
     worlds.push(world);
@@ -88,7 +89,7 @@ describe('the gate before a WebSocket', () => {
     expect(await world.connect({ headers: { authorization: `Bearer ${token}` } })).to.include({ subject: 'alice' });
   });
 
-  it('RS-04: a token in the query is taken out before anybody sees the request', async () => {
+  it('RS-04: a token in the query is removed before listeners receive the request', async () => {
     const world = await open({ tokenFrom: ['query'] });
     expect(await world.connect({ path: `/chat?room=1&access_token=${await good()}` })).to.include({ subject: 'alice' });
     expect(await world.connect({ path: `/chat?access_token=${await good()}` })).to.include({ subject: 'alice' });
@@ -99,10 +100,10 @@ describe('the gate before a WebSocket', () => {
     });
   });
 
-  it('a token in the subprotocols is taken out, and never sent back', async () => {
+  it('a token in the subprotocols is removed, and never sent back', async () => {
     const world = await open({ tokenFrom: ['header', 'subprotocol'] });
-    const told = await world.connect({ protocols: ['bearer', await good()] });
-    expect(told).to.include({ subject: 'alice', protocol: 'bearer' });
+    const connected = await world.connect({ protocols: ['bearer', await good()] });
+    expect(connected).to.include({ subject: 'alice', protocol: 'bearer' });
     const other = await world.connect({ protocols: ['chat.v2', 'bearer', await good()] });
     expect(other).to.include({ subject: 'alice', protocol: 'chat.v2' });
     expect(world.admitted.map(({ headers }) => headers['sec-websocket-protocol'])).to.deep.equal([
@@ -115,7 +116,7 @@ describe('the gate before a WebSocket', () => {
     });
   });
 
-  it('what is no WebSocket handshake is refused even with a good token', async () => {
+  it('another upgrade is refused, even with a valid token', async () => {
     const { port, admitted } = await open();
     const authorization = `Authorization: Bearer ${await good()}`;
     const h2c = ['GET / HTTP/1.1', 'Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: h2c', authorization, '', ''];
@@ -123,39 +124,23 @@ describe('the gate before a WebSocket', () => {
     expect(admitted).to.have.length(0);
   });
 
-  it('a client that leaves while the store is asked harms nobody', async () => {
-    const store = memoryStore();
-    let asked = (): void => undefined;
-    const isAsked = new Promise<void>((resolve) => {
-      asked = resolve;
-    });
-    let answer = (): void => undefined;
-    const hasResponded = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
-    const grants = {
-      ...store.grants,
-      byAccessToken: async (token: string) => {
-        asked();
-        await hasResponded;
-        return store.grants.byAccessToken(token);
-      },
-    };
-    const slow = testGate({ store: { ...store, grants } });
+  it('a client that disconnects while the store is read affects no other client', async () => {
+    const { store, reached, release } = heldStore();
+    const slow = testGate({ store });
     const world = await openWs(slow, {});
     worlds.push(world);
     const authorization = `Bearer ${await tokenFor(slow, { subject: 'bob' })}`;
     const leaving = connect(world.port, '127.0.0.1');
     leaving.write(handshake('/', [`Authorization: ${authorization}`]));
-    await isAsked;
+    await reached;
     leaving.resetAndDestroy();
     await once(leaving, 'close');
-    answer();
+    release();
     expect(await world.connect({ headers: { authorization } })).to.include({ subject: 'bob' });
   });
 
-  describe('the token route beside it', () => {
-    it('takes POST alone, and what it issues opens a WebSocket', async () => {
+  describe('the token route', () => {
+    it('accepts only POST, and its token opens a WebSocket', async () => {
       const world = await open();
       const url = `http://127.0.0.1:${world.port}/oauth2/token`;
       const { clientId: client_id, clientSecret: client_secret } = testClient;
@@ -172,7 +157,7 @@ describe('the gate before a WebSocket', () => {
       expect(got.headers.get('allow')).to.equal('POST');
     });
 
-    it('is never reached by a handshake, whatever its method', async () => {
+    it('never receives a handshake, whatever its method', async () => {
       const { port, admitted } = await open();
       const token = await good();
       const posted = handshake('/oauth2/token', [`Authorization: Bearer ${token}`, 'Content-Length: 0']).replace(
@@ -186,7 +171,7 @@ describe('the gate before a WebSocket', () => {
       expect(admitted).to.have.length(0);
     });
 
-    it('refuses secrets in the clear from elsewhere', async () => {
+    it('refuses plain HTTP from another machine', async () => {
       const { port } = await open();
       const response = await fetch(`http://127.0.0.1:${port}/oauth2/token`, {
         method: 'POST',
@@ -197,17 +182,17 @@ describe('the gate before a WebSocket', () => {
       expect(await response.json()).to.have.property('error_description', 'You must use HTTPS');
     });
 
-    it('leaves every other request to the server', async () => {
+    it('leaves requests for other paths to the server', async () => {
       const { port } = await open();
       expect((await fetch(`http://127.0.0.1:${port}/oauth2/tokens`)).status).to.equal(404);
     });
 
-    it('answers 503 to a client whose request it cannot handle, and says why to the server', async () => {
+    it('responds with 503 if it cannot handle a request, and passes the error to the server', async () => {
       const store = memoryStore();
       const grants = { ...store.grants, open: () => Promise.reject(new Error('the disk is gone')) };
       const failing = testGate({ store: { ...store, grants } });
-      const heard: unknown[] = [];
-      const route = tokenRoute(failing, { path: '/token', onError: (error) => heard.push(error) });
+      const errors: unknown[] = [];
+      const route = tokenRoute(failing, { path: '/token', onError: (error) => errors.push(error) });
       const server = await listening(createServer((request, response) => void route(request, response)));
       const { clientId: client_id, clientSecret: client_secret } = testClient;
       const body = new URLSearchParams({ grant_type: 'client_credentials', client_id, client_secret });
@@ -215,13 +200,13 @@ describe('the gate before a WebSocket', () => {
       await server.close();
       expect(response.status).to.equal(503);
       expect(await response.text()).not.to.include('disk');
-      expect(String(heard[0])).to.include('the disk is gone');
+      expect(String(errors[0])).to.include('the disk is gone');
     });
   });
 
-  it('a token route behind what has read the body says so, and blames no client', async () => {
-    const heard: unknown[] = [];
-    const route = tokenRoute(gate, { onError: (error) => heard.push(error) });
+  it('a token route after code that has read the body reports an error, and responds with 503', async () => {
+    const errors: unknown[] = [];
+    const route = tokenRoute(gate, { onError: (error) => errors.push(error) });
     const server = await listening(
       createServer((request, response) => request.on('end', () => route(request, response)).resume()),
     );
@@ -230,10 +215,10 @@ describe('the gate before a WebSocket', () => {
     const response = await fetch(`http://127.0.0.1:${server.port}/oauth2/token`, { method: 'POST', body });
     await server.close();
     expect(response.status).to.equal(503);
-    expect(String(heard[0])).to.include('must be mounted before the code that reads request bodies');
+    expect(String(errors[0])).to.include('must be mounted before the code that reads request bodies');
   });
 
-  it('a mistake in its options shows when the server is built', () => {
+  it('a wrong option throws when the server is built', () => {
     const sockets = new WebSocketServer({ noServer: true });
     const built = (options: object) => () => guardUpgrade(gate, { sockets, ...options });
     expect(built({ origins: ['https://app.example/'] })).to.throw(InvalidOption, 'https://app.example/');
@@ -259,7 +244,7 @@ function handshake(path: string, headers: readonly string[] = []): string {
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-/** All that a server says to this before it hangs up. */
+/** Everything that the server sends until it closes the connection. */
 async function exchange(port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.write(text);

@@ -5,18 +5,18 @@ import { bearerOf, type GuardUpgradeOptions, guardUpgrade, tokenRoute } from '..
 import type { Bearer } from '../../src/oauth/tokens.ts';
 import { outcomeOf } from './koa.ts';
 import { listening } from './listening.ts';
-import type { DirectResponse, Transport } from './scenarios.ts';
+import type { CallOutcome, Transport } from './scenarios.ts';
 
 export interface WsWorld {
   readonly port: number;
   /** The requests whose handshake was admitted. */
   readonly admitted: readonly IncomingMessage[];
-  /** Opens a WebSocket, and tells the first message, or how the handshake was refused. */
+  /** Opens a WebSocket, and returns its first message or how the handshake was refused. */
   connect(how: {
     readonly path?: string;
     readonly protocols?: readonly string[];
     readonly headers?: Readonly<Record<string, string>>;
-  }): Promise<DirectResponse & { readonly protocol?: string }>;
+  }): Promise<CallOutcome & { readonly protocol?: string }>;
   close(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function openWs(
     admitted,
     async connect({ path = '/', protocols = [], headers = {} }) {
       const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, [...protocols], { headers: { ...headers } });
-      const answer = await new Promise<DirectResponse & { readonly protocol?: string }>((resolve, reject) => {
+      const result = await new Promise<CallOutcome & { readonly protocol?: string }>((resolve, reject) => {
         socket.on('message', (data) => {
           const { subject } = JSON.parse(String(data)) as { readonly subject?: string };
           resolve({ outcome: 'passed', subject, protocol: socket.protocol });
@@ -59,7 +59,7 @@ export async function openWs(
       });
       socket.on('error', () => undefined);
       socket.terminate();
-      return answer;
+      return result;
     },
     async close() {
       for (const socket of sockets.clients) socket.terminate();
