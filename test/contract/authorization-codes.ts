@@ -1,4 +1,4 @@
-/** What every store of authorization codes must do. Each adapter's test calls this once; so may yours. */
+/** The contract of every store of authorization codes. The test of each adapter calls it once; yours can, too. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
@@ -40,7 +40,7 @@ export function behavesAsAuthorizationCodes(
   name: string,
   open: (clock: Clock) => Promise<AuthorizationCodes> | AuthorizationCodes,
 ): void {
-  describe(`${name} keeps authorization codes`, () => {
+  describe(`${name} as a store of authorization codes`, () => {
     const clock = turnedClock();
     let codes: AuthorizationCodes;
     before(async () => {
@@ -54,11 +54,11 @@ export function behavesAsAuthorizationCodes(
       return code;
     }
 
-    it('knows nothing of a code that was never saved', async () => {
+    it('returns unknown for a code that was never saved', async () => {
       expect(await codes.redeem(newCode(), owner)).to.deep.equal({ outcome: 'unknown' });
     });
 
-    it('gives back all that a code stands for, also what is undefined', async () => {
+    it('returns the whole record of a code, with the members that are undefined', async () => {
       const bare = { serviceId: undefined, subject: undefined, codeChallenge: undefined, scope: [] };
       expect(await codes.redeem(await saved(), owner)).to.deep.equal({ outcome: 'redeemed', record });
       expect(await codes.redeem(await saved(bare), owner)).to.deep.equal({
@@ -67,15 +67,15 @@ export function behavesAsAuthorizationCodes(
       });
     });
 
-    it('TK-08: tells exactly one of many concurrent attempts that the code is redeemed, the others that it is replayed', () =>
+    it('TK-08: of many concurrent attempts exactly one returns redeemed, the others return replayed', () =>
       fc.assert(
         fc.asyncProperty(fc.integer({ min: 2, max: 40 }), async (attempts) => {
           const code = await saved();
-          const told = await Promise.all(
+          const outcomes = await Promise.all(
             Array.from({ length: attempts }, (_, n) => codes.redeem(code, { ...owner, attempt: `attempt ${n}` })),
           );
-          expect(told.filter(({ outcome }) => outcome === 'redeemed')).to.have.length(1);
-          expect(told.filter(({ outcome }) => outcome === 'replayed')).to.deep.equal(
+          expect(outcomes.filter(({ outcome }) => outcome === 'redeemed')).to.have.length(1);
+          expect(outcomes.filter(({ outcome }) => outcome === 'replayed')).to.deep.equal(
             Array.from({ length: attempts - 1 }, () => ({
               outcome: 'replayed',
               grantId: record.grantId,
@@ -86,25 +86,25 @@ export function behavesAsAuthorizationCodes(
         { numRuns: 25 },
       ));
 
-    it('tells the attempt that redeemed a code the same again when it is repeated', async () => {
+    it('returns the same result when the attempt that redeemed a code is repeated', async () => {
       const code = await saved();
       const first = await codes.redeem(code, owner);
       expect(await codes.redeem(code, { ...owner, attempt: 'second' })).to.include({ outcome: 'replayed' });
       expect(await codes.redeem(code, owner)).to.deep.equal(first);
     });
 
-    it('TK-11, TK-05: a stranger is told mismatched, before and after, and costs the owner nothing', async () => {
-      const strangers: Partial<RedemptionAttempt>[] = [{ credentialId: 'another' }, { boundTo: 'service:other' }];
-      for (const stranger of strangers) {
+    it('TK-11, TK-05: an attempt by another client returns mismatched, before and after, and leaves the code valid', async () => {
+      const others: Partial<RedemptionAttempt>[] = [{ credentialId: 'another' }, { boundTo: 'service:other' }];
+      for (const other of others) {
         const code = await saved();
-        const attempt = { ...owner, ...stranger, ownMismatch: 'invalidates', attempt: 'of a stranger' } as const;
+        const attempt = { ...owner, ...other, ownMismatch: 'invalidates', attempt: 'of another' } as const;
         expect(await codes.redeem(code, attempt)).to.include({ outcome: 'mismatched' });
         expect(await codes.redeem(code, owner)).to.include({ outcome: 'redeemed' });
         expect(await codes.redeem(code, attempt)).to.include({ outcome: 'mismatched' });
       }
     });
 
-    it('tells the first binding that is not met: client, then where it is bound, redirect URI, challenge', async () => {
+    it('returns the first binding that does not match, in the order client, boundTo, redirect URI, challenge', async () => {
       const wrong = {
         credentialId: 'another',
         boundTo: 'elsewhere',
@@ -112,7 +112,7 @@ export function behavesAsAuthorizationCodes(
         codeChallenge: 'x',
       };
       const code = await saved();
-      const told: unknown[] = [];
+      const mismatches: unknown[] = [];
       for (const right of [
         {},
         { credentialId: owner.credentialId },
@@ -120,14 +120,14 @@ export function behavesAsAuthorizationCodes(
         { redirectUri: owner.redirectUri },
       ]) {
         Object.assign(wrong, right);
-        told.push(await codes.redeem(code, { ...owner, ...wrong }));
+        mismatches.push(await codes.redeem(code, { ...owner, ...wrong }));
       }
-      expect(told).to.deep.equal(
+      expect(mismatches).to.deep.equal(
         ['client', 'boundTo', 'redirectUri', 'codeChallenge'].map((binding) => ({ outcome: 'mismatched', binding })),
       );
     });
 
-    it('TK-06: asks for the redirect URI again where it is required and the authorization request named it', async () => {
+    it('TK-06: requires the redirect URI again if the attempt says so and the authorization request named it', async () => {
       const attempt = { ...owner, redirectUri: undefined };
       expect(await codes.redeem(await saved(), attempt)).to.include({ binding: 'redirectUri' });
       expect(await codes.redeem(await saved({ redirectUriSent: false }), attempt)).to.include({ outcome: 'redeemed' });
@@ -136,7 +136,7 @@ export function behavesAsAuthorizationCodes(
       });
     });
 
-    it('PK-08: accepts or refuses a code without a challenge as the attempt says', async () => {
+    it('PK-08: accepts or rejects a code without a challenge as the attempt says', async () => {
       const unchallenged = { codeChallenge: undefined };
       expect(await codes.redeem(await saved(unchallenged), { ...owner, unchallenged: 'refuse' })).to.include({
         binding: 'codeChallenge',
@@ -144,7 +144,7 @@ export function behavesAsAuthorizationCodes(
       expect(await codes.redeem(await saved(unchallenged), owner)).to.include({ outcome: 'redeemed' });
     });
 
-    it('PK-11, TK-10: a mismatch of the owner spends the code where it is said to, and else keeps it', async () => {
+    it('PK-11, TK-10: a mismatch by its own client uses the code up if the attempt says so, else the code stays valid', async () => {
       for (const wrong of [
         { codeChallenge: 'wrong' },
         { redirectUri: 'https://wrong.example' },
@@ -156,14 +156,14 @@ export function behavesAsAuthorizationCodes(
 
         const used = await saved();
         const attempt = { ...owner, ...wrong, ownMismatch: 'invalidates' } as const;
-        const told = await codes.redeem(used, attempt);
-        expect(told).to.include({ outcome: 'mismatched' });
-        expect(await codes.redeem(used, attempt), 'repeated').to.deep.equal(told);
+        const first = await codes.redeem(used, attempt);
+        expect(first).to.include({ outcome: 'mismatched' });
+        expect(await codes.redeem(used, attempt), 'repeated').to.deep.equal(first);
         expect(await codes.redeem(used, { ...owner, attempt: 'second' })).to.include({ outcome: 'replayed' });
       }
     });
 
-    it('AZ-29: a code is unknown from the very instant it expires', async () => {
+    it('AZ-29: a code is unknown from the instant at which it expires', async () => {
       for (const [offset, outcome] of [
         [-1, 'redeemed'],
         [0, 'unknown'],
@@ -177,7 +177,7 @@ export function behavesAsAuthorizationCodes(
       }
     });
 
-    it('a redeemed code stays, marked, until it expires', async () => {
+    it('a redeemed code stays, marked as used, until it expires', async () => {
       const code = await saved();
       await codes.redeem(code, owner);
       clock.turn(record.expiresAt - 1);
@@ -190,20 +190,20 @@ export function behavesAsAuthorizationCodes(
       });
     });
 
-    it('a save that is repeated does not bring a redeemed code back', async () => {
+    it('a repeated save does not make a redeemed code valid again', async () => {
       const code = await saved();
       await codes.redeem(code, owner);
       await codes.save(code, record);
       expect(await codes.redeem(code, { ...owner, attempt: 'second' })).to.include({ outcome: 'replayed' });
     });
 
-    it('SE-14: a clock that is set back does not revive a code that was seen expired', async () => {
+    it('SE-14: a clock that is set back does not make a code valid again that was found expired', async () => {
       const code = await saved();
       expect(await codes.redeem(code, { ...owner, at: record.expiresAt })).to.include({ outcome: 'unknown' });
       expect(await codes.redeem(code, owner)).to.include({ outcome: 'unknown' });
     });
 
-    it('SE-06, RS-09: takes any text for a code, a client or an attempt, and means only that text by it', () =>
+    it('SE-06, RS-09: handles any text as a code, a client or an attempt, and compares it exactly', () =>
       fc.assert(
         fc.asyncProperty(hostileText, hostileText, hostileText, async (text, client, attempt) => {
           const code = newCode() + text;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/ports/clock.ts';
 
-/** A clock in the hand of the test. */
+/** A clock that the test sets. */
 export interface TurnedClock extends Clock {
   turn(to: number): void;
 }

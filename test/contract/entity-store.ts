@@ -1,4 +1,4 @@
-/** What every store of entities must do. Each adapter's test calls this once; so may yours. */
+/** The contract of every store of entities. The test of each adapter calls it once; yours can, too. */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -71,7 +71,7 @@ let drawn = 0;
 const newName = (): string => `name ${++drawn}`;
 
 export function behavesAsEntityStore(name: string, open: () => Promise<EntityStore> | EntityStore): void {
-  describe(`${name} keeps entities`, () => {
+  describe(`${name} as a store of entities`, () => {
     let store: EntityStore;
     before(async () => {
       store = await open();
@@ -98,7 +98,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
       return ids;
     }
 
-    it('gives back what was written, by id and by each unique field, secrets too', async () => {
+    it('returns a written row by its id and by each unique field, with its secrets', async () => {
       const consumer = await inserted(consumers, { username: newName(), custom_id: newName(), tags: null });
       const row = await inserted(credentials, {
         consumer: { id: consumer.id },
@@ -117,14 +117,14 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
       expect(await store.get(consumers, id())).to.equal(undefined);
     });
 
-    it('is not changed by what becomes of a row outside', async () => {
+    it('does not change when the caller changes the row afterwards', async () => {
       const row = { id: id(), name: newName(), list: ['a'] };
       await store.insert(routes, row);
       row.list.push('b');
       expect(await store.get(routes, row.id)).to.deep.equal({ ...row, list: ['a'] });
     });
 
-    it('says taken, with the fields, for an id, a unique field or fields that are unique together', async () => {
+    it('returns taken, with the fields, for an id, a unique field or fields that are unique together', async () => {
       const one = await inserted(consumers, { username: newName(), custom_id: newName() });
       expect(await store.insert(consumers, { id: one.id, username: newName() })).to.deep.equal({
         outcome: 'taken',
@@ -141,7 +141,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
       });
     });
 
-    it('lets null be the value of a unique field as often as it comes', async () => {
+    it('allows null as the value of a unique field in many rows', async () => {
       await inserted(consumers, { username: null });
       await inserted(consumers, { username: null });
       await inserted(consumers);
@@ -161,7 +161,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
       await inserted(plugins, { name: newName(), service: { id: service.id } });
     });
 
-    it('says dangling, with the field, for a reference to a row that is not there', async () => {
+    it('returns dangling, with the field, for a reference to a row that does not exist', async () => {
       expect(await store.insert(routes, { id: id(), service: { id: id() } })).to.deep.equal({
         outcome: 'dangling',
         field: 'service',
@@ -178,17 +178,17 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
       fc.assert(
         fc.asyncProperty(fc.integer({ min: 2, max: 20 }), async (count) => {
           const username = newName();
-          const told = await Promise.all(
+          const writes = await Promise.all(
             Array.from({ length: count }, () => store.insert(consumers, { id: id(), username })),
           );
-          expect(told.filter(({ outcome }) => outcome === 'written')).to.have.length(1);
-          expect(told.filter(({ outcome }) => outcome === 'taken')).to.have.length(count - 1);
+          expect(writes.filter(({ outcome }) => outcome === 'written')).to.have.length(1);
+          expect(writes.filter(({ outcome }) => outcome === 'taken')).to.have.length(count - 1);
         }),
         { numRuns: 15 },
       ));
 
     describe('replacing', () => {
-      it('writes over a row; what it held before is free', async () => {
+      it('replaces a row; its earlier unique values are free', async () => {
         const row = await inserted(consumers, { username: newName(), custom_id: newName() });
         const next = { id: row.id, username: newName(), custom_id: row['custom_id'] };
         expect(await store.replace(consumers, next)).to.deep.equal({ outcome: 'written' });
@@ -198,7 +198,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         await inserted(consumers, { username: row['username'] });
       });
 
-      it('leaves the row as it is when another holds what is unique', async () => {
+      it('does not change the row if another one has the unique value', async () => {
         const [one, other] = [
           await inserted(consumers, { username: newName() }),
           await inserted(consumers, { username: newName() }),
@@ -211,7 +211,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.getBy(consumers, 'username', one['username'] as string)).to.deep.equal(one);
       });
 
-      it('says missing when there is none, unless it may insert', async () => {
+      it('returns missing if the row does not exist, unless it may insert', async () => {
         const row = { id: id(), username: newName() };
         expect(await store.replace(consumers, row)).to.deep.equal({ outcome: 'missing' });
         expect(await store.replace(consumers, row, { expected: row })).to.deep.equal({ outcome: 'missing' });
@@ -219,7 +219,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.get(consumers, row.id)).to.deep.equal(row);
       });
 
-      it('says changed when the row is no longer as it was read, in whatever order its fields come', async () => {
+      it('returns changed if the row differs from the expected one, in whatever order its fields are', async () => {
         const row = await inserted(credentials, {
           client_id: newName(),
           client_secret: 'hidden',
@@ -259,7 +259,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
     });
 
     describe('removing', () => {
-      it('takes a row away, with what was unique about it', async () => {
+      it('removes a row with its unique values', async () => {
         const row = await inserted(consumers, { username: newName() });
         expect(await store.remove(consumers, row.id)).to.deep.equal({
           outcome: 'removed',
@@ -272,7 +272,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         await inserted(consumers, row);
       });
 
-      it('takes along all that cascades from it, however far, and tells every row', async () => {
+      it('removes all rows that cascade from it, over several steps, and returns every row', async () => {
         const consumer = await inserted(consumers, { username: newName() });
         const credential = await inserted(credentials, {
           client_id: newName(),
@@ -295,7 +295,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.get(keys, other.id)).to.deep.equal(other);
       });
 
-      it('removes nothing when something restricts it, however far', async () => {
+      it('removes nothing if a row restricts it, also over several steps', async () => {
         const service = await inserted(services);
         const plugin = await inserted(plugins, { name: newName(), service: { id: service.id } });
         const route = await inserted(routes, { service: { id: service.id } });
@@ -306,7 +306,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.get(plugins, plugin.id)).to.equal(undefined);
       });
 
-      it('leaves null where it was pointed to, and what is unique together follows', async () => {
+      it('writes null over references to it, and changes their unique keys', async () => {
         const [service, consumer] = [await inserted(services), await inserted(consumers)];
         const name = newName();
         const plugin = await inserted(plugins, {
@@ -324,7 +324,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.remove(services, service.id)).to.nested.include({ 'rows[1].row.id': plugin.id });
       });
 
-      it('frees what was unique together with the reference that is null now', async () => {
+      it('frees the unique key with the reference that is null now', async () => {
         const [service, consumer] = [await inserted(services), await inserted(consumers)];
         const fields = { name: newName(), service: { id: service.id }, consumer: { id: consumer.id } };
         await inserted(plugins, fields);
@@ -332,12 +332,12 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         await store.insert(consumers, consumer);
         const second = await inserted(plugins, fields);
         await store.remove(consumers, consumer.id);
-        expect(await store.get(plugins, second.id), 'restricted, for it would be the same as the first').to.deep.equal(
+        expect(await store.get(plugins, second.id), 'restricted: it would be the same as the first').to.deep.equal(
           second,
         );
       });
 
-      it('counts as restricted where null would make two rows the same', async () => {
+      it('is restricted if null would make two rows the same', async () => {
         const consumer = await inserted(consumers);
         const name = newName();
         const plugin = await inserted(plugins, { name, consumer: { id: consumer.id } });
@@ -347,7 +347,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.get(plugins, plugin.id)).to.deep.equal(plugin);
       });
 
-      it('a row that points to another one now does not go with the one before', async () => {
+      it('does not remove a row that points to another row now', async () => {
         const [one, other] = [await inserted(consumers), await inserted(consumers)];
         const key = await inserted(keys, { key: newName(), consumer: { id: one.id } });
         await store.replace(keys, { ...key, consumer: { id: other.id } });
@@ -357,7 +357,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.get(keys, key.id)).to.equal(undefined);
       });
 
-      it('leaves no row that points to nothing, when inserts and removals come together', () =>
+      it('leaves no dangling reference after concurrent inserts and removals', () =>
         fc.assert(
           fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), async (before, after) => {
             const consumer = await inserted(consumers);
@@ -375,24 +375,24 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
     });
 
     describe('paging', () => {
-      it('goes through all rows in the order of their ids, each once, while some come and others go', async () => {
+      it('returns all rows in the order of their ids, each once, while rows are added and removed', async () => {
         const kind = { ...certificates, name: 'paged' };
-        const there = await Promise.all(Array.from({ length: 20 }, () => inserted(kind)));
-        const [gone, ...staying] = there.map((row) => row.id).sort();
+        const present = await Promise.all(Array.from({ length: 20 }, () => inserted(kind)));
+        const [removed, ...others] = present.map((row) => row.id).sort();
         const seen: string[] = [];
         let after: string | undefined;
         do {
           const page = await store.page(kind, { size: 3, after });
           seen.push(...page.rows.map((row) => row.id));
           after = page.next;
-          await store.remove(kind, gone!);
+          await store.remove(kind, removed!);
           await inserted(kind);
         } while (after !== undefined && seen.length < 1_000);
         expect(seen).to.deep.equal([...new Set(seen)].sort());
-        expect(seen).to.include.members(staying);
+        expect(seen).to.include.members(others);
       });
 
-      it('knows the last page: it has no next, also when it is full', async () => {
+      it('the last page has no next, also if it is full', async () => {
         const kind = { ...certificates, name: 'paged twice' };
         expect(await store.page(kind, { size: 2, after: undefined })).to.deep.equal({ rows: [], next: undefined });
         for (let n = 0; n < 4; n++) await inserted(kind);
@@ -403,19 +403,19 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(last.next).to.equal(undefined);
       });
 
-      it('takes only rows whose field has a value: a reference, a unique field or any other', async () => {
+      it('selects rows by the value of a field: a reference, a unique field or any other', async () => {
         const [one, other] = [await inserted(consumers, { username: newName() }), await inserted(consumers)];
         const shared = newName();
-        const theirs: string[] = [];
+        const owned: string[] = [];
         for (let n = 0; n < 5; n++) {
-          theirs.push(
+          owned.push(
             (await inserted(keys, { key: newName(), consumer: { id: one.id }, config: { group: shared } })).id,
           );
           await inserted(keys, { key: newName(), consumer: { id: other.id } });
         }
-        theirs.sort();
-        expect(await all(keys, { where: { field: 'consumer.id', value: one.id } })).to.deep.equal(theirs);
-        expect(await all(keys, { where: { field: 'config.group', value: shared } })).to.deep.equal(theirs);
+        owned.sort();
+        expect(await all(keys, { where: { field: 'consumer.id', value: one.id } })).to.deep.equal(owned);
+        expect(await all(keys, { where: { field: 'config.group', value: shared } })).to.deep.equal(owned);
         expect(await all(consumers, { where: { field: 'username', value: one['username'] as string } })).to.deep.equal([
           one.id,
         ]);
@@ -423,7 +423,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await all(consumers, { where: { field: 'username', value: newName() } })).to.deep.equal([]);
       });
 
-      it('takes only rows that carry all the tags, or any of them', async () => {
+      it('selects rows that have all of the tags, or any of them', async () => {
         const [red, green, blue] = [newName(), newName(), newName()];
         const tagged = async (...tags: string[]) => (await inserted(services, { tags })).id;
         const [r, g, rg, rgb] = [
@@ -445,7 +445,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
       });
     });
 
-    it('SE-06, SE-07: takes any text for a value or a name, and means only that text by it', () =>
+    it('SE-06, SE-07: handles any text as a value or a name, and compares it exactly', () =>
       fc.assert(
         fc.asyncProperty(hostileText, hostileText, async (text, field) => {
           const username = newName() + text;
@@ -468,9 +468,9 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         { numRuns: 60, examples: [['polluted', '__proto__']] },
       ));
 
-    it('does what a list of rows would do, whatever is asked of it', () =>
+    it('behaves as a plain list of rows, for any operations', () =>
       fc.assert(
-        fc.asyncProperty(fc.array(act, { maxLength: 50 }), async (acts) => {
+        fc.asyncProperty(fc.array(operation, { maxLength: 50 }), async (operations) => {
           const round = newName();
           const ids = { parents: Array.from({ length: 3 }, id), children: Array.from({ length: 5 }, id) };
           const parents: EntityKind = {
@@ -488,11 +488,11 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
             encrypted: () => ['name'],
           };
           const list = new Map<string, Entity>();
-          for (const { does, n, parent, label } of acts) {
+          for (const { does, n, parent, label } of operations) {
             const target = ids.parents[parent]!;
             if (does === 'parent') {
-              const told = await store.insert(parents, { id: target, name: `${round} ${parent}` });
-              expect(told.outcome).to.equal(list.has(target) ? 'taken' : 'written');
+              const written = await store.insert(parents, { id: target, name: `${round} ${parent}` });
+              expect(written.outcome).to.equal(list.has(target) ? 'taken' : 'written');
               list.set(target, { id: target, name: `${round} ${parent}` });
             } else if (does === 'remove parent') {
               expect((await store.remove(parents, target)).outcome).to.equal(
@@ -525,8 +525,8 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
           }
           for (const child of ids.children) expect(await store.get(children, child)).to.deep.equal(list.get(child));
           for (const parent of ids.parents) {
-            const theirs = [...list.values()].filter((row) => referenceTo(row) === parent).map((row) => row.id);
-            expect(await all(children, { where: { field: 'parent.id', value: parent } })).to.deep.equal(theirs.sort());
+            const owned = [...list.values()].filter((row) => referenceTo(row) === parent).map((row) => row.id);
+            expect(await all(children, { where: { field: 'parent.id', value: parent } })).to.deep.equal(owned.sort());
             await store.remove(parents, parent);
           }
           for (const child of ids.children) await store.remove(children, child);
@@ -536,7 +536,7 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
   });
 }
 
-const act = fc.record({
+const operation = fc.record({
   does: fc.constantFrom('parent', 'child', 'child', 'child', 'remove parent', 'remove child'),
   n: fc.nat(4),
   parent: fc.nat(2),

@@ -1,4 +1,4 @@
-/** Texts that have broken somebody's store: names of Object.prototype, operators, separators, and what is no text at all. */
+/** Texts that break careless stores: names of Object.prototype, operators, separators, and ill-formed Unicode. */
 import fc from 'fast-check';
 
 const known = [

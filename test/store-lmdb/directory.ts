@@ -28,7 +28,7 @@ export function openTestStore(directory: string, clock: Clock, vault = openVault
   return tracked;
 }
 
-/** To be called after the tests of a file: closes what they left open and removes their directories. */
+/** To be called after the tests of a file: closes their stores and removes their directories. */
 export async function cleanUp(): Promise<void> {
   for (const store of open) await store.close();
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });

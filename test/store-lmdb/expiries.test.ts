@@ -19,7 +19,7 @@ const names = [
   'entities',
 ];
 
-/** How many entries each collection of a closed store has. */
+/** The number of entries in each collection of a closed store. */
 async function sizes(directory: string): Promise<Record<string, number>> {
   const root = open({ path: directory, noSubdir: false, overlappingSync: false, encoding: 'json' });
   const counted = names.map((name) => [name, root.openDB({ name, encoding: 'json' }).getKeysCount()] as const);
@@ -30,11 +30,11 @@ async function sizes(directory: string): Promise<Record<string, number>> {
 describe('Rows in an lmdb store', () => {
   after(cleanUp);
 
-  it('die with their tokens, and leave nothing behind', async () => {
+  it('are deleted when their tokens expire, with all keys in the indexes', async () => {
     const directory = newDirectory();
     const clock = turnedClock();
     const store = openTestStore(directory, clock);
-    const live = async (n: number): Promise<void> => {
+    const write = async (n: number): Promise<void> => {
       const { code, record, redemption, grant, first, rotation } = world(n);
       await store.authorizationCodes.save(code, { ...record, expiresAt: noon + 60_000 });
       if (n % 2 === 0) await store.authorizationCodes.redeem(code, redemption);
@@ -48,14 +48,14 @@ describe('Rows in an lmdb store', () => {
         });
       if (n % 5 === 0) await store.grants.revoke(grant.grantId, noon + 60_000);
     };
-    await Promise.all(Array.from({ length: 120 }, (_, n) => live(n)));
+    await Promise.all(Array.from({ length: 120 }, (_, n) => write(n)));
     clock.turn(noon + 60_000);
     await store.sweep();
     await store.close();
     expect(await sizes(directory)).to.deep.equal({});
   });
 
-  it('a few of the dead are buried by each write, so that an unswept store does not grow', async () => {
+  it('are deleted by each write, a few expired ones at a time, so that a store without sweeps does not grow', async () => {
     const directory = newDirectory();
     const clock = turnedClock();
     const store = openTestStore(directory, clock);
@@ -72,7 +72,7 @@ describe('Rows in an lmdb store', () => {
     expect(await sizes(directory)).to.deep.equal({ entities: 20 });
   });
 
-  it('go with everything that led to them when an operator removes them', async () => {
+  it('are removed by an operator with all keys in the indexes', async () => {
     const directory = newDirectory();
     const store = openTestStore(directory, turnedClock());
     const { grant, first, rotation, consumer } = world(1);
@@ -85,7 +85,7 @@ describe('Rows in an lmdb store', () => {
     expect(await sizes(directory)).to.deep.equal({});
   });
 
-  it('an act that fails leaves nothing of itself', async () => {
+  it('are unchanged after a transaction that fails', async () => {
     const directory = newDirectory();
     const store = openTestStore(directory, turnedClock());
     const unprintable = { ...consumers, encrypted: () => ['secret', 'nowhere.at.all'] };
@@ -97,11 +97,11 @@ describe('Rows in an lmdb store', () => {
     };
     const kept = store.entityStore.insert(unprintable, { id: 'kept', username: 'kept', secret: 's' });
     const lost = Promise.resolve(store.entityStore.insert(failing, { id: 'lost', username: 'lost' }));
-    const told = await lost.then(
+    const result = await lost.then(
       () => 'written',
       (error: Error) => error.message,
     );
-    expect(told).to.equal('of the description');
+    expect(result).to.equal('of the description');
     expect(await kept).to.deep.equal({ outcome: 'written' });
     expect(() => store.entityStore.insert(consumers, { id: 'not an id' })).to.throw(RangeError, /not an id/);
     await store.close();

@@ -1,4 +1,4 @@
-/** A process that writes more than there is room for, and prints for each write what it was told. */
+/** A process that writes more than the disk has room for, and prints the outcome of each write. */
 import { openVault } from '../../adapters/crypto/vault.ts';
 import { openLmdbStore } from '../../adapters/store-lmdb/store.ts';
 import { noon } from '../contract/clock.ts';
@@ -7,11 +7,11 @@ import { consumers } from './writer.ts';
 
 const vault = openVault({ current: testKey });
 const { entityStore, close } = openLmdbStore({ directory: process.argv[2]!, vault, clock: { now: () => noon } });
-const told: string[] = [];
+const outcomes: string[] = [];
 for (let batch = 0; batch < 60; batch++) {
   const rows = [0, 1, 2].map((n) => ({ id: `row-${batch * 3 + n}`, big: 'x'.repeat(4_000) }));
-  const answers = await Promise.allSettled(rows.map((row) => entityStore.insert(consumers, row)));
-  for (const answer of answers) told.push(answer.status === 'fulfilled' ? answer.value.outcome : answer.reason.name);
+  const settled = await Promise.allSettled(rows.map((row) => entityStore.insert(consumers, row)));
+  for (const one of settled) outcomes.push(one.status === 'fulfilled' ? one.value.outcome : one.reason.name);
 }
 await close();
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(outcomes));

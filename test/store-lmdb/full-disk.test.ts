@@ -11,9 +11,9 @@ const clock = { now: () => noon };
 describe('An lmdb store that runs out of room', () => {
   after(cleanUp);
 
-  it('RV-09, RV-11: reports no write that was not made, keeps those that were, and does not end the process', async () => {
+  it('RV-09, RV-11: acknowledges only completed writes, keeps those, and does not crash the process', async () => {
     const directory = newDirectory();
-    // The shell bounds the size of files, as a full disk would.
+    // The shell limits the size of files, as a full disk would.
     const limited = `trap '' XFSZ; ulimit -f 800; exec "$0" "$@"`;
     const writer = spawn(
       'sh',
@@ -22,16 +22,16 @@ describe('An lmdb store that runs out of room', () => {
         stdio: ['ignore', 'pipe', 'ignore'],
       },
     );
-    const [answers, [code]] = await Promise.all([text(writer.stdout), once(writer, 'close')]);
+    const [output, [code]] = await Promise.all([text(writer.stdout), once(writer, 'close')]);
     expect(code).to.equal(0);
-    const told = JSON.parse(answers) as string[];
-    expect(new Set(told)).to.deep.equal(new Set(['written', 'Unavailable']));
-    expect(told.lastIndexOf('written')).to.be.below(told.indexOf('Unavailable'));
+    const outcomes = JSON.parse(output) as string[];
+    expect(new Set(outcomes)).to.deep.equal(new Set(['written', 'Unavailable']));
+    expect(outcomes.lastIndexOf('written')).to.be.below(outcomes.indexOf('Unavailable'));
     const { entityStore } = openTestStore(directory, clock);
-    const found = told.map((_, n) =>
+    const found = outcomes.map((_, n) =>
       entityStore.get(consumers, `row-${n}`) === undefined ? 'Unavailable' : 'written',
     );
-    expect(found).to.deep.equal(told);
+    expect(found).to.deep.equal(outcomes);
     expect(await entityStore.insert(consumers, { id: 'with-room-again' })).to.deep.equal({ outcome: 'written' });
   });
 });

@@ -27,7 +27,7 @@ function bytesIn(directory: string): Buffer {
 describe('Secrets in an lmdb store', () => {
   after(cleanUp);
 
-  it('SE-01, CA-07: no token, code, client secret or provision key stands in its files', async () => {
+  it('SE-01, CA-07: its files contain no token, code, client secret or provision key', async () => {
     const directory = newDirectory();
     const store = openTestStore(directory, { now: () => noon });
     const canaries: string[] = [];
@@ -62,15 +62,15 @@ describe('Secrets in an lmdb store', () => {
     }
     await store.close();
     const bytes = bytesIn(directory);
-    expect(bytes.includes('ada 249'), 'the rows are there').to.equal(true);
+    expect(bytes.includes('ada 249'), 'the rows are in the files').to.equal(true);
     expect(canaries).to.have.length(250 * 7);
     const shape = /(?:Code|Access|Refresh|Secret|Provision)\d+x0+/g;
     expect(canaries.filter((text) => text.match(shape) === null)).to.deep.equal([]);
-    // Six characters, `Canary`, are the hint of a token of which only a digest is retained.
+    // Six characters, `Canary`, are the hint of a token that is stored only as a digest.
     expect(bytes.toString('latin1').match(shape)).to.equal(null);
   });
 
-  it('SE-01: what only a digest is retained of cannot be had back with the key', async () => {
+  it('SE-01: a token that is stored only as a digest cannot be read with the key', async () => {
     const directory = newDirectory();
     const store = openTestStore(directory, { now: () => noon });
     const { grant, first } = world(1);
@@ -140,7 +140,7 @@ describe('Rotating the master key of an lmdb store', () => {
     return { directory, clock };
   }
 
-  it('finds and opens all that was written with the previous key', async () => {
+  it('finds and decrypts all rows that were written with the previous key', async () => {
     const { directory, clock } = await written();
     const store = openTestStore(directory, clock, rotated);
     const { code, redemption, grant, first, next, credential } = world(1);
@@ -159,7 +159,7 @@ describe('Rotating the master key of an lmdb store', () => {
     ).to.include({ outcome: 'taken' });
   });
 
-  it('refuses the new key alone as long as anything needs the old one', async () => {
+  it('rejects the new key alone while a row needs the old one', async () => {
     const { directory, clock } = await written();
     const store = openTestStore(directory, clock, rotated);
     expect(await store.reencrypt()).to.have.members([old.keyId, rotated.keyId]);
@@ -167,12 +167,12 @@ describe('Rotating the master key of an lmdb store', () => {
     expect(() => openLmdbStore({ directory, vault: onlyNew, clock })).to.throw(/another master key/);
   });
 
-  it('seals everything anew, and needs the old key no more when the last token of its time has died', async () => {
+  it('encrypts all rows again, and needs the old key only until the last token of its time has expired', async () => {
     const { directory, clock } = await written();
     const store = openTestStore(directory, clock, rotated);
     const { grant, next, rotation } = world(1);
     await store.reencrypt();
-    // Its reuse has to be noticed, and only its old digest is known.
+    // Its reuse must be detected, and only its old digest is known.
     expect((await store.grants.byRefreshToken('refresh-1'))?.found).to.equal('used');
     expect(await store.grants.get(grant.grantId)).to.include(next);
     await store.grants.revoke(grant.grantId, noon + 1);
@@ -190,7 +190,7 @@ describe('Rotating the master key of an lmdb store', () => {
     expect(() => openLmdbStore({ directory, vault: old, clock })).to.throw(/another master key/);
   });
 
-  it('a grant that lives on is found by its tokens under the new key after it was sealed anew', async () => {
+  it('a valid grant is found by its tokens under the new key after it was encrypted again', async () => {
     const { directory, clock } = await written();
     const store = openTestStore(directory, clock, rotated);
     const { grant, next, rotation } = world(1);

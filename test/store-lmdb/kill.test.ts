@@ -7,48 +7,48 @@ import { noon } from '../contract/clock.ts';
 import { cleanUp, newDirectory, openTestStore } from './directory.ts';
 import { consumers, credentials, type Step, world } from './writer.ts';
 
-/** What a killed writer had said: which steps of a number it had begun, and which were acknowledged. */
-type Said = Map<number, { readonly begun: Set<Step>; readonly done: Set<Step> }>;
+/** The output of a killed writer: for each number, the steps that it had begun and those that were acknowledged. */
+type Output = Map<number, { readonly begun: Set<Step>; readonly done: Set<Step> }>;
 
 const clock = { now: () => noon };
 
-describe('A process that is killed in the middle of writing', () => {
+describe('A process that is killed during a write', () => {
   after(cleanUp);
 
-  it('TK-26, RF-12: leaves every acknowledged write and no half-written one, to those beside it and to those after it', async () => {
+  it('TK-26, RF-12: leaves every acknowledged write and no partial one, for a process that runs meanwhile and for a later one', async () => {
     const directory = newDirectory();
-    // Open all the while: a killed writer must neither hold it up nor show it anything stale.
-    const beside = openTestStore(directory, clock);
-    const all: Said = new Map();
+    // Open all the time: a killed writer must neither block it nor make it read stale rows.
+    const meanwhile = openTestStore(directory, clock);
+    const all: Output = new Map();
     for (let round = 0; round < 20; round++) {
-      const said = await killedAfter(15 + round * 9, directory, round * 10_000);
-      expect(said.size, 'numbers begun').to.be.at.least(6);
-      for (const [n, steps] of said) all.set(n, steps);
-      for (const [n, steps] of said) await verify(beside, n, steps);
+      const output = await killedAfter(15 + round * 9, directory, round * 10_000);
+      expect(output.size, 'numbers begun').to.be.at.least(6);
+      for (const [n, steps] of output) all.set(n, steps);
+      for (const [n, steps] of output) await verify(meanwhile, n, steps);
     }
-    await beside.close();
+    await meanwhile.close();
     const afterwards = openTestStore(directory, clock);
     for (const [n, steps] of all) await verify(afterwards, n, steps);
   }).timeout(120_000);
 });
 
-async function killedAfter(acknowledgements: number, directory: string, from: number): Promise<Said> {
+async function killedAfter(acknowledgements: number, directory: string, from: number): Promise<Output> {
   const writer = spawn(process.execPath, [new URL('writer.ts', import.meta.url).pathname, directory, String(from)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const closed = once(writer, 'close');
-  const said: Said = new Map();
+  const output: Output = new Map();
   let acknowledged = 0;
   for await (const line of createInterface({ input: writer.stdout })) {
     const [sign, step, number] = line.split(' ') as [string, Step, string];
-    const steps = said.get(Number(number)) ?? { begun: new Set(), done: new Set() };
-    said.set(Number(number), steps);
+    const steps = output.get(Number(number)) ?? { begun: new Set(), done: new Set() };
+    output.set(Number(number), steps);
     (sign === '=' ? steps.done : steps.begun).add(step);
     if (sign === '=' && ++acknowledged === acknowledgements) writer.kill('SIGKILL');
   }
   await closed;
   expect(writer.signalCode).to.equal('SIGKILL');
-  return said;
+  return output;
 }
 
 async function verify(
@@ -105,7 +105,7 @@ async function verify(
     byName: await entityStore.getBy(consumers, 'username', consumer['username'] as string),
     credential: await entityStore.get(credentials, credential.id),
     byClientId: await entityStore.getBy(credentials, 'client_id', credential['client_id'] as string),
-    theirs: (
+    owned: (
       await entityStore.page(credentials, {
         size: 2,
         after: undefined,
@@ -113,9 +113,9 @@ async function verify(
       })
     ).rows,
   };
-  const none = { consumer: undefined, byName: undefined, credential: undefined, byClientId: undefined, theirs: [] };
+  const none = { consumer: undefined, byName: undefined, credential: undefined, byClientId: undefined, owned: [] };
   const alone = { ...none, consumer, byName: consumer };
-  const both = { ...alone, credential, byClientId: credential, theirs: [credential] };
+  const both = { ...alone, credential, byClientId: credential, owned: [credential] };
   const possibleRows = [
     ...(done.has('consumer') ? [] : [none]),
     ...(begun.has('consumer') && !done.has('credential') ? [alone] : []),

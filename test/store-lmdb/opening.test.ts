@@ -29,7 +29,7 @@ function opening(directory: string, current = testKey): () => unknown {
 describe('A closed lmdb store', () => {
   after(cleanUp);
 
-  it('RS-22, RV-09: says that it cannot be asked, and finishes what it was asked before', async () => {
+  it('RS-22, RV-09: rejects new calls as unavailable, and completes earlier ones', async () => {
     const store = openTestStore(newDirectory(), clock);
     const { grant, first } = world(1);
     const opening = store.grants.open(grant, first);
@@ -37,18 +37,18 @@ describe('A closed lmdb store', () => {
     expect(await opening).to.equal('opened');
     await closing;
     expect(() => store.grants.byAccessToken(first.accessToken)).to.throw(Unavailable);
-    const told = await Promise.resolve(store.grants.revoke(grant.grantId, undefined)).then(
+    const result = await Promise.resolve(store.grants.revoke(grant.grantId, undefined)).then(
       () => 'revoked',
       (error: unknown) => error,
     );
-    expect(told).to.be.instanceOf(Unavailable);
+    expect(result).to.be.instanceOf(Unavailable);
   });
 });
 
-describe('The time that an lmdb store has seen', () => {
+describe('The time that an lmdb store records', () => {
   after(cleanUp);
 
-  it('SE-14: is the latest of all that its clock has told, but not that of a clock that was wrong and is mended', async () => {
+  it('SE-14: is the latest time of its clock, but not that of a wrong clock that was corrected', async () => {
     const hour = 60 * 60 * 1000;
     let now = noon;
     const store = openTestStore(newDirectory(), { now: () => now });
@@ -69,7 +69,7 @@ describe('The time that an lmdb store has seen', () => {
 describe('Opening an lmdb store', () => {
   after(cleanUp);
 
-  it('makes the directory, for its owner only, whatever its name', async () => {
+  it('creates the directory, for its owner only, with any name', async () => {
     for (const name of ['new/er/newest', 'with.extension']) {
       const directory = join(newDirectory(), name);
       const store = openTestStore(directory, clock);
@@ -79,7 +79,7 @@ describe('Opening an lmdb store', () => {
     }
   });
 
-  it('finds again what was written before', async () => {
+  it('finds the rows that were written before', async () => {
     const directory = newDirectory();
     const { grant, first } = world(1);
     const store = openTestStore(directory, clock);
@@ -92,7 +92,7 @@ describe('Opening an lmdb store', () => {
     });
   });
 
-  it('refuses another master key, names the setting, and changes nothing', async () => {
+  it('rejects another master key, names the setting, and changes nothing', async () => {
     const directory = await filled();
     const before = readFileSync(join(directory, 'data.mdb'));
     expect(opening(directory, otherKey)).to.throw(
@@ -103,7 +103,7 @@ describe('Opening an lmdb store', () => {
     expect(openTestStore(directory, clock).entityStore.get(consumers, 'row-7')).to.include({ username: '7' });
   });
 
-  it('refuses a store that a newer or an older version wrote', async () => {
+  it('rejects a store that a newer or an older version wrote', async () => {
     const directory = await filled();
     for (const [schema, message] of [
       [schemaVersion + 1, /was written by a newer version \(schema 3, this one knows 2\)/],
@@ -116,7 +116,7 @@ describe('Opening an lmdb store', () => {
     }
   });
 
-  it('refuses a file that is something else, and leaves it alone', () => {
+  it('rejects a file of another kind, and does not change it', () => {
     for (const content of ['x'.repeat(100_000), '\0'.repeat(100_000), 'short']) {
       const directory = newDirectory();
       writeFileSync(join(directory, 'data.mdb'), content);
@@ -125,7 +125,7 @@ describe('Opening an lmdb store', () => {
     }
   });
 
-  it('refuses a file whose end is missing', async () => {
+  it('rejects a file whose end is missing', async () => {
     const directory = await filled();
     const { size } = statSync(join(directory, 'data.mdb'));
     for (const part of [0.9, 0.5, 0.1]) {
@@ -136,7 +136,7 @@ describe('Opening an lmdb store', () => {
     }
   });
 
-  it('takes a file that is shorter than its header says where only free pages are missing', async () => {
+  it('accepts a file that is shorter than its header says if only free pages are missing', async () => {
     const directory = newDirectory();
     const store = openTestStore(directory, clock);
     for (let n = 0; n < 50; n++) await store.entityStore.insert(consumers, { id: `row-${n}`, big: 'x'.repeat(20_000) });
@@ -153,19 +153,19 @@ describe('Opening an lmdb store', () => {
     expect(again.entityStore.get(consumers, 'last')).to.deep.equal({ id: 'last' });
   });
 
-  it('takes an empty file for a store that was never begun', async () => {
+  it('accepts an empty file as a new store', async () => {
     const directory = newDirectory();
     writeFileSync(join(directory, 'data.mdb'), '');
     const store = openTestStore(directory, clock);
     expect(await store.entityStore.insert(consumers, { id: 'one' })).to.deep.equal({ outcome: 'written' });
   });
 
-  it('refuses a path that is no directory', () => {
+  it('rejects a path that is not a directory', () => {
     const file = join(newDirectory(), 'file');
     writeFileSync(file, '');
     expect(opening(file)).to.throw(StoreUnusable, /cannot be used: .*EEXIST/);
     expect(opening(join(file, 'below'))).to.throw(StoreUnusable, /cannot be used: .*EEXIST/);
-    // Where nobody can make anything, and Node's own recursive mkdir never ends.
+    // No directory can be created there, and Node's own recursive mkdir never returns.
     expect(opening('/proc/portcullis/store')).to.throw(StoreUnusable, /cannot be used: /);
   });
 });

@@ -1,4 +1,4 @@
-/** Another process on the same store: does what it is told by its parent, and answers with what came of it. */
+/** Another process on the same store: runs the calls that its parent sends, and sends back their results. */
 import { openVault } from '../../adapters/crypto/vault.ts';
 import { openLmdbStore } from '../../adapters/store-lmdb/store.ts';
 import type { EntityKind } from '../../src/ports/entity-store.ts';
@@ -25,7 +25,7 @@ if (process.argv[1] === import.meta.filename) {
   const store = openLmdbStore({ directory: process.argv[2]!, vault, clock: { now: () => noon } });
   process.on('message', async ({ port, method, calls }: Order) => {
     const does = store[port] as unknown as Record<string, (...args: unknown[]) => unknown>;
-    // Functions do not travel between processes, so a kind is named.
+    // Functions cannot be sent between processes, so a kind is sent by its name.
     const withKinds = calls.map((args) => args.map((one) => (one === 'consumers' ? consumers : one)));
     process.send!(await Promise.all(withKinds.map((args) => does[method]!(...args))));
   });

@@ -24,51 +24,51 @@ describe('Two processes on one lmdb store', () => {
     await cleanUp();
   });
 
-  async function there(port: Order['port'], method: string, ...calls: unknown[][]): Promise<unknown[]> {
+  async function inPeer(port: Order['port'], method: string, ...calls: unknown[][]): Promise<unknown[]> {
     peer.send({ port, method, calls });
-    const [answers] = await once(peer, 'message');
-    return answers;
+    const [results] = await once(peer, 'message');
+    return results;
   }
 
-  it('each sees at once what the other was told is written', async () => {
+  it('each reads an acknowledged write of the other at once', async () => {
     for (let n = 0; n < 30; n++) {
       const { grant, first, rotation, next } = world(n);
       expect(store.grants.byAccessToken(first.accessToken)).to.equal(undefined);
-      await there('grants', 'open', [grant, first]);
-      expect(store.grants.byAccessToken(first.accessToken), 'opened there').to.deep.equal(grant);
+      await inPeer('grants', 'open', [grant, first]);
+      expect(store.grants.byAccessToken(first.accessToken), 'opened in the peer').to.deep.equal(grant);
       await store.grants.rotate(first.refreshToken, rotation);
-      expect(await there('grants', 'byAccessToken', [first.accessToken], [next.accessToken])).to.deep.equal([
+      expect(await inPeer('grants', 'byAccessToken', [first.accessToken], [next.accessToken])).to.deep.equal([
         undefined,
         { ...grant, generation: 2 },
       ]);
-      await there('grants', 'revoke', [grant.grantId, noon + 1_000]);
-      expect(store.grants.byAccessToken(next.accessToken), 'revoked there').to.equal(undefined);
+      await inPeer('grants', 'revoke', [grant.grantId, noon + 1_000]);
+      expect(store.grants.byAccessToken(next.accessToken), 'revoked in the peer').to.equal(undefined);
     }
   });
 
-  it('RS-18: what one looked up in vain is found as soon as the other has made it', async () => {
+  it('RS-18: a row that one did not find is found as soon as the other has written it', async () => {
     const { consumer } = world(1_000);
     expect(store.entityStore.get(consumers, consumer.id)).to.equal(undefined);
-    expect(await there('entityStore', 'insert', ['consumers', consumer])).to.deep.equal([{ outcome: 'written' }]);
+    expect(await inPeer('entityStore', 'insert', ['consumers', consumer])).to.deep.equal([{ outcome: 'written' }]);
     expect(store.entityStore.get(consumers, consumer.id)).to.deep.equal(consumer);
   });
 
-  it('TK-08: one code is redeemed once, however many try in both', async () => {
+  it('TK-08: one code is redeemed once, for many attempts in both', async () => {
     for (let n = 2_000; n < 2_010; n++) {
       const { code, record, redemption } = world(n);
       await store.authorizationCodes.save(code, record);
       const attempts = Array.from({ length: 20 }, (_, at) => ({ ...redemption, attempt: `attempt ${at}` }));
-      const [mine, theirs] = await Promise.all([
+      const [here, there] = await Promise.all([
         Promise.all(attempts.slice(0, 10).map((by) => store.authorizationCodes.redeem(code, by))),
-        there('authorizationCodes', 'redeem', ...attempts.slice(10).map((by) => [code, by])),
+        inPeer('authorizationCodes', 'redeem', ...attempts.slice(10).map((by) => [code, by])),
       ]);
-      const outcomes = [...mine, ...(theirs as typeof mine)].map(({ outcome }) => outcome);
+      const outcomes = [...here, ...(there as typeof here)].map(({ outcome }) => outcome);
       expect(outcomes.filter((outcome) => outcome === 'redeemed')).to.have.length(1);
       expect(outcomes.filter((outcome) => outcome === 'replayed')).to.have.length(19);
     }
   });
 
-  it('RF-05: one refresh token is rotated once, however many try in both', async () => {
+  it('RF-05: one refresh token is rotated once, for many attempts in both', async () => {
     for (let n = 3_000; n < 3_010; n++) {
       const { grant, first, rotation } = world(n);
       await store.grants.open(grant, first);
@@ -77,34 +77,34 @@ describe('Two processes on one lmdb store', () => {
         attempt: `attempt ${at}`,
         tokens: { accessToken: `access ${n} ${at}`, refreshToken: `refresh ${n} ${at}` },
       }));
-      const [mine, theirs] = await Promise.all([
+      const [here, there] = await Promise.all([
         Promise.all(attempts.slice(0, 10).map((by) => store.grants.rotate(first.refreshToken, by))),
-        there('grants', 'rotate', ...attempts.slice(10).map((by) => [first.refreshToken, by])),
+        inPeer('grants', 'rotate', ...attempts.slice(10).map((by) => [first.refreshToken, by])),
       ]);
-      const outcomes = [...mine, ...(theirs as typeof mine)].map(({ outcome }) => outcome);
+      const outcomes = [...here, ...(there as typeof here)].map(({ outcome }) => outcome);
       expect(outcomes.filter((outcome) => outcome === 'rotated')).to.have.length(1);
       expect(outcomes.filter((outcome) => outcome === 'reused')).to.have.length(19);
     }
   });
 
-  it('one unique value is taken once, however many try in both', async () => {
+  it('one unique value is taken once, for many attempts in both', async () => {
     const rows = Array.from({ length: 20 }, (_, at) => ({ id: `row-${at}`, username: 'the same' }));
-    const [mine, theirs] = await Promise.all([
+    const [here, there] = await Promise.all([
       Promise.all(rows.slice(0, 10).map((row) => store.entityStore.insert(consumers, row))),
-      there('entityStore', 'insert', ...rows.slice(10).map((row) => ['consumers', row])),
+      inPeer('entityStore', 'insert', ...rows.slice(10).map((row) => ['consumers', row])),
     ]);
-    const outcomes = [...mine, ...(theirs as typeof mine)].map(({ outcome }) => outcome);
+    const outcomes = [...here, ...(there as typeof here)].map(({ outcome }) => outcome);
     expect(outcomes.filter((outcome) => outcome === 'written')).to.have.length(1);
     expect(outcomes.filter((outcome) => outcome === 'taken')).to.have.length(19);
   });
 
-  it('the file may grow in one while the other has it open', async () => {
+  it('one may grow the file while the other has it open', async () => {
     const big = 'x'.repeat(20_000);
     const rows = Array.from({ length: 200 }, (_, at) => ({ id: `big-${at}`, username: `big ${at}`, big }));
-    await there('entityStore', 'insert', ...rows.map((row) => ['consumers', row]));
+    await inPeer('entityStore', 'insert', ...rows.map((row) => ['consumers', row]));
     for (const row of rows) expect(store.entityStore.get(consumers, row.id)).to.deep.equal(row);
     const more = rows.map((row) => ({ ...row, id: `more-${row.id}`, username: `more ${row.username}` }));
     await Promise.all(more.map((row) => store.entityStore.insert(consumers, row)));
-    expect(await there('entityStore', 'get', ...more.map((row) => ['consumers', row.id]))).to.deep.equal(more);
+    expect(await inPeer('entityStore', 'get', ...more.map((row) => ['consumers', row.id]))).to.deep.equal(more);
   });
 });

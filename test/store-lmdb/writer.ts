@@ -1,6 +1,6 @@
 /**
- * A process that writes to a store and says on its standard output what it is about to do (`+ opened 7`) and what was
- * acknowledged (`= opened 7`), to be killed at any moment. All names and tokens follow from the numbers.
+ * A process that writes to a store until it is killed. It prints each step before it (`+ opened 7`) and after its
+ * acknowledgement (`= opened 7`). All names and tokens are derived from the numbers.
  */
 import { writeSync } from 'node:fs';
 import { openVault } from '../../adapters/crypto/vault.ts';
@@ -41,7 +41,7 @@ export const credentials: EntityKind = {
 
 const year = 365 * 86_400_000;
 
-/** All that is written under one number. */
+/** The rows and tokens of one number. */
 export function world(n: number) {
   const first = { accessToken: `access-${n}`, refreshToken: `refresh-${n}` };
   const next = { accessToken: `next-access-${n}`, refreshToken: `next-refresh-${n}` };
@@ -108,7 +108,7 @@ export function world(n: number) {
   return { code: `code-${n}`, record, redemption, grant, first, next, rotation, consumer, credential };
 }
 
-async function writeForEver(directory: string, from: number): Promise<never> {
+async function writeUntilKilled(directory: string, from: number): Promise<never> {
   const vault = openVault({ current: testKey });
   const { authorizationCodes, grants, entityStore } = openLmdbStore({ directory, vault, clock: { now: () => noon } });
   let n = from;
@@ -136,7 +136,7 @@ async function writeForEver(directory: string, from: number): Promise<never> {
       for (;;) await one(n++);
     }),
   );
-  throw new Error('for ever is over');
+  throw new Error('the endless loop has ended');
 }
 
-if (process.argv[1] === import.meta.filename) await writeForEver(process.argv[2]!, Number(process.argv[3]));
+if (process.argv[1] === import.meta.filename) await writeUntilKilled(process.argv[2]!, Number(process.argv[3]));

@@ -1,6 +1,6 @@
 /**
- * A MongoDB-protocol server for the tests. In this order: MONGODB_URL; a mongod on the PATH; mongodb-memory-server, if
- * it is installed; start-mongo.sh, on Debian as root. If there is none of them the suite fails and says so.
+ * A server of MongoDB's protocol for the tests. In this order: MONGODB_URL; a mongod on the PATH; mongodb-memory-server,
+ * if it is installed; start-mongo.sh, on Debian as root. Without any of them the suite fails with a message.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -17,7 +17,7 @@ export interface Server {
 
 let running: Promise<Server> | undefined;
 
-/** The one server of this process; started when it is first asked for. */
+/** The one server of this process; started by the first call. */
 export function mongoServer(): Promise<Server> {
   running ??= findServer();
   return running;
@@ -81,7 +81,7 @@ async function byScript(): Promise<Server> {
     );
   }
   const script = join(import.meta.dirname, 'start-mongo.sh');
-  // Whoever works with it has one running, and saves a second each time.
+  // A developer may keep one running on the default port, which saves the start each time.
   if (isRunning('27017')) return { url: 'mongodb://127.0.0.1:27017', stop: () => undefined };
   const port = String(await freePort());
   execFileSync('bash', [script, 'start', port], { stdio: ['ignore', 'inherit', 'inherit'], timeout: 600_000 });
@@ -91,7 +91,7 @@ async function byScript(): Promise<Server> {
   };
 }
 
-/** Whether the script has started one on this port before. */
+/** Whether the script has started a server on this port before. */
 function isRunning(port: string): boolean {
   const home = process.env['MONGO_HOME'] ?? join(process.env['TMPDIR'] ?? '/tmp', 'portcullis-test-mongo');
   const file = join(home, 'run', port, 'pid');
