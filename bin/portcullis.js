@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * The command `portcullis`. In words that any Node understands, up to the point where its version is known to do:
- * 22.18 is the first that runs TypeScript as it is. In a checkout the sources are run, in a package what was built.
+ * The command `portcullis`. Uses only syntax of old Node versions, to report that Node 22.18 is needed, the first version
+ * that runs TypeScript without a build. A checkout runs its sources, a package its build.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ if (version[0] < 22 || (version[0] === 22 && version[1] < 18)) {
   console.error(
     'portcullis needs Node 22.18 or newer; this is Node ' +
       process.versions.node +
-      '.\nIn a checkout, `npm ci` brings the right one along: use npm start, npm run demo, npm test.\n' +
+      '.\nIn a checkout, `npm ci` installs the right one: use npm start, npm run demo, npm test.\n' +
       'Elsewhere: https://nodejs.org/en/download, or `npx node@26 ' +
       fileURLToPath(import.meta.url) +
       '`.',

@@ -1,4 +1,4 @@
-/** Which room may import which, and what no room of the core may do. docs/architecture.md shows the same table. */
+/** Which room may import which, and what no room of the core may do. docs/architecture.md has the same table. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -92,7 +92,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Where Node's HTTP may be seen: listeners, and what is mounted behind them. The path of a proxied call does without. */
+/** Rooms that may import Node's HTTP: listeners, and what is mounted behind them. The path of a proxied call does not. */
 const seesHttp = [
   'adapters/proxy/listener',
   'adapters/http',
@@ -114,12 +114,12 @@ const files = ['src', 'adapters'].flatMap((top) =>
 );
 
 describe('The architecture', () => {
-  it('every file lies in a room that the table knows', () => {
+  it('every file is in a room of the table', () => {
     expect(files.length).to.be.greaterThan(100);
     expect(files.map(({ path }) => path).filter((path) => roomOf(path) === undefined)).to.deep.equal([]);
   });
 
-  it('every room of the table is there', () => {
+  it('every room of the table has files', () => {
     const inUse = new Set(files.map(({ path }) => roomOf(path)));
     expect(Object.keys(rooms).filter((room) => !inUse.has(room))).to.deep.equal([]);
   });
@@ -137,7 +137,7 @@ describe('The architecture', () => {
     });
   }
 
-  it('no room of src imports a room that stands above it in the table', () => {
+  it('no room of src imports a room above it in the table', () => {
     const inOrder = Object.keys(rooms).filter((room) => room.startsWith('src/') && room !== 'src/index');
     const wrong = inOrder.flatMap((room, at) =>
       rooms[room]!.filter((other) => inOrder.includes(other) && inOrder.indexOf(other) < at).map(
@@ -164,7 +164,7 @@ describe('The architecture', () => {
     ).to.deep.equal(['b > c > b']);
   });
 
-  it('node:http, node:http2 and node:https are seen by listeners and by what is mounted behind them, by nobody else', () => {
+  it('node:http, node:http2 and node:https are imported only by listeners and by what is mounted behind them', () => {
     const wrong = files
       .filter(({ path }) => !seesHttp.some((room) => isIn(room, path)))
       .flatMap(({ path, code }) =>
@@ -184,14 +184,14 @@ describe('The architecture', () => {
   });
 
   for (const [rule, pattern, where] of [
-    ['SE-03: no chance that could be guessed', /\bMath\.random\b/, () => true],
+    ['SE-03: no random number that could be guessed', /\bMath\.random\b/, () => true],
     [
-      'no chance in the core but that of the entropy port',
+      'no randomness in the core except by the entropy port',
       /\brandom(?:Bytes|UUID|Int|Fill|FillSync)\b|\bgetRandomValues\b|\bgenerateKey/,
       inCore,
     ],
     [
-      'no clock but that of the clock port',
+      'no clock in the core except the clock port',
       /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bprocess\.hrtime\b/,
       inCore,
     ],
@@ -215,7 +215,7 @@ describe('The architecture', () => {
     });
   }
 
-  it('there is one index.ts, and it holds names only', () => {
+  it('there is one index.ts, and it contains only exports', () => {
     expect(files.map(({ path }) => path).filter((path) => path.endsWith('/index.ts'))).to.deep.equal(['src/index.ts']);
     const index = files.find(({ path }) => path === 'src/index.ts')!;
     expect(index.code.replace(/export (type )?\{[^}]*\} from '[^']+';/g, '').trim()).to.equal('');
@@ -231,7 +231,7 @@ describe('The architecture', () => {
     expect(shown).to.deep.equal(expected);
   });
 
-  it('the check itself sees what it has to see', () => {
+  it('the check finds all forms of imports', () => {
     const seen = (code: string) => importsOf('src/plugins/x.ts', withoutComments(code));
     expect(seen("import { a } from 'lmdb';")).to.deep.equal(['lmdb']);
     expect(seen("import {\n  type A,\n  b,\n} from '../routing/b.ts';")).to.deep.equal(['src/routing/b']);
@@ -256,7 +256,7 @@ describe('The architecture', () => {
   });
 });
 
-/** The most particular room a file lies in. A file beside a folder of its name lies in that. */
+/** The innermost room of a file. A file next to a folder of the same name belongs to that room. */
 function roomOf(path: string): string | undefined {
   return Object.keys(rooms)
     .filter((room) => isIn(room, path))
@@ -272,7 +272,7 @@ function isAllowed(room: string, target: string): boolean {
   return [room, ...rooms[room]!].some((other) => target === other || target.startsWith(`${other}/`));
 }
 
-/** What a file imports: paths from the root without `.ts`, packages by their names. */
+/** The imports of a file: paths from the root without `.ts`, or names of packages. */
 function importsOf(path: string, code: string): string[] {
   const found = code.matchAll(
     /^\s*(?:import|export)\b[^'";]*?\bfrom\s*'([^']+)'|^\s*import\s*'([^']+)'|\b(?:import|require)\(\s*'([^']+)'/gm,
@@ -283,7 +283,7 @@ function importsOf(path: string, code: string): string[] {
   });
 }
 
-/** Each cycle once, as the files on it. */
+/** Each cycle once, as its files. */
 function cyclesIn(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const cycles: string[] = [];
   const done = new Set<string>();

@@ -75,11 +75,11 @@ describe('The configuration', () => {
       stateDir: '/elsewhere',
     };
     // Some settings need another one.
-    const beside: Partial<Record<SettingName, SettingName>> = { sslCert: 'sslCertKey', sslCertKey: 'sslCert' };
+    const alsoNeeded: Partial<Record<SettingName, SettingName>> = { sslCert: 'sslCertKey', sslCertKey: 'sslCert' };
 
     for (const name of names) {
       it(`${inFile(name)} = ${inEnvironment(name)} = ${onCommandLine(name)}`, () => {
-        const given = [name, beside[name] ?? name];
+        const given = [name, alsoNeeded[name] ?? name];
         const flags = Object.fromEntries(given.map((one) => [onCommandLine(one).slice(2), samples[one]!]));
         const env = Object.fromEntries(given.map((one) => [inEnvironment(one), samples[one]!]));
         const text = given

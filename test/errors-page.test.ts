@@ -82,9 +82,9 @@ function ofTheWire(): readonly (string | undefined)[] {
   ];
 }
 
-/** What only the plugin knows: whom it lets in for want of anybody else. */
+/** Refusals of the plugin itself: its anonymous consumer does not exist. */
 async function ofThePlugin(): Promise<readonly (string | undefined)[]> {
-  const hooks = compiled('oauth2', { enable_client_credentials: true, anonymous: 'nobody' }, pluginWorld());
+  const hooks = compiled('oauth2', { enable_client_credentials: true, anonymous: 'missing' }, pluginWorld());
   const { exchange } = await call([hooks], 'GET /a');
   return [exchange.refusal];
 }

@@ -10,7 +10,7 @@ const runs = 400;
 const names = machines.map(({ machine }) => machine.name);
 
 describe('Every machine', () => {
-  it('has a name of its own', () => {
+  it('has its own name', () => {
     expect(new Set(names).size).to.equal(machines.length);
   });
 

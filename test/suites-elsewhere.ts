@@ -1,4 +1,4 @@
-/** Says after `npm test` which suites it does not hold: those scripts `test:…` whose files are no `.test.ts`. */
+/** Prints after `npm test` which suites it does not include: the scripts `test:…` without `.test.ts` files. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -8,4 +8,4 @@ const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'pac
 const elsewhere = Object.entries(scripts)
   .filter(([name, command]) => name.startsWith('test:') && !/\*\.test\.ts\b/.test(command))
   .map(([name]) => `npm run ${name}`);
-console.log(`npm test does not hold: ${elsewhere.join(', ') || 'nothing, it holds every suite'}.`);
+console.log(`npm test does not include: ${elsewhere.join(', ') || 'nothing, it runs every suite'}.`);

@@ -37,8 +37,8 @@ describe('The sentences of a file', () => {
 
 describe('Changed sentences', () => {
   const before = new Map([
-    ['a.ts', ['The client hears an error.', 'This sentence stays.', 'The grant dies with its tokens.']],
-    ['old.ts', ['A row that is dead is buried here.']],
+    ['a.ts', ['The client sees an error.', 'This sentence stays.', 'The grant ends with its tokens.']],
+    ['old.ts', ['A row that is old is removed here.']],
   ]);
 
   it('are paired with their former wording; equal and unrelated ones are not', () => {
@@ -46,7 +46,7 @@ describe('Changed sentences', () => {
       ['a.ts', ['This sentence stays.', 'The client receives an error.', 'Certificates are read once a day.']],
     ]);
     expect(changedSentences(before, after)).to.deep.equal([
-      { path: 'a.ts', before: 'The client hears an error.', after: 'The client receives an error.' },
+      { path: 'a.ts', before: 'The client sees an error.', after: 'The client receives an error.' },
     ]);
   });
 
@@ -57,8 +57,8 @@ describe('Changed sentences', () => {
     ]);
     const former = (path: string) => (path === 'new.ts' ? 'old.ts' : path);
     expect(changedSentences(before, after, former).map(({ path, before }) => [path, before])).to.deep.equal([
-      ['new.ts', 'A row that is dead is buried here.'],
-      ['b.ts', 'The grant dies with its tokens.'],
+      ['new.ts', 'A row that is old is removed here.'],
+      ['b.ts', 'The grant ends with its tokens.'],
     ]);
   });
 
