@@ -18,7 +18,7 @@ function counts(by: Balancer, times: number, keyOf: (i: number) => string | unde
 
 describe('The balancer', () => {
   describe('with any algorithm', () => {
-    it('never chooses a target of weight 0, nor one that is not fit; one that was tried only if there is no other', () => {
+    it('never chooses a target of weight 0 or an unhealthy one; one that was tried only if there is no other', () => {
       fc.assert(
         fc.property(
           fc.constantFrom(...algorithms),
@@ -64,13 +64,13 @@ describe('The balancer', () => {
       );
     });
 
-    it('chooses nobody where there are no targets', () => {
+    it('chooses none if there are no targets', () => {
       for (const algorithm of algorithms) expect(balancer([], { algorithm }).pick('key', [])).to.equal(undefined);
     });
   });
 
   describe('round-robin', () => {
-    it('gives each target exactly its weight in as many choices as all weights make', () => {
+    it('gives each target exactly its weight in as many choices as the sum of weights', () => {
       fc.assert(
         fc.property(
           fc.array(fc.nat(60), { minLength: 1, maxLength: 8 }),
@@ -83,7 +83,7 @@ describe('The balancer', () => {
       );
     });
 
-    it('is never a whole choice or more from the share of any target, times the number of targets', () => {
+    it('stays within one choice of each target’s share, times the number of targets', () => {
       fc.assert(
         fc.property(
           fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 2, maxLength: 6 }),
@@ -98,7 +98,7 @@ describe('The balancer', () => {
       );
     });
 
-    it('spreads the heavy one among the light ones', () => {
+    it('spreads the choices of the heaviest target evenly', () => {
       const by = balancer([5, 1, 1]);
       const order = Array.from({ length: 7 }, () => by.pick(undefined, [])!.name[0]).join('');
       expect(order).to.equal('aabacaa');
@@ -106,7 +106,7 @@ describe('The balancer', () => {
   });
 
   describe('least-connections', () => {
-    it('gives the next request to whoever has the fewest for its weight', () => {
+    it('gives the next request to the target with the fewest for its weight', () => {
       fc.assert(
         fc.property(
           fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 6 }),
@@ -122,7 +122,7 @@ describe('The balancer', () => {
       );
     });
 
-    it('leaves a slow one alone while it is busy', () => {
+    it('gives no request to a slow target while it is busy', () => {
       const by = balancer([100, 100], { algorithm: 'least-connections' });
       const slow = by.pick(undefined, [])!;
       by.begun(slow);
@@ -134,13 +134,13 @@ describe('The balancer', () => {
       }
     });
 
-    it('gives an idle upstream’s requests out by the weights, not all to the first', () => {
+    it('distributes the requests of an idle upstream by weight, not all to the first', () => {
       expect(counts(balancer([3, 1], { algorithm: 'least-connections' }), 8)).to.deep.equal([6, 2]);
     });
   });
 
   describe('latency', () => {
-    it('prefers the quick one, and tries the slow one again after a while', () => {
+    it('prefers the fast target, and tries the slow one again later', () => {
       const by = balancer([100, 100], { algorithm: 'latency' });
       const [quick, slow] = by.targets as [Balancer['targets'][0], Balancer['targets'][0]];
       const chosen = [0, 0];
@@ -159,7 +159,7 @@ describe('The balancer', () => {
     const hashing = { algorithm: 'consistent-hashing' };
     const keys = (n: number) => Array.from({ length: n }, (_, i) => `consumer-${i}`);
 
-    it('gives a key to the same target, each time and on each gate', () => {
+    it('gives a key the same target, each time and on each gate', () => {
       fc.assert(
         fc.property(weights, fc.string(), (given, key) => {
           const by = balancer(given, hashing);
@@ -174,7 +174,7 @@ describe('The balancer', () => {
       );
     });
 
-    it('shares the keys out by the weights, within a few in a hundred', () => {
+    it('distributes the keys by weight, within a few percent', () => {
       const given = [100, 200, 300, 400];
       const shares = counts(balancer(given, hashing), 20_000, (i) => `10.0.${i >> 8}.${i & 255}`);
       shares.forEach((count, at) => {
@@ -182,7 +182,7 @@ describe('The balancer', () => {
       });
     });
 
-    it('moves only keys of the target that goes, to one that stays; and only to the target that comes', () => {
+    it('moves only keys of a removed target, and only to an added one', () => {
       fc.assert(
         fc.property(
           fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 2, maxLength: 8 }),
@@ -204,7 +204,7 @@ describe('The balancer', () => {
       );
     });
 
-    it('a target that is not fit moves its own keys only, and gets them back', () => {
+    it('an unhealthy target moves only its own keys, and gets them back', () => {
       const by = balancer([100, 100, 100], hashing);
       const before = keys(300).map((key) => by.pick(key, [])!);
       const out = by.targets[1]!;
@@ -217,7 +217,7 @@ describe('The balancer', () => {
       expect(keys(300).map((key) => by.pick(key, []))).to.deep.equal(before);
     });
 
-    it('a heavier target takes keys from the others, and loses none', () => {
+    it('a heavier target gets keys of the others, and loses none', () => {
       const [one, other] = [balancer([100, 100, 100], hashing), balancer([150, 100, 100], hashing)];
       for (const key of keys(300)) {
         const before = one.pick(key, [])!.name;
@@ -226,13 +226,13 @@ describe('The balancer', () => {
       }
     });
 
-    it('spreads by the weights what has nothing to hash', () => {
+    it('distributes requests without a key by weight', () => {
       expect(counts(balancer([3, 1], hashing), 8)).to.deep.equal([6, 2]);
     });
   });
 
   describe('with a threshold', () => {
-    it('chooses nobody once less than that percentage of the weight is fit', () => {
+    it('chooses none once less than that percentage of the weight is healthy', () => {
       const by = balancer([50, 30, 20], {}, { threshold: 50 });
       const [half, third, fifth] = by.targets;
       by.set(third!, 'unhealthy');
@@ -247,10 +247,10 @@ describe('The balancer', () => {
     });
   });
 
-  describe('made anew from the one before', () => {
+  describe('made from the one before', () => {
     const checks = { passive: { unhealthy: { http_statuses: [500], http_failures: 1, tcp_failures: 0, timeouts: 0 } } };
 
-    it('knows what was known of a target that stays, also under another weight', () => {
+    it('keeps the state of a target that stays, also with another weight', () => {
       const before = balancerOver(
         [
           ['a:80', 100],
@@ -276,12 +276,12 @@ describe('The balancer', () => {
         [true, 1],
         [true, 0],
       ]);
-      // A request that was begun with the one before ends there.
+      // A request that began with the one before ends there.
       before.ended(before.targets[1]!);
       expect(after.targets[1]!.state.connections).to.equal(0);
     });
 
-    it('forgets what other rules had found', () => {
+    it('resets the health if the rules differ', () => {
       const before = balancerOver([['a:80', 100]], {}, checks);
       before.set(before.targets[0]!, 'unhealthy');
       expect(balancerOver([['a:80', 100]], {}, {}, before).targets[0]!.state.health.healthy).to.equal(true);

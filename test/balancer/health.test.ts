@@ -33,7 +33,7 @@ const healthAfter = (
 ): TargetHealth => outcomes.reduce((health, outcome) => afterOutcome(health, by, outcome), from);
 
 describe('The health of a target', () => {
-  it('a target is fit until it is shown to be otherwise', () => {
+  it('a new target is healthy', () => {
     expect(healthy.healthy).to.equal(true);
   });
 
@@ -46,26 +46,26 @@ describe('The health of a target', () => {
     expect(healthAfter([bad, bad, refused]).healthy).to.equal(true);
   });
 
-  it('a success begins the counts of failures anew', () => {
+  it('a success resets the counts of failures', () => {
     expect(healthAfter([bad, bad, good, bad, bad]).healthy).to.equal(true);
     expect(healthAfter([refused, good, refused]).healthy).to.equal(true);
   });
 
-  it('a failure begins the count of successes anew', () => {
+  it('a failure resets the count of successes', () => {
     expect(healthAfter([bad, good])).to.include({ successes: 1, httpFailures: 0 });
     expect(healthAfter([bad, good, bad])).to.include({ successes: 0, httpFailures: 1 });
   });
 
-  it('a status in neither list says nothing', () => {
+  it('a status in neither list has no effect', () => {
     expect(healthAfter([bad, bad, other])).to.deep.equal(healthAfter([bad, bad]));
     expect(healthAfter([bad, bad, other, bad]).healthy).to.equal(false);
   });
 
-  it('what cannot be read as HTTP is an HTTP failure', () => {
+  it('a malformed response is an HTTP failure', () => {
     expect(healthAfter([garbled, garbled, garbled]).healthy).to.equal(false);
   });
 
-  it('successes in a row bring it back; a failure begins their count anew', () => {
+  it('successes in a row make it healthy again; a failure resets their count', () => {
     expect(healthAfter([good], unhealthy).healthy).to.equal(false);
     expect(healthAfter([good, good], unhealthy)).to.deep.equal(healthy);
     expect(healthAfter([good, bad, good], unhealthy).healthy).to.equal(false);
@@ -75,18 +75,18 @@ describe('The health of a target', () => {
     const off = { ...rules, successes: 0, httpFailures: 0, tcpFailures: 0, timeouts: 0 };
     expect(healthAfter([bad, bad, bad, bad, refused, refused, late, garbled], healthy, off)).to.equal(healthy);
     expect(healthAfter([good, good, good], unhealthy, off)).to.equal(unhealthy);
-    // Failures are then failures until the end of time: no success begins their count anew.
+    // Failures are then never forgotten: no success resets their count.
     expect(healthAfter([bad, good, bad, good, bad], healthy, { ...rules, successes: 0 }).healthy).to.equal(false);
   });
 
-  it('of type tcp the connection counts, whatever is said on it', () => {
+  it('of type tcp only the connection counts', () => {
     const tcp = { ...rules, connectionsOnly: true };
     expect(healthAfter([bad, bad, bad, bad], healthy, tcp).healthy).to.equal(true);
     expect(healthAfter([connected, connected], unhealthy, tcp).healthy).to.equal(true);
     expect(healthAfter([refused, refused], healthy, tcp).healthy).to.equal(false);
   });
 
-  it('whatever happens, no count is negative or past its limit, and what is given is not changed', () => {
+  it('no count is ever negative or past its limit, and the input is not changed', () => {
     const outcomes = fc.array(fc.constantFrom(good, bad, other, refused, late, garbled, connected), { maxLength: 60 });
     fc.assert(
       fc.property(outcomes, fc.boolean(), (list, begins) => {

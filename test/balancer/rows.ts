@@ -11,7 +11,7 @@ interface Checks {
   readonly threshold?: number;
 }
 
-/** `healthchecks` laid over the defaults, two levels deep. */
+/** The default health checks with changes, two levels deep. */
 export function upstreamRow(fields: Fields = {}, checks: Checks = {}): Entity {
   const laidOver = (usual: Fields, given: Fields = {}): Fields =>
     Object.fromEntries(

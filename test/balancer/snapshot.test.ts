@@ -29,7 +29,7 @@ describe('A snapshot with upstreams', () => {
     expect(serviceIn(compile({})).balancing).to.equal(undefined);
   });
 
-  it('has the targets of the upstream, and the service as it is spoken to at each', () => {
+  it('has the targets of the upstream, and the service at each', () => {
     const snapshot = compile({ upstreams, targets: [...targets, targetRow('c.example:80', 100, 'u2')] });
     const { balancer, at } = serviceIn(snapshot).balancing!;
     expect(balancer.targets.map(({ name, weight }) => [name, weight])).to.deep.equal([
@@ -42,7 +42,7 @@ describe('A snapshot with upstreams', () => {
     expect([...snapshot.balancers!.keys()]).to.deep.equal(['u1']);
   });
 
-  it('the upstream’s client_certificate is shown where the service names none', () => {
+  it('the gate presents the client_certificate of the upstream if the service has none', () => {
     const upstreams = [upstreamRow({ client_certificate: { id: 'c-upstream' } })];
     const shown = (service: Entity) => {
       const { balancer, at } = serviceIn(compile({ services: [service], upstreams, targets })).balancing!;
@@ -65,7 +65,7 @@ describe('A snapshot with upstreams', () => {
     expect(serviceIn(next)).to.equal(serviceIn(previous));
   });
 
-  it('a change of the targets, of the upstream or of the service holds in the next one, and only there', () => {
+  it('a change of the targets, the upstream or the service applies to the next snapshot only', () => {
     const previous = compile({ upstreams, targets });
     const before = serviceIn(previous);
     const fewer = compile({ upstreams, targets: targets.slice(1), previous });
@@ -79,7 +79,7 @@ describe('A snapshot with upstreams', () => {
     expect(before.balancing!.balancer.targets).to.have.length(2);
   });
 
-  it('a service that was balanced is called by its own name once the upstream is gone, and the other way round', () => {
+  it('a service is called at its own host once the upstream is deleted, and balanced once it exists', () => {
     const balanced = compile({ upstreams, targets });
     const plain = compile({ previous: balanced });
     expect(serviceIn(plain)).to.include({ host: 'orders', port: 9 });
@@ -87,7 +87,7 @@ describe('A snapshot with upstreams', () => {
     expect(serviceIn(compile({ upstreams, targets, previous: plain })).balancing).not.to.equal(undefined);
   });
 
-  it('what is known of a target goes over to the next one', () => {
+  it('the next snapshot keeps the state of a target', () => {
     const previous = compile({ upstreams, targets });
     const { balancer } = serviceIn(previous).balancing!;
     balancer.set(balancer.targets[0]!, 'unhealthy');
@@ -99,7 +99,7 @@ describe('A snapshot with upstreams', () => {
     ]);
   });
 
-  it('a row that cannot be used is told by its name; the others hold', () => {
+  it('a row that does not compile is reported with its id; the others apply', () => {
     const refused: string[] = [];
     const snapshot = compile({
       upstreams: [...upstreams, upstreamRow({ id: 'u2', name: 'other', algorithm: 'by-mood' })],

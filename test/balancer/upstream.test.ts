@@ -15,19 +15,19 @@ describe('The rows of upstreams and targets', () => {
     });
   }
 
-  it('intervals and timeouts of checks are told in seconds', () => {
+  it('intervals and timeouts of checks are in seconds', () => {
     const { active } = upstreamOf(
       upstreamRow({}, { active: { timeout: 0.5, healthy: { interval: 2 }, unhealthy: { interval: 0.1 } } }),
     );
     expect([active.timeout, active.healthyInterval, active.unhealthyInterval]).to.deep.equal([500, 2000, 100]);
   });
 
-  it('a probe of type grpc asks for a connection, no more', () => {
+  it('a probe of type grpc only opens a connection', () => {
     const { active } = upstreamOf(upstreamRow({}, { active: { type: 'grpcs' } }));
     expect([active.type, active.connectionsOnly]).to.deep.equal(['tcp', true]);
   });
 
-  it('nothing is checked unless a limit or an interval says so', () => {
+  it('there are no checks without a limit or an interval', () => {
     expect(upstreamOf(upstreamRow()).isChecked).to.equal(false);
     expect(upstreamOf(upstreamRow({}, { active: { unhealthy: { interval: 1 } } })).isChecked).to.equal(true);
     expect(upstreamOf(upstreamRow({}, { passive: { unhealthy: { timeouts: 1 } } })).isChecked).to.equal(true);

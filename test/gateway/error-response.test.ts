@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { errorResponse } from '../../src/gateway/error-response.ts';
 
-describe('An error the gate answers itself', () => {
+describe('The error response of the gate itself', () => {
   const answer = (accept: string | undefined, otherwise?: 'json' | 'text') => {
     const also = otherwise === undefined ? {} : { otherwise };
     const header = (name: string) => (name === 'accept' ? accept : undefined);
@@ -36,7 +36,7 @@ describe('An error the gate answers itself', () => {
     });
   }
 
-  it("takes the type of the body that was sent for a wish where Kong's nginx answers", () => {
+  it("takes the type of the request's body for a missing Accept where Kong's nginx responds", () => {
     const sent = (type: string, otherwise: 'json' | 'text') => {
       const header = (name: string) => (name === 'content-type' ? type : undefined);
       return errorResponse({ requestId: 'r1', header }, 502, 'x', { otherwise }).headers[0]![1];
@@ -48,7 +48,7 @@ describe('An error the gate answers itself', () => {
     expect(sent('text/html', 'json')).to.equal('application/json; charset=utf-8');
   });
 
-  it('routing/upstream-failures:5-8: says the message and the id of the request in each form', () => {
+  it('routing/upstream-failures:5-8: has the message and the id of the request in each form', () => {
     expect(answer(undefined).body).to.equal('{"message":"a <b> & c","request_id":"r1"}');
     expect(answer('text/plain').body).to.equal('a <b> & c\nrequest_id: r1\n');
     expect(answer('application/xml').body).to.equal(

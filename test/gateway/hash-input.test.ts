@@ -26,12 +26,12 @@ const alice = { id: 'c-1', username: 'alice', customId: undefined };
 const hashing = { algorithm: 'consistent-hashing' };
 const key = (fields: Fields, of: Exchange) => hashInput(upstreamOf(upstreamRow({ ...hashing, ...fields })), of).key;
 
-describe('What is hashed', () => {
-  it('none: nothing', () => {
+describe('The value that is hashed', () => {
+  it('none: no value', () => {
     expect(key({}, exchange('GET /'))).to.equal(undefined);
   });
 
-  it('with another algorithm: nothing, and no cookie is set', () => {
+  it('with another algorithm: no value and no cookie', () => {
     const upstream = upstreamOf(upstreamRow({ algorithm: 'round-robin', hash_on: 'cookie', hash_on_cookie: 'node' }));
     expect(hashInput(upstream, exchange('GET /'))).to.deep.equal({ key: undefined, setCookie: undefined });
   });
@@ -68,7 +68,7 @@ describe('What is hashed', () => {
     expect(key(by, exchange('GET /'))).to.equal(undefined);
   });
 
-  it('uri_capture: what the group took, by name or number', () => {
+  it('uri_capture: the text of the group, by name or number', () => {
     const captures = () => ({ numbered: ['/o/7', '7'], named: new Map([['id', '7']]) });
     const of = exchange('GET /o/7', {}, { captures });
     expect(key({ hash_on: 'uri_capture', hash_on_uri_capture: 'id' }, of)).to.equal('7');
@@ -76,7 +76,7 @@ describe('What is hashed', () => {
     expect(key({ hash_on: 'uri_capture', hash_on_uri_capture: 'none' }, of)).to.equal(undefined);
   });
 
-  it('cookie: its value; where there is none, one is made and set in the answer', () => {
+  it('cookie: its value; if there is none, the response sets one', () => {
     const by = upstreamOf(
       upstreamRow({ ...hashing, hash_on: 'cookie', hash_on_cookie: 'node', hash_on_cookie_path: '/shop' }),
     );
@@ -87,7 +87,7 @@ describe('What is hashed', () => {
     expect(setCookie).to.equal(`node=${key}; Path=/shop; SameSite=Lax; HttpOnly`);
   });
 
-  it('where there is nothing of it, the fallback', () => {
+  it('the fallback, if the request has no such value', () => {
     const by = { hash_on: 'consumer', hash_fallback: 'header', hash_fallback_header: 'x-tenant' };
     expect(key(by, exchange('GET /', { 'x-tenant': 'blue' }))).to.equal('blue');
     const identity = { consumer: alice, anonymous: false, credential: undefined };

@@ -44,12 +44,12 @@ function head(headers: readonly string[], also: Partial<UpstreamHead> = {}): Ups
 const identity = [
   ...['X-Consumer-ID', 'X-Consumer-Username', 'X-Consumer-Custom-ID', 'X-Credential-Identifier'],
   ...['X-Authenticated-Scope', 'X-Authenticated-UserId', 'X-Anonymous-Consumer'],
-  // Of the same families, though nothing sets them here.
+  // Of the same prefixes, though the gate does not set them.
   ...['X-Consumer-Groups', 'X-Consumer-Role', 'X-Authenticated-Groups'],
 ];
 
 describe('The head of an upstream request', () => {
-  it('is a request line, Host, Connection, and what the client sent, in its letters and its order', () => {
+  it('is a request line, Host, Connection, and the client’s fields as they were sent', () => {
     expect(upstreamHead(head(['User-Agent: ', 'accept: */*', 'X-B: 1', 'X-B: 2', 'Host: client.example']))).to.equal(
       'GET /x HTTP/1.1\r\nHost: upstream.example\r\nConnection: keep-alive\r\n' +
         'User-Agent: \r\naccept: */*\r\nX-B: 1\r\nX-B: 2\r\n\r\n',
@@ -76,12 +76,12 @@ describe('The head of an upstream request', () => {
       expect(lines([...hop, 'Proxy: http://evil.example'])).to.deep.equal([]);
     });
 
-    it('drops what Connection names, in every spelling and line, case aside', () => {
+    it('drops the fields that Connection names, in every spelling, from every line', () => {
       const named = ['Connection: keep-alive, X-One', 'connection: x-two ,, X-Three'];
       expect(lines([...named, 'x-one: 1', 'X_Two: 2', 'X-THREE: 3', 'X-Four: 4'])).to.deep.equal(['x-four: 4']);
     });
 
-    it('keeps TE where it asks for trailers, and only that of it', () => {
+    it('keeps of TE only trailers', () => {
       expect(lines(['TE: trailers'])).to.deep.equal(['te: trailers']);
       expect(lines(['TE: gzip, Trailers;q=1', 'te: trailers'])).to.deep.equal(['te: trailers']);
       expect(lines(['TE: gzip'])).to.deep.equal([]);
@@ -93,7 +93,7 @@ describe('The head of an upstream request', () => {
     });
   });
 
-  it('passes a WebSocket handshake on', () => {
+  it('forwards a WebSocket handshake', () => {
     expect(
       upstreamHead(
         head(['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: k'], { upgrade: 'websocket' }),
@@ -104,7 +104,7 @@ describe('The head of an upstream request', () => {
     );
   });
 
-  describe('RS-10: of identity headers a client sent', () => {
+  describe('RS-10: of identity headers that a client sent', () => {
     for (const name of identity) {
       const spellings = [
         name,
@@ -119,7 +119,7 @@ describe('The head of an upstream request', () => {
       });
     }
 
-    it('drops none from a trusted peer on a route that authenticates nobody', () => {
+    it('drops none of a trusted peer on a route that does not authenticate', () => {
       expect(passesIdentity(true, false)).to.equal(true);
       expect(passesIdentity(true, true)).to.equal(false);
       expect(passesIdentity(false, false)).to.equal(false);
@@ -128,7 +128,7 @@ describe('The head of an upstream request', () => {
       expect(isIdentityHeader('X-Credential-Username')).to.equal(false);
     });
 
-    it('sends the gate word alone, whatever was sent', () => {
+    it('sends only those of the gate', () => {
       const edits = noHeaderEdits();
       setHeader(edits, 'X-Consumer-ID', 'alice');
       const sent = ['X-Consumer-ID: evil', 'x_consumer_id: evil', 'X-CONSUMER_ID: evil'];
@@ -137,7 +137,7 @@ describe('The head of an upstream request', () => {
       }
     });
 
-    it('none gets by, however it is written', () => {
+    it('forwards none, in any spelling', () => {
       const letters = fc
         .constantFrom(...identity)
         .chain((name) =>
@@ -170,7 +170,7 @@ describe('The head of an upstream request', () => {
     });
   });
 
-  it('RS-12: Connection cannot take away what the gate says', () => {
+  it('RS-12: Connection cannot remove the fields of the gate', () => {
     const edits = noHeaderEdits();
     setHeader(edits, 'X-Consumer-ID', 'alice');
     const gateFields = ['X-Forwarded-For', '10.0.0.1'];
@@ -181,14 +181,14 @@ describe('The head of an upstream request', () => {
     );
   });
 
-  describe('RS-11: of what proxies before us say', () => {
+  describe('RS-11: of forwarding fields', () => {
     const said = ['Forwarded: for=1.2.3.4', 'X-Forwarded-User: root', 'X_Forwarded_Ssl: on', 'x-forwarded: 1.2.3.4'];
-    it('believes trusted peers only', () => {
+    it('keeps those of trusted peers only', () => {
       expect(lines(said)).to.deep.equal([]);
       expect(lines(said, { peerTrusted: true })).to.have.length(4);
     });
 
-    it('replaces what the gate says itself, for trusted peers too', () => {
+    it('replaces those that the gate sets, for trusted peers too', () => {
       const gateFields = ['X-Forwarded-For', '1.2.3.4, 10.0.0.1', 'Via', '1.1 me, 1.1 kong/3.9.1'];
       const sent = [
         'X-Forwarded-For: 1.2.3.4',
@@ -206,8 +206,8 @@ describe('The head of an upstream request', () => {
     });
   });
 
-  describe('of what plugins set and remove', () => {
-    it('is the same whether it was prepared for many requests or said one by one, whatever stood before', () => {
+  describe('of fields that plugins set and remove', () => {
+    it('is the same whether the edits were prepared for many requests or made one by one', () => {
       const name = fc.constantFrom('X-A', 'x_a', 'X-Consumer-ID', 'Via', 'Host', 'X-Long-Name');
       const change = fc.tuple(name, fc.option(fc.constantFrom('1', 'two', 'drei'), { nil: undefined }));
       const apply = (edits: HeaderEdits, changes: readonly (readonly [string, string | undefined])[]) => {
@@ -233,7 +233,7 @@ describe('The head of an upstream request', () => {
       );
     });
 
-    it('leaves the last word, in the place of every spelling', () => {
+    it('has the value that was set last, and replaces every spelling', () => {
       const edits = noHeaderEdits();
       setHeader(edits, 'X-A', '1');
       setHeader(edits, 'x-a', '2');
@@ -249,7 +249,7 @@ describe('The head of an upstream request', () => {
       ]);
     });
 
-    it('takes another Host for the one line of that name', () => {
+    it('has one Host line, also if a plugin sets it', () => {
       const edits = noHeaderEdits();
       setHeader(edits, 'Host', 'other.example');
       expect(upstreamHead(head(['Host: c.example'], { edits }))).to.match(
@@ -258,14 +258,14 @@ describe('The head of an upstream request', () => {
       expect(lines(['Host: c.example'], { edits })).to.deep.equal([]);
     });
 
-    it('refuses names that are none, and those by which messages are framed', () => {
+    it('refuses names that are no field names, and those that frame messages', () => {
       const edits = noHeaderEdits();
       for (const name of ['', 'X A', 'X-A\r\nX-B', 'X:', 'é', 'Content-Length', 'transfer_encoding', 'Connection']) {
         expect(() => setHeader(edits, name, 'x'), name).to.throw(TypeError, 'a plugin cannot set this header');
       }
     });
 
-    it('lets no value end its line: it is text, in UTF-8', () => {
+    it('lets no value end its line; values are text in UTF-8', () => {
       expect(wireValue('Zoë')).to.equal('Zo\xC3\xAB');
       expect(wireValue('a\r\nX-Evil: 1\0')).to.equal('a%0D%0AX-Evil: 1%00');
       expect(wireValue('tab\tstays')).to.equal('tab\tstays');
@@ -281,7 +281,7 @@ describe('The head of an upstream request', () => {
     });
   });
 
-  it('as fields of HTTP/2 says the same, without what belongs to HTTP/1.1', () => {
+  it('has the same fields in HTTP/2, without those of HTTP/1.1 only', () => {
     const edits = noHeaderEdits();
     setHeader(edits, 'X-Consumer-ID', 'alice');
     const also = { edits, gateFields: ['Via', '2 kong'], body: 3 } as const;
@@ -321,7 +321,7 @@ describe('The head of an upstream request', () => {
     );
   });
 
-  it('takes names for the same that an upstream may take for the same', () => {
+  it('treats names as equal that an upstream may treat as equal', () => {
     expect(fold('X_Consumer-ID')).to.equal('x-consumer-id');
   });
 });

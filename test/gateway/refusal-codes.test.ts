@@ -14,9 +14,9 @@ const sources = ['src', 'adapters']
   .join('\n');
 
 describe('The codes of refusals', () => {
-  // That no other code is used the compiler holds: `Exchange.refusal` is of this type.
+  // The compiler rejects other codes: `Exchange.refusal` has this type.
   for (const code of Object.keys(gateRefusals)) {
-    it(`${code}: there is a place that refuses with it`, () => {
+    it(`${code}: is used`, () => {
       const derived =
         /^upstream_(closed|malformed|unreachable|unresolved)$/.test(code) &&
         sources.includes('`upstream_$' + '{kind}`');

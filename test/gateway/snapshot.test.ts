@@ -22,7 +22,7 @@ const plugin = (id: string, name: string, on = '', fields: Fields = {}) => {
   return row(id, { name, enabled: true, config: {}, protocols: ['http', 'https'], ...scope, ...fields });
 };
 
-/** Plugins that note who ran, and what was compiled. */
+/** Plugins that record their runs and compilations. */
 function world() {
   const compiled: string[] = [];
   const definition = (name: string, priority: number, authenticates = false): PluginDefinition => ({
@@ -59,7 +59,7 @@ function world() {
   const tools = {} as Configuration['tools'];
   const snapshot = (rows: Partial<Configuration>): Snapshot =>
     compileSnapshot({ services: [], routes: [], plugins: [], definitions, tools, ...rows });
-  /** The ids of the plugins that saw the request, and of those that saw the answer. */
+  /** The ids of the plugins that ran on the request, and on the response. */
   const run = (of: Snapshot, line: string, who?: string): { access: string[]; respond: string[] } => {
     const { hooks, exchange } = matched(of, line, who);
     ran = [];
@@ -86,7 +86,7 @@ function responded(hooks: Match['hooks'], exchange: Exchange): string[] {
 
 describe('A snapshot', () => {
   describe('runs plugins', () => {
-    it('by priority, and by name where that is equal', () => {
+    it('by priority, and by name if that is equal', () => {
       const { snapshot, run } = world();
       const of = snapshot({
         services: [service('s')],
@@ -113,7 +113,7 @@ describe('A snapshot', () => {
       expect(run(of, 'GET /r4').access).to.deep.equal(['all']);
     });
 
-    it('of a consumer once it is known who calls', () => {
+    it('of a consumer once the caller is authenticated', () => {
       const { snapshot, run } = world();
       const of = snapshot({
         services: [service('s')],
@@ -125,7 +125,7 @@ describe('A snapshot', () => {
       });
       expect(run(of, 'GET /r', 'alice').access, 'alice').to.deep.equal(['auth', 'alice']);
       expect(run(of, 'GET /r', 'bob').access, 'bob').to.deep.equal(['auth', 'bob', 'any']);
-      expect(run(of, 'GET /r').access, 'nobody').to.deep.equal(['auth', 'any']);
+      expect(run(of, 'GET /r').access, 'no caller').to.deep.equal(['auth', 'any']);
       expect(run(of, 'GET /open', 'alice').access, 'not asked').to.deep.equal(['any']);
     });
 
@@ -151,7 +151,7 @@ describe('A snapshot', () => {
       }
     });
 
-    it('on the answer those that saw the request, whoever was found to call since', () => {
+    it('on the response those that ran on the request, whichever caller was authenticated since', () => {
       const { snapshot, run } = world();
       const of = snapshot({
         services: [service('s')],
@@ -161,7 +161,7 @@ describe('A snapshot', () => {
       expect(run(of, 'GET /r', 'alice')).to.deep.equal({ access: ['early', 'auth'], respond: ['early', 'auth'] });
     });
 
-    it('on the answer also those whose turn never came', () => {
+    it('on the response also those that did not run on the request', () => {
       const { snapshot } = world();
       const of = snapshot({
         services: [service('s')],
@@ -172,7 +172,7 @@ describe('A snapshot', () => {
       expect(responded(hooks, exchange)).to.deep.equal(['any']);
     });
 
-    it('that are switched on, and meant for HTTP', () => {
+    it('that are enabled, and for HTTP', () => {
       const { snapshot, run } = world();
       const of = snapshot({
         services: [service('s')],
@@ -187,7 +187,7 @@ describe('A snapshot', () => {
     });
   });
 
-  it('says where a service lives', () => {
+  it('has the address, the timeouts and the path of a service', () => {
     const { snapshot } = world();
     const s = service('s', {
       ...{ name: 'api', protocol: 'https', port: 8443, path: '/up', retries: 1, tls_verify: true },
@@ -204,7 +204,7 @@ describe('A snapshot', () => {
     expect(found).to.include({ upstreamTarget: '/up/x?y', strippedPrefix: '/r', preserveHost: true, path: '/r/x' });
   });
 
-  describe('made after another', () => {
+  describe('compiled after another', () => {
     const services = [service('s'), service('t')];
     const routes = [route('r1', 's', { paths: ['~/r1/\\d'] }), route('r2', 't')];
     const plugins = [plugin('auth', 'auth'), plugin('s', 'limit', 's:s'), plugin('c', 'limit', 'c:alice')];
@@ -218,7 +218,7 @@ describe('A snapshot', () => {
       expect(compiled).to.have.length(3);
     });
 
-    it('compiles only the plugin that changed, and keeps the hooks of routes it is not on', () => {
+    it('compiles only the plugin that changed, and keeps the hooks of other routes', () => {
       const { snapshot, compiled } = world();
       const first = snapshot({ services, routes, plugins });
       const changed = again(plugins).with(1, plugin('s', 'limit', 's:s', { config: { minute: 1 } }));
@@ -228,7 +228,7 @@ describe('A snapshot', () => {
       expect(matched(second, 'GET /r1/1').hooks).not.to.equal(matched(first, 'GET /r1/1').hooks);
     });
 
-    it('leaves the one before as it was', () => {
+    it('does not change the one before', () => {
       const { snapshot } = world();
       const first = snapshot({ services, routes, plugins });
       const second = snapshot({ services, routes: [routes[0]!], plugins: [], previous: first });
@@ -237,7 +237,7 @@ describe('A snapshot', () => {
       expect(matched(first, 'GET /r2').hooks).to.have.length(2);
     });
 
-    it('sees what changed in a service and in a route', () => {
+    it('has the changes of a service and of a route', () => {
       const { snapshot } = world();
       const first = snapshot({ services, routes, plugins });
       const moved = [service('s', { host: 'moved.example' }), service('t', { enabled: false })];
@@ -248,7 +248,7 @@ describe('A snapshot', () => {
       expect(second.match(request('GET /r2'))).to.have.property('status', 404);
     });
 
-    it('with other definitions takes nothing over', () => {
+    it('with other definitions compiles all rows again', () => {
       const { snapshot, compiled, definitions } = world();
       const first = snapshot({ services, routes, plugins });
       snapshot({ services, routes, plugins, previous: first, definitions: new Map(definitions) });
@@ -256,11 +256,11 @@ describe('A snapshot', () => {
     });
   });
 
-  describe('of rows that cannot be compiled', () => {
+  describe('of rows that do not compile', () => {
     const services = [service('s')];
     const routes = [route('r', 's'), route('other', 's')];
 
-    it('is refused, naming the row', () => {
+    it('throws the name of the row', () => {
       const { snapshot } = world();
       const compile = (rows: Partial<Configuration>) => () => snapshot({ services, routes, ...rows });
       expect(compile({ plugins: [plugin('p', 'no-such')] })).to.throw('plugins p: name: there is no plugin "no-such"');
@@ -273,33 +273,33 @@ describe('A snapshot', () => {
       expect(compile({ services: [service('s', { port: 'x' })] })).to.throw('services s: port is not a number');
     });
 
-    it('holds all others, and tells of each of these once', () => {
+    it('has all other rows, and reports each of these once', () => {
       const { snapshot } = world();
-      const told: string[] = [];
-      const refused = (kind: string, id: string, why: string) => void told.push(`${kind} ${id}: ${why}`);
+      const reported: string[] = [];
+      const refused = (kind: string, id: string, why: string) => void reported.push(`${kind} ${id}: ${why}`);
       const rows = { services, routes: [...routes, route('x', 's', { paths: ['~/('] }), route('y', 'gone')], refused };
       const first = snapshot(rows);
-      expect(told).to.have.length(2);
+      expect(reported).to.have.length(2);
       expect(matched(first, 'GET /r').routeId).to.equal('r');
       snapshot({ ...rows, previous: first });
-      expect(told).to.have.length(2);
+      expect(reported).to.have.length(2);
     });
 
-    it('lets nobody pass where a plugin cannot run', () => {
+    it('admits no request where a plugin cannot run', () => {
       const { snapshot, run } = world();
       const refused = () => undefined;
       for (const broken of [plugin('p', 'auth', 'r:r', { config: { broken: true } }), plugin('p', 'no-such', 'r:r')]) {
         const of = snapshot({ services, routes, plugins: [plugin('any', 'limit'), broken], refused });
         const { hooks, exchange, authenticates } = matched(of, 'GET /r');
-        const verdicts = hooks.map(({ access }) => access?.(exchange)).filter((decision) => decision !== undefined);
-        expect(verdicts).to.have.length(1);
-        expect(verdicts[0]).to.include({ status: 503 });
+        const decisions = hooks.map(({ access }) => access?.(exchange)).filter((decision) => decision !== undefined);
+        expect(decisions).to.have.length(1);
+        expect(decisions[0]).to.include({ status: 503 });
         expect(authenticates).to.equal(true);
         expect(run(of, 'GET /other').access).to.deep.equal(['any']);
       }
     });
 
-    it('lets the consumer not pass whose plugin cannot run', () => {
+    it('does not admit the consumer whose plugin cannot run', () => {
       const { snapshot } = world();
       const plugins = [plugin('auth', 'auth'), plugin('p', 'no-such', 'c:alice')];
       const of = snapshot({ services, routes, plugins, refused: () => undefined });
@@ -308,8 +308,8 @@ describe('A snapshot', () => {
         ['bob', undefined],
       ] as const) {
         const { hooks, exchange } = matched(of, 'GET /r', who);
-        const verdicts = hooks.map(({ access }) => access?.(exchange) as { status: number } | undefined);
-        expect(verdicts.at(-1)?.status).to.equal(status);
+        const decisions = hooks.map(({ access }) => access?.(exchange) as { status: number } | undefined);
+        expect(decisions.at(-1)?.status).to.equal(status);
       }
     });
   });

@@ -12,7 +12,7 @@ import {
 } from '../../src/routing/path.ts';
 
 describe('The path of a request', () => {
-  describe('is matched in one form, however it is written (routing/match:28-42)', () => {
+  describe('is matched in one form, whatever its spelling (routing/match:28-42)', () => {
     const forms: readonly (readonly [sent: string, matched: string, why: string])[] = [
       ['/', '/', 'the root'],
       ['//a', '/a', 'empty segments are dropped'],
@@ -51,7 +51,7 @@ describe('The path of a request', () => {
     expect(pathOf('/a')).to.equal('/a');
   });
 
-  describe('goes upstream encoded again', () => {
+  describe('is encoded again for the upstream', () => {
     for (const [sent, upstream] of [
       ['/a/b%20c', '/a/b%20c'],
       ['/a/%c3%a9', '/a/%C3%A9'],
@@ -67,8 +67,8 @@ describe('The path of a request', () => {
     }
   });
 
-  describe('is put behind that of the service (routing/strip-and-handling)', () => {
-    // [service's path, request's path, taken away by strip_path, upstream]
+  describe('is appended to that of the service (routing/strip-and-handling)', () => {
+    // [service's path, request's path, stripped by strip_path, upstream]
     const table: readonly (readonly [base: string, path: string, stripped: number | undefined, upstream: string])[] = [
       ['/', '/s', 2, '/'],
       ['/', '/s/', 2, '/'],
@@ -103,7 +103,7 @@ describe('The path of a request', () => {
       });
     }
 
-    it('and what is left after a prefix cannot climb out of it', () => {
+    it('and the rest after a prefix cannot lead out of it', () => {
       expect(upstreamPath('/up', '/a../x', 2)).to.equal('/up/x');
       expect(upstreamPath('/up/', '/a..', 2)).to.equal('/up');
       expect(upstreamPath('/up', '/a./x', 2)).to.equal('/up/x');
@@ -122,7 +122,7 @@ describe('The path of a request', () => {
     )
     .map((parts) => pathOf(`/${parts.join('')}`.replace(/[^\x00-\xFF]/g, 'x')));
 
-  it('however hostile, has no dot segment and no empty one left', () => {
+  it('however hostile, has no dot segments and no empty segments', () => {
     fc.assert(
       fc.property(hostile, (path) => {
         const normal = normalizePath(path);
@@ -132,7 +132,7 @@ describe('The path of a request', () => {
     );
   });
 
-  it('is not well formed with a % that encodes nothing, with a NUL, or above the root', () => {
+  it('is malformed with a % that encodes nothing, with a NUL, or above the root', () => {
     for (const path of ['/%', '/a%2', '/%zz', '/%%32%65', '/a%00', '/a\0', '/..', '/a/../..', '/%2e%2e/x', '//../x']) {
       expect(isMalformed(path), path).to.equal(true);
     }
@@ -141,7 +141,7 @@ describe('The path of a request', () => {
     }
   });
 
-  it('however hostile, is the same when it is normalised again by the upstream, unless it is not well formed', () => {
+  it('however hostile, stays the same if the upstream normalises it again, unless it is malformed', () => {
     fc.assert(
       fc.property(hostile, (path) => {
         fc.pre(!isMalformed(path));
@@ -151,7 +151,7 @@ describe('The path of a request', () => {
     );
   });
 
-  it('however hostile, goes upstream in characters that may stand in a request line', () => {
+  it('however hostile, has only characters of a request line for the upstream', () => {
     fc.assert(
       fc.property(hostile, fc.constantFrom('/', '/up', '/up/'), fc.option(fc.nat(8)), (path, base, stripped) => {
         const normal = normalizePath(path);
@@ -163,7 +163,7 @@ describe('The path of a request', () => {
     );
   });
 
-  it('that is plain is left alone by all of this', () => {
+  it('that is plain stays unchanged', () => {
     fc.assert(
       fc.property(hostile, (path) => {
         fc.pre(isPlain(path));
@@ -176,7 +176,7 @@ describe('The path of a request', () => {
       expect(isPlain(path)).to.equal(false);
   });
 
-  it('as octets is the text it came from, and no text when it is no UTF-8', () => {
+  it('as octets gives its text back, and no text if it is invalid UTF-8', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(textOf(octets(text))).to.equal(text);

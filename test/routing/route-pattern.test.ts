@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { checkHeaderPattern, checkRoutePath, headerPattern, pathRegex } from '../../src/routing/route-pattern.ts';
 
-describe('What an operator writes into a route', () => {
-  describe('as a path is refused', () => {
+describe('The patterns of a route', () => {
+  describe('refuse a path', () => {
     const start = 'should start with: / (fixed path) or ~/ (regex path)';
     for (const [step, path, why] of [
       ['routes/invalid:5', 'a', start],
@@ -45,7 +45,7 @@ describe('What an operator writes into a route', () => {
     }
   });
 
-  it('as a path is let pass (routes/invalid:8-13)', () => {
+  it('accept a path (routes/invalid:8-13)', () => {
     for (const path of [
       '/',
       '/a',
@@ -63,7 +63,7 @@ describe('What an operator writes into a route', () => {
     }
   });
 
-  it('as a header value is any text, or a regex after ~*', () => {
+  it('accept any text as a header value, or a regex after ~*', () => {
     expect(checkHeaderPattern('(')).to.equal(undefined);
     expect(checkHeaderPattern('~*^v\\d$')).to.equal(undefined);
     expect(checkHeaderPattern('~*(')).to.equal(
@@ -72,7 +72,7 @@ describe('What an operator writes into a route', () => {
     expect(checkHeaderPattern('~*a(?=b)')).to.match(/look-ahead/);
   });
 
-  it('as a header value is matched whatever its case', () => {
+  it('match a header value without case', () => {
     expect(headerPattern('Two')('two')).to.equal(true);
     expect(headerPattern('Two')('twofold')).to.equal(false);
     expect(headerPattern('~*^V\\D$')('vx')).to.equal(true);
@@ -80,7 +80,7 @@ describe('What an operator writes into a route', () => {
     expect(headerPattern('~*b')('abc')).to.equal(true);
   });
 
-  it('as a path that is let pass can be compiled', () => {
+  it('compile every path that is accepted', () => {
     const pieces = fc.constantFrom(
       'a',
       '/',

@@ -7,7 +7,7 @@ import { request } from '../gateway/request.ts';
 
 type Fields = Readonly<Record<string, Json>>;
 
-/** A service for each route, named after it; its path tells who was meant. */
+/** A service for each route, named after it; its path shows which one was matched. */
 function routing(routes: Readonly<Record<string, Fields>>, services: Readonly<Record<string, Fields>> = {}) {
   const names = Object.keys(routes);
   const id = (i: number) => `00000000-0000-4000-8000-${String(i + 1).padStart(12, '0')}`;
@@ -37,7 +37,7 @@ function isMatch(found: object): found is Match {
   return 'hooks' in found;
 }
 
-/** What the upstream would see, or the status of the answer. */
+/** The path that the upstream receives, or the status of the response. */
 function goesTo(snapshot: ReturnType<typeof routing>, sent: ProxiedRequest): string | number {
   const found = snapshot.match(sent);
   return isMatch(found) ? found.upstreamTarget : found.status;
@@ -70,7 +70,7 @@ describe('The router', () => {
       ['GET /A', {}, 404],
       ['GET /none', { Host: 'h.example' }, '/host/none'],
       ['GET /a', { Host: 'h.example' }, '/hostpath'],
-      // Kong compares the case of hosts and answers by `/prefix`.
+      // Kong compares hosts with case and matches `/prefix`.
       ['GET /a', { Host: 'H.EXAMPLE' }, '/hostpath'],
       ['GET /none', { Host: 'h.example:99' }, '/host/none'],
       ['GET /none', { Host: 'q.w.example' }, '/wild/none'],
@@ -109,7 +109,7 @@ describe('The router', () => {
     }
   });
 
-  describe('takes of two routes that fit the one Kong takes (routing/priority)', () => {
+  describe('chooses the same of two matching routes as Kong (routing/priority)', () => {
     const regex = { paths: ['~/a/\\d+$'] };
     const plain = { paths: ['/a'] };
     const oneHeader = { headers: { 'x-a': ['1'] } };
@@ -149,7 +149,7 @@ describe('The router', () => {
       });
     }
 
-    it('and paths of one route count each for itself', () => {
+    it('and ranks each path of a route separately', () => {
       const snapshot = routing({ many: { paths: ['/', '/a/b/c', '~/x/\\d'] }, one: { paths: ['/a'] } });
       expect(goesTo(snapshot, request('GET /a/b/c'))).to.equal('/many');
       expect(goesTo(snapshot, request('GET /a/b'))).to.equal('/one/b');
@@ -158,7 +158,7 @@ describe('The router', () => {
     });
   });
 
-  describe('asks for', () => {
+  describe('matches', () => {
     it('RFC 9110 §4.2.3: a host in any case, and RFC 1034 §3.1: with or without the final dot', () => {
       const snapshot = routing({
         a: { hosts: ['Gate.Example'] },
@@ -178,7 +178,7 @@ describe('The router', () => {
       }
     });
 
-    it('a port where a host names one, in Host or of the listener', () => {
+    it('a port if a host has one: that in Host, or that of the listener', () => {
       const snapshot = routing({
         a: { hosts: ['h.example:8443'] },
         b: { hosts: ['*.w.example:1'] },
@@ -193,7 +193,7 @@ describe('The router', () => {
       expect(goesTo(snapshot, request('GET /', { Host: '[0::1]:8000' }))).to.equal('/c');
     });
 
-    it('a server name, and only where there is TLS', () => {
+    it('a server name, and only with TLS', () => {
       const snapshot = routing({ a: { snis: ['s.example.'], paths: ['/a'] } });
       const tls = { scheme: 'https' as const };
       expect(goesTo(snapshot, request('GET /a', {}, { ...tls, sni: 's.example' }))).to.equal('/a');
@@ -222,12 +222,12 @@ describe('The router', () => {
     });
   });
 
-  it('puts a regex before any prefix, even a longer one (routing/regex:4)', () => {
+  it('tries a regex before any prefix, even a longer one (routing/regex:4)', () => {
     const snapshot = routing({ prefix: { paths: ['/a/b/c/d'] }, regex: { paths: ['~/a'] } });
     expect(goesTo(snapshot, request('GET /a/b/c/d/e'))).to.equal('/regex/b/c/d/e');
   });
 
-  it('keeps what the groups of a regex took, by number and by name', () => {
+  it('keeps the groups of a regex, by number and by name', () => {
     const snapshot = routing({ a: { paths: ['~/(?<first>[^/]+)/(\\d+)?/?(?P<rest>.*)'] }, b: { paths: ['/'] } });
     const found = snapshot.match(request('GET /users/12/x%20y'));
     if (!isMatch(found) || found.captures === undefined) throw new Error('no match with captures');
@@ -241,7 +241,7 @@ describe('The router', () => {
     expect(isMatch(plain) && plain.captures).to.equal(undefined);
   });
 
-  it('says what strip_path took away, in characters that may stand in a header', () => {
+  it('gives the prefix that strip_path removed, in characters of a header', () => {
     const snapshot = routing({
       prefix: { paths: ['/a'] },
       regex: { paths: ['~/r\\s*\\d'] },
@@ -258,12 +258,12 @@ describe('The router', () => {
     expect(prefix(request('GET /', { Host: 'h.example' }))).to.equal(undefined);
   });
 
-  describe('answers itself (routing/protocols)', () => {
+  describe('responds itself (routing/protocols)', () => {
     const https = { paths: ['/s'], protocols: ['https'] };
     const snapshot = routing({ s: https, h: { paths: ['/h'], protocols: ['http'] } });
     const tls = { scheme: 'https' as const };
 
-    it('routing/protocols:1: plain HTTP on a route for https with 426', () => {
+    it('routing/protocols:1: to plain HTTP on a route for https with 426', () => {
       const answer = snapshot.match(request('GET /s/x?q=1'));
       expect(answer).to.deep.equal({
         status: 426,
@@ -282,13 +282,13 @@ describe('The router', () => {
         .with.length(1);
     });
 
-    it('routing/protocols:2-4: https fits both', () => {
+    it('routing/protocols:2-4: not to https', () => {
       expect(goesTo(snapshot, request('GET /s/x?q=1', {}, tls))).to.equal('/s/x?q=1');
       expect(goesTo(snapshot, request('GET /h/x', {}, tls))).to.equal('/h/x');
       expect(goesTo(snapshot, request('GET /h/x'))).to.equal('/h/x');
     });
 
-    it('routing/protocols:5, untrusted/https:9: a trusted peer may say that it was https, no other', () => {
+    it('routing/protocols:5, untrusted/https:9: not if a trusted peer says that it was https', () => {
       const said = { 'X-Forwarded-Proto': 'https' };
       expect(goesTo(snapshot, request('GET /s/x', said, { peerTrusted: true }))).to.equal('/s/x');
       expect(goesTo(snapshot, request('GET /s/x', said))).to.equal(426);
@@ -304,7 +304,7 @@ describe('The router', () => {
         [308, 'Permanent Redirect', 'text/html; charset=UTF-8'],
       ] as const
     ).entries()) {
-      it(`routing/protocols:${i + 6}: or with ${status} to the same without port`, () => {
+      it(`routing/protocols:${i + 6}: or redirects with ${status} to the same host without port`, () => {
         const redirecting = routing({ s: { ...https, https_redirect_status_code: status } });
         const title = `${status} ${reason}`;
         expect(redirecting.match(request('GET /s/x?q=1', { Host: 'h.example:8080' }))).to.deep.equal({
@@ -318,7 +318,7 @@ describe('The router', () => {
       });
     }
 
-    it('routing/protocols:11: no route with 404, in the form that is accepted', () => {
+    it('routing/protocols:11: to requests without a route with 404, in the accepted media type', () => {
       expect(snapshot.match(request('GET /none'))).to.deep.include({
         status: 404,
         body: '{"message":"no Route matched with those values","request_id":"0123456789abcdef0123456789abcdef"}',
@@ -327,7 +327,7 @@ describe('The router', () => {
       expect(html).to.have.deep.property('headers', [['Content-Type', 'text/html; charset=utf-8']]);
     });
 
-    it('a path that might mean something else to the upstream with 400', () => {
+    it('to a path that the upstream might read differently with 400', () => {
       const open = routing({ all: { paths: ['/'] } });
       for (const path of ['/%', '/%%32%65%%32%65/admin', '/a%00', '/../admin', '/a/%2e%2e/..']) {
         expect(goesTo(open, request(`GET ${path}`)), path).to.equal(400);
@@ -339,19 +339,19 @@ describe('The router', () => {
       expect(goesTo(open, request('GET /a?x=%&y=/../..'))).to.equal('/all/a?x=%&y=/../..');
     });
 
-    it('routing/protocols:14: the routes of a service that is switched off with 404', () => {
+    it('routing/protocols:14: on routes of a disabled service with 404', () => {
       const off = routing({ s: https, all: { paths: ['/'] } }, { s: { enabled: false } });
       expect(goesTo(off, request('GET /s', {}, tls))).to.equal('/all/s');
       const alone = routing({ s: https }, { s: { enabled: false } });
       expect(goesTo(alone, request('GET /s', {}, tls))).to.equal(404);
     });
 
-    it('routing/upstream-failures:10: a route without service matches, and has none', () => {
+    it('routing/upstream-failures:10: not on a route without service', () => {
       const found = routing({ a: { paths: ['/a'], service: null } }).match(request('GET /a/x'));
       expect(found).to.deep.include({ service: undefined, upstreamTarget: '/x' });
     });
 
-    it('what opens no WebSocket on a route for WebSockets, and one without TLS where there has to be', () => {
+    it('on a route for WebSockets to other requests, and to a handshake without TLS that requires it', () => {
       const handshake = { Connection: 'Upgrade', Upgrade: 'WebSocket' };
       const routes = { s: { paths: ['/s'], protocols: ['wss'] }, w: { paths: ['/w'], protocols: ['ws', 'wss'] } };
       const both = routing(routes, { s: { protocol: 'ws' }, w: { protocol: 'ws' } });
@@ -364,7 +364,7 @@ describe('The router', () => {
       expect(goesTo(both, request('GET /w', handshake))).to.equal('/w');
     });
 
-    it('what is not gRPC on a route for gRPC, and gRPC without HTTP/2 or TLS', () => {
+    it('on a route for gRPC to other requests, and to gRPC without HTTP/2 or TLS', () => {
       const grpc = { 'Content-Type': 'application/grpc+proto' };
       const call = 'POST /pkg.Service/Method';
       const h2 = { httpVersion: '2' as const };
@@ -381,7 +381,7 @@ describe('The router', () => {
     });
   });
 
-  it('leaves routes of streams to others', () => {
+  it('ignores routes of streams', () => {
     const snapshot = routing({ t: { protocols: ['tls'], snis: ['s.example'] } });
     expect(goesTo(snapshot, request('GET /', {}, { scheme: 'https', sni: 's.example' }))).to.equal(404);
   });

@@ -23,7 +23,7 @@ describe('docs/upstreams.md', () => {
   });
   after(async () => {
     await gate?.close();
-    await Promise.all([one.die(), other.die()]);
+    await Promise.all([one.stop(), other.stop()]);
     rmSync(directory, { recursive: true, force: true });
   });
 
@@ -34,11 +34,11 @@ describe('docs/upstreams.md', () => {
     return all.sort();
   }
 
-  it('prints a file that can be loaded, and shares out as its weights say', async () => {
+  it('shows a file that loads, and balances by its weights', async () => {
     expect(await answers(6)).to.deep.equal(['one', 'one', 'one', 'one', 'other', 'other']);
   });
 
-  it('prints calls of the Admin API that do what stands beside them', async () => {
+  it('shows calls of the Admin API that do what the page says', async () => {
     const lines = [...page.matchAll(/^curl (?:-X (\w+) )?"?localhost:8001([^\s"]+)"? +#/gm)];
     expect(lines).to.have.length(3);
     const replies = [];

@@ -1,4 +1,4 @@
-/** One instance of a service: tells its name, counts its requests, and can die and come back on the same port. */
+/** One instance of a service: it responds with its name, counts its requests, and can stop and start on the same port. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -8,10 +8,10 @@ export interface Instance {
   /** Requests, without the probes. */
   count: number;
   readonly hosts: string[];
-  /** What it does instead of telling its name. */
+  /** What it does instead of responding with its name. */
   serve: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
-  die(): Promise<void>;
-  comeBack(): Promise<void>;
+  stop(): Promise<void>;
+  start(): Promise<void>;
 }
 
 export async function instance(name: string): Promise<Instance> {
@@ -25,16 +25,16 @@ export async function instance(name: string): Promise<Instance> {
     count: 0,
     hosts: [],
     serve: undefined,
-    async die() {
-      const dying = server;
+    async stop() {
+      const stopping = server;
       server = undefined;
-      if (dying === undefined) return;
-      const closed = new Promise((resolve) => dying.close(resolve));
-      dying.closeAllConnections();
+      if (stopping === undefined) return;
+      const closed = new Promise((resolve) => stopping.close(resolve));
+      stopping.closeAllConnections();
       await closed;
     },
-    async comeBack() {
-      const coming = createServer((request, response) => {
+    async start() {
+      const starting = createServer((request, response) => {
         if (request.url === '/probe') {
           response.end();
           return;
@@ -44,11 +44,11 @@ export async function instance(name: string): Promise<Instance> {
         if (one.serve !== undefined) one.serve(request, response);
         else response.end(name);
       });
-      await new Promise<void>((resolve) => coming.listen(port, '127.0.0.1', resolve));
-      port = (coming.address() as AddressInfo).port;
-      server = coming;
+      await new Promise<void>((resolve) => starting.listen(port, '127.0.0.1', resolve));
+      port = (starting.address() as AddressInfo).port;
+      server = starting;
     },
   };
-  await one.comeBack();
+  await one.start();
   return one;
 }

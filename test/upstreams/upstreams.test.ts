@@ -1,4 +1,4 @@
-/** A whole gate in front of three instances of a service, set up by its Admin API as an operator would. */
+/** A whole gate in front of three instances of a service, configured by its Admin API. */
 import { expect } from 'chai';
 import { openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { type Instance, instance } from './instance.ts';
@@ -21,7 +21,7 @@ describe('A service whose host is the name of an upstream', () => {
   });
   afterEach(async () => {
     await gate.setUp('DELETE', '/upstreams/orders.upstream');
-    await Promise.all(instances.map((one) => one.die()));
+    await Promise.all(instances.map((one) => one.stop()));
   });
 
   async function upstream(fields: object = {}, weights: readonly number[] = [100, 100, 100]): Promise<void> {
@@ -58,18 +58,18 @@ describe('A service whose host is the name of an upstream', () => {
     while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  describe('is shared out', () => {
-    it('round-robin, each target as its weight says', async () => {
+  describe('is balanced', () => {
+    it('round-robin, by the weights of the targets', async () => {
       await upstream({}, [30, 20, 10]);
       expect(await calls(30)).to.deep.equal({ a: 15, b: 10, c: 5 });
     });
 
-    it('not to a target of weight 0', async () => {
+    it('without targets of weight 0', async () => {
       await upstream({}, [100, 0, 100]);
       expect(await calls(10)).to.deep.equal({ a: 5, c: 5 });
     });
 
-    it('least-connections: whoever is busy is left alone', async () => {
+    it('least-connections: a busy target gets no more requests', async () => {
       await upstream({ algorithm: 'least-connections' });
       let release = () => {};
       const held = new Promise<void>((resolve) => {
@@ -92,7 +92,7 @@ describe('A service whose host is the name of an upstream', () => {
       expect(await slow).to.equal('slow');
     });
 
-    it('consistent-hashing by a header: each value has its target, and keeps it when another target goes', async () => {
+    it('consistent-hashing by a header: each value has its target, and keeps it when another target is removed', async () => {
       await upstream({ hash_on: 'header', hash_on_header: 'x-tenant' });
       const tenants = Array.from({ length: 24 }, (_, i) => `tenant-${i}`);
       const at = new Map<string, string>();
@@ -110,12 +110,12 @@ describe('A service whose host is the name of an upstream', () => {
       }
     });
 
-    it('consistent-hashing by the client’s address: all of one client’s go to one target', async () => {
+    it('consistent-hashing by the client’s address: all requests of one client go to one target', async () => {
       await upstream({ hash_on: 'ip' });
       expect(Object.values(await calls(9))).to.deep.equal([9]);
     });
 
-    it('consistent-hashing by consumer, whichever credential is used', async () => {
+    it('consistent-hashing by consumer, for each of its credentials', async () => {
       await upstream({ hash_on: 'consumer' });
       await gate.setUp('POST', '/services/orders/plugins', { name: 'key-auth' });
       try {
@@ -135,7 +135,7 @@ describe('A service whose host is the name of an upstream', () => {
       }
     });
 
-    it('consistent-hashing by a cookie, which who has none is given', async () => {
+    it('consistent-hashing by a cookie, which the gate sets if there is none', async () => {
       await upstream({ hash_on: 'cookie', hash_on_cookie: 'instance' });
       const first = await gate.get('/orders');
       const cookie = /^(instance=[0-9a-f]+); Path=\/; SameSite=Lax; HttpOnly$/.exec(
@@ -176,7 +176,7 @@ describe('A service whose host is the name of an upstream', () => {
     });
   });
 
-  describe('of which a target dies', () => {
+  describe('of which a target stops', () => {
     const checks = {
       active: {
         http_path: '/probe',
@@ -186,10 +186,10 @@ describe('A service whose host is the name of an upstream', () => {
       passive: { unhealthy: { tcp_failures: 1 } },
     };
 
-    it('no request fails: each goes on to another target, and the dead one is left alone', async () => {
+    it('no request fails: each is retried at another target, and the stopped one gets no more', async () => {
       await upstream({ healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } } });
       await calls(6);
-      await b!.die();
+      await b!.stop();
       expect(await calls(10)).to.deep.equal({ a: 5, c: 5 });
       expect(await health()).to.deep.equal({ a: 'HEALTHY', b: 'UNHEALTHY', c: 'HEALTHY' });
       expect(gate.log.some((line) => line.includes('a target became unhealthy') && line.includes(b!.target))).to.equal(
@@ -197,16 +197,16 @@ describe('A service whose host is the name of an upstream', () => {
       );
     });
 
-    it('no request fails without any checks either', async () => {
+    it('no request fails without checks either', async () => {
       await upstream();
-      await b!.die();
+      await b!.stop();
       const answers = await calls(12);
       expect(Object.keys(answers).sort()).to.deep.equal(['a', 'c']);
     });
 
-    it('no request fails of those that hashing sends to the dead one, checks or not', async () => {
+    it('no request fails that hashing sends to the stopped one, with checks or without', async () => {
       await upstream({ hash_on: 'header', hash_on_header: 'x-tenant' });
-      await b!.die();
+      await b!.stop();
       for (let i = 0; i < 24; i++) expect(await call({ 'x-tenant': `tenant-${i}` })).to.be.oneOf(['a', 'c']);
     });
 
@@ -222,7 +222,7 @@ describe('A service whose host is the name of an upstream', () => {
       };
       const callers = Array.from({ length: 8 }, caller);
       await eventually(async () => instances.every(({ count }) => count > 20));
-      await b!.die();
+      await b!.stop();
       const before = a!.count;
       await eventually(async () => a!.count > before + 100);
       going = false;
@@ -230,18 +230,18 @@ describe('A service whose host is the name of an upstream', () => {
       expect(failures).to.deep.equal([]);
     });
 
-    it('and comes back: an active check finds it, and it gets its share again', async () => {
+    it('and starts again: an active check finds it, and it gets its share again', async () => {
       await upstream({ healthchecks: checks });
-      await b!.die();
+      await b!.stop();
       await calls(6);
       expect((await health())['b']).to.equal('UNHEALTHY');
-      await b!.comeBack();
+      await b!.start();
       await eventually(async () => (await health())['b'] === 'HEALTHY');
       b!.count = 0;
       expect(await calls(9)).to.deep.equal({ a: 3, b: 3, c: 3 });
     });
 
-    it('statuses that are listed make it unhealthy; they are told to the client, and not tried again', async () => {
+    it('listed statuses make it unhealthy; the client receives them, without a retry', async () => {
       await upstream({ healthchecks: { passive: { unhealthy: { http_statuses: [500], http_failures: 2 } } } });
       b!.serve = (_, response) => {
         response.statusCode = 500;
@@ -251,7 +251,7 @@ describe('A service whose host is the name of an upstream', () => {
       expect((await health())['b']).to.equal('UNHEALTHY');
     });
 
-    it('a target that does not answer in time is a timeout, and the request goes to another', async () => {
+    it('a response that takes too long is a timeout, and the request goes to another target', async () => {
       await gate.setUp('PATCH', '/services/orders', { read_timeout: 15 });
       try {
         await upstream({ healthchecks: { passive: { unhealthy: { timeouts: 1 } } } });
@@ -265,21 +265,21 @@ describe('A service whose host is the name of an upstream', () => {
       }
     });
 
-    it('when all are dead: 503, and that no peer could be had', async () => {
+    it('all targets stopped: 503', async () => {
       await upstream({ healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } } });
-      await Promise.all(instances.map((one) => one.die()));
+      await Promise.all(instances.map((one) => one.stop()));
       expect(await call()).to.equal('503 failure to get a peer from the ring-balancer');
       expect(await call()).to.equal('503 failure to get a peer from the ring-balancer');
     });
   });
 
-  it('without any target: 503, and that no peer could be had', async () => {
+  it('without targets: 503', async () => {
     await gate.setUp('POST', '/upstreams', { name: 'orders.upstream' });
     expect(await call()).to.equal('503 failure to get a peer from the ring-balancer');
   });
 
   describe('when its targets change', () => {
-    it('the change holds on the next request', async () => {
+    it('the change applies to the next request', async () => {
       await gate.setUp('POST', '/upstreams', { name: 'orders.upstream' });
       await target(a!);
       expect(await calls(3)).to.deep.equal({ a: 3 });
@@ -289,7 +289,7 @@ describe('A service whose host is the name of an upstream', () => {
       expect(await calls(3)).to.deep.equal({ b: 3 });
     });
 
-    it('a request that is under way to a target that is taken away gets its answer', async () => {
+    it('a request in flight to a removed target gets its response', async () => {
       await gate.setUp('POST', '/upstreams', { name: 'orders.upstream' });
       await target(a!);
       let answer = () => {};
@@ -329,11 +329,11 @@ describe('A service whose host is the name of an upstream', () => {
     });
   });
 
-  describe('as an operator says', () => {
+  describe('by the Admin API', () => {
     const marked = (to: string, by = b!.target) =>
       gate.setUp('PUT', `/upstreams/orders.upstream/targets/${encodeURIComponent(by)}/${to}`);
 
-    it('a target is unhealthy, and healthy again', async () => {
+    it('a target is set unhealthy, and healthy again', async () => {
       await upstream({ healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } } });
       expect(await marked('unhealthy')).to.equal(undefined);
       expect(await calls(4)).to.deep.equal({ a: 2, c: 2 });
@@ -341,7 +341,7 @@ describe('A service whose host is the name of an upstream', () => {
       expect(await calls(6)).to.deep.equal({ a: 2, b: 2, c: 2 });
     });
 
-    it('the target may be named by its id', async () => {
+    it('a target may be named by its id', async () => {
       await upstream({ healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } } });
       const { data } = await gate.setUp('GET', '/upstreams/orders.upstream/targets');
       await marked('unhealthy', data.find((row: { target: string }) => row.target === b!.target).id);

@@ -14,19 +14,19 @@ function refusal(source: string): string | undefined {
 }
 
 describe('A regular expression of a route', () => {
-  describe('understands', () => {
+  describe('supports', () => {
     const table: readonly (readonly [what: string, regex: string, fits: readonly string[], not: readonly string[]])[] =
       [
         ['literals', '^ab$', ['ab'], ['abc', 'aab', 'AB']],
         ['escaped punctuation', '^\\/\\.\\-\\{\\}\\ $', ['/.-{} '], ['/x-{} ']],
-        ['a brace and a bracket that close nothing', '^a}]$', ['a}]'], ['a']],
+        ['unmatched closing braces and brackets', '^a}]$', ['a}]'], ['a']],
         ['control characters by letter', '^\\a\\f\\t\\n\\r\\v$', ['\x07\f\t\n\r\v'], ['afnrtv']],
         ['characters by number', '^\\x41\\x{e9}\\x{1F600}$', ['Aé😀'], ['Ae😀']],
         ['any character but a line feed', '^.$', ['a', '\r', '😀'], ['\n', 'ab']],
         ['digits of any script', '^\\d+$', ['12', '٣'], ['a', 'Ⅷ']],
         ['words of any script', '^\\w+$', ['aZ_9', 'éß字', 'a\u0301', 'Ⅷ'], ['a b', '-', '€']],
         ['blanks of any script', '^\\s+$', [' \t\n\v\u00a0\u2003\u3000'], ['\u200b', 'x']],
-        ['what is outside of them', '^\\D\\W\\S$', ['a-x'], ['1-x', 'aax', 'a- ']],
+        ['the complements of these', '^\\D\\W\\S$', ['a-x'], ['1-x', 'aax', 'a- ']],
         ['Unicode categories', '^\\p{Lu}\\pL\\P{Lu}\\PL$', ['ÀÀa1'], ['àÀa1', 'ÀÀA1', 'ÀÀaa']],
         ['their negation', '^\\p{^Lu}$', ['a'], ['A']],
         ['scripts and properties', '^\\p{Greek}\\p{White_Space}[\\p{Greek}1]$', ['α ω', 'α 1'], ['a ω', 'αωω']],
@@ -48,10 +48,10 @@ describe('A regular expression of a route', () => {
         ['flags taken back', '^(?i)a(?-i)b$', ['Ab'], ['AB']],
         ['lines', '(?m)^b$', ['a\nb\nc'], ['ab']],
         ['texts', '\\Ab\\z', ['b'], ['b\n', 'a\nb']],
-        ['a dollar at the very end', 'b$', ['b'], ['b\n']],
+        ['a dollar at the end', 'b$', ['b'], ['b\n']],
         ['a dot for everything', '^(?s).$', ['\n'], ['']],
         ['word boundaries', '\\bapi\\b', ['/api/x', 'api'], ['/apis', 'xapi']],
-        ['what is no word boundary', '\\Bpi', ['api'], ['/pi', 'pi']],
+        ['other places than word boundaries', '\\Bpi', ['api'], ['/pi', 'pi']],
       ];
     for (const [what, source, fits, not] of table) {
       it(`${what}: ${source}`, () => {
@@ -73,13 +73,13 @@ describe('A regular expression of a route', () => {
       ['^/a|/b', '/x/b', '/b'],
       ['', 'abc', ''],
     ] as const) {
-      it(`the leftmost, then the first alternative: ${source} takes ${JSON.stringify(found)} of ${text}`, () => {
+      it(`the leftmost match, then the first branch: ${source} finds ${JSON.stringify(found)} in ${text}`, () => {
         expect(compiled(source).find(text)).to.equal(found);
       });
     }
   });
 
-  it('numbers its groups by their opening, and knows their names', () => {
+  it('numbers its groups by their opening, and has their names', () => {
     const regex = compiled('^(a(?P<x>b)?)(?:c)(?<y_z>(d)|e)');
     expect(regex.groupNames).to.deep.equal([undefined, undefined, 'x', 'y_z', undefined]);
     expect(regex.groups('acef')).to.deep.equal(['ace', 'a', undefined, 'e', undefined]);
@@ -155,12 +155,12 @@ describe('A regular expression of a route', () => {
       });
     }
 
-    it('and says where', () => {
+    it('and says at which place', () => {
       expect(compileRegex('^/é(?=b)c')).to.have.property('rest', '(?=b)c');
     });
   });
 
-  it('knows what every text begins with that it fits', () => {
+  it('has the literal prefix of every text that matches', () => {
     for (const [source, prefix] of [
       ['^/a/\\d+$', '/a/'],
       ['^/a/(b)(?<x>c)d?', '/a/'],
@@ -197,7 +197,7 @@ describe('A regular expression of a route', () => {
       ['^/(([a-z])+.)+[A-Z]([a-z])+$', `/${'a'.repeat(long)}`],
       ['^/(?i)(?:(?:é|É)+)+x$', `/${'éÉ'.repeat(long / 2)}`],
     ];
-    // To a backtracking matcher these are work for years. Were one at work here, this would not end.
+    // A backtracking matcher would need years for these.
     for (const [source, text] of attacks) {
       it(`by ${source} on ${text.length} characters`, () => {
         expect(compiled(source).find(text)).to.equal(undefined);
@@ -205,7 +205,7 @@ describe('A regular expression of a route', () => {
       });
     }
 
-    it('by what is huge when it is written out', () => {
+    it('by a repetition that is huge when it is written out', () => {
       const large = 'it is too large: written out without {n} it has more than 1000 parts';
       const long = ['x', '(a|b)', 'a|', '[a-z]+'].map((part) => part.repeat(200_000));
       const repeated = ['a{1001}', '(a{100}){11}', '((a{0,50}){0,50}){0,50}', 'a{999999,}'];
@@ -216,7 +216,7 @@ describe('A regular expression of a route', () => {
     });
   });
 
-  it('finds what the matcher of this JavaScript finds, where both can say it', () => {
+  it('finds the same as RegExp, where both have the syntax', () => {
     const inJavaScript = (source: string) => source.replaceAll('\\d', '\\p{Nd}').replaceAll('\\x{62}', 'b');
     const atom = fc.constantFrom('a', 'b', 'é', '/', '.', '[ab]', '[^a]', '\\d', '[a-é]', '\\x{62}', '(?:)');
     const { pattern } = fc.letrec<{ pattern: string }>((tie) => ({
@@ -228,7 +228,7 @@ describe('A regular expression of a route', () => {
         fc
           .tuple(tie('pattern'), fc.constantFrom('*', '+', '?', '*?', '+?', '??', '{2}', '{1,2}'))
           .map(([of, times]) => {
-            // Of a repeated nothing the two have ideas of their own.
+            // The two differ in repetitions of the empty text.
             return new RegExp(`^(?:${inJavaScript(of)})$`, 'u').test('') ? `(?:${of})` : `(?:${of})${times}`;
           }),
         tie('pattern').map((of) => `(${of})`),
@@ -243,7 +243,7 @@ describe('A regular expression of a route', () => {
         fc.array(text, { maxLength: 5 }),
         (source, i, end, texts) => {
           const ours = compiled(`${i === '' ? '' : '(?i)'}^${source}${end ? '$' : ''}`);
-          // To JavaScript a dot is no carriage return and no line separator either; the texts have none.
+          // In JavaScript a dot matches no carriage return or line separator either; the texts have none.
           const theirs = new RegExp(`^${inJavaScript(source)}${end ? '$' : ''}`, `u${i}`);
           for (const one of texts) expect(ours.find(one)).to.equal(theirs.exec(one)?.[0]);
         },
@@ -252,7 +252,7 @@ describe('A regular expression of a route', () => {
     );
   });
 
-  it('is read or refused, whatever it is, and never throws', () => {
+  it('is compiled or refused, whatever it is, and never throws', () => {
     const piece = fc.constantFrom(
       ...[
         '(',
