@@ -104,6 +104,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
         field,
         onDelete,
       })),
+    uniqueKeysOf: ({ unique: keys }) => keys.map(({ digest }) => digest),
     withoutReferences(before, fields) {
       const { stored, changed } = withoutReferences(before, fields);
       return changed.some(({ key }) => isTaken(before.kind, before.row.id, key)) ? undefined : stored;

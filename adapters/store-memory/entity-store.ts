@@ -102,6 +102,7 @@ export function memoryEntityStore(): EntityStore {
         field,
         onDelete,
       })),
+    uniqueKeysOf: ({ kind, entity }) => uniqueKeys(kind, entity).map(({ key }) => nameOf(kind.name, key)),
     withoutReferences(row, fields) {
       const entity = { ...row.entity, ...Object.fromEntries(fields.map((field) => [field, null])) };
       return problem(row.kind, entity)?.outcome === 'taken' ? undefined : { ...row, entity };

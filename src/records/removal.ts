@@ -12,6 +12,8 @@ export interface RelatedRows<Row> {
   /** Equal for the same row only. */
   readonly nameOf: (row: Row) => string;
   readonly pointersTo: (row: Row) => Iterable<Pointer<Row>>;
+  /** The unique keys of a row, each with its kind. */
+  readonly uniqueKeysOf: (row: Row) => readonly string[];
   /** The row with null in these references; `undefined` if a unique key of it would then belong to another row. */
   readonly withoutReferences: (row: Row, fields: readonly string[]) => Row | undefined;
 }
@@ -26,7 +28,7 @@ export type RemovalPlan<Row> =
 
 /** For stores that decide between one read and one write, with no other write in between. */
 export function planRemoval<Row>(first: Row, rows: RelatedRows<Row>): RemovalPlan<Row> {
-  const { kindOf, nameOf, pointersTo, withoutReferences } = rows;
+  const { kindOf, nameOf, pointersTo, uniqueKeysOf, withoutReferences } = rows;
   const deleted = new Map([[nameOf(first), first]]);
   const others: Pointer<Row>[] = [];
   // A Map visits the entries that are added during the loop, too.
@@ -41,13 +43,18 @@ export function planRemoval<Row>(first: Row, rows: RelatedRows<Row>): RemovalPla
   if (restricting !== undefined) return { restrictedBy: kindOf(restricting.from) };
 
   const changed: { readonly before: Row; readonly after: Row }[] = [];
+  const keys = new Set<string>();
   for (const pointers of Map.groupBy(remaining, ({ from }) => nameOf(from)).values()) {
     const before = pointers[0]!.from;
     const after = withoutReferences(
       before,
       pointers.map(({ field }) => field),
     );
-    if (after === undefined) return { restrictedBy: kindOf(before) };
+    // Without the reference the row would be the same as another row, or as another changed one.
+    if (after === undefined || uniqueKeysOf(after).some((key) => keys.has(key))) {
+      return { restrictedBy: kindOf(before) };
+    }
+    for (const key of uniqueKeysOf(after)) keys.add(key);
     changed.push({ before, after });
   }
   return { deleted: [...deleted.values()], changed };

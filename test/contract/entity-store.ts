@@ -347,6 +347,28 @@ export function behavesAsEntityStore(name: string, open: () => Promise<EntitySto
         expect(await store.get(plugins, plugin.id)).to.deep.equal(plugin);
       });
 
+      it('is restricted if null would make two rows the same that differ now', async () => {
+        const labels: EntityKind = {
+          name: 'labels',
+          unique: [],
+          uniqueTogether: [['name', 'consumer', 'credential']],
+          foreign: [
+            { field: 'consumer', kind: 'consumers', onDelete: 'null' },
+            { field: 'credential', kind: 'oauth2_credentials', onDelete: 'null' },
+          ],
+          encrypted: nothingEncrypted,
+        };
+        const consumer = await inserted(consumers);
+        const credential = await inserted(credentials, { client_id: newName(), consumer: { id: consumer.id } });
+        const name = newName();
+        const one = await inserted(labels, { name, consumer: { id: consumer.id } });
+        const other = await inserted(labels, { name, credential: { id: credential.id } });
+        expect(await store.remove(consumers, consumer.id)).to.deep.equal({ outcome: 'restricted', by: 'labels' });
+        expect(await store.get(consumers, consumer.id)).to.deep.equal(consumer);
+        expect(await store.get(labels, one.id)).to.deep.equal(one);
+        expect(await store.get(labels, other.id)).to.deep.equal(other);
+      });
+
       it('does not remove a row that points to another row now', async () => {
         const [one, other] = [await inserted(consumers), await inserted(consumers)];
         const key = await inserted(keys, { key: newName(), consumer: { id: one.id } });
