@@ -46,6 +46,7 @@ export function hostNetwork(address: IpAddress): string {
   const before = head === '' ? [] : head.split(':');
   if (tail === undefined) return before.slice(0, 4).join(':');
   const after = tail === '' ? [] : tail.split(':');
+  // "The use of "::" indicates one or more groups of 16 bits of zeros." (RFC 4291 §2.2)
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
   return [...before, ...zeros, ...after].slice(0, 4).join(':');
 }
