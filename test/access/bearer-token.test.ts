@@ -24,15 +24,15 @@ const walkWith = (changes: Partial<AccessRequest>, ...events: Event[]) =>
 const invalid = { state: 'denied', reason: 'token_invalid', requiredScope: [] };
 
 describe('The bearer check (RFC 6750 §3.1)', () => {
-  it('asks whom the token stands for, in one effect', () => {
+  it('finds the bearer of the token, in one effect', () => {
     expect(walk().awaits).to.deep.equal({ effect: 'findAccessToken', accessToken: 'access-1' });
   });
 
-  it('admits a good token, and says whose it is', () => {
+  it('admits a valid token, and returns its bearer', () => {
     expect(walk(found())).to.deep.equal({ state: 'admitted', bearer: bearer() });
   });
 
-  it('RS-06: denies a request without a token before anything is asked', () => {
+  it('RS-06: denies a request without a token before any effect', () => {
     expect(walkWith({ accessToken: undefined })).to.deep.equal({
       state: 'denied',
       reason: 'token_missing',
@@ -50,11 +50,11 @@ describe('The bearer check (RFC 6750 §3.1)', () => {
     expect(walk(found({ expiresAt: beginning - 1 }))).to.deep.equal(invalid);
   });
 
-  it('SE-04: a token without expiry lives until it is revoked (Kong)', () => {
+  it('SE-04: a token without expiry is valid until it is revoked (Kong)', () => {
     expect(walk(found({ expiresAt: undefined }))).to.include({ state: 'admitted' });
   });
 
-  it('RS-14, TK-21: denies the token of another service as if there were none', () => {
+  it('RS-14, TK-21: denies the token of another service as an unknown one', () => {
     expect(walk(found({ boundTo: 'service:others', serviceId: 'others' }))).to.deep.equal(invalid);
   });
 
@@ -66,20 +66,20 @@ describe('The bearer check (RFC 6750 §3.1)', () => {
     expect(walk(found({ boundTo: 'global', expiresAt: beginning }))).to.deep.equal(invalid);
   });
 
-  it('RS-14: where credentials are global, admits global tokens and those of the very service', () => {
+  it('RS-14: where credentials are global, admits global tokens and those of its service', () => {
     const audience = { boundTo: 'global', serviceId: 'orders' };
     expect(walkWith({ audience }, found({ boundTo: 'global' }))).to.include({ state: 'admitted' });
     expect(walkWith({ audience }, found({ boundTo: 'service:orders' }))).to.include({ state: 'admitted' });
     expect(walkWith({ audience }, found({ boundTo: 'service:others' }))).to.deep.equal(invalid);
   });
 
-  it('RS-14: a group that shares tokens is an audience of its own', () => {
+  it('RS-14: a group that shares tokens is a separate audience', () => {
     const audience = { boundTo: 'apis', serviceId: 'orders' };
     expect(walkWith({ audience }, found({ boundTo: 'apis' }))).to.include({ state: 'admitted' });
     expect(walkWith({ audience }, found({ boundTo: 'service:orders' }))).to.deep.equal(invalid);
   });
 
-  it('RS-08: denies a token that lacks a scope which the resource asks for, and names what it asks for', () => {
+  it('RS-08: denies a token that lacks a scope that the resource requires, and names the required scope', () => {
     const requiredScope = ['email', 'address'];
     expect(walkWith({ requiredScope }, found())).to.deep.equal({
       state: 'denied',

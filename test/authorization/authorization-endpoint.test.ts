@@ -48,7 +48,7 @@ for (const profile of bothProfiles) {
   const { issuer, walk, walkWith } = at(profile);
 
   describe(`The authorization endpoint (RFC 6749 §3.1), as the login page calls it, profile ${profile}`, () => {
-    it('listens to nobody without the provision key', () => {
+    it('refuses every request without the provision key', () => {
       for (const wrong of [undefined, '', 'guess', [provisionKey], null, true]) {
         expect(walkWith({ provisionKey: wrong })).to.deep.equal({
           state: 'refused',
@@ -58,7 +58,7 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('needs to be told who the resource owner is', () => {
+    it('requires the resource owner', () => {
       for (const authenticatedUserid of [undefined, '', ' \t']) {
         expect(walkWith({ authenticatedUserid })).to.include({ reason: 'authenticated_userid_missing' });
       }
@@ -80,7 +80,7 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('AZ-06: tells nobody but the caller of an unknown client', () => {
+    it('AZ-06: reports an unknown client to the caller only', () => {
       expect(walk(unknown)).to.deep.equal({
         state: 'refused',
         reason: 'client_authentication_failed',
@@ -111,7 +111,7 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('§4.1.2: ends with the code and the redirect URI in force', () => {
+    it('§4.1.2: ends with the code and the redirect URI', () => {
       const saved = { event: 'authorizationCodeSaved', code: 'c' };
       expect(walk(found(printer), saved)).to.deep.equal({
         state: 'codeGranted',
@@ -139,7 +139,7 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('AZ-06: sends nobody anywhere where there is nowhere to send them', () => {
+    it('AZ-06: redirects nowhere if no redirect URI is registered', () => {
       for (const redirectUri of [undefined, callback]) {
         const state = walkWith({ redirectUri }, found({ ...printer, redirectUris: [] }));
         expect(state).to.include({ reason: 'redirect_uri_unregistered', redirectUri: undefined });
@@ -170,7 +170,7 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('AZ-17: without a scope, a default or leave to have none the request fails', () => {
+    it('AZ-17: without a scope and a default the request fails if a scope is mandatory', () => {
       const mandatory = { ...issuer, mandatoryScope: true };
       expect(walkWith({ issuer: mandatory, scope: undefined }, found(printer))).to.include({
         reason: 'scope_missing',
@@ -218,7 +218,7 @@ describe('The authorization endpoint, where several things are wrong', () => {
   const uri = { ...scope, redirectUri: 'https://evil.example/' };
   const pkce = { ...uri, codeChallengeMethod: 'plain' };
 
-  it('the last one found is told, as with Kong: response_type, scope, client and redirect_uri, PKCE', () => {
+  it('the last one found is reported, as in Kong: response_type, scope, client and redirect_uri, PKCE', () => {
     expect(reasonOf(walkWith(wrong, found(printer)))).to.equal('response_type_unsupported');
     expect(reasonOf(walkWith(scope, found(printer)))).to.equal('scope_unknown');
     expect(reasonOf(walkWith(uri, found(printer)))).to.equal('redirect_uri_unregistered');
@@ -227,14 +227,14 @@ describe('The authorization endpoint, where several things are wrong', () => {
     expect(reasonOf(walkWith(pkce, unknown))).to.equal('code_challenge_method_unsupported');
   });
 
-  it('AZ-05: the first one is told in profile rfc9700, so that nobody mends what was not asked for', () => {
+  it('AZ-05: the first one is reported in profile rfc9700', () => {
     const strict = at('rfc9700');
     expect(reasonOf(strict.walkWith(pkce, found(printer)))).to.equal('response_type_unsupported');
     expect(reasonOf(strict.walkWith({ ...pkce, responseType: 'code' }, unknown))).to.equal('scope_unknown');
     const named = { ...pkce, responseType: 'code', scope: 'email' };
     expect(reasonOf(strict.walkWith(named, found(printer)))).to.equal('redirect_uri_unregistered');
     expect(reasonOf(strict.walkWith(named, unknown))).to.equal('client_authentication_failed');
-    // A wrong redirect_uri is told to the caller alone, whatever else is wrong (RFC 6749 §4.1.2.1).
+    // A wrong redirect_uri is reported to the caller only, whatever else is wrong (RFC 6749 §4.1.2.1).
     expect(strict.walkWith(pkce, found(printer))).to.include({ redirectUri: undefined });
   });
 
@@ -257,12 +257,12 @@ describe('Implicit Grant, the authorization request (RFC 6749 §4.2.1), as Kong 
       .that.deep.includes({ grantId: 'grant-1', subject: 'alice', scope: ['email'] });
   });
 
-  it('§4.2.2: ends with the token and the redirect URI in force', () => {
+  it('§4.2.2: ends with the token and the redirect URI', () => {
     const state = walkWith(implicit, found(printer), grantOpened);
     expect(state).to.deep.include({ state: 'accessTokenGranted', redirectUri: callback, tokens });
   });
 
-  it('refuses when the grant was ended before it could be opened', () => {
+  it('refuses if the grant was revoked before it was opened', () => {
     expect(walkWith(implicit, found(printer), { event: 'grantAlreadyRevoked' })).to.deep.equal({
       state: 'refused',
       reason: 'response_type_unsupported',
@@ -270,12 +270,12 @@ describe('Implicit Grant, the authorization request (RFC 6749 §4.2.1), as Kong 
     });
   });
 
-  it('refuses where it is switched off', () => {
+  it('refuses if the plugin disables it', () => {
     const off = { ...issuer, grantTypes: { ...issuer.grantTypes, implicit: false } };
     expect(walkWith({ ...implicit, issuer: off }, found(printer))).to.include({ reason: 'response_type_unsupported' });
   });
 
-  it('refuses where a token could be bound to nothing', () => {
+  it('refuses on a route without a service', () => {
     const nowhere = { ...issuer, audience: { boundTo: '', serviceId: undefined } };
     expect(walkWith({ ...implicit, issuer: nowhere }, found(printer))).to.include({ reason: 'service_missing' });
   });
@@ -285,7 +285,7 @@ describe('Implicit Grant, the authorization request (RFC 6749 §4.2.1), as Kong 
   });
 });
 
-describe('The authorization endpoint, where the profiles part', () => {
+describe('The authorization endpoint, where the profiles differ', () => {
   const { issuer, walkWith } = at('rfc9700');
   const kong = at('kong');
   const bare = { codeChallenge: undefined, codeChallengeMethod: undefined };
@@ -297,7 +297,7 @@ describe('The authorization endpoint, where the profiles part', () => {
     }
   });
 
-  it('PK-04: Kong demands it of public clients (lax), of all (strict) or of nobody (none)', () => {
+  it('PK-04: Kong requires it from public clients (lax), from all (strict) or from none (none)', () => {
     const demanded = (pkce: 'none' | 'lax' | 'strict', client: Client) =>
       kong.walkWith({ ...bare, redirectUri: undefined, issuer: { ...kong.issuer, pkce } }, found(client)).state ===
       'refused';
@@ -356,7 +356,7 @@ describe('The authorization endpoint, where the profiles part', () => {
     expect(kong.walkWith({ redirectUri }, found(phone))).to.include({ reason: 'redirect_uri_unregistered' });
   });
 
-  it('a JSON null as resource owner is let pass as nobody in particular (Kong)', () => {
+  it('a JSON null means no resource owner (Kong)', () => {
     const state = kong.walkWith({ authenticatedUserid: null }, found(printer));
     expect(state).to.have.nested.property('awaits.record.subject', undefined);
   });

@@ -55,7 +55,7 @@ for (const profile of profileNames) {
       expect(answer.error).to.be.oneOf(['invalid_grant', 'invalid_request']);
     });
 
-    it('PK-12: a challenge that a client uses again is noticed, and answered as ever', async () => {
+    it('PK-12: a challenge that a client uses again is detected, and gets the usual response', async () => {
       const reused = async () =>
         Number(
           /^portcullis_code_challenges_reused_total (\d+)$/m.exec(
@@ -136,7 +136,7 @@ for (const profile of profileNames) {
       });
     }
 
-    it(`PK-11: a wrong verifier ${kong ? 'leaves the code as it is, as with Kong' : 'uses the code up'}`, async () => {
+    it(`PK-11: a wrong verifier ${kong ? 'leaves the code as it is, as in Kong' : 'uses the code up'}`, async () => {
       const code = await there.code(profile, phone);
       expect((await there.redeem(profile, phone, code, { code_verifier: 'w'.repeat(43) })).status).to.equal(400);
       expect((await there.redeem(profile, phone, code)).status).to.equal(kong ? 200 : 400);

@@ -33,7 +33,7 @@ for (const profile of profileNames) {
       }
     });
 
-    it('TK-02: takes forms alone; in kong JSON and multipart, too, as with Kong', async () => {
+    it('TK-02: takes forms alone; in kong JSON and multipart, too, as in Kong', async () => {
       const form = new FormData();
       for (const [name, value] of Object.entries(clientCredentials)) form.set(name, value);
       for (const init of [
@@ -57,7 +57,7 @@ for (const profile of profileNames) {
       expect(again.body.error).to.equal(error);
     });
 
-    it('TK-05, TK-11: a code is for its client alone, and another one’s attempt costs the owner nothing', async () => {
+    it('TK-05, TK-11: a code is for its client alone, and the attempt of another client does not change it', async () => {
       for (const [owner, thief] of [
         [app, other],
         [phone, app],
@@ -76,7 +76,7 @@ for (const profile of profileNames) {
       expect((await there.redeem(profile, app, code)).status).to.equal(kong ? 200 : 400);
     });
 
-    it(`TK-09: a second use of a code ${kong ? 'costs nothing, as with Kong' : 'ends all that it gave'}`, async () => {
+    it(`TK-09: a second use of a code ${kong ? 'changes nothing, as in Kong' : 'revokes all its tokens'}`, async () => {
       const code = await there.code(profile, app);
       const { body } = await there.redeem(profile, app, code);
       await there.redeem(profile, app, code);
@@ -139,13 +139,13 @@ for (const profile of profileNames) {
       }
     });
 
-    it('TK-21, RS-14: a token is good at the service that it was issued for, and at no other', async () => {
+    it('TK-21, RS-14: a token is valid at the service that it was issued for, and at no other', async () => {
       const { body } = await there.token(profile, clientCredentials);
       expect(await there.use(profile, body.access_token)).to.equal(200);
-      expect(await there.use('beside', body.access_token)).to.equal(401);
+      expect(await there.use('other', body.access_token)).to.equal(401);
     });
 
-    it('TK-23: no page of another site may read an answer', async () => {
+    it('TK-23: no page of another site may read a response', async () => {
       const answer = await there.token(profile, clientCredentials, { Origin: 'https://evil.example' });
       expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control'))).to.deep.equal([]);
     });
@@ -155,7 +155,7 @@ for (const profile of profileNames) {
       expect(answer.status).to.equal(kong ? 200 : 400);
     });
 
-    it('TK-25: plain HTTP is refused to whoever is not on this machine, whatever a stranger says of it', async () => {
+    it('TK-25: plain HTTP is refused unless the client is on this machine, whatever an untrusted peer claims', async () => {
       const body = String(new URLSearchParams(clientCredentials));
       const call = (lines: readonly string[]) =>
         rawCall(

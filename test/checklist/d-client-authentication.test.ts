@@ -26,7 +26,7 @@ for (const profile of profileNames) {
         expect((await there.token(profile, grant, basic(odd))).status).to.equal(200);
       });
 
-      it('CA-03: a secret in the URL is none', async () => {
+      it('CA-03: a secret in the URL is ignored', async () => {
         const answer = await there.gate.post(`/rfc9700/oauth2/token?${new URLSearchParams({ ...app })}`, grant);
         expect(answer.status).to.equal(400);
       });
@@ -74,17 +74,19 @@ for (const profile of profileNames) {
       expect(statuses.slice(0, 10)).to.deep.equal(Array(10).fill(400));
       expect(statuses.slice(10)).to.deep.equal([429, 429]);
       const put = await there.token(profile, { ...grant, ...guessed });
-      expect(put.status, 'nobody learns that this one was right').to.equal(429);
+      expect(put.status, 'the response does not show that this one was right').to.equal(429);
       expect(Number(put.headers.get('retry-after'))).to.be.within(1, 60);
-      expect((await there.token(profile, { ...grant, ...app })).status, 'another client is not put off').to.equal(200);
+      expect((await there.token(profile, { ...grant, ...app })).status, 'another client is not rate limited').to.equal(
+        200,
+      );
     });
 
-    it('CA-08: an unknown client and a wrong secret are answered alike', async () => {
+    it('CA-08: an unknown client and a wrong secret get the same response', async () => {
       for (const headers of [undefined, 'basic']) {
         const [one, two] = await Promise.all(
           [
             { client_id: 'app', client_secret: 'wrong' },
-            { client_id: 'nobody', client_secret: 'wrong' },
+            { client_id: 'unknown', client_secret: 'wrong' },
           ].map((proof) =>
             headers === undefined
               ? there.token(profile, { grant_type: 'refresh_token', refresh_token: 'x', ...proof })
@@ -104,7 +106,7 @@ for (const profile of profileNames) {
       expect((await there.redeem(profile, phone, code)).status).to.equal(200);
     });
 
-    it('CA-12, RF-09: what a client holds dies with it, on the next request', async () => {
+    it('CA-12, RF-09: the tokens of a deleted client are invalid from the next request on', async () => {
       const { id } = await there.gate.setUp('POST', '/consumers/ada/oauth2', {
         name: 'leaving',
         client_id: 'leaving',

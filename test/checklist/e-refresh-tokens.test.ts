@@ -11,7 +11,7 @@ for (const profile of profileNames) {
     });
     after(() => there.gate.close());
 
-    it('RF-01: a refresh token is for its client alone, and another one’s attempt costs the owner nothing', async () => {
+    it('RF-01: a refresh token is for its client alone, and the attempt of another client does not change it', async () => {
       for (const [owner, thief] of [
         [app, other],
         [app, phone],
@@ -23,7 +23,7 @@ for (const profile of profileNames) {
       }
     });
 
-    it(`RF-02: a refresh ${kong ? 'keeps the scope, whatever is asked for, as with Kong' : 'may narrow the scope, and never widens it'}`, async () => {
+    it(`RF-02: a refresh ${kong ? 'keeps the scope, whatever is asked for, as in Kong' : 'may narrow the scope, and never widens it'}`, async () => {
       const scopeOf = async (accessToken: string) =>
         (await there.gate.get(`/${profile}/x`, accessToken)).body.headers['x-authenticated-scope'];
       const { refresh_token } = await there.granted(profile, app, { scope: 'read write' });
@@ -48,7 +48,7 @@ for (const profile of profileNames) {
       expect(await there.use(profile, body.access_token)).to.equal(200);
     });
 
-    it(`RF-04: the reuse of an old one ${kong ? 'is refused, and costs nothing else, as with Kong' : 'ends the grant'}`, async () => {
+    it(`RF-04: the reuse of an old one ${kong ? 'is refused, and changes nothing else, as in Kong' : 'revokes the grant'}`, async () => {
       const first = await there.granted(profile, phone);
       const { body: second } = await there.refresh(profile, phone, first.refresh_token);
       expect((await there.refresh(profile, phone, first.refresh_token)).status).to.equal(400);
@@ -56,7 +56,7 @@ for (const profile of profileNames) {
       expect((await there.refresh(profile, phone, second.refresh_token)).status).to.equal(kong ? 200 : 400);
     });
 
-    it('RF-06: within a grace the same successor is told again, of which there is one', async () => {
+    it('RF-06: within the grace period the same successor is returned again, and there is only one', async () => {
       const { data } = await there.gate.setUp('GET', `/services/${profile}/plugins`);
       await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { refresh_token_grace: 60 } });
       const first = await there.granted(profile, phone);
@@ -77,7 +77,7 @@ for (const profile of profileNames) {
       expect((await there.redeem(profile, app, refresh_token)).status).to.equal(400);
     });
 
-    it('RF-09: it dies with the grant: when the operator deletes the token, and when its bearer gives it back', async () => {
+    it('RF-09: it becomes invalid with its grant: when the operator deletes the token, and when its bearer revokes it', async () => {
       const one = await there.granted(profile, app);
       const { data } = await there.gate.setUp('GET', '/oauth2_tokens?size=1000');
       const row = data.find(({ access_token }: { access_token: string }) =>
@@ -94,14 +94,12 @@ for (const profile of profileNames) {
       expect((await there.refresh(profile, app, two.refresh_token)).status).to.equal(400);
     });
 
-    it('RF-11: what it gives is good at the service of the grant, and at no other', async () => {
+    it('RF-11: its tokens are valid at the service of the grant, and at no other', async () => {
       const { refresh_token } = await there.granted(profile, app);
-      expect((await there.token('beside', { grant_type: 'refresh_token', ...app, refresh_token })).status).to.equal(
-        400,
-      );
+      expect((await there.token('other', { grant_type: 'refresh_token', ...app, refresh_token })).status).to.equal(400);
       const { body } = await there.refresh(profile, app, refresh_token);
       expect(await there.use(profile, body.access_token)).to.equal(200);
-      expect(await there.use('beside', body.access_token)).to.equal(401);
+      expect(await there.use('other', body.access_token)).to.equal(401);
     });
 
     it('CA-03, SE-02: neither the provision key nor any token of this is in the log', async () => {

@@ -27,7 +27,7 @@ for (const profile of profileNames) {
       }
     });
 
-    it('RS-02: two headers with a token are refused; a second way beside the header is refused in rfc9700', async () => {
+    it('RS-02: two headers with a token are refused; a token in the header and elsewhere is refused in rfc9700', async () => {
       const answer = await raw([`Authorization: Bearer ${token}`, `Authorization: Bearer ${token}`]);
       expect(statusOf(answer)).to.equal(400);
       const both = await get({ Authorization: `Bearer ${token}` }, `?access_token=${token}`);
@@ -64,13 +64,13 @@ for (const profile of profileNames) {
       }
     });
 
-    it('RS-09: what is no token is refused, and matches none', async () => {
+    it('RS-09: a text that is no token is refused, and matches none', async () => {
       for (const wrong of ['{"$gt":""}', '.*', `${token.slice(0, 5)}.*`, '$ne', '%00', 'a b', "' OR 1=1 --", '*']) {
         expect((await get({ Authorization: `Bearer ${wrong}` })).status, wrong).to.equal(401);
       }
     });
 
-    it('RS-10, RS-12: what a client says of who it is never arrives, however it is spelt', async () => {
+    it('RS-10, RS-12: identity headers of a client never reach the upstream, in any spelling', async () => {
       const names = [
         'X-Consumer-ID',
         'x-consumer-username',
@@ -90,7 +90,7 @@ for (const profile of profileNames) {
       expect(headers).to.include({ 'x-consumer-username': 'ada', 'x-authenticated-userid': 'owner-1' });
     });
 
-    it('RS-11: what a stranger says of where it comes from is replaced', async () => {
+    it('RS-11: forwarding headers of an untrusted peer are replaced', async () => {
       const { body } = await get({
         Authorization: `Bearer ${token}`,
         'X-Forwarded-Proto': 'https',
@@ -140,7 +140,7 @@ for (const profile of profileNames) {
       expect(await there.use(profile, born)).to.equal(401);
     });
 
-    it('RS-18: a token that was asked for before it was there is good as soon as it is', async () => {
+    it('RS-18: a token that was used before it existed is valid as soon as it does', async () => {
       const { id: credential } = await there.gate.setUp('GET', '/oauth2/app');
       const { id: service } = await there.gate.setUp('GET', `/services/${profile}`);
       const early = `early-token-of-${profile}`;
@@ -154,7 +154,7 @@ for (const profile of profileNames) {
       expect(await there.use(profile, early)).to.equal(200);
     });
 
-    it('RS-23: with anonymous, a wrong token is let in as that consumer, and as nobody else', async () => {
+    it('RS-23: with anonymous, a request with a wrong token is admitted as that consumer and as no other', async () => {
       const { id } = await there.gate.setUp('POST', '/consumers', { username: `anonymous of ${profile}` });
       const { data } = await there.gate.setUp('GET', `/services/${profile}/plugins`);
       await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous: id } });

@@ -13,7 +13,7 @@ describe('J. Storage, secrets, logs', () => {
   });
   after(() => there.gate.close());
 
-  it('SE-04: lifetimes are settings, and nothing lives for ever unless somebody says so', async () => {
+  it('SE-04: lifetimes are settings, and everything expires unless a setting says otherwise', async () => {
     for (const profile of profileNames) {
       const { data } = await there.gate.setUp('GET', `/services/${profile}/plugins`);
       expect(data[0].config).to.include({ token_expiration: 7200, refresh_token_ttl: 1_209_600 });
@@ -24,7 +24,7 @@ describe('J. Storage, secrets, logs', () => {
     }
   });
 
-  it('SE-05: no file of the gate that holds a key can be read by anybody else', () => {
+  it('SE-05: files with keys can be read by their owner only', () => {
     const isPrivate = (path: string) => (statSync(path).mode & 0o077) === 0;
     const openToOthers = (directory: string): string[] =>
       readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
@@ -41,7 +41,7 @@ describe('J. Storage, secrets, logs', () => {
   });
 
   for (const profile of profileNames) {
-    it(`SE-10: no id that the Admin API shows is good for anything at the gate, profile ${profile}`, async () => {
+    it(`SE-10: no id that the Admin API shows works at the gate, profile ${profile}`, async () => {
       const { access_token, refresh_token } = await there.granted(profile, app);
       expect(await there.use(profile, access_token)).to.equal(200);
       const { data } = await there.gate.setUp('GET', '/oauth2_tokens?size=1000');
@@ -54,7 +54,7 @@ describe('J. Storage, secrets, logs', () => {
       expect((await there.refresh(profile, app, refresh_token)).status).to.equal(200);
     });
 
-    it(`SE-11, AZ-32: no address that a client names is ever called, profile ${profile}`, async () => {
+    it(`SE-11, AZ-32: the gate never calls an address that a client sends, profile ${profile}`, async () => {
       let calls = 0;
       const listener = createServer((_, response) => {
         calls++;

@@ -1,5 +1,5 @@
 /**
- * A whole gate for the tests of the security checklist: a service for each profile, another service beside them, two
+ * A whole gate for the tests of the security checklist: a service for each profile, another service next to them, two
  * confidential clients and a public one. What a test asks is asked over real sockets.
  */
 import { createHash } from 'node:crypto';
@@ -23,7 +23,7 @@ type Form = Readonly<Record<string, string>>;
 
 export interface ChecklistGate {
   readonly gate: TestGate;
-  token(profile: ProfileName | 'beside', form: Form, headers?: Record<string, string>): Promise<DirectResponse>;
+  token(profile: ProfileName | 'other', form: Form, headers?: Record<string, string>): Promise<DirectResponse>;
   authorize(profile: ProfileName, form: Form): Promise<DirectResponse>;
   /** A code for `client`, with the challenge that `verifier` answers. */
   code(profile: ProfileName, client: { readonly client_id: string }, more?: Form): Promise<string>;
@@ -32,7 +32,7 @@ export interface ChecklistGate {
   granted(profile: ProfileName, client: Form, more?: Form): Promise<{ access_token: string; refresh_token: string }>;
   refresh(profile: ProfileName, client: Form, refreshToken: string, more?: Form): Promise<DirectResponse>;
   /** The status with which the guarded route answers. */
-  use(profile: ProfileName | 'beside', accessToken: string): Promise<number>;
+  use(profile: ProfileName | 'other', accessToken: string): Promise<number>;
 }
 
 export const basic = ({ client_id, client_secret }: { client_id: string; client_secret: string }) => ({
@@ -44,7 +44,7 @@ export async function openChecklistGate(config: Record<string, unknown> = {}): P
   for (const [name, profile] of [
     ['kong', 'kong'],
     ['rfc9700', 'rfc9700'],
-    ['beside', 'kong'],
+    ['other', 'kong'],
   ] as const) {
     await gate.setUp('POST', '/services', { name, url: gate.upstream });
     await gate.setUp('POST', `/services/${name}/routes`, { paths: [`/${name}`] });
@@ -111,7 +111,7 @@ export async function openChecklistGate(config: Record<string, unknown> = {}): P
   };
 }
 
-/** The error of a refusal, which may be told by redirect. */
+/** The error of a refusal, which may come by redirect. */
 export function errorOf({ body }: DirectResponse): string | null {
   return body.redirect_uri === undefined ? body.error : new URL(body.redirect_uri).searchParams.get('error');
 }

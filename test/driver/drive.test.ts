@@ -33,18 +33,18 @@ describe('The driver', () => {
     expect(drive(adder, 3, { add })).to.deep.equal({ state: 'done', sum: 3 });
   });
 
-  it('asks nothing of a machine that ends at once', () => {
+  it('performs no effect for a machine that ends at once', () => {
     const ask = () => {
       throw new Error('asked');
     };
     expect(drive(adder, 0, { add: ask })).to.deep.equal({ state: 'done', sum: 0 });
   });
 
-  it('makes no promise as long as all is answered at once', () => {
+  it('creates no promise while every effect returns a value', () => {
     expect(isPending(drive(adder, 1000, { add }))).to.equal(false);
   });
 
-  it('comes to the same outcome, whichever answers come at once and whichever later', () =>
+  it('has the same outcome, whichever effects return values and whichever promises', () =>
     fc.assert(
       fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 8 }), async (later) => {
         let asked = 0;
@@ -56,14 +56,14 @@ describe('The driver', () => {
       }),
     ));
 
-  it('waits for whatever has a then', async () => {
+  it('waits for any thenable', async () => {
     const thenable = (effect: Add): PromiseLike<Added> => ({
       then: (fulfilled) => Promise.resolve(add(effect)).then(fulfilled),
     });
     expect(await drive(adder, 2, { add: thenable })).to.deep.equal({ state: 'done', sum: 2 });
   });
 
-  it('asks one thing at a time', async () => {
+  it('performs one effect at a time', async () => {
     let open = 0;
     const slow = async (effect: Add): Promise<Added> => {
       expect(++open).to.equal(1);
@@ -75,7 +75,7 @@ describe('The driver', () => {
     expect(open).to.equal(0);
   });
 
-  it('lets what a port rejects with or throws pass untouched', async () => {
+  it('passes on the error that a port throws or rejects with', async () => {
     const error = new Error('the store is gone');
     const rejecting = () => Promise.reject(error);
     const throwing = () => {

@@ -18,51 +18,60 @@ function performers(replace: { [P in keyof Ports]?: Partial<Ports[P]> }) {
   return { ...grantPerformers(replaced), ...authorizationPerformers(replaced) };
 }
 
-describe('What came of an effect', () => {
-  it('authenticateClient: proven, failed with or without a client, put off', () => {
-    const told = (proof: ClientProof) =>
+describe('Performing an effect', () => {
+  it('authenticateClient: proven, failed with or without a client, rate limited', () => {
+    const eventFor = (proof: ClientProof) =>
       performers({ clients: { authenticate: () => proof } }).authenticateClient({
         effect: 'authenticateClient',
         authentication: { method: 'none', clientId: undefined, clientSecret: undefined, from: undefined },
       });
-    expect(told({ client: printer, proof: 'proven' })).to.deep.equal({ event: 'clientAuthenticated', client: printer });
-    expect(told({ client: printer, proof: 'failed' })).to.deep.equal({ event: 'clientRejected', client: printer });
-    expect(told({ client: undefined, proof: 'failed' })).to.deep.equal({ event: 'clientRejected', client: undefined });
-    expect(told({ client: undefined, proof: 'proven' })).to.deep.equal({ event: 'clientRejected', client: undefined });
-    expect(told({ client: printer, proof: 'rateLimited', retryAfter: 9 })).to.deep.equal({
+    expect(eventFor({ client: printer, proof: 'proven' })).to.deep.equal({
+      event: 'clientAuthenticated',
+      client: printer,
+    });
+    expect(eventFor({ client: printer, proof: 'failed' })).to.deep.equal({ event: 'clientRejected', client: printer });
+    expect(eventFor({ client: undefined, proof: 'failed' })).to.deep.equal({
+      event: 'clientRejected',
+      client: undefined,
+    });
+    expect(eventFor({ client: undefined, proof: 'proven' })).to.deep.equal({
+      event: 'clientRejected',
+      client: undefined,
+    });
+    expect(eventFor({ client: printer, proof: 'rateLimited', retryAfter: 9 })).to.deep.equal({
       event: 'clientRateLimited',
       retryAfter: 9,
     });
-    expect(told({ client: printer, proof: 'rateLimited' })).to.deep.equal({
+    expect(eventFor({ client: printer, proof: 'rateLimited' })).to.deep.equal({
       event: 'clientRateLimited',
       retryAfter: 1,
     });
   });
 
   it('redeemAuthorizationCode: redeemed, replayed, mismatched, unknown', () => {
-    const told = (redemption: Redemption) =>
+    const eventFor = (redemption: Redemption) =>
       performers({ codes: { redeem: () => redemption } }).redeemAuthorizationCode({
         effect: 'redeemAuthorizationCode',
         code: 'c',
         by: {} as never,
       });
-    expect(told({ outcome: 'redeemed', record: codeRecord })).to.deep.equal({
+    expect(eventFor({ outcome: 'redeemed', record: codeRecord })).to.deep.equal({
       event: 'codeRedeemed',
       record: codeRecord,
     });
-    expect(told({ outcome: 'replayed', grantId: 'g', expiresAt: 7 })).to.deep.equal({
+    expect(eventFor({ outcome: 'replayed', grantId: 'g', expiresAt: 7 })).to.deep.equal({
       event: 'codeReplayed',
       grantId: 'g',
       expiresAt: 7,
     });
-    expect(told({ outcome: 'mismatched', binding: 'client' })).to.deep.equal({
+    expect(eventFor({ outcome: 'mismatched', binding: 'client' })).to.deep.equal({
       event: 'codeMismatched',
       binding: 'client',
     });
-    expect(told({ outcome: 'unknown' })).to.deep.equal({ event: 'codeUnknown' });
+    expect(eventFor({ outcome: 'unknown' })).to.deep.equal({ event: 'codeUnknown' });
   });
 
-  it('openGrant: opened with newly drawn tokens, or ended before', () => {
+  it('openGrant: opened with new random tokens, or revoked before', () => {
     const open = (outcome: 'opened' | 'revoked' | 'taken', withRefreshToken: boolean) =>
       performers({ grants: { open: () => outcome } }).openGrant({ effect: 'openGrant', grant, withRefreshToken });
     expect(open('opened', true)).to.have.nested.property('tokens.refreshToken').that.is.a('string');
@@ -70,7 +79,7 @@ describe('What came of an effect', () => {
     expect(open('revoked', true)).to.deep.equal({ event: 'grantAlreadyRevoked' });
   });
 
-  it('TK-20: openGrant goes no further with a token that is in use already', () => {
+  it('TK-20: openGrant fails if a new token is already in use', () => {
     const { openGrant } = performers({ grants: { open: () => 'taken' } });
     expect(() => openGrant({ effect: 'openGrant', grant, withRefreshToken: true })).to.throw('is already in use');
   });
@@ -119,7 +128,7 @@ describe('What came of an effect', () => {
     expect(pair('none')!.refreshToken).to.equal(undefined);
   });
 
-  it('revokeGrant: ended', () => {
+  it('revokeGrant: revoked', () => {
     expect(performers({}).revokeGrant({ effect: 'revokeGrant', grantId: 'g', until: beginning })).to.deep.equal({
       event: 'grantRevoked',
     });
@@ -131,10 +140,10 @@ describe('What came of an effect', () => {
       event: 'clientFound',
       client: printer,
     });
-    expect(findClient({ effect: 'findClient', clientId: 'nobody' })).to.deep.equal({ event: 'clientUnknown' });
+    expect(findClient({ effect: 'findClient', clientId: 'unknown' })).to.deep.equal({ event: 'clientUnknown' });
   });
 
-  it('saveAuthorizationCode: the code that was drawn for it', () => {
+  it('saveAuthorizationCode: the new random code', () => {
     const saved: string[] = [];
     const { saveAuthorizationCode } = performers({ codes: { save: (code) => void saved.push(code) } });
     expect(saveAuthorizationCode({ effect: 'saveAuthorizationCode', record: codeRecord })).to.deep.equal({

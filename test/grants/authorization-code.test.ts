@@ -53,11 +53,11 @@ for (const profile of bothProfiles) {
   const { request, walk, walkWith, withoutTheGrant } = at(profile);
 
   describe(`Authorization Code Grant, the token request (RFC 6749 §4.1.3), profile ${profile}`, () => {
-    it('§3.2.1: first asks for the client to be authenticated', () => {
+    it('§3.2.1: authenticates the client first', () => {
       expect(walk().awaits).to.deep.equal({ effect: 'authenticateClient', authentication: request.authentication });
     });
 
-    it('CA-05: refuses a client that does not prove who it is, and says which method failed', () => {
+    it('CA-05: refuses a client that is not authenticated, and says which method failed', () => {
       expect(walk(rejected(printer))).to.deep.equal({
         state: 'refused',
         reason: 'client_authentication_failed',
@@ -65,7 +65,7 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('CA-08: refuses an unknown client in the very same words, whatever else is wrong with the request', () => {
+    it('CA-08: refuses an unknown client with the same error, whatever else is wrong with the request', () => {
       for (const redirectUri of [undefined, callback, 'https://evil.example/']) {
         const changes = { redirectUri };
         expect(walkWith(changes, rejected())).to.deep.equal(walkWith(changes, rejected(printer)));
@@ -76,7 +76,7 @@ for (const profile of bothProfiles) {
       expect(walk(rejected(phone))).to.include({ state: 'refused', reason: 'client_secret_disallowed' });
     });
 
-    it('CA-06: puts off a client whose secret could not be looked at now, and says for how long', () => {
+    it('CA-06: rate limits a client whose secret could not be checked now, and says for how long', () => {
       expect(walk(deferred)).to.deep.equal({
         state: 'refused',
         reason: 'client_rate_limited',
@@ -84,7 +84,7 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('§4.1.3: takes the code out of circulation with all that it is bound to, in one effect', () => {
+    it('§4.1.3: redeems the code with all its bindings, in one effect', () => {
       expect(walk(authenticated(printer)).awaits).to.deep.equal({
         effect: 'redeemAuthorizationCode',
         code: 'the code',
@@ -122,7 +122,7 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('PK-09: a verifier that is not of 43 to 128 characters (rfc9700: unreserved ones) proves nothing', () => {
+    it('PK-09: a verifier that does not have 43 to 128 characters (rfc9700: unreserved ones) is not used', () => {
       const reserved = `${'v'.repeat(42)}+`;
       for (const codeVerifier of ['v'.repeat(42), 'v'.repeat(129), '', undefined, ['v'], 7]) {
         const state = walkWith({ codeVerifier }, authenticated(printer));
@@ -133,19 +133,19 @@ for (const profile of bothProfiles) {
       expect(state).to.have.nested.property('awaits.by.codeChallenge', taken);
     });
 
-    it('PK-09: verifiers of 43 and of 128 characters are looked at', () => {
+    it('PK-09: verifiers of 43 and of 128 characters are checked', () => {
       for (const codeVerifier of ['v'.repeat(43), 'v'.repeat(128), `${'-._~'.repeat(11)}`]) {
         const state = walkWith({ codeVerifier }, authenticated(printer));
         expect(state).to.have.nested.property('awaits.by.codeChallenge', codeChallengeOf(codeVerifier));
       }
     });
 
-    it('PK-04: accepts a code without a challenge from nobody who had to have one', () => {
+    it('PK-04: refuses a code without a challenge if the client needs one', () => {
       const state = walkWith({ redirectUri: undefined }, authenticated(phone));
       expect(state).to.have.nested.property('awaits.by.unchallenged', 'refuse');
     });
 
-    it('§4.1.4: opens the grant that the code stands for, with a refresh token', () => {
+    it('§4.1.4: opens the grant of the code, with a refresh token', () => {
       expect(walk(authenticated(printer), redeemed).awaits).to.deep.equal({
         effect: 'openGrant',
         withRefreshToken: true,
@@ -167,14 +167,14 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('SE-04: access tokens that never expire have no refresh token beside them (Kong)', () => {
+    it('SE-04: access tokens that never expire come without a refresh token (Kong)', () => {
       const issuer = { ...issuers[profile], accessTokenLifetime: 0 };
       const { awaits } = walkWith({ issuer }, authenticated(printer), redeemed);
       expect(awaits).to.include({ withRefreshToken: false });
       expect(awaits).to.have.property('grant').that.includes({ expiresAt: undefined, refreshExpiresAt: undefined });
     });
 
-    it('refresh tokens of an issuer that limits only access tokens never die', () => {
+    it('refresh tokens of an issuer that limits only access tokens never expire', () => {
       const issuer = { ...issuers[profile], refreshTokenLifetime: 0 };
       const { awaits } = walkWith({ issuer }, authenticated(printer), redeemed);
       expect(awaits)
@@ -187,13 +187,13 @@ for (const profile of bothProfiles) {
       expect(awaits).to.have.property('grant').that.includes({ boundTo: 'global', serviceId: undefined });
     });
 
-    it('§5.1: ends with the tokens and the grant they stand for', () => {
+    it('§5.1: ends with the grant and its tokens', () => {
       const state = walk(authenticated(printer), redeemed, grantOpened);
       expect(state).to.deep.include({ state: 'granted', tokens });
       expect(state).to.have.nested.property('grant.grantId', 'grant-of-the-code');
     });
 
-    it('TK-09: refuses when the grant was ended before it could be opened', () => {
+    it('TK-09: refuses if the grant was revoked before it was opened', () => {
       const state = walk(authenticated(printer), redeemed, { event: 'grantAlreadyRevoked' });
       expect(state).to.deep.equal({ state: 'refused', reason: 'code_invalid' });
     });
@@ -205,7 +205,7 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('TK-05, TK-21: refuses the code of another client or another service as if there were none', () => {
+    it('TK-05, TK-21: refuses the code of another client or another service as an unknown one', () => {
       for (const binding of ['client', 'boundTo']) {
         expect(walk(authenticated(printer), mismatched(binding))).to.deep.equal(
           walk(authenticated(printer), { event: 'codeUnknown' }),
@@ -238,7 +238,7 @@ for (const profile of bothProfiles) {
       expect(state).to.include({ reason: 'code_verifier_not_a_string' });
     });
 
-    it('tells the client of a code nothing about it but that it is no good', () => {
+    it('tells the client of a code only that the code is invalid', () => {
       const outcomes = ['client', 'boundTo', 'redirectUri', 'codeChallenge'].map(
         (binding) => walk(authenticated(printer), mismatched(binding)) as GrantOutcome,
       );
@@ -258,7 +258,7 @@ for (const profile of bothProfiles) {
   });
 }
 
-describe('Authorization Code Grant, where the profiles part', () => {
+describe('Authorization Code Grant, where the profiles differ', () => {
   const { walk, walkWith } = at('rfc9700');
   const kong = at('kong');
 
@@ -267,26 +267,26 @@ describe('Authorization Code Grant, where the profiles part', () => {
     expect(state.awaits).to.deep.equal({
       effect: 'revokeGrant',
       grantId: 'grant-of-the-code',
-      // The other attempt came before the code expired: no token of it outlives this.
+      // The other attempt came before the code expired: all its tokens have expired by then.
       until: beginning + 42_000 + 86_400_000,
     });
   });
 
-  it('TK-07: the second use itself is refused once the grant is ended', () => {
+  it('TK-07: the second use is refused once the grant is revoked', () => {
     expect(walk(authenticated(printer), replayed, { event: 'grantRevoked' })).to.deep.equal({
       state: 'refused',
       reason: 'code_invalid',
     });
   });
 
-  it('TK-09: the end of a grant whose tokens could live for ever is remembered for ever', () => {
+  it('TK-09: the revocation of a grant whose tokens may never expire is never forgotten', () => {
     for (const changes of [{ accessTokenLifetime: 0 }, { refreshTokenLifetime: 0 }]) {
       const state = walkWith({ issuer: { ...issuers.rfc9700, ...changes } }, authenticated(printer), replayed);
       expect(state).to.have.nested.property('awaits.until', undefined);
     }
   });
 
-  it('TK-09: the end is remembered for as long as the access token where that outlives the refresh token', () => {
+  it('TK-09: the revocation is remembered until the access token expires, if that is later than the refresh token', () => {
     const issuer = { ...issuers.rfc9700, refreshTokenLifetime: 1000 };
     const state = walkWith({ issuer }, authenticated(printer), replayed);
     expect(state).to.have.nested.property('awaits.until', beginning + 42_000 + 600_000);
@@ -307,11 +307,11 @@ describe('Authorization Code Grant, where the profiles part', () => {
     }
   });
 
-  it('Kong: a client without redirect URIs is no client here', () => {
+  it('Kong: a client without redirect URIs is refused as unknown', () => {
     expect(kong.walkWith({ redirectUri: undefined }, authenticated(robot))).to.deep.equal(kong.walk(rejected()));
   });
 
-  it('TK-10: rfc9700 holds any redirect_uri against the code, so that a wrong one costs it', () => {
+  it('TK-10: rfc9700 compares any redirect_uri with that of the code; a wrong one uses the code up', () => {
     const state = walkWith({ redirectUri: 'https://evil.example/' }, authenticated(printer));
     expect(state).to.have.nested.property('awaits.by.redirectUri', 'https://evil.example/');
     expect(state).to.have.nested.property('awaits.by.ownMismatch', 'invalidates');

@@ -29,7 +29,7 @@ for (const profile of bothProfiles) {
       expect(walk().awaits).to.deep.equal({ effect: 'authenticateClient', authentication: request.authentication });
     });
 
-    it('CA-05: refuses a known client that does not prove who it is', () => {
+    it('CA-05: refuses a known client that is not authenticated', () => {
       expect(walk(rejected(printer))).to.include({
         reason: 'client_authentication_failed',
         failedAuthentication: 'client_secret_basic',
@@ -40,7 +40,7 @@ for (const profile of bothProfiles) {
       expect(walk(rejected(phone))).to.include({ reason: 'client_secret_disallowed' });
     });
 
-    it('CA-06: puts off a client whose secret could not be looked at now', () => {
+    it('CA-06: rate limits a client whose secret could not be checked now', () => {
       expect(walk(deferred)).to.include({ reason: 'client_rate_limited', retryAfter: 7 });
     });
 
@@ -66,7 +66,7 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('needs no redirect URI, and looks at none', () => {
+    it('requires no redirect URI, and ignores one', () => {
       const state = walkWith({ redirectUri: 'https://evil.example/' }, authenticated(robot));
       expect(state.state).to.equal('awaitingGrant');
     });
@@ -75,11 +75,11 @@ for (const profile of bothProfiles) {
       expect(walk(authenticated(printer), opened)).to.deep.include({ state: 'granted', tokens: opened.tokens });
     });
 
-    it('refuses when the grant was ended before it could be opened', () => {
+    it('refuses if the grant was revoked before it was opened', () => {
       expect(walk(authenticated(printer), { event: 'grantAlreadyRevoked' })).to.include({ state: 'refused' });
     });
 
-    it('TK-16: refuses where the grant is switched off', () => {
+    it('TK-16: refuses if the plugin disables the grant', () => {
       const off = { ...issuer, grantTypes: { ...issuer.grantTypes, clientCredentials: false } };
       expect(walkWith({ issuer: off }, authenticated(printer))).to.include({ reason: 'grant_type_unsupported' });
     });
@@ -119,19 +119,19 @@ for (const profile of bothProfiles) {
       );
     });
 
-    it('AZ-17: without a scope, a default or leave to have none the request fails', () => {
+    it('AZ-17: without a scope and a default the request fails if a scope is mandatory', () => {
       const mandatory = { ...issuer, mandatoryScope: true };
       expect(walkWith({ issuer: mandatory }, authenticated(printer))).to.include({ reason: 'scope_missing' });
     });
 
-    it('grants nothing where no scope is on offer, whatever is asked for (Kong)', () => {
+    it('grants no scope if none is offered, whatever the request asks for (Kong)', () => {
       for (const scope of ['email', ['email'], 7]) {
         const state = walkWith({ issuer: { ...issuer, scopes: undefined }, scope }, authenticated(printer));
         expect(state).to.have.deep.nested.property('awaits.grant.scope', []);
       }
     });
 
-    it('names a resource owner only for whoever knows the provision key (Kong)', () => {
+    it('names a resource owner only with the provision key (Kong)', () => {
       const named = { authenticatedUserid: 'alice' };
       expect(walkWith(named, authenticated(printer))).to.include({ reason: 'provision_key_wrong' });
       expect(walkWith({ ...named, provisionKey: 'guess' }, authenticated(printer))).to.include({
@@ -149,19 +149,19 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('a JSON null names nobody (Kong)', () => {
+    it('a JSON null means no resource owner (Kong)', () => {
       expect(walkWith({ authenticatedUserid: null, provisionKey }, authenticated(printer))).to.have.nested.property(
         'awaits.grant.subject',
         undefined,
       );
     });
 
-    it('refuses where a token could be bound to nothing', () => {
+    it('refuses on a route without a service', () => {
       const nowhere = { ...issuer, audience: { boundTo: '', serviceId: undefined } };
       expect(walkWith({ issuer: nowhere }, authenticated(printer))).to.include({ reason: 'service_missing' });
     });
 
-    it('a token of an issuer with global credentials is good everywhere', () => {
+    it('a token of an issuer with global credentials is valid everywhere', () => {
       expect(walkWith({ issuer: everywhere(issuer) }, authenticated(printer))).to.have.nested.property(
         'awaits.grant.boundTo',
         'global',
@@ -170,7 +170,7 @@ for (const profile of bothProfiles) {
   });
 }
 
-describe('Client Credentials Grant, where the profiles part', () => {
+describe('Client Credentials Grant, where the profiles differ', () => {
   const { issuer, walk, walkWith } = at('rfc9700');
   const kong = at('kong');
 
@@ -178,7 +178,7 @@ describe('Client Credentials Grant, where the profiles part', () => {
     expect(walk(authenticated(phone))).to.include({ reason: 'client_unauthorized' });
   });
 
-  it('Kong lets public clients have it', () => {
+  it('Kong allows public clients to use it', () => {
     expect(kong.walk(authenticated(phone)).state).to.equal('awaitingGrant');
   });
 
@@ -186,11 +186,11 @@ describe('Client Credentials Grant, where the profiles part', () => {
     expect(walk(rejected())).to.deep.equal(walk(rejected(printer)));
   });
 
-  it('Kong asks an unknown client for no credentials', () => {
+  it('Kong sends an unknown client no challenge', () => {
     expect(kong.walk(rejected())).to.deep.equal({ state: 'refused', reason: 'client_authentication_failed' });
   });
 
-  it('where the grant is switched off, an unknown client is told so by Kong, and that it is unknown by the RFC', () => {
+  it('where the grant is disabled, the error for an unknown client says so in Kong, and that the client is unknown by the RFC', () => {
     const off = (issuer: Issuer) => ({ ...issuer, grantTypes: { ...issuer.grantTypes, clientCredentials: false } });
     expect(kong.walkWith({ issuer: off(kong.issuer) }, rejected())).to.include({
       reason: 'grant_type_unsupported',
@@ -202,14 +202,14 @@ describe('Client Credentials Grant, where the profiles part', () => {
     });
   });
 
-  it('AZ-17: a blank scope is no scope', () => {
+  it('AZ-17: a blank scope counts as omitted', () => {
     const mandatory = { ...issuer, mandatoryScope: true };
     for (const scope of ['', ' ']) {
       expect(walkWith({ issuer: mandatory, scope }, authenticated(printer))).to.include({ reason: 'scope_missing' });
     }
   });
 
-  it('Kong: an empty scope is a wish for none, and meets mandatory_scope', () => {
+  it('Kong: an empty scope asks for none, and satisfies mandatory_scope', () => {
     const mandatory = { ...kong.issuer, mandatoryScope: true };
     const state = kong.walkWith({ issuer: mandatory, scope: '' }, authenticated(printer));
     expect(state).to.have.deep.nested.property('awaits.grant.scope', []);

@@ -32,21 +32,21 @@ describe('Implicit Grant (RFC 6749 §4.2), as Kong has it', () => {
     expect(reached(implicitGrant, request, grantOpened)).to.deep.include({ state: 'granted', tokens });
   });
 
-  it('refuses when the grant was ended before it could be opened', () => {
+  it('refuses if the grant was revoked before it was opened', () => {
     expect(reached(implicitGrant, request, { event: 'grantAlreadyRevoked' })).to.include({ state: 'refused' });
   });
 
-  it('AZ-25: refuses where it is switched off', () => {
+  it('AZ-25: refuses if the plugin disables it', () => {
     const off = { ...issuers.kong, grantTypes: { ...issuers.kong.grantTypes, implicit: false } };
     expect(reached(implicitGrant, { ...request, issuer: off })).to.include({ reason: 'response_type_unsupported' });
   });
 
-  it('refuses where a token could be bound to nothing', () => {
+  it('refuses on a route without a service', () => {
     const nowhere = { ...issuers.kong, audience: { boundTo: '', serviceId: undefined } };
     expect(reached(implicitGrant, { ...request, issuer: nowhere })).to.include({ reason: 'service_missing' });
   });
 
-  it('AZ-25: profile rfc9700 does not have it, however the plugin is set (RFC 9700 §2.1.2)', () => {
+  it('AZ-25: profile rfc9700 does not have it, whatever the plugin says (RFC 9700 §2.1.2)', () => {
     expect(reached(implicitGrant, { ...request, issuer: issuers.rfc9700 })).to.include({
       reason: 'response_type_unsupported',
     });

@@ -12,31 +12,31 @@ const walkWith = (changes: Partial<PasswordRequest>, ...events: Event[]) =>
   reached(passwordGrant, { ...request, ...changes }, ...events);
 
 describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong has it', () => {
-  it('first asks for the client to be authenticated', () => {
+  it('authenticates the client first', () => {
     expect(walk().awaits).to.deep.equal({ effect: 'authenticateClient', authentication: request.authentication });
   });
 
-  it('CA-05: refuses a client that does not prove who it is', () => {
+  it('CA-05: refuses a client that is not authenticated', () => {
     expect(walk(rejected(printer))).to.include({ reason: 'client_authentication_failed' });
   });
 
-  it('CA-08: refuses an unknown client in the very same words', () => {
+  it('CA-08: refuses an unknown client with the same error', () => {
     expect(walk(rejected())).to.deep.equal(walk(rejected(printer)));
   });
 
-  it('CA-06: puts off a client whose secret could not be looked at now', () => {
+  it('CA-06: rate limits a client whose secret could not be checked now', () => {
     expect(walk(deferred)).to.include({ reason: 'client_rate_limited', retryAfter: 7 });
   });
 
-  it('needs no secret of a public client', () => {
+  it('requires no secret from a public client', () => {
     expect(walk(authenticated(phone)).state).to.equal('awaitingGrant');
   });
 
-  it('a client without redirect URIs is no client here', () => {
+  it('a client without redirect URIs is refused as unknown', () => {
     expect(walk(authenticated(robot))).to.include({ reason: 'client_authentication_failed' });
   });
 
-  it('authorize/redirect-uris:7-12: of a client with an empty list of redirect URIs none is right', () => {
+  it('authorize/redirect-uris:7-12: a client with an empty list of redirect URIs matches none', () => {
     expect(walk(authenticated({ ...printer, redirectUris: [] }))).to.include({ reason: 'redirect_uri_unregistered' });
   });
 
@@ -47,7 +47,7 @@ describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong ha
     expect(walkWith({ redirectUri: callback }, authenticated(printer)).state).to.equal('awaitingGrant');
   });
 
-  it('TK-16: refuses where the grant is switched off', () => {
+  it('TK-16: refuses if the plugin disables the grant', () => {
     const off = { ...issuer, grantTypes: { ...issuer.grantTypes, password: false } };
     expect(walkWith({ issuer: off }, authenticated(printer))).to.include({ reason: 'grant_type_unsupported' });
   });
@@ -75,7 +75,7 @@ describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong ha
     }
   });
 
-  it('a JSON null is let pass as nobody in particular', () => {
+  it('a JSON null means no resource owner', () => {
     expect(walkWith({ authenticatedUserid: null }, authenticated(printer))).to.have.nested.property(
       'awaits.grant.subject',
       undefined,
@@ -86,7 +86,7 @@ describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong ha
     expect(walkWith({ scope: 'admin' }, authenticated(printer))).to.include({ reason: 'scope_unknown' });
   });
 
-  it('refuses where a token could be bound to nothing', () => {
+  it('refuses on a route without a service', () => {
     const nowhere = { ...issuer, audience: { boundTo: '', serviceId: undefined } };
     expect(walkWith({ issuer: nowhere }, authenticated(printer))).to.include({ reason: 'service_missing' });
   });
@@ -108,24 +108,24 @@ describe('Resource Owner Password Credentials Grant (RFC 6749 §4.3), as Kong ha
     expect(walk(authenticated(printer), grantOpened)).to.deep.include({ state: 'granted', tokens });
   });
 
-  it('refuses when the grant was ended before it could be opened', () => {
+  it('refuses if the grant was revoked before it was opened', () => {
     expect(walk(authenticated(printer), { event: 'grantAlreadyRevoked' })).to.include({ state: 'refused' });
   });
 });
 
 describe('Resource Owner Password Credentials Grant in profile rfc9700', () => {
-  it('TK-19: "MUST NOT be used" (RFC 9700 §2.4), however the plugin is set', () => {
+  it('TK-19: "MUST NOT be used" (RFC 9700 §2.4), whatever the plugin says', () => {
     const state = walkWith({ issuer: issuers.rfc9700 }, authenticated(printer));
     expect(state).to.deep.equal({ state: 'refused', reason: 'grant_type_unsupported' });
   });
 
-  it('CA-05: still tells nobody but a client so', () => {
+  it('CA-05: still reports this only to an authenticated client', () => {
     expect(walkWith({ issuer: issuers.rfc9700 }, rejected(printer))).to.include({
       reason: 'client_authentication_failed',
     });
   });
 
-  it('TK-19: tells a client without redirect URIs the same', () => {
+  it('TK-19: returns the same error to a client without redirect URIs', () => {
     expect(walkWith({ issuer: issuers.rfc9700 }, authenticated(robot))).to.include({
       reason: 'grant_type_unsupported',
     });

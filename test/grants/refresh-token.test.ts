@@ -38,15 +38,15 @@ for (const profile of bothProfiles) {
   const { issuer, grant, request, walk, walkWith, found, rotated } = at(profile);
 
   describe(`Refreshing an Access Token (RFC 6749 §6), profile ${profile}`, () => {
-    it('RF-10: first asks for the client to be authenticated', () => {
+    it('RF-10: authenticates the client first', () => {
       expect(walk().awaits).to.deep.equal({ effect: 'authenticateClient', authentication: request.authentication });
     });
 
-    it('RF-10: refuses a client that does not prove who it is', () => {
+    it('RF-10: refuses a client that is not authenticated', () => {
       expect(walk(rejected(printer))).to.include({ reason: 'client_authentication_failed' });
     });
 
-    it('CA-08: refuses an unknown client in the very same words', () => {
+    it('CA-08: refuses an unknown client with the same error', () => {
       expect(walk(rejected())).to.deep.equal(walk(rejected(printer)));
     });
 
@@ -54,7 +54,7 @@ for (const profile of bothProfiles) {
       expect(walk(rejected(phone))).to.include({ reason: 'client_secret_disallowed' });
     });
 
-    it('CA-06: puts off a client whose secret could not be looked at now', () => {
+    it('CA-06: rate limits a client whose secret could not be checked now', () => {
       expect(walk(deferred)).to.include({ reason: 'client_rate_limited', retryAfter: 7 });
     });
 
@@ -73,7 +73,7 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('then asks what the refresh token stands for', () => {
+    it('then finds the grant of the refresh token', () => {
       expect(walk(authenticated(printer)).awaits).to.deep.equal({
         effect: 'findRefreshToken',
         refreshToken: 'refresh-0',
@@ -94,23 +94,23 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('RF-11: refuses a refresh token of another service as if there were none', () => {
+    it('RF-11: refuses a refresh token of another service as an unknown one', () => {
       const elsewhere = found({ boundTo: 'service:others', serviceId: 'others' });
       expect(walk(authenticated(printer), elsewhere)).to.deep.equal(walk(authenticated(printer), unknown));
     });
 
-    it('RF-01: says nothing of another client where the refresh token is of another service', () => {
+    it('RF-01: does not mention another client if the refresh token belongs to another service', () => {
       const elsewhere = found({ boundTo: 'service:others', serviceId: 'others' });
       expect(walk(authenticated(till), elsewhere)).to.deep.equal(walk(authenticated(printer), unknown));
     });
 
-    it('refuses where a token could be bound to nothing', () => {
+    it('refuses on a route without a service', () => {
       const nowhere = { ...issuer, audience: { boundTo: '', serviceId: undefined } };
       const state = walkWith({ issuer: nowhere }, authenticated(printer), found({ boundTo: '' }));
       expect(state).to.include({ reason: 'service_missing' });
     });
 
-    it('RF-03, RF-08: puts the next pair in the place of the current one, with new lifetimes, in one effect', () => {
+    it('RF-03, RF-08: replaces the current pair by the next one, with new lifetimes, in one effect', () => {
       expect(walk(authenticated(printer), found()).awaits).to.deep.equal({
         effect: 'rotateRefreshToken',
         refreshToken: 'refresh-0',
@@ -134,11 +134,11 @@ for (const profile of bothProfiles) {
       expect(walk(authenticated(printer), found(), rotated)).to.deep.equal({ state: 'granted', grant, tokens });
     });
 
-    it('refuses when the token died, or its grant was ended, in between', () => {
+    it('refuses when the token expired, or its grant was revoked, in between', () => {
       expect(walk(authenticated(printer), found(), unknown)).to.include({ reason: 'refresh_token_invalid' });
     });
 
-    it('RF-06: with a grace the successor is made of the token itself, so that a repeated refresh gets the same', () => {
+    it('RF-06: with a grace period the successor is derived from the token, so that a repeated refresh gets the same', () => {
       const state = walkWith({ issuer: { ...issuer, refreshTokenGrace: 30_000 } }, authenticated(printer), found());
       expect(state).to.have.nested.property('awaits.successor', 'derived');
       expect(state).to.have.nested.property('awaits.by.grace', 30_000);
@@ -149,7 +149,7 @@ for (const profile of bothProfiles) {
       expect(state).to.have.nested.property('awaits.successor', 'kept');
     });
 
-    it('a refresh token that stays keeps the time it was given, if none is given now (Kong)', () => {
+    it('a refresh token that is kept also keeps its expiry, if the issuer sets none now (Kong)', () => {
       const forever = { ...issuer, refreshTokenLifetime: 0 };
       const kept = walkWith({ issuer: { ...forever, reusesRefreshToken: true } }, authenticated(printer), found());
       expect(kept).to.have.nested.property('awaits.by.refreshExpiresAt', grant.refreshExpiresAt);
@@ -157,7 +157,7 @@ for (const profile of bothProfiles) {
       expect(rotated).to.have.nested.property('awaits.by.refreshExpiresAt', undefined);
     });
 
-    it('SE-04: an access token that never expires has no refresh token after it (Kong)', () => {
+    it('SE-04: an access token that never expires ends without a refresh token (Kong)', () => {
       const state = walkWith({ issuer: { ...issuer, accessTokenLifetime: 0 } }, authenticated(printer), found());
       expect(state).to.have.nested.property('awaits.successor', 'none');
       expect(state).to.have.property('awaits').that.has.property('by').that.includes({
@@ -166,19 +166,19 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('RF-02: refuses when the issuer does not offer any more what was granted', () => {
+    it('RF-02: refuses if the issuer no longer offers the granted scope', () => {
       const state = walkWith({ issuer: { ...issuer, scopes: ['email'] } }, authenticated(printer), found());
       expect(state).to.include({ reason: 'scope_exceeds_grant' });
     });
 
-    it('RF-02: asks nothing of the scope where the issuer names none', () => {
+    it('RF-02: does not check the scope if the issuer lists none', () => {
       const state = walkWith({ issuer: { ...issuer, scopes: undefined } }, authenticated(printer), found());
       expect(state).to.have.deep.nested.property('awaits.by.accessScope', ['email', 'profile']);
     });
   });
 }
 
-describe('Refreshing an Access Token, where the profiles part', () => {
+describe('Refreshing an Access Token, where the profiles differ', () => {
   const { issuer, grant, walk, walkWith, found, reused } = at('rfc9700');
   const kong = at('kong');
 
@@ -217,7 +217,7 @@ describe('Refreshing an Access Token, where the profiles part', () => {
     }
   });
 
-  it('RF-04: the reuse of a refresh token ends its grant (RFC 9700 §4.14.2)', () => {
+  it('RF-04: the reuse of a refresh token revokes its grant (RFC 9700 §4.14.2)', () => {
     expect(walk(authenticated(printer), found(), reused).awaits).to.deep.equal({
       effect: 'revokeGrant',
       grantId: grant.grantId,
@@ -225,14 +225,14 @@ describe('Refreshing an Access Token, where the profiles part', () => {
     });
   });
 
-  it('RF-04: the reuse itself is refused once the grant is ended', () => {
+  it('RF-04: the reuse is refused once the grant is revoked', () => {
     expect(walk(authenticated(printer), found(), reused, { event: 'grantRevoked' })).to.deep.equal({
       state: 'refused',
       reason: 'refresh_token_invalid',
     });
   });
 
-  it('RF-04: the end is remembered as long as the longest token there is or could be', () => {
+  it('RF-04: the revocation is remembered until every token has expired that exists or may be saved late', () => {
     const until = (changes: Partial<Grant>, settings: Partial<typeof issuer> = {}) => {
       const event = { event: 'refreshTokenReused', grant: { ...grant, ...changes } };
       const state = walkWith({ issuer: { ...issuer, ...settings } }, authenticated(printer), found(), event);
@@ -260,7 +260,7 @@ describe('Refreshing an Access Token, where the profiles part', () => {
     expect(state).to.have.nested.property('awaits.successor', 'fresh');
   });
 
-  it('Kong keeps those of public clients too, if told to', () => {
+  it('Kong keeps those of public clients too, if it is set to', () => {
     const reusing = { ...kong.issuer, reusesRefreshToken: true };
     const state = kong.walkWith({ issuer: reusing }, authenticated(phone), kong.found({ credentialId: phone.id }));
     expect(state).to.have.nested.property('awaits.successor', 'kept');
@@ -289,7 +289,7 @@ describe('Refreshing an Access Token, where the profiles part', () => {
     }
   });
 
-  it('Kong: a client without redirect URIs is no client here; in rfc9700 it is one', () => {
+  it('Kong: a client without redirect URIs is refused as unknown; in rfc9700 it is one', () => {
     expect(kong.walk(authenticated(robot))).to.include({ reason: 'client_authentication_failed' });
     expect(walk(authenticated(robot)).state).to.equal('awaitingRefreshToken');
   });

@@ -9,17 +9,17 @@ for (const profile of bothProfiles) {
   const request = { ...tokenRequest(issuers[profile]), grantTypeMissing: false };
   const walk = (...events: Event[]) => reached(unsupportedGrant, request, ...events);
 
-  describe(`A grant type that nobody knows (RFC 6749 §4.5), profile ${profile}`, () => {
+  describe(`An unknown grant type (RFC 6749 §4.5), profile ${profile}`, () => {
     it('TK-16: is unsupported', () => {
       expect(walk(authenticated(printer))).to.deep.equal({ state: 'refused', reason: 'grant_type_unsupported' });
     });
 
-    it('a missing one is told apart', () => {
+    it('a missing one has its own error', () => {
       const state = reached(unsupportedGrant, { ...request, grantTypeMissing: true }, authenticated(printer));
       expect(state).to.deep.equal({ state: 'refused', reason: 'grant_type_missing' });
     });
 
-    it('is asked about by nobody who cannot say who it is', () => {
+    it('is reported only to an authenticated client', () => {
       expect(walk(rejected(printer))).to.include({ reason: 'client_authentication_failed' });
       expect(walk(rejected())).to.deep.equal(walk(rejected(printer)));
       expect(walk(rejected(phone))).to.include({ reason: 'client_secret_disallowed' });
@@ -28,7 +28,7 @@ for (const profile of bothProfiles) {
   });
 }
 
-describe('A grant type that nobody knows, asked for by a client without redirect URIs', () => {
+describe('An unknown grant type, requested by a client without redirect URIs', () => {
   it('TK-16: is unsupported in rfc9700', () => {
     const request = { ...tokenRequest(issuers.rfc9700), grantTypeMissing: false };
     expect(reached(unsupportedGrant, request, authenticated(robot))).to.include({ reason: 'grant_type_unsupported' });

@@ -1,6 +1,6 @@
 /**
  * The server and its gate must behave as a list of grants and a clock, whatever is asked of them in whatever order: the
- * real authorization server over the memory stores, beside a model of a page.
+ * real authorization server over the memory stores, next to a model of one page.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -35,7 +35,7 @@ interface ModelGrant {
   readonly owner: Client;
   readonly scope: Scope;
   ended: boolean;
-  /** How often it was refreshed. A token belongs to one generation, and lives as long as that is the current one. */
+  /** How often it was refreshed. A token belongs to one generation, and is valid while that is the current one. */
   generation: number;
   accessScope: Scope;
   expiresAt: number;
@@ -67,7 +67,7 @@ interface Real extends World {
 }
 type Command = fc.AsyncCommand<Model, Real>;
 
-const isAlive = ({ grant, generation }: ModelToken, { now }: Model): boolean =>
+const isValid = ({ grant, generation }: ModelToken, { now }: Model): boolean =>
   !grant.ended && generation === grant.generation && now < grant.expiresAt;
 
 function issue(model: Model, real: Real, grant: ModelGrant, { body }: OAuthResponse): void {
@@ -131,7 +131,7 @@ class Redeem implements Command {
     const as = this.as === 'owner' ? code.owner : this.as;
     const form = { redirect_uri: code.owner.redirectUris?.[0], code_verifier: this.verifier };
     const own = as === code.owner;
-    // A redirect URI of its own is all that Kong lets a client name.
+    // Kong lets a client name only a redirect URI that it registered.
     const reply = now(
       real.redeem(issuer, real.handles.codes[n]!, as, own ? form : { ...form, redirect_uri: undefined }),
     );
@@ -207,8 +207,8 @@ class Refresh implements Command {
       issue(model, real, grant, reply);
       return;
     }
-    const successorInForce = generation === grant.generation - 1;
-    if (successorInForce && model.now < grant.rotatedAt + issuer.refreshTokenGrace) {
+    const isSuccessorCurrent = generation === grant.generation - 1;
+    if (isSuccessorCurrent && model.now < grant.rotatedAt + issuer.refreshTokenGrace) {
       expect(reply.status).to.equal(200);
       const place = model.refreshTokens.findIndex((one) => one.grant === grant && one.generation === grant.generation);
       expect(reply.body['refresh_token']).to.equal(real.handles.refreshTokens[place]);
@@ -238,7 +238,7 @@ class PassGate implements Command {
     const outcome = now(real.check(real.handles.accessTokens[n]!, audience, this.needs));
     const enough = this.needs.every((one) => token.grant.accessScope.includes(one));
     const expected =
-      !isAlive(token, model) || this.elsewhere ? 'token_invalid' : enough ? 'admitted' : 'scope_insufficient';
+      !isValid(token, model) || this.elsewhere ? 'token_invalid' : enough ? 'admitted' : 'scope_insufficient';
     expect(outcome.state === 'admitted' ? outcome.state : outcome.reason).to.equal(expected);
     if (outcome.state === 'admitted') expect(outcome.bearer.client).to.equal(token.grant.owner);
   }
@@ -253,7 +253,7 @@ class RevokeGrant implements Command {
   }
   // Only a live token leads to its grant here.
   check = (model: Readonly<Model>) =>
-    model.accessTokens.length > 0 && isAlive(model.accessTokens[this.n % model.accessTokens.length]!, model);
+    model.accessTokens.length > 0 && isValid(model.accessTokens[this.n % model.accessTokens.length]!, model);
   async run(model: Model, real: Real) {
     const n = this.n % model.accessTokens.length;
     const outcome = now(real.check(real.handles.accessTokens[n]!, model.issuer.audience));
@@ -307,7 +307,7 @@ class Wait implements Command {
   toString = () => `wait(${this.milliseconds} ms)`;
 }
 
-/** Waits for the very moment at which something expires, or just before or after it. */
+/** Waits until the instant at which something expires, or just before or after it. */
 class WaitForExpiry implements Command {
   readonly of: 'code' | 'access token' | 'refresh token' | 'grace';
   readonly n: number;
@@ -387,9 +387,10 @@ const life = (
     }, script),
   );
 
-describe('The life of codes, tokens and grants', () => {
+describe('Codes, tokens and grants over time', () => {
   for (const [name, issuer] of Object.entries(settings)) {
-    it(`is that of the model, for any sequence of commands: ${name}`, () => fc.assert(life(issuer), { numRuns: 250 }));
+    it(`behave as the model does, for any sequence of commands: ${name}`, () =>
+      fc.assert(life(issuer), { numRuns: 250 }));
   }
 });
 
@@ -400,7 +401,7 @@ describe('The model would catch a server', () => {
     expect(failed).to.equal(true);
   };
 
-  it('whose codes live a millisecond too long', () =>
+  it('whose codes are valid a millisecond too long', () =>
     isCaught(
       life(issuers.kong, ({ clock }) => {
         const codes = memoryAuthorizationCodes(slow(clock));
@@ -408,13 +409,13 @@ describe('The model would catch a server', () => {
       }),
     ));
 
-  it('that does not notice a replay', () =>
+  it('that does not detect a replay', () =>
     isCaught(life(issuers.rfc9700, ({ clock }) => ({ codes: codesForgotten(clock) }))));
 
-  it('that forgets to end a grant', () =>
+  it('that does not revoke a grant', () =>
     isCaught(life(issuers.kong, ({ ports: { grants } }) => ({ grants: { ...grants, revoke: () => {} } }))));
 
-  it('whose refreshes leave the access token before alive', () =>
+  it('whose refreshes leave the previous access token valid', () =>
     isCaught(
       life(issuers.kong, ({ ports: { grants } }) => {
         const before = new Map<string, ReturnType<typeof grants.byAccessToken>>();
@@ -431,7 +432,7 @@ describe('The model would catch a server', () => {
       }),
     ));
 
-  it('whose refresh tokens live a millisecond too long', () =>
+  it('whose refresh tokens are valid a millisecond too long', () =>
     isCaught(
       life(issuers.rfc9700, ({ clock }) => {
         const grants = memoryGrants(slow(clock));

@@ -13,11 +13,11 @@ describe('Where a token is good (RFC 9700 §2.3)', () => {
     expect(isGoodAt(bound('service:others'), orders)).to.equal('elsewhere');
   });
 
-  it('TK-21: a global token is told apart where credentials are not global (Kong)', () => {
+  it('TK-21: a global token has its own error where credentials are not global (Kong)', () => {
     expect(isGoodAt(bound('global'), orders)).to.equal('global');
   });
 
-  it('TK-21: where credentials are global, tokens of the very service are good as well (Kong)', () => {
+  it('TK-21: where credentials are global, tokens of the service are valid too (Kong)', () => {
     expect(isGoodAt(bound('global'), global)).to.equal('good');
     expect(isGoodAt(bound('service:orders'), global)).to.equal('good');
     expect(isGoodAt(bound('service:others'), global)).to.equal('elsewhere');
@@ -65,7 +65,7 @@ describe('Who needs a challenge', () => {
     }
   });
 
-  it('PK-04, PK-05: with Kong nobody (none), public clients (lax) or everybody (strict)', () => {
+  it('PK-04, PK-05: in Kong no client (none), public clients (lax) or all clients (strict)', () => {
     const asked = (pkce: 'none' | 'lax' | 'strict') =>
       (['public', 'confidential'] as const).map((type) => needsChallenge({ ...issuers.kong, pkce }, type));
     expect([asked('none'), asked('lax'), asked('strict')]).to.deep.equal([

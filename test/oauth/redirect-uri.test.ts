@@ -74,13 +74,13 @@ for (const profile of [kong, rfc9700]) {
       }
     });
 
-    it('the one that is named is in force', () => {
+    it('the one in the request is used', () => {
       expect(effectiveRedirectUri(['https://a.example/', registered], registered, profile)).to.deep.equal({
         uri: registered,
       });
     });
 
-    it('the only one registered is in force when none is named', () => {
+    it('the only registered one is used when the request has none', () => {
       expect(effectiveRedirectUri([registered], undefined, profile)).to.deep.equal({ uri: registered });
     });
 

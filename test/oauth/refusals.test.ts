@@ -47,9 +47,9 @@ describe('The words of a refusal', () => {
     fc.assert(
       fc.property(fc.constantFrom(...reasons), anyText, (reason, detail) => {
         const own = refusals[reason].kong.description.replace('{detail}', '');
-        const told = wordsOf({ reason, detail }, 'kong').description;
+        const description = wordsOf({ reason, detail }, 'kong').description;
         const strange = (text: string) => text.replace(/[\x20\x21\x23-\x5B\x5D-\x7E]/g, '');
-        expect(strange(told)).to.equal(strange(own));
+        expect(strange(description)).to.equal(strange(own));
       }),
     );
   });

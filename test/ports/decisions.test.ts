@@ -8,7 +8,7 @@ import { deepFreeze } from '../support/deep-freeze.ts';
 import { codeRecord, grantOf, tokens } from '../support/token-request.ts';
 import { beginning, callback, challenge, issuers, otherCallback, printer, till } from '../support/world.ts';
 
-describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)', () => {
+describe('The outcome of an attempt to redeem a code (RFC 6749 §4.1.2, §4.1.3)', () => {
   const good: RedemptionAttempt = deepFreeze({
     attempt: 'attempt-1',
     at: beginning,
@@ -20,20 +20,20 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     unchallenged: 'refuse',
     ownMismatch: 'invalidates',
   });
-  const told = (changes: Partial<RedemptionAttempt>, used?: CodeUse, record = codeRecord) =>
+  const decided = (changes: Partial<RedemptionAttempt>, used?: CodeUse, record = codeRecord) =>
     decideRedemption(deepFreeze(record), used, { ...good, ...changes });
-  const outcome = (...given: Parameters<typeof told>) => told(...given).redemption;
+  const outcome = (...given: Parameters<typeof decided>) => decided(...given).redemption;
   const mismatched = (binding: string) => ({ outcome: 'mismatched', binding });
   const usedBefore: CodeUse = { attempt: 'attempt-0', mismatch: undefined };
 
-  it('redeems a code that meets all bindings, and spends it', () => {
-    expect(told({})).to.deep.equal({
+  it('redeems a code that matches all bindings, and marks it as used', () => {
+    expect(decided({})).to.deep.equal({
       redemption: { outcome: 'redeemed', record: codeRecord },
       use: { attempt: 'attempt-1', mismatch: undefined },
     });
   });
 
-  it('AZ-29: an expired code is unknown, from the very instant', () => {
+  it('AZ-29: an expired code is unknown, from the exact instant', () => {
     expect(outcome({ at: codeRecord.expiresAt - 1 })).to.include({ outcome: 'redeemed' });
     expect(outcome({ at: codeRecord.expiresAt })).to.deep.equal({ outcome: 'unknown' });
     expect(outcome({ at: codeRecord.expiresAt }, usedBefore)).to.deep.equal({ outcome: 'unknown' });
@@ -46,13 +46,13 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     });
   });
 
-  it('TK-05, TK-11: a stranger is told so whether the code is used or not, and nothing is written', () => {
+  it('TK-05, TK-11: another client gets the same outcome whether the code is used or not, and nothing is written', () => {
     for (const [changes, binding] of [
       [{ credentialId: till.id }, 'client'],
       [{ boundTo: 'service:others' }, 'boundTo'],
     ] as const) {
       for (const used of [undefined, usedBefore]) {
-        expect(told({ ...changes, codeChallenge: undefined }, used)).to.deep.equal({
+        expect(decided({ ...changes, codeChallenge: undefined }, used)).to.deep.equal({
           redemption: mismatched(binding),
           use: undefined,
         });
@@ -62,7 +62,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
 
   it('TK-07: a code that another attempt has used is replayed, whatever this one brings', () => {
     for (const changes of [{}, { redirectUri: otherCallback }, { codeChallenge: undefined }]) {
-      expect(told(changes, usedBefore)).to.deep.equal({
+      expect(decided(changes, usedBefore)).to.deep.equal({
         redemption: { outcome: 'replayed', grantId: codeRecord.grantId, expiresAt: codeRecord.expiresAt },
         use: undefined,
       });
@@ -74,26 +74,26 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     expect(outcome({}, used)).to.include({ outcome: 'replayed' });
   });
 
-  it('the same attempt again is told the same again', () => {
-    expect(told({}, { attempt: 'attempt-1', mismatch: undefined })).to.deep.equal({
+  it('the same attempt again gets the same outcome', () => {
+    expect(decided({}, { attempt: 'attempt-1', mismatch: undefined })).to.deep.equal({
       redemption: { outcome: 'redeemed', record: codeRecord },
       use: undefined,
     });
     expect(outcome({}, { attempt: 'attempt-1', mismatch: 'redirectUri' })).to.deep.equal(mismatched('redirectUri'));
   });
 
-  it('TK-10, PK-11: a mismatch of its own client spends a code, or keeps it, as the attempt says', () => {
+  it('TK-10, PK-11: a mismatch by its own client uses up a code, or keeps it, as the attempt says', () => {
     for (const [changes, binding] of [
       [{ redirectUri: otherCallback }, 'redirectUri'],
       [{ redirectUri: undefined }, 'redirectUri'],
       [{ codeChallenge: 'other' }, 'codeChallenge'],
       [{ codeChallenge: undefined }, 'codeChallenge'],
     ] as const) {
-      expect(told(changes)).to.deep.equal({
+      expect(decided(changes)).to.deep.equal({
         redemption: mismatched(binding),
         use: { attempt: 'attempt-1', mismatch: binding },
       });
-      expect(told({ ...changes, ownMismatch: 'keeps' }).use).to.equal(undefined);
+      expect(decided({ ...changes, ownMismatch: 'keeps' }).use).to.equal(undefined);
     }
   });
 
@@ -115,7 +115,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
     }
   });
 
-  it('TK-08: of any attempts, one after the other, at most one is told redeemed', () => {
+  it('TK-08: of any attempts, one after the other, at most one returns redeemed', () => {
     const attempt = fc.record({
       attempt: fc.constantFrom('a', 'b', 'c'),
       credentialId: fc.constantFrom(printer.id, printer.id, till.id),
@@ -128,7 +128,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
         let used: CodeUse | undefined;
         const redeemed = new Set<string>();
         for (const one of attempts) {
-          const { redemption, use } = told(one, used);
+          const { redemption, use } = decided(one, used);
           if (redemption.outcome === 'redeemed') redeemed.add(one.attempt);
           used = use ?? used;
         }
@@ -138,7 +138,7 @@ describe('What an attempt to redeem a code is told (RFC 6749 §4.1.2, §4.1.3)',
   });
 });
 
-describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => {
+describe('The outcome of an attempt to rotate a grant (RFC 9700 §4.14.2)', () => {
   const grant = deepFreeze(grantOf(issuers.rfc9700));
   const by: RotationAttempt = {
     attempt: 'attempt-1',
@@ -164,7 +164,7 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
     expect(decideRotation(current, by)).to.equal('rotate');
   });
 
-  it('RF-08: a grant that has died is unknown, from the very instant, even to who reuses a token', () => {
+  it('RF-08: an expired grant is unknown, from the exact instant, even if a token is reused', () => {
     for (const found of [current, usedAt(beginning)]) {
       expect(decideRotation(found, { ...by, at: grant.refreshExpiresAt! })).to.deep.equal({ outcome: 'unknown' });
       expect(decideRotation(found, { ...by, at: grant.refreshExpiresAt! - 1 })).to.not.deep.equal({
@@ -173,12 +173,12 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
     }
   });
 
-  it('a grant that never dies is never unknown', () => {
+  it('a grant that never expires is never unknown', () => {
     const undying = { ...current, grant: { ...grant, refreshExpiresAt: undefined } };
     expect(decideRotation(undying, { ...by, at: Number.MAX_SAFE_INTEGER })).to.equal('rotate');
   });
 
-  it('RF-01: a stranger is told so before anything else', () => {
+  it('RF-01: another client is refused before anything else', () => {
     for (const found of [current, usedAt(beginning)]) {
       expect(decideRotation(found, { ...by, credentialId: till.id })).to.deep.equal({ outcome: 'mismatched' });
       expect(decideRotation(found, { ...by, from: 'service:others' })).to.deep.equal({ outcome: 'mismatched' });
@@ -193,7 +193,7 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
     expect(decideRotation(usedAt(beginning), by)).to.deep.equal({ outcome: 'reused', grant });
   });
 
-  it('RF-06: within the grace it is repeated, if its successor is the one in force', () => {
+  it('RF-06: within the grace period it is repeated, if its successor is the current one', () => {
     const graceful = { ...by, grace: 1000 };
     expect(decideRotation(usedAt(beginning - 999, true), graceful)).to.deep.equal({ outcome: 'repeated', grant });
     expect(decideRotation(usedAt(beginning - 1000, true), graceful)).to.include({ outcome: 'reused' });
@@ -201,7 +201,7 @@ describe('What an attempt to rotate a grant is told (RFC 9700 §4.14.2)', () => 
     expect(decideRotation(usedAt(beginning, true), by)).to.include({ outcome: 'reused' });
   });
 
-  it('the same attempt again is told the same again', () => {
+  it('the same attempt again gets the same outcome', () => {
     expect(decideRotation(usedAt(beginning, true, 'attempt-1'), by)).to.deep.equal({ outcome: 'rotated', grant });
     expect(decideRotation({ ...current, keptBy: 'attempt-1' }, by)).to.deep.equal({ outcome: 'rotated', grant });
   });
@@ -236,7 +236,7 @@ describe('How long the record of a grant is needed', () => {
     expect(refreshExpiresAt(3, 2, 'r')).to.equal(3);
   });
 
-  it('for ever, where one of them lives for ever', () => {
+  it('always, if one of them never expires', () => {
     expect(refreshExpiresAt(undefined, 2, 'r')).to.equal(undefined);
     expect(refreshExpiresAt(1, undefined, 'r')).to.equal(undefined);
     expect(refreshExpiresAt(undefined, undefined, undefined)).to.equal(undefined);

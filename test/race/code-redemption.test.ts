@@ -49,18 +49,18 @@ async function redeemedAtOnce(
     ]),
   );
   const granted = replies.filter(({ status }) => status === 200).map(({ body }) => String(body['access_token']));
-  const alive = granted.filter((token) => now(near.check(token, issuer.audience)).state === 'admitted');
+  const valid = granted.filter((token) => now(near.check(token, issuer.audience)).state === 'admitted');
   const refreshed = replies.filter(
     ({ status, body }) =>
       status === 200 && now(near.refresh(issuer, String(body['refresh_token']), printer)).status === 200,
   );
-  return { redeemed, granted, alive, refreshed };
+  return { redeemed, granted, valid, refreshed };
 }
 
 const times = fc.integer({ min: 2, max: 4 });
 const strangers = fc.integer({ min: 0, max: 2 });
 
-describe('Redeeming one authorization code from many sides at once (RFC 6749 §4.1.2)', () => {
+describe('Redeeming one authorization code concurrently (RFC 6749 §4.1.2)', () => {
   for (const profile of bothProfiles) {
     it(`TK-08: redeems exactly once, profile ${profile}`, () =>
       fc.assert(
@@ -72,28 +72,28 @@ describe('Redeeming one authorization code from many sides at once (RFC 6749 §4
         }),
       ));
 
-    it(`TK-11: strangers cost it nothing, profile ${profile}`, () =>
+    it(`TK-11: attempts of other clients do not change it, profile ${profile}`, () =>
       fc.assert(
         fc.asyncProperty(fc.scheduler(), times, async (s, strangers) => {
-          const { granted, alive } = await redeemedAtOnce(s, profile, 1, strangers);
-          expect([granted.length, alive.length]).to.deep.equal([1, 1]);
+          const { granted, valid } = await redeemedAtOnce(s, profile, 1, strangers);
+          expect([granted.length, valid.length]).to.deep.equal([1, 1]);
         }),
       ));
   }
 
-  it('TK-09: no token of it is alive after the replay, not even one that is saved late, profile rfc9700', () =>
+  it('TK-09: no token of it is valid after the replay, not even one that is saved late, profile rfc9700', () =>
     fc.assert(
       fc.asyncProperty(fc.scheduler(), times, strangers, async (s, times, strangers) => {
-        const { alive, refreshed } = await redeemedAtOnce(s, 'rfc9700', times, strangers);
-        expect([alive, refreshed]).to.deep.equal([[], []]);
+        const { valid, refreshed } = await redeemedAtOnce(s, 'rfc9700', times, strangers);
+        expect([valid, refreshed]).to.deep.equal([[], []]);
       }),
     ));
 
-  it('Kong leaves the one token alive', () =>
+  it('Kong leaves the one token valid', () =>
     fc.assert(
       fc.asyncProperty(fc.scheduler(), times, async (s, times) => {
-        const { alive } = await redeemedAtOnce(s, 'kong', times, 0);
-        expect(alive).to.have.length(1);
+        const { valid } = await redeemedAtOnce(s, 'kong', times, 0);
+        expect(valid).to.have.length(1);
       }),
     ));
 });
@@ -112,18 +112,18 @@ describe('These tests of redemption would catch a store', () => {
   it('that forgets the code with its redemption', async () => {
     const result = await fc.check(
       fc.asyncProperty(fc.scheduler(), async (s) => {
-        const { alive } = await redeemedAtOnce(s, 'rfc9700', 2, 0, { codes: codesForgotten(clock) });
-        expect(alive).to.have.length(0);
+        const { valid } = await redeemedAtOnce(s, 'rfc9700', 2, 0, { codes: codesForgotten(clock) });
+        expect(valid).to.have.length(0);
       }),
     );
     expect(result.failed).to.equal(true);
   });
 
-  it('that forgets the end of a grant which is still to be opened', async () => {
+  it('that forgets the revocation of a grant which is opened later', async () => {
     const result = await fc.check(
       fc.asyncProperty(fc.scheduler(), async (s) => {
-        const { alive } = await redeemedAtOnce(s, 'rfc9700', 2, 0, { grants: grantsWithoutMemoryOfEnds(clock) });
-        expect(alive).to.have.length(0);
+        const { valid } = await redeemedAtOnce(s, 'rfc9700', 2, 0, { grants: grantsWithoutMemoryOfEnds(clock) });
+        expect(valid).to.have.length(0);
       }),
     );
     expect(result.failed).to.equal(true);

@@ -31,14 +31,14 @@ async function refreshedAtOnce(
   const passes = (token: unknown) => now(near.check(token, issuer.audience)).state === 'admitted';
   const granted = replies.filter(({ status }) => status === 200).map(({ body }) => body);
   const pairs = new Set(granted.map((body) => `${body['access_token']} ${body['refresh_token']}`));
-  const alive = [...new Set(granted.map((body) => body['access_token']))].filter(passes);
-  return { granted, pairs, alive, firstPasses: passes(first['access_token']) };
+  const valid = [...new Set(granted.map((body) => body['access_token']))].filter(passes);
+  return { granted, pairs, valid, firstPasses: passes(first['access_token']) };
 }
 
 const times = fc.integer({ min: 2, max: 4 });
 const strangers = fc.integer({ min: 0, max: 2 });
 
-describe('Refreshing with one token from many sides at once (RFC 9700 §4.14.2)', () => {
+describe('Refreshing with one token concurrently (RFC 9700 §4.14.2)', () => {
   for (const profile of bothProfiles) {
     it(`RF-05: exactly one wins, profile ${profile}`, () =>
       fc.assert(
@@ -49,46 +49,46 @@ describe('Refreshing with one token from many sides at once (RFC 9700 §4.14.2)'
         }),
       ));
 
-    it(`RF-01: strangers cost it nothing, profile ${profile}`, () =>
+    it(`RF-01: attempts of other clients do not change it, profile ${profile}`, () =>
       fc.assert(
         fc.asyncProperty(fc.scheduler(), times, async (s, strangers) => {
-          const { granted, alive } = await refreshedAtOnce(s, issuers[profile], 1, strangers);
-          expect([granted.length, alive.length]).to.deep.equal([1, 1]);
+          const { granted, valid } = await refreshedAtOnce(s, issuers[profile], 1, strangers);
+          expect([granted.length, valid.length]).to.deep.equal([1, 1]);
         }),
       ));
 
-    it(`RF-06: within the grace all are told the same pair, and it is alive, profile ${profile}`, () =>
+    it(`RF-06: within the grace period all get the same pair, and it is valid, profile ${profile}`, () =>
       fc.assert(
         fc.asyncProperty(fc.scheduler(), times, async (s, times) => {
           const graceful = { ...issuers[profile], refreshTokenGrace: 30_000 };
-          const { granted, pairs, alive } = await refreshedAtOnce(s, graceful, times, 0);
-          expect([granted.length, pairs.size, alive.length]).to.deep.equal([times, 1, 1]);
+          const { granted, pairs, valid } = await refreshedAtOnce(s, graceful, times, 0);
+          expect([granted.length, pairs.size, valid.length]).to.deep.equal([times, 1, 1]);
         }),
       ));
   }
 
-  it('RF-04, RF-05: no token of the grant is alive after the reuse, profile rfc9700', () =>
+  it('RF-04, RF-05: no token of the grant is valid after the reuse, profile rfc9700', () =>
     fc.assert(
       fc.asyncProperty(fc.scheduler(), times, strangers, async (s, times, strangers) => {
-        const { alive } = await refreshedAtOnce(s, issuers.rfc9700, times, strangers);
-        expect(alive).to.deep.equal([]);
+        const { valid } = await refreshedAtOnce(s, issuers.rfc9700, times, strangers);
+        expect(valid).to.deep.equal([]);
       }),
     ));
 
-  it('Kong leaves the new pair alive', () =>
+  it('Kong leaves the new pair valid', () =>
     fc.assert(
       fc.asyncProperty(fc.scheduler(), times, async (s, times) => {
-        const { alive } = await refreshedAtOnce(s, issuers.kong, times, 0);
-        expect(alive).to.have.length(1);
+        const { valid } = await refreshedAtOnce(s, issuers.kong, times, 0);
+        expect(valid).to.have.length(1);
       }),
     ));
 
-  it('with reuse_refresh_token each is told a new access token, and only the last of them is alive (Kong)', () =>
+  it('with reuse_refresh_token each gets a new access token, and only the last of them is valid (Kong)', () =>
     fc.assert(
       fc.asyncProperty(fc.scheduler(), times, async (s, times) => {
         const reusing = { ...issuers.kong, reusesRefreshToken: true };
-        const { granted, pairs, alive } = await refreshedAtOnce(s, reusing, times, 0);
-        expect([granted.length, pairs.size, alive.length]).to.deep.equal([times, times, 1]);
+        const { granted, pairs, valid } = await refreshedAtOnce(s, reusing, times, 0);
+        expect([granted.length, pairs.size, valid.length]).to.deep.equal([times, times, 1]);
       }),
     ));
 });

@@ -33,16 +33,20 @@ function twoWorlds(s: fc.Scheduler, profile: ProfileName, grants: Grants) {
 }
 
 /** Whether any of these tokens passes, or refreshes to one that does. */
-function anythingAlive(near: World, profile: ProfileName, told: readonly Readonly<Record<string, unknown>>[]): boolean {
+function anyTokenValid(
+  near: World,
+  profile: ProfileName,
+  responses: readonly Readonly<Record<string, unknown>>[],
+): boolean {
   const issuer = issuers[profile];
-  return told.some(
+  return responses.some(
     ({ access_token: access, refresh_token: refresh }) =>
       now(near.check(access, issuer.audience)).state === 'admitted' ||
       now(near.refresh(issuer, String(refresh), printer)).status === 200,
   );
 }
 
-/** A code is redeemed while somebody ends its grant. */
+/** A code is redeemed while its grant is revoked. */
 async function endedWhileRedeemed(s: fc.Scheduler, profile: ProfileName, grants: Grants = memoryGrants(clock)) {
   const { near, far, code, grantId } = twoWorlds(s, profile, grants);
   const [{ body }] = await s.waitFor(
@@ -51,10 +55,10 @@ async function endedWhileRedeemed(s: fc.Scheduler, profile: ProfileName, grants:
       Promise.resolve(far.ports.grants.revoke(grantId, undefined)),
     ]),
   );
-  return anythingAlive(near, profile, [body]);
+  return anyTokenValid(near, profile, [body]);
 }
 
-/** A token is refreshed, and its successor as well, while somebody ends the grant. */
+/** A token is refreshed, and its successor too, while the grant is revoked. */
 async function endedWhileRefreshed(s: fc.Scheduler, profile: ProfileName, grants: Grants = memoryGrants(clock)) {
   const issuer = issuers[profile];
   const { near, far, code, grantId } = twoWorlds(s, profile, grants);
@@ -64,11 +68,13 @@ async function endedWhileRefreshed(s: fc.Scheduler, profile: ProfileName, grants
     const { body: third } = await far.refresh(issuer, String(second['refresh_token']), printer);
     return [second, third];
   };
-  const [told] = await s.waitFor(Promise.all([twice(), Promise.resolve(far.ports.grants.revoke(grantId, undefined))]));
-  return anythingAlive(near, profile, [first, ...told]);
+  const [responses] = await s.waitFor(
+    Promise.all([twice(), Promise.resolve(far.ports.grants.revoke(grantId, undefined))]),
+  );
+  return anyTokenValid(near, profile, [first, ...responses]);
 }
 
-/** The first to redeem a code refreshes at once, while somebody replays the code. */
+/** The first client to redeem a code refreshes at once, while the code is replayed. */
 async function replayedWhileRefreshed(s: fc.Scheduler, grants: Grants = memoryGrants(clock)) {
   const issuer = issuers.rfc9700;
   const { near, far, code } = twoWorlds(s, 'rfc9700', grants);
@@ -80,12 +86,12 @@ async function replayedWhileRefreshed(s: fc.Scheduler, grants: Grants = memoryGr
     ]),
   );
   expect(status).to.equal(400);
-  return anythingAlive(near, 'rfc9700', [first, second]);
+  return anyTokenValid(near, 'rfc9700', [first, second]);
 }
 
-describe('Ending a grant while its tokens are made', () => {
+describe('Revoking a grant while its tokens are issued', () => {
   for (const profile of bothProfiles) {
-    it(`RV-08, RF-09: nothing of it is alive afterwards, however late the tokens are saved, profile ${profile}`, () =>
+    it(`RV-08, RF-09: no token of it is valid afterwards, however late the tokens are saved, profile ${profile}`, () =>
       fc.assert(
         fc.asyncProperty(fc.scheduler(), async (s) => {
           expect(await endedWhileRedeemed(s, profile)).to.equal(false);
@@ -100,7 +106,7 @@ describe('Ending a grant while its tokens are made', () => {
       ));
   }
 
-  it('TK-09: a replay ends also what is being refreshed at this moment, profile rfc9700', () =>
+  it('TK-09: a replay also revokes a refresh in progress, profile rfc9700', () =>
     fc.assert(
       fc.asyncProperty(fc.scheduler(), async (s) => {
         expect(await replayedWhileRefreshed(s)).to.equal(false);
@@ -108,18 +114,18 @@ describe('Ending a grant while its tokens are made', () => {
     ));
 });
 
-describe('These tests of ending would catch a store', () => {
-  const isCaught = async (alive: (s: fc.Scheduler) => Promise<boolean>) => {
+describe('These tests of revocation would catch a store', () => {
+  const isCaught = async (valid: (s: fc.Scheduler) => Promise<boolean>) => {
     const property = fc.asyncProperty(fc.scheduler(), async (s) => {
-      expect(await alive(s)).to.equal(false);
+      expect(await valid(s)).to.equal(false);
     });
     expect((await fc.check(property)).failed).to.equal(true);
   };
 
-  it('that ends what is there, and nothing that is on its way', () =>
+  it('that revokes saved tokens, but none that is saved later', () =>
     isCaught((s) => endedWhileRedeemed(s, 'kong', grantsWithoutMemoryOfEnds(clock))));
 
-  it('that writes a row anew which was removed in between', () =>
+  it('that writes a row again which was removed in between', () =>
     isCaught((s) => endedWhileRefreshed(s, 'kong', grantsRotatedLater(s, clock))));
 
   it('that does so while a code is replayed', () =>

@@ -92,7 +92,7 @@ function world(limit?: number) {
 }
 
 describe('Bearers', () => {
-  it('are told with their grant, client and consumer, and the next time from memory, at once', () => {
+  it('are returned with their grant, client and consumer, and the next time from memory, without a promise', () => {
     const { bearers, reads, open } = world();
     open(1);
     const bearer = bearers.find('access-1');
@@ -112,18 +112,18 @@ describe('Bearers', () => {
     expect(reads).to.deep.equal(['access-1']);
   });
 
-  it('are told apart where their tokens have one place in memory, which the later one gets', () => {
+  it('are not mixed up if their tokens have the same key in memory, which the later one gets', () => {
     const { bearers, grants } = world();
     // Two words that FNV-1a makes the same number of.
     const words = ['costarring', 'liquid'] as const;
     for (const [n, accessToken] of words.entries()) {
       void grants.open(grantOf(n), { accessToken, refreshToken: undefined });
     }
-    const told = (accessToken: string) => (bearers.find(accessToken) as Bearer | undefined)?.grant.grantId;
-    for (let round = 0; round < 2; round++) expect(words.map(told)).to.deep.equal(['grant-0', 'grant-1']);
+    const grantIdOf = (accessToken: string) => (bearers.find(accessToken) as Bearer | undefined)?.grant.grantId;
+    for (let round = 0; round < 2; round++) expect(words.map(grantIdOf)).to.deep.equal(['grant-0', 'grant-1']);
     expect(bearers.remembered).to.equal(1);
     void grants.revoke('grant-1', undefined);
-    expect(words.map(told)).to.deep.equal(['grant-0', undefined]);
+    expect(words.map(grantIdOf)).to.deep.equal(['grant-0', undefined]);
   });
 
   it('RS-18: that are unknown are looked up each time', () => {
@@ -180,7 +180,7 @@ describe('Bearers', () => {
     });
   }
 
-  it('keep their place in memory when somebody else changes', () => {
+  it('stay in memory when another row changes', () => {
     const { bearers, grants, store, reads, open } = setUp();
     open(2);
     void grants.revoke('grant-2', undefined);
@@ -190,7 +190,7 @@ describe('Bearers', () => {
     expect(reads).to.deep.equal(['access-1']);
   });
 
-  it('RS-16: that are read while something is announced are told, but not remembered', () =>
+  it('RS-16: that are read during an announcement are returned, but not remembered', () =>
     fc.assert(
       fc.asyncProperty(fc.constantFrom('grant', 'client', 'consumer'), fc.boolean(), async (during, isAnnounced) => {
         const clock = turnedClock();
@@ -219,7 +219,7 @@ describe('Bearers', () => {
       }),
     ));
 
-  it('are remembered up to a limit; those asked for lately stay longest', () => {
+  it('are remembered up to a limit; those used most recently stay longest', () => {
     const { bearers, reads, open } = world(100);
     for (let n = 0; n < 100; n++) {
       open(n);
@@ -236,7 +236,7 @@ describe('Bearers', () => {
     expect(reads).to.deep.equal([]);
   });
 
-  it('are remembered up to the limit also when every one of them is asked for all the time', () => {
+  it('are remembered up to the limit even if all of them are in use', () => {
     const { bearers, open } = world(50);
     for (let n = 0; n < 200; n++) {
       open(n);
@@ -245,7 +245,7 @@ describe('Bearers', () => {
     }
   });
 
-  it('that have expired are let go as new ones come', () => {
+  it('that have expired are evicted when new ones come', () => {
     const { bearers, clock, open } = world();
     for (let n = 0; n < 50; n++) {
       open(n);
@@ -261,41 +261,41 @@ describe('Bearers', () => {
 });
 
 describe('Stores that announce', () => {
-  it('say nothing of what was not done, or is new to everybody', () => {
+  it('announce neither writes that failed nor new rows', () => {
     const { announcements, grants, store } = world();
-    const heard: Announcement[] = [];
-    announcements.subscribe((announcement) => void heard.push(announcement));
+    const received: Announcement[] = [];
+    announcements.subscribe((announcement) => void received.push(announcement));
     void grants.open(grantOf(1), pairOf(1));
-    void grants.rotate('nobody’s', rotation(1));
+    void grants.rotate('unknown', rotation(1));
     void grants.replace(grantOf(2), pairOf(2));
     void grants.removeOf({ serviceId: 'none' });
     void store.insert(kinds.consumers, { id: 'another', username: 'alice' });
-    void store.replace(kinds.consumers, { id: 'nobody' });
-    void store.remove(kinds.consumers, 'nobody');
-    expect(heard).to.deep.equal([]);
+    void store.replace(kinds.consumers, { id: 'unknown' });
+    void store.remove(kinds.consumers, 'unknown');
+    expect(received).to.deep.equal([]);
   });
 
-  it('name every row that went', () => {
+  it('announce every removed row', () => {
     const { announcements, store } = world();
-    const heard: Announcement[] = [];
-    announcements.subscribe((announcement) => void heard.push(announcement));
+    const received: Announcement[] = [];
+    announcements.subscribe((announcement) => void received.push(announcement));
     void store.remove(kinds.consumers, 'consumer');
-    expect(heard).to.deep.equal([
+    expect(received).to.deep.equal([
       { announces: 'entityChanged', kind: 'consumers', id: 'consumer' },
       { announces: 'entityChanged', kind: 'oauth2_credentials', id: 'client' },
     ]);
   });
 
-  it('RV-08: answer only after everybody has heard', async () => {
+  it('RV-08: return only after every listener has applied the announcement', async () => {
     const { announcements, grants, open } = world();
     open(1);
-    let heard = false;
+    let received = false;
     announcements.subscribe(async () => {
       await new Promise(setImmediate);
-      heard = true;
+      received = true;
     });
     await grants.revoke('grant-1', undefined);
-    expect(heard).to.equal(true);
+    expect(received).to.equal(true);
   });
 
   it('RV-11: a listener that could not apply it is never reported as success', async () => {
@@ -304,11 +304,11 @@ describe('Stores that announce', () => {
     announcements.subscribe(async () => {
       throw new Error('a worker did not answer');
     });
-    const told = await Promise.resolve(grants.revoke('grant-1', undefined)).then(
+    const failure = await Promise.resolve(grants.revoke('grant-1', undefined)).then(
       () => 'revoked',
       (error: Error) => error.message,
     );
-    expect(told).to.equal('a worker did not answer');
+    expect(failure).to.equal('a worker did not answer');
   });
 });
 
@@ -337,7 +337,7 @@ describe('Bearers of a store that other nodes write to', () => {
     return { clock, state, bearers, find, reads: () => reads };
   }
 
-  it('RS-22: are told from memory while the store does not answer, as long as what is remembered is fresh', async () => {
+  it('RS-22: are returned from memory while the store does not answer, if what is remembered is fresh', async () => {
     const { state, find, reads, clock } = shared();
     await find();
     Object.assign(state, { isGone: true, isCurrent: false });
@@ -360,7 +360,7 @@ describe('Bearers of a store that other nodes write to', () => {
     expect(reads()).to.equal(3);
   });
 
-  it('RS-16: are read again after a while, for an announcement may be lost with the node that made it', async () => {
+  it('RS-16: are read again after a while, because an announcement may be lost when its node crashes', async () => {
     const { state, find, reads, clock, bearers } = shared();
     await find();
     state.isEnded = true;
@@ -372,7 +372,7 @@ describe('Bearers of a store that other nodes write to', () => {
     expect(bearers.remembered).to.equal(0);
   });
 
-  it('are told from memory if the store fails at that very moment', async () => {
+  it('are returned from memory if the store fails at that moment', async () => {
     const { state, find, clock } = shared();
     await find();
     clock.turn(noon + 30_000);

@@ -66,7 +66,7 @@ function registered(only: readonly string[] = rows.map((one) => one['client_id']
 }
 
 describe('Registered clients', () => {
-  it('are found by their client_id, with all that the core needs to know', async () => {
+  it('are found by their client_id, with all that the core needs', async () => {
     const { clients } = registered();
     expect(await clients.find('public')).to.deep.equal({
       id: 'id of public',
@@ -81,7 +81,7 @@ describe('Registered clients', () => {
       expect(await clients.find(unknown)).to.equal(undefined);
   });
 
-  it('CA-05: prove themselves by their secret, and by nothing else', async () => {
+  it('CA-05: are authenticated by their secret, and by nothing else', async () => {
     const { prove } = registered();
     expect(await prove('plain', 'right')).to.include({ proof: 'proven', clientId: 'plain' });
     expect(await prove('hashed', 's3cret')).to.include({ proof: 'proven', clientId: 'hashed' });
@@ -134,11 +134,11 @@ describe('Registered clients', () => {
     const flood = Array.from({ length: 200 }, (_, n) => attempt('hashed', `wrong ${n}`));
     expect(await attempt('hashed', 's3cret')).to.include({ proof: 'proven' });
     expect(await attempt('plain', 'right')).to.include({ proof: 'proven' });
-    const told = (await Promise.all(flood)).map(({ proof }) => proof);
-    expect(told).to.include('rateLimited').and.include('failed').and.not.include('proven');
+    const proofs = (await Promise.all(flood)).map(({ proof }) => proof);
+    expect(proofs).to.include('rateLimited').and.include('failed').and.not.include('proven');
   });
 
-  it('that are changed are judged by what they are now', async () => {
+  it('that change are authenticated by their new secret', async () => {
     const store = memoryEntityStore();
     const hashes = secretHashes();
     const clients = registeredClients(store, kind, hashes);

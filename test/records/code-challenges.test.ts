@@ -22,7 +22,7 @@ describe('Code challenges', () => {
     return { noticed, save };
   }
 
-  it('PK-12: that a client sends again are told, each time, by client and service and nothing else', () => {
+  it('PK-12: that a client sends again are reported, each time, by client and service and nothing else', () => {
     const { noticed, save } = world();
     for (let n = 0; n < 3; n++) save('one');
     const who = { credentialId: 'printer', serviceId: 'orders' };

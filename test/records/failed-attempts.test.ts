@@ -29,7 +29,7 @@ function world() {
 }
 
 describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
-  it('CA-06: too many from one address are put off, and the wait is told', async () => {
+  it('CA-06: too many from one address are rate limited, with the time to wait', async () => {
     const { attempt } = world();
     for (let i = 0; i < 3; i++) expect((await attempt('wrong', '192.0.2.1')).proof).to.equal('failed');
     expect(await attempt(right, '192.0.2.1')).to.deep.equal({
@@ -39,13 +39,13 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
     });
   });
 
-  it('CA-06: a stranger cannot lock a client out: from another address the right secret is proven', async () => {
+  it('CA-06: an attacker cannot lock a client out: from another address the right secret is proven', async () => {
     const { attempt } = world();
     for (let i = 0; i < 1000; i++) await attempt('wrong', '192.0.2.1');
     expect((await attempt(right, '192.0.2.2')).proof).to.equal('proven');
   });
 
-  it('CA-06: whoever tries many clients from one address is put off as well', async () => {
+  it('CA-06: an address that tries many clients is rate limited too', async () => {
     const { attempt } = world();
     for (let i = 0; i < 8; i++) await attempt('wrong', '192.0.2.1', `client-${i}`);
     expect((await attempt('wrong', '192.0.2.1', 'another')).proof).to.equal('rateLimited');
@@ -65,7 +65,7 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
     expect((await attempt(right, '::ffff:127.0.0.67')).proof).to.equal('proven');
   });
 
-  it('the count begins anew after the window, at its very end', async () => {
+  it('the count starts again exactly at the end of the window', async () => {
     const { attempt, advance } = world();
     for (let i = 0; i < 3; i++) await attempt('wrong', '192.0.2.1');
     advance(59_999);
@@ -74,7 +74,7 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
     expect((await attempt(right, '192.0.2.1')).proof).to.equal('proven');
   });
 
-  it('a proof clears what was counted for the client at that address', async () => {
+  it('a successful authentication clears the count of the client at that address', async () => {
     const { attempt } = world();
     for (let i = 0; i < 6; i++) {
       await attempt('wrong', '192.0.2.1');
@@ -83,7 +83,7 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
     expect((await attempt(right, '192.0.2.1')).proof).to.equal('proven');
   });
 
-  it('nothing is counted where the issuer does not ask for it', async () => {
+  it('nothing is counted if the issuer does not limit failures', async () => {
     const { attempt } = world();
     for (let i = 0; i < 50; i++) await attempt('wrong', undefined);
     expect((await attempt(right, undefined)).proof).to.equal('proven');

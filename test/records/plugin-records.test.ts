@@ -31,8 +31,8 @@ function world(limit?: number) {
 
 const alice = { id: 'a', username: 'alice' };
 
-describe('What plugins look up', () => {
-  it('is read once, by whichever key', () => {
+describe('Rows that plugins look up', () => {
+  it('are read once, by any key', () => {
     const { store, records, reads } = world();
     store.insert(kindOf('consumers'), alice);
     for (let i = 0; i < 3; i++) {
@@ -42,18 +42,18 @@ describe('What plugins look up', () => {
     expect(reads()).to.equal(2);
   });
 
-  it('is looked for each time while it is unknown', () => {
+  it('are looked up each time while they are unknown', () => {
     const { store, records } = world();
     expect(records.findBy('consumers', 'username', 'alice')).to.equal(undefined);
     store.insert(kindOf('consumers'), alice);
     expect(records.findBy('consumers', 'username', 'alice')).to.deep.equal(alice);
   });
 
-  it('is forgotten when it was said to have changed, and only then', () => {
+  it('are forgotten when a change is announced, and only then', () => {
     const { store, records, reads } = world();
     store.insert(kindOf('consumers'), alice);
     records.findBy('consumers', 'username', 'alice');
-    records.apply({ announces: 'entityChanged', kind: 'consumers', id: 'somebody else' });
+    records.apply({ announces: 'entityChanged', kind: 'consumers', id: 'another' });
     records.findBy('consumers', 'username', 'alice');
     expect(reads()).to.equal(1);
     store.replace(kindOf('consumers'), { ...alice, username: 'alicia' });
@@ -64,7 +64,7 @@ describe('What plugins look up', () => {
     expect(records.remembered).to.equal(0);
   });
 
-  it('a list holds all rows, however many, and a new one is on it at once', async () => {
+  it('a list has all rows, however many, and a new one at once', async () => {
     const { store, records } = world();
     store.insert(kindOf('consumers'), alice);
     const groups = Array.from(
@@ -79,7 +79,7 @@ describe('What plugins look up', () => {
     expect(await records.allOf('acls', 'consumer', 'b')).to.deep.equal([]);
   });
 
-  it('never takes more room than it may, and keeps what is asked for', () => {
+  it('stay within the limit; those in use are kept', () => {
     const { store, records, reads } = world(10);
     for (let i = 0; i < 100; i++) store.insert(kindOf('consumers'), { id: `${i}`, username: `user ${i}` });
     for (let i = 1; i < 100; i++) {
@@ -90,7 +90,7 @@ describe('What plugins look up', () => {
     expect(reads()).to.equal(100);
   });
 
-  it('is never remembered from before a change that was announced while it was read', async () => {
+  it('are not remembered if a change was announced while they were read', async () => {
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), async (s) => {
         const store = memoryEntityStore();

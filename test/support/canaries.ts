@@ -19,7 +19,7 @@ export function canariesIn(text: string, secrets: Iterable<string> = Object.valu
   return [...secrets].filter((secret) => text.includes(secret) || text.includes(encodeURIComponent(secret)));
 }
 
-/** Where the Admin API may print a secret: in the rows that hold it, to whoever may read them. */
+/** Where the Admin API may show a secret: in the rows that hold it. */
 const belongs: Readonly<Record<string, readonly RegExp[]>> = {
   [canaries.clientSecret]: [/^\/oauth2$/, /^\/consumers\/[^/]+\/oauth2$/],
   [canaries.provisionKey]: [/\/plugins$/],
@@ -48,7 +48,7 @@ export async function listings(gate: TestGate, without: readonly string[] = []):
 /** Where canaries stand that should not: in the log, and in lists of other things. */
 export async function strays(gate: TestGate, secrets: Iterable<string> = []): Promise<readonly string[]> {
   const all = [...Object.values(canaries), ...secrets];
-  // The whole configuration, for whoever may read all of it.
+  // The whole configuration.
   const whole = '/config';
   const found = canariesIn(gate.log.join(''), all).map((secret) => `${secret} in the log`);
   for (const [path, text] of await listings(gate)) {

@@ -1,4 +1,4 @@
-/** Certificates and keys made for tests, good for a hundred years; nobody else trusts them, and nothing real is behind them. */
+/** Certificates and keys for tests only, valid for a hundred years. */
 
 export interface Pair {
   readonly cert: string;

@@ -1,4 +1,4 @@
-/** Makes sure that whoever is handed `value` leaves it alone: a write to any part of it throws. */
+/** Freezes `value` and all its parts: a write to any of them throws. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value) && !ArrayBuffer.isView(value)) {
     Object.freeze(value);

@@ -1,15 +1,15 @@
 /**
- * Draws a machine from what it does: it is walked with generated requests and answers, and each edge that was taken is
- * noted, with the reasons for which it was taken where it leads to a refusal.
+ * Draws a machine from what it does: walks it with generated requests and events, and notes each edge that was taken,
+ * with the reasons if it leads to a refusal.
  */
 import { type AnyState, forAnyWalk, type Walkable } from './machines.ts';
 
-/** An edge that no walk takes is in nobody's way; one that only the thousandth takes must be in the drawing each time. */
+/** Enough walks that a rare edge is in the drawing each time. */
 const runs = 6000;
 
 export interface Edge {
   readonly from: string;
-  /** `undefined`: taken at once, before anything is asked. */
+  /** `undefined`: taken at the start, before any effect. */
   readonly event: string | undefined;
   readonly to: string;
   readonly reasons: ReadonlySet<string>;

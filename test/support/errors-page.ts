@@ -13,7 +13,7 @@ export function errorsPage(): string {
     '<!-- Written by `npm run docs` from src/oauth/refusals.ts. Edit it there. -->',
     '',
     'Why the token endpoint, the authorization endpoint or the bearer check refuses a request. The reason stands in the log',
-    '(`refusal`) and in the metrics; the caller hears what the profile of the `oauth2` plugin calls it: the words of Kong 3.9',
+    '(`refusal`) and in the metrics; the response has the error of the `oauth2` plugin’s profile: that of Kong 3.9',
     '(`kong`), or an error code of RFC 6749 and RFC 6750 (`rfc9700`). No answer says which check a secret failed; the log does.',
     '',
     '`…` stands for the parameter, scope or method that it is about.',

@@ -1,6 +1,6 @@
 /**
- * All machines, each with the requests it may be handed and the answers its effects may get: the well-behaved ones and
- * all others. Properties and drawings walk them alike.
+ * All machines, each with the requests that it may receive and the events that may answer its effects, valid and invalid.
+ * Properties and drawings use the same walks.
  */
 import fc from 'fast-check';
 import { bearerToken } from '../../src/access/bearer-token.ts';
@@ -107,10 +107,10 @@ const anyRecord: fc.Arbitrary<AuthorizationCode> = fc
   .record({ credentialId, boundTo, scope })
   .map((changes) => ({ ...codeRecord, ...changes }));
 
-/** Two strings that look like no other. A refusal must not tell them. */
+/** Two unique strings. A refusal must not contain them. */
 export const drawn = { accessToken: 'drawn-access-token', refreshToken: 'drawn-refresh-token' };
 
-/** Every answer that every effect may get. */
+/** All events that may answer each effect. */
 const replies: Readonly<Record<string, fc.Arbitrary<Event>>> = {
   authenticateClient: fc.oneof(
     { weight: 4, arbitrary: anyClient.map((client) => ({ event: 'clientAuthenticated', client })) },
@@ -169,7 +169,7 @@ export interface Walkable {
   readonly requests: fc.Arbitrary<unknown>;
 }
 
-/** What secrets a request brings. No outcome may tell them. */
+/** The secrets in a request. No outcome may contain them. */
 export const broughtSecrets = [
   'brought-client-secret',
   'brought-code',
@@ -269,7 +269,7 @@ export interface Walk {
   readonly outcome: AnyState;
 }
 
-/** Looks at any walks through a machine, from any request to the end. Whatever the machine is handed it must leave alone. */
+/** Checks random walks through a machine, from any request to the end. The machine must not change its input. */
 export function forAnyWalk(
   { machine, requests }: Walkable,
   look: (walk: Walk) => void,
@@ -281,7 +281,7 @@ export function forAnyWalk(
     const first: AnyState = machine.start(request);
     const steps: Step[] = [];
     let state = first;
-    // A machine that goes round and round is stopped; the steps tell.
+    // A machine that loops is stopped; the number of steps shows it.
     while (state.awaits !== undefined && steps.length < 20) {
       const event = deepFreeze(choose(anyReply, state.awaits.effect));
       const to: AnyState = transition(machine, deepFreeze(state) as never, event);

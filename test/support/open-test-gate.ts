@@ -1,4 +1,4 @@
-/** A whole gate with its Admin API and an upstream behind it, on free ports of loopback, as somebody outside meets it. */
+/** A whole gate with its Admin API and an upstream behind it, on free ports of loopback, as a client outside sees it. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { Agent, request } from 'node:https';

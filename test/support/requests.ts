@@ -167,7 +167,7 @@ function anyRequest(forms: readonly (readonly Pair[])[]): fc.Arbitrary<AnyReques
             basic(phone, '', issuers.rfc9700),
             basic(phone, 'x', issuers.rfc9700),
             basic(printer, 'wrong', issuers.rfc9700),
-            basic({ clientId: 'nobody' }, 'x', issuers.rfc9700),
+            basic({ clientId: 'unknown' }, 'x', issuers.rfc9700),
           ),
         },
         { weight: 1, arbitrary: anyText.map((text) => `Basic ${text}`) },

@@ -19,7 +19,7 @@ export function rawCall(port: number, octets: string, then: Then = 'wait'): Prom
     });
     socket.on('end', () => socket.end());
     socket.on('close', () => resolve(answer));
-    // A gate may cut off whoever sends too much while it is still being sent.
+    // A gate may close the connection of a client that still sends too much.
     socket.on('error', () => {});
     socket.write(octets, 'latin1', () => {
       if (then === 'end') socket.end();

@@ -28,7 +28,7 @@ export function codesMarkedLater(s: fc.Scheduler): AuthorizationCodes {
   };
 }
 
-/** Forgets a code with its redemption, as Kong does: a replay is told that there is no such code. */
+/** Forgets a code when it is redeemed, as Kong does: for a replay the code is unknown. */
 export function codesForgotten(clock: Clock): AuthorizationCodes {
   const codes = memoryAuthorizationCodes(clock);
   const gone = new Set<string>();
@@ -81,7 +81,7 @@ export function grantsRotatedLater(s: fc.Scheduler, clock: Clock): Grants {
       row.used.set(token, { attempt: by.attempt, at: by.at });
       row.grant = afterRotation(row.grant, by);
       row.tokens = by.tokens;
-      // Writes the row anew, even where it was removed in between.
+      // Writes the row again, even if it was removed in between.
       rows.set(row.grant.grantId, row);
       return { outcome: 'rotated', grant: row.grant };
     },

@@ -20,7 +20,7 @@ import {
   verifier,
 } from '../support/world.ts';
 
-/** RFC 6749 §5.2. Who is put off gets the word of §4.1.2.1, beside 429. */
+/** RFC 6749 §5.2. A rate limited client gets the error of §4.1.2.1, with 429. */
 const tokenErrors = [
   'invalid_request',
   'invalid_client',
@@ -116,7 +116,7 @@ for (const profile of bothProfiles) {
       );
 
       it(
-        'TK-13: is stored by nobody',
+        'TK-13: must not be stored',
         forAll(({ status, headers }) => {
           const stored = !headers.some(([name, value]) => name === 'Cache-Control' && value === 'no-store');
           expect(stored).to.equal(status === 405 && profile === 'kong');
@@ -134,8 +134,8 @@ for (const profile of bothProfiles) {
         'SE-02: repeats no secret in a refusal',
         forAll(({ status, body, refusal }) => {
           if (status === 200) return;
-          const { state: _, ...told } = body;
-          const said = JSON.stringify([told, refusal]);
+          const { state: _, ...shown } = body;
+          const said = JSON.stringify([shown, refusal]);
           for (const secret of [secretOf(printer), provisionKey, verifier]) expect(said).to.not.contain(secret);
         }),
       );
@@ -229,11 +229,11 @@ describe('Whatever is sent, profile rfc9700', () => {
     for (const endpoint of ['token', 'authorize'] as const) {
       forAny(endpoint, 'rfc9700', (response) => {
         if (response.status === 200) return;
-        const told =
+        const shown =
           'redirect_uri' in response.body
             ? answeredIn(response).get('error_description')
             : (response.body['error_description'] as string);
-        expect(told).to.match(/^[\x20\x21\x23-\x5B\x5D-\x7E]+$/);
+        expect(shown).to.match(/^[\x20\x21\x23-\x5B\x5D-\x7E]+$/);
       });
     }
   });

@@ -25,8 +25,8 @@ function endpoint(profile: (typeof bothProfiles)[number], world = makeWorld()) {
     now(world.authorize(issuer, { ...authorizationForm(printer), ...form }, request));
   return { issuer, world, ask };
 }
-const told = ({ status, body }: OAuthResponse) => [status, body['error']];
-const tellsCaller = ({ body }: OAuthResponse) => !('redirect_uri' in body);
+const errorOf = ({ status, body }: OAuthResponse) => [status, body['error']];
+const isForCaller = ({ body }: OAuthResponse) => !('redirect_uri' in body);
 
 for (const profile of bothProfiles) {
   describe(`The authorization endpoint (RFC 6749 §3.1), profile ${profile}`, () => {
@@ -38,11 +38,11 @@ for (const profile of bothProfiles) {
 
     it('TK-25: TLS is demanded', () => {
       const response = endpoint(profile).ask({ state: 's' }, { transport: 'plain' });
-      expect(told(response)).to.deep.equal([400, profile === 'kong' ? 'access_denied' : 'invalid_request']);
+      expect(errorOf(response)).to.deep.equal([400, profile === 'kong' ? 'access_denied' : 'invalid_request']);
       expect(response.body['state']).to.equal('s');
     });
 
-    it('tells the login page where to send the browser, and lets nobody store it', () => {
+    it('returns the URL to redirect the browser to, which must not be stored', () => {
       const response = endpoint(profile).ask({});
       expect(response).to.include({ status: 200, clientId: 'printer' });
       expect(response.headers).to.deep.equal([
@@ -69,21 +69,21 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('AZ-06: an unknown client is told to the caller alone', () => {
-      for (const clientId of ['nobody', '', undefined, robot.clientId]) {
+    it('AZ-06: an unknown client is reported to the caller only', () => {
+      for (const clientId of ['unknown', '', undefined, robot.clientId]) {
         const response = endpoint(profile).ask({ client_id: clientId });
-        expect([told(response), tellsCaller(response)]).to.deep.equal([[400, 'invalid_client'], true]);
+        expect([errorOf(response), isForCaller(response)]).to.deep.equal([[400, 'invalid_client'], true]);
       }
     });
 
-    it('AZ-06, AZ-07: nobody is ever sent to a URI that is not registered', () => {
+    it('AZ-06, AZ-07: no response redirects to a URI that is not registered', () => {
       for (const redirectUri of ['https://evil.example/', `${callback}/`, `${callback}?x=1`, `${callback}#x`]) {
         const response = endpoint(profile).ask({ redirect_uri: redirectUri });
         expect(response.status).to.equal(400);
         // Kong tells it to the first one that is registered.
-        if (!tellsCaller(response))
+        if (!isForCaller(response))
           expect(response.body['redirect_uri']).to.match(/^https:\/\/printer\.example\/cb\?error=/);
-        expect(tellsCaller(response)).to.equal(profile === 'rfc9700');
+        expect(isForCaller(response)).to.equal(profile === 'rfc9700');
       }
     });
 
@@ -115,7 +115,7 @@ for (const profile of bothProfiles) {
     });
 
     it('AZ-13: in an answer to the caller as well', () => {
-      expect(endpoint(profile).ask({ client_id: 'nobody', state: 's+%&=é' }).body['state']).to.equal('s+%&=é');
+      expect(endpoint(profile).ask({ client_id: 'unknown', state: 's+%&=é' }).body['state']).to.equal('s+%&=é');
     });
 
     it('no state, no state', () => {
@@ -209,7 +209,7 @@ describe('The authorization endpoint, profile rfc9700', () => {
         ask({ [name]: 'a' }, { query: `${name}=a` }),
       ];
       for (const response of replies) {
-        expect([told(response), tellsCaller(response)], name).to.deep.equal([[400, 'invalid_request'], true]);
+        expect([errorOf(response), isForCaller(response)], name).to.deep.equal([[400, 'invalid_request'], true]);
       }
     }
   });
@@ -221,10 +221,10 @@ describe('The authorization endpoint, profile rfc9700', () => {
 
   it('AZ-12: of several redirect URIs one must be named', () => {
     const response = ask({ redirect_uri: undefined });
-    expect([told(response), tellsCaller(response)]).to.deep.equal([[400, 'invalid_request'], true]);
+    expect([errorOf(response), isForCaller(response)]).to.deep.equal([[400, 'invalid_request'], true]);
   });
 
-  it('AZ-25: no token by the front channel', () => {
+  it('AZ-25: the response has no access token', () => {
     expect(answeredIn(ask({ response_type: 'token' })).get('error')).to.equal('unsupported_response_type');
   });
 
@@ -246,13 +246,13 @@ describe('The authorization endpoint, profile rfc9700', () => {
     }
   });
 
-  it('AZ-24: who may ask comes before all else, so that nobody is redirected for a stranger', () => {
-    expect(tellsCaller(ask({ provision_key: 'guess', scope: 'admin' }))).to.equal(true);
-    expect(tellsCaller(ask({ authenticated_userid: undefined, scope: 'admin' }))).to.equal(true);
+  it('AZ-24: the provision key is checked first, so that no other caller causes a redirect', () => {
+    expect(isForCaller(ask({ provision_key: 'guess', scope: 'admin' }))).to.equal(true);
+    expect(isForCaller(ask({ authenticated_userid: undefined, scope: 'admin' }))).to.equal(true);
   });
 });
 
-describe('The authorization endpoint, as Kong answers', () => {
+describe('The authorization endpoint in profile kong', () => {
   const { ask } = endpoint('kong');
 
   it('parameters are sorted by name, in lower-case hex, the query of the redirect URI among them', () => {
@@ -271,7 +271,7 @@ describe('The authorization endpoint, as Kong answers', () => {
     expect(String(response.body['redirect_uri'])).to.match(/^https:\/\/q\.example\/cb\?code=\w+&flag=true&z$/);
   });
 
-  it('a parameter of its own name in the query of the redirect URI gives way', () => {
+  it('a parameter of the same name in the query of the redirect URI is replaced', () => {
     const queried = client('queried', 'confidential', ['https://q.example/cb?code=old&state=old']);
     const world = makeWorld({ clients: clientsOf([queried]) });
     const parameters = answeredIn(now(world.authorize(issuers.kong, { ...authorizationForm(queried), state: 'new' })));
@@ -294,7 +294,7 @@ describe('The authorization endpoint, as Kong answers', () => {
     expect(stateOf('\ud800')).to.equal('state=%ef%bf%bd');
   });
 
-  it('the first redirect URI is in force when none is named', () => {
+  it('the first redirect URI is used when the request has none', () => {
     expect(ask({ redirect_uri: undefined }).body['redirect_uri']).to.match(/^https:\/\/printer\.example\/cb\?/);
     expect(ask({ redirect_uri: otherCallback }).body['redirect_uri']).to.match(/^https:\/\/printer\.example\/other\?/);
   });
@@ -309,7 +309,7 @@ describe('The authorization endpoint, as Kong answers', () => {
     );
   });
 
-  it('the implicit grant: a token that never expires says no expiry', () => {
+  it('the implicit grant: a token that never expires has no expires_in', () => {
     const issuer = { ...issuers.kong, accessTokenLifetime: 0 };
     const form = { ...authorizationForm(printer), response_type: 'token' };
     const response = now(makeWorld().authorize(issuer, form));
@@ -318,7 +318,7 @@ describe('The authorization endpoint, as Kong answers', () => {
     );
   });
 
-  it('a public client needs a challenge (lax), and is told so at its redirect URI', () => {
+  it('a public client needs a challenge (lax); the error goes to its redirect URI', () => {
     const bare = { ...authorizationForm(phone), code_challenge: undefined, code_challenge_method: undefined };
     const response = now(makeWorld().authorize(issuers.kong, bare));
     expect(answeredIn(response).get('error_description')).to.equal('code_challenge is required for public clients');

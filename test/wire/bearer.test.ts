@@ -136,7 +136,7 @@ for (const profile of [kong, rfc9700]) {
   });
 }
 
-describe('How a refusal is told (RFC 6750 §3)', () => {
+describe('The response to a request that is denied (RFC 6750 §3)', () => {
   const denied = (
     reason: BearerDenied['reason'],
     requiredScope: readonly string[] = [],
@@ -188,9 +188,9 @@ describe('How a refusal is told (RFC 6750 §3)', () => {
   });
 
   it('RS-08: too small a scope is 403 insufficient_scope, with the scope it takes', () => {
-    const [status, told] = challenge(rfc9700, undefined, denied('scope_insufficient', ['a', 'b'], 'a b'));
+    const [status, header] = challenge(rfc9700, undefined, denied('scope_insufficient', ['a', 'b'], 'a b'));
     expect(status).to.equal(403);
-    expect(told).to.contain('error="insufficient_scope"').and.contain('scope="a b"');
+    expect(header).to.contain('error="insufficient_scope"').and.contain('scope="a b"');
   });
 
   it('Kong parts the attributes by blanks, and tells a missing token as invalid_request', () => {

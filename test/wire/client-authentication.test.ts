@@ -31,7 +31,7 @@ describe('Client authentication (RFC 6749 §2.3.1), profile rfc9700', () => {
     expect(read(rfc9700, {}, credentials)).to.deep.equal(basic('a:b+c', 'd%e fé'));
   });
 
-  it('TK-15: Basic that cannot be read is an attempt, and names nobody', () => {
+  it('TK-15: Basic credentials that cannot be read are an attempt without a client', () => {
     for (const wrong of [
       'Basic',
       'Basic ',
@@ -69,7 +69,7 @@ describe('Client authentication (RFC 6749 §2.3.1), profile rfc9700', () => {
     }
   });
 
-  it('CA-04: names itself once more beside the header, if it likes', () => {
+  it('CA-04: may repeat its client_id in the body', () => {
     expect(read(rfc9700, { client_id: 'a' }, `Basic ${base64('a:s')}`)).to.deep.equal(basic('a', 's'));
   });
 });
@@ -92,7 +92,7 @@ describe('Client authentication, as Kong reads it', () => {
     }
   });
 
-  it('a header of another scheme is an attempt that names nobody, whoever the body names', () => {
+  it('a header of another scheme is an attempt without a client, even if the body names one', () => {
     for (const header of [`BASIC ${base64('a:s')}`, 'Bearer abc', 'Basic', '']) {
       expect(read(kong, { client_id: 'b' }, header), header).to.deep.equal(basic(undefined, undefined));
     }
@@ -103,7 +103,7 @@ describe('Client authentication, as Kong reads it', () => {
     expect(read(kong, {}, `Basic ${base64('a')}`)).to.deep.equal(basic('a', undefined));
   });
 
-  it('what is not one string names nobody', () => {
+  it('a value that is not one string names no client', () => {
     expect(read(kong, { client_id: ['a', 'b'], client_secret: true })).to.include({
       method: 'client_secret_post',
       clientId: undefined,

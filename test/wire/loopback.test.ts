@@ -3,8 +3,8 @@ import { isLoopbackCall } from '../../src/wire/loopback.ts';
 
 const call = (peer: string, headers: Readonly<Record<string, string>>) => isLoopbackCall(peer, (name) => headers[name]);
 
-describe('A call in the clear', () => {
-  it('TK-25: is safe from this machine, by a name of this machine', () => {
+describe('A request over plain HTTP', () => {
+  it('TK-25: is safe from this machine, with a Host of this machine', () => {
     for (const peer of ['127.0.0.1', '127.8.0.9', '::1', '::ffff:127.0.0.1', '::FFFF:127.0.0.1']) {
       for (const host of [
         'localhost',
@@ -22,13 +22,13 @@ describe('A call in the clear', () => {
     }
   });
 
-  it('TK-25: is not safe from another machine, whatever it calls us', () => {
+  it('TK-25: is not safe from another machine, whatever its Host', () => {
     for (const peer of ['10.0.0.1', '::ffff:10.0.0.1', '2001:db8::1', '::2', '1127.0.0.1', '']) {
       expect(call(peer, { host: 'localhost' }), peer).to.equal(false);
     }
   });
 
-  it('TK-25: is not safe by a name that others may hold', () => {
+  it('TK-25: is not safe with a Host that may belong to another machine', () => {
     for (const host of [
       'gate.example',
       'localhost.example',
@@ -45,7 +45,7 @@ describe('A call in the clear', () => {
     expect(call('127.0.0.1', {})).to.equal(false);
   });
 
-  it('TK-25: is not safe on behalf of somebody else, even of one who is not named', () => {
+  it('TK-25: is not safe if a proxy forwards the request, even without the client address', () => {
     for (const name of ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'via']) {
       for (const value of ['127.0.0.1', 'https', '']) {
         expect(call('127.0.0.1', { host: 'localhost', [name]: value }), `${name}: ${value}`).to.equal(false);

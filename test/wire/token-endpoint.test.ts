@@ -43,7 +43,7 @@ function endpoint(profile: (typeof bothProfiles)[number], world: World = makeWor
   return { issuer, world, ask, code, redeem, refresh, pair, passes };
 }
 
-const told = ({ status, body }: OAuthResponse) => [status, body['error']];
+const errorOf = ({ status, body }: OAuthResponse) => [status, body['error']];
 const header = ({ headers }: OAuthResponse, name: string) => headers.find(([one]) => one === name)?.[1];
 const clientCredentials = { grant_type: 'client_credentials' };
 
@@ -54,7 +54,7 @@ for (const profile of bothProfiles) {
     it('TK-01: "The client MUST use the HTTP "POST" method"', () => {
       for (const method of ['GET', 'PUT', 'HEAD', 'DELETE', 'OPTIONS', 'PATCH', 'post', 'PO ST']) {
         const response = endpoint(profile).ask(clientCredentials, printer, { method });
-        expect(told(response)).to.deep.equal([405, profile === 'kong' ? 'invalid_method' : 'invalid_request']);
+        expect(errorOf(response)).to.deep.equal([405, profile === 'kong' ? 'invalid_method' : 'invalid_request']);
         expect(header(response, 'WWW-Authenticate')).to.match(/^Bearer error=/);
         expect(header(response, 'Allow')).to.equal(profile === 'kong' ? undefined : 'POST');
       }
@@ -62,8 +62,8 @@ for (const profile of bothProfiles) {
 
     it('TK-25: TLS is demanded, after the method and before all else', () => {
       const response = endpoint(profile).ask({}, undefined, { transport: 'plain' });
-      expect(told(response)).to.deep.equal([400, profile === 'kong' ? 'access_denied' : 'invalid_request']);
-      expect(told(endpoint(profile).ask({}, undefined, { transport: 'plain', method: 'GET' }))[0]).to.equal(405);
+      expect(errorOf(response)).to.deep.equal([400, profile === 'kong' ? 'access_denied' : 'invalid_request']);
+      expect(errorOf(endpoint(profile).ask({}, undefined, { transport: 'plain', method: 'GET' }))[0]).to.equal(405);
     });
 
     it('TK-25: a proxy that says two things about it is not believed', () => {
@@ -72,7 +72,7 @@ for (const profile of bothProfiles) {
       });
     });
 
-    it('TK-12, TK-13: a token response is JSON that nobody stores', () => {
+    it('TK-12, TK-13: a token response is JSON that must not be stored', () => {
       const { ask } = endpoint(profile);
       const response = ask({ ...clientCredentials, scope: 'email' }, printer);
       expect(response).to.include({ status: 200, clientId: 'printer' });
@@ -89,7 +89,7 @@ for (const profile of bothProfiles) {
       expect(header(response, 'Cache-Control')).to.equal('no-store');
     });
 
-    it('PK-01, PK-02: a code is redeemed for both tokens by whoever has its verifier', () => {
+    it('PK-01, PK-02: a code is redeemed for both tokens with its verifier', () => {
       for (const client of [printer, phone]) {
         const { code, redeem, passes } = endpoint(profile);
         const { status, body } = redeem(code(client), client);
@@ -117,10 +117,10 @@ for (const profile of bothProfiles) {
     });
 
     it('TK-04: an unknown code is refused', () => {
-      expect(told(endpoint(profile).redeem('nope', printer))).to.deep.equal([400, invalidGrant]);
+      expect(errorOf(endpoint(profile).redeem('nope', printer))).to.deep.equal([400, invalidGrant]);
     });
 
-    it('AZ-29: a code lives up to its expiry and no millisecond longer', () => {
+    it('AZ-29: a code is valid until its expiry and no millisecond longer', () => {
       const lifetime = profile === 'kong' ? 300_000 : 60_000;
       for (const [age, status] of [
         [lifetime - 1, 200],
@@ -139,7 +139,7 @@ for (const profile of bothProfiles) {
         for (const stranger of [printer, till, phone].filter((client) => client !== owner)) {
           const { code, redeem } = endpoint(profile);
           const asked = code(owner);
-          expect(told(redeem(asked, stranger))).to.deep.equal([400, invalidGrant]);
+          expect(errorOf(redeem(asked, stranger))).to.deep.equal([400, invalidGrant]);
           expect(redeem(asked, owner).status, `${stranger.clientId} burnt it`).to.equal(200);
         }
       }
@@ -152,7 +152,7 @@ for (const profile of bothProfiles) {
       expect(redeem(asked, printer).status).to.equal(200);
     });
 
-    it('CA-05: nor somebody who cannot prove to be its client', () => {
+    it('CA-05: nor a client that is not authenticated', () => {
       const { world, issuer, code, redeem } = endpoint(profile);
       const asked = code(printer);
       const authorization = basic(printer, 'wrong', issuer);
@@ -163,7 +163,7 @@ for (const profile of bothProfiles) {
     it('TK-21: a code of one service is no code at another', () => {
       const { world, issuer, code, redeem } = endpoint(profile);
       const asked = code(printer);
-      expect(told(now(world.redeem(at('others', issuer), asked, printer)))).to.deep.equal([400, invalidGrant]);
+      expect(errorOf(now(world.redeem(at('others', issuer), asked, printer)))).to.deep.equal([400, invalidGrant]);
       expect(redeem(asked, printer).status).to.equal(200);
     });
 
@@ -171,17 +171,17 @@ for (const profile of bothProfiles) {
       const { code, redeem } = endpoint(profile);
       const asked = code(printer);
       expect(redeem(asked, printer).status).to.equal(200);
-      expect(told(redeem(asked, printer))).to.deep.equal([400, invalidGrant]);
+      expect(errorOf(redeem(asked, printer))).to.deep.equal([400, invalidGrant]);
     });
 
     it('PK-06: a code with a challenge is refused without its verifier', () => {
       const { code, redeem } = endpoint(profile);
-      expect(told(redeem(code(printer), printer, { code_verifier: undefined }))).to.deep.equal([400, invalidGrant]);
+      expect(errorOf(redeem(code(printer), printer, { code_verifier: undefined }))).to.deep.equal([400, invalidGrant]);
     });
 
     it('PK-07: and with the wrong one', () => {
       const { code, redeem } = endpoint(profile);
-      expect(told(redeem(code(printer), printer, { code_verifier: 'v'.repeat(43) }))).to.deep.equal([
+      expect(errorOf(redeem(code(printer), printer, { code_verifier: 'v'.repeat(43) }))).to.deep.equal([
         400,
         'invalid_grant',
       ]);
@@ -191,7 +191,10 @@ for (const profile of bothProfiles) {
       const reserved = profile === 'kong' ? [] : [`${'v'.repeat(42)}!`];
       for (const wrong of ['v'.repeat(42), 'v'.repeat(129), ...reserved]) {
         const { code, redeem } = endpoint(profile);
-        expect(told(redeem(code(printer), printer, { code_verifier: wrong }))).to.deep.equal([400, 'invalid_request']);
+        expect(errorOf(redeem(code(printer), printer, { code_verifier: wrong }))).to.deep.equal([
+          400,
+          'invalid_request',
+        ]);
       }
     });
 
@@ -205,7 +208,7 @@ for (const profile of bothProfiles) {
     });
 
     it('TK-16: an unknown grant type is unsupported', () => {
-      expect(told(endpoint(profile).ask({ grant_type: 'foo' }, printer))).to.deep.equal([
+      expect(errorOf(endpoint(profile).ask({ grant_type: 'foo' }, printer))).to.deep.equal([
         400,
         'unsupported_grant_type',
       ]);
@@ -225,7 +228,7 @@ for (const profile of bothProfiles) {
       for (const grantType of ['authorization_code', 'refresh_token', 'client_credentials']) {
         for (const secret of [undefined, '', 'wrong', secretOf(till)]) {
           const form = { grant_type: grantType, client_id: 'printer', client_secret: secret };
-          expect(told(endpoint(profile).ask(form))).to.deep.equal([400, 'invalid_client']);
+          expect(errorOf(endpoint(profile).ask(form))).to.deep.equal([400, 'invalid_client']);
         }
       }
     });
@@ -235,7 +238,7 @@ for (const profile of bothProfiles) {
       for (const grantType of ['authorization_code', 'refresh_token', 'client_credentials', 'foo']) {
         const authorization = basic(printer, 'wrong', issuer);
         const response = ask({ grant_type: grantType }, undefined, { authorization });
-        expect(told(response)).to.deep.equal([401, 'invalid_client']);
+        expect(errorOf(response)).to.deep.equal([401, 'invalid_client']);
         expect(header(response, 'WWW-Authenticate')).to.equal('Basic realm="OAuth2.0"');
       }
     });
@@ -251,29 +254,29 @@ for (const profile of bothProfiles) {
           const { clientId: _, ...rest } = ask({ grant_type: grantType }, undefined, { authorization });
           return { rest, calls: calls.slice(before) };
         };
-        expect(response('nobody')).to.deep.equal(response('printer'));
+        expect(response('unknown')).to.deep.equal(response('printer'));
       }
     });
 
     it('CA-09: a public client that sends a secret gets nothing', () => {
       const { code, redeem } = endpoint(profile);
       const response = redeem(code(phone), phone, { client_secret: 'x' });
-      expect(told(response)).to.deep.equal([400, profile === 'kong' ? 'invalid_request' : 'invalid_client']);
+      expect(errorOf(response)).to.deep.equal([400, profile === 'kong' ? 'invalid_request' : 'invalid_client']);
     });
 
     it('CA-09: by header neither', () => {
       const { issuer, ask } = endpoint(profile);
       const response = ask({ grant_type: 'refresh_token' }, undefined, { authorization: basic(phone, 'x', issuer) });
-      expect(told(response)).to.deep.equal(profile === 'kong' ? [400, 'invalid_request'] : [401, 'invalid_client']);
+      expect(errorOf(response)).to.deep.equal(profile === 'kong' ? [400, 'invalid_request'] : [401, 'invalid_client']);
     });
 
-    it('CA-06: a client that is put off hears how long to wait', () => {
+    it('CA-06: a rate limited client gets the time to wait', () => {
       const deferring = {
         ...clientsOf([printer]),
         authenticate: () => ({ client: undefined, proof: 'rateLimited', retryAfter: 7 }) as const,
       };
       const response = endpoint(profile, makeWorld({ clients: deferring })).ask(clientCredentials, printer);
-      expect(told(response)).to.deep.equal([429, 'temporarily_unavailable']);
+      expect(errorOf(response)).to.deep.equal([429, 'temporarily_unavailable']);
       expect(header(response, 'Retry-After')).to.equal('7');
     });
 
@@ -287,13 +290,13 @@ for (const profile of bothProfiles) {
           const { pair, refresh, passes } = endpoint(profile);
           const { access_token: access, refresh_token: token } = pair(owner);
           const response = refresh(token, stranger);
-          expect(told(response)).to.deep.equal([400, profile === 'kong' ? 'invalid_client' : 'invalid_grant']);
+          expect(errorOf(response)).to.deep.equal([400, profile === 'kong' ? 'invalid_client' : 'invalid_grant']);
           expect([passes(access), refresh(token, owner).status]).to.deep.equal([true, 200]);
         }
       }
     });
 
-    it('RF-03: a refresh brings a new pair, and the old one is dead at once', () => {
+    it('RF-03: a refresh returns a new pair, and the old one is invalid at once', () => {
       const { pair, refresh, passes } = endpoint(profile);
       const first = pair(printer);
       const { status, body: second } = refresh(first['refresh_token'], printer);
@@ -302,7 +305,7 @@ for (const profile of bothProfiles) {
       expect([passes(first['access_token']), passes(second['access_token'])]).to.deep.equal([false, true]);
     });
 
-    it('RF-08: a refresh token dies when it was not used in time, to the millisecond', () => {
+    it('RF-08: a refresh token expires if it is not used in time, to the millisecond', () => {
       for (const [age, status] of [
         [86_399_999, 200],
         [86_400_000, 400],
@@ -315,7 +318,7 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('RF-08: each use gives it its time anew', () => {
+    it('RF-08: each use starts its lifetime again', () => {
       const { world, pair, refresh } = endpoint(profile);
       let { refresh_token: token } = pair(printer);
       for (let day = 0; day < 5; day++) {
@@ -330,7 +333,7 @@ for (const profile of bothProfiles) {
       const { pair, refresh, passes } = endpoint(profile);
       const { access_token: access, refresh_token: token } = pair(printer);
       expect(passes(token)).to.equal(false);
-      expect(told(refresh(access, printer))).to.deep.equal([400, invalidGrant]);
+      expect(errorOf(refresh(access, printer))).to.deep.equal([400, invalidGrant]);
       expect(passes(access)).to.equal(true);
     });
 
@@ -382,7 +385,7 @@ for (const profile of bothProfiles) {
       expect(passes(body['access_token'])).to.equal(false);
     });
 
-    it('RS-17: an access token lives up to its expiry and no millisecond longer', () => {
+    it('RS-17: an access token is valid until its expiry and no millisecond longer', () => {
       for (const [age, admitted] of [
         [599_999, true],
         [600_000, false],
@@ -402,10 +405,10 @@ for (const profile of bothProfiles) {
       const asked = now(world.code(issuers[profile], printer));
       const error = await Promise.resolve(failing.redeem(issuers[profile], asked, printer)).catch((error) => error);
       expect(error).to.be.an('error').with.property('message', 'the store is gone');
-      expect(told(now(world.redeem(issuers[profile], asked, printer)))).to.deep.equal([400, invalidGrant]);
+      expect(errorOf(now(world.redeem(issuers[profile], asked, printer)))).to.deep.equal([400, invalidGrant]);
     });
 
-    it('RS-22: nobody passes while the store cannot be asked', async () => {
+    it('RS-22: no request is admitted while the store cannot be reached', async () => {
       const grants = { ...makeWorld().ports.grants, byAccessToken: () => Promise.reject(new Error('gone')) };
       const world = makeWorld({ grants });
       const outcome = await Promise.resolve(world.check('abc')).catch((error: Error) => error);
@@ -416,7 +419,7 @@ for (const profile of bothProfiles) {
       const query = new URLSearchParams({ client_id: 'printer', client_secret: secretOf(printer) }).toString();
       const response = endpoint(profile).ask(clientCredentials, undefined, { query });
       // Kong takes it; rfc9700 does not even look.
-      expect(told(response)).to.deep.equal(profile === 'kong' ? [200, undefined] : [400, 'invalid_client']);
+      expect(errorOf(response)).to.deep.equal(profile === 'kong' ? [200, undefined] : [400, 'invalid_client']);
     });
   });
 }
@@ -429,33 +432,33 @@ describe('The token endpoint, profile rfc9700', () => {
       JSON.stringify({ ...clientCredentials, client_id: 'printer', client_secret: secretOf(printer) }),
     );
     const response = endpoint('rfc9700').ask({}, undefined, { contentType: 'application/json', body });
-    expect(told(response)).to.deep.equal([400, 'invalid_request']);
+    expect(errorOf(response)).to.deep.equal([400, 'invalid_request']);
   });
 
   it('TK-03: a repeated parameter is refused, before anybody is authenticated', () => {
     const response = endpoint('rfc9700').ask({ grant_type: ['client_credentials', 'client_credentials'] }, undefined);
-    expect(told(response)).to.deep.equal([400, 'invalid_request']);
+    expect(errorOf(response)).to.deep.equal([400, 'invalid_request']);
   });
 
-  it('a missing grant_type is told as that', () => {
-    expect(told(endpoint('rfc9700').ask({}, printer))).to.deep.equal([400, 'invalid_request']);
+  it('a missing grant_type has its own error', () => {
+    expect(errorOf(endpoint('rfc9700').ask({}, printer))).to.deep.equal([400, 'invalid_request']);
   });
 
   it('TK-19: knows no password grant', () => {
     const form = { grant_type: 'password', provision_key: provisionKey, authenticated_userid: 'alice' };
-    expect(told(endpoint('rfc9700').ask(form, printer))).to.deep.equal([400, 'unsupported_grant_type']);
+    expect(errorOf(endpoint('rfc9700').ask(form, printer))).to.deep.equal([400, 'unsupported_grant_type']);
   });
 
   it('TK-17: knows no client credentials of a public client', () => {
-    expect(told(endpoint('rfc9700').ask(clientCredentials, phone))).to.deep.equal([400, 'unauthorized_client']);
+    expect(errorOf(endpoint('rfc9700').ask(clientCredentials, phone))).to.deep.equal([400, 'unauthorized_client']);
   });
 
   it('TK-06, TK-10: a redirect URI other than the one the code was sent to costs the code', () => {
     for (const redirectUri of [otherCallback, 'https://evil.example/', `${callback}/`, undefined]) {
       const { code, redeem } = endpoint('rfc9700');
       const asked = code(printer);
-      expect(told(redeem(asked, printer, { redirect_uri: redirectUri }))).to.deep.equal([400, 'invalid_grant']);
-      expect(told(redeem(asked, printer))).to.deep.equal([400, 'invalid_grant']);
+      expect(errorOf(redeem(asked, printer, { redirect_uri: redirectUri }))).to.deep.equal([400, 'invalid_grant']);
+      expect(errorOf(redeem(asked, printer))).to.deep.equal([400, 'invalid_grant']);
     }
   });
 
@@ -476,7 +479,7 @@ describe('The token endpoint, profile rfc9700', () => {
       const { code, redeem } = endpoint('rfc9700');
       const asked = code(printer);
       redeem(asked, printer, { code_verifier: wrong });
-      expect(told(redeem(asked, printer))).to.deep.equal([400, 'invalid_grant']);
+      expect(errorOf(redeem(asked, printer))).to.deep.equal([400, 'invalid_grant']);
     }
   });
 
@@ -486,7 +489,7 @@ describe('The token endpoint, profile rfc9700', () => {
       const { world, redeem } = endpoint('rfc9700');
       const bare = { code_challenge: undefined, code_challenge_method: undefined };
       const asked = now(world.code(issuers.kong, printer, bare));
-      expect(told(redeem(asked, printer, { code_verifier: codeVerifier }))).to.deep.equal([400, 'invalid_grant']);
+      expect(errorOf(redeem(asked, printer, { code_verifier: codeVerifier }))).to.deep.equal([400, 'invalid_grant']);
     }
   });
 
@@ -524,11 +527,11 @@ describe('The token endpoint, profile rfc9700', () => {
     expect(passes(access)).to.equal(true);
   });
 
-  it('RF-04: the reuse of a refresh token ends its grant', () => {
+  it('RF-04: the reuse of a refresh token revokes its grant', () => {
     const { pair, refresh, passes } = endpoint('rfc9700');
     const first = pair(printer);
     const second = refresh(first['refresh_token'], printer).body;
-    expect(told(refresh(first['refresh_token'], printer))).to.deep.equal([400, 'invalid_grant']);
+    expect(errorOf(refresh(first['refresh_token'], printer))).to.deep.equal([400, 'invalid_grant']);
     expect([passes(second['access_token']), refresh(second['refresh_token'], printer).status]).to.deep.equal([
       false,
       400,
@@ -544,7 +547,7 @@ describe('The token endpoint, profile rfc9700', () => {
     expect(passes(current['access_token'])).to.equal(false);
   });
 
-  it('RF-06: within the grace a repeated refresh is answered with the very same pair, and the rest of its life', () => {
+  it('RF-06: within the grace period a repeated refresh returns the same pair, with the rest of its lifetime', () => {
     const graceful: Issuer = { ...issuer, refreshTokenGrace: 30_000 };
     for (const [later, same] of [
       [0, true],
@@ -557,7 +560,7 @@ describe('The token endpoint, profile rfc9700', () => {
       const once = now(world.refresh(graceful, token as string, printer));
       world.clock.advance(later);
       const again = now(world.refresh(graceful, token as string, printer));
-      if (!same) expect(told(again), `${later} ms`).to.deep.equal([400, 'invalid_grant']);
+      if (!same) expect(errorOf(again), `${later} ms`).to.deep.equal([400, 'invalid_grant']);
       else expect(again.body).to.deep.equal({ ...once.body, expires_in: Math.floor(600 - later / 1000) });
     }
   });
@@ -568,7 +571,7 @@ describe('The token endpoint, profile rfc9700', () => {
     const { refresh_token: first } = pair(printer);
     const second = now(world.refresh(graceful, first as string, printer)).body;
     const third = now(world.refresh(graceful, second['refresh_token'] as string, printer)).body;
-    expect(told(now(world.refresh(graceful, first as string, printer)))).to.deep.equal([400, 'invalid_grant']);
+    expect(errorOf(now(world.refresh(graceful, first as string, printer)))).to.deep.equal([400, 'invalid_grant']);
     expect(passes(third['access_token'])).to.equal(false);
   });
 
@@ -584,7 +587,7 @@ describe('The token endpoint, profile rfc9700', () => {
   it('RF-02: it may not widen it, and a refused refresh costs nothing', () => {
     const { pair, refresh } = endpoint('rfc9700');
     const { refresh_token: token } = pair(printer, { scope: 'email' });
-    expect(told(refresh(token, printer, { scope: 'email profile' }))).to.deep.equal([400, 'invalid_scope']);
+    expect(errorOf(refresh(token, printer, { scope: 'email profile' }))).to.deep.equal([400, 'invalid_scope']);
     expect(refresh(token, printer).status).to.equal(200);
   });
 
@@ -602,7 +605,7 @@ describe('The token endpoint, profile rfc9700', () => {
 
   it('CA-04: two methods of authentication are refused', () => {
     const form = { ...clientCredentials, client_id: 'printer', client_secret: secretOf(printer) };
-    expect(told(endpoint('rfc9700').ask(form, printer))).to.deep.equal([400, 'invalid_request']);
+    expect(errorOf(endpoint('rfc9700').ask(form, printer))).to.deep.equal([400, 'invalid_request']);
   });
 
   it('CA-06: the address of the caller goes with its attempt, unless failures are not limited', () => {
@@ -631,10 +634,10 @@ describe('The token endpoint, as Kong answers', () => {
   });
 
   it('a missing grant_type is an unsupported one', () => {
-    expect(told(endpoint('kong').ask({}, printer))).to.deep.equal([400, 'unsupported_grant_type']);
+    expect(errorOf(endpoint('kong').ask({}, printer))).to.deep.equal([400, 'unsupported_grant_type']);
   });
 
-  it('the password grant, for whoever has the provision key', () => {
+  it('the password grant, with the provision key', () => {
     const form = { grant_type: 'password', provision_key: provisionKey, authenticated_userid: 'alice', scope: 'email' };
     const { ask, passes } = endpoint('kong');
     const { status, body } = ask(form, printer);
@@ -682,9 +685,9 @@ describe('The token endpoint, as Kong answers', () => {
     expect(redeem(asked, printer).status).to.equal(200);
   });
 
-  it('TK-06: a redirect URI that is sent must be the one in force; none need be', () => {
+  it('TK-06: a redirect URI that is sent must be the one of the code; it may be omitted', () => {
     const { code, redeem } = endpoint('kong');
-    expect(told(redeem(code(printer), printer, { redirect_uri: otherCallback }))).to.deep.equal([
+    expect(errorOf(redeem(code(printer), printer, { redirect_uri: otherCallback }))).to.deep.equal([
       400,
       'invalid_request',
     ]);
@@ -704,11 +707,11 @@ describe('The token endpoint, as Kong answers', () => {
     redeem(asked, printer);
     expect(passes(first['access_token'])).to.equal(true);
     const second = refresh(first['refresh_token'], printer).body;
-    expect(told(refresh(first['refresh_token'], printer))).to.deep.equal([400, 'invalid_request']);
+    expect(errorOf(refresh(first['refresh_token'], printer))).to.deep.equal([400, 'invalid_request']);
     expect(passes(second['access_token'])).to.equal(true);
   });
 
-  it('reuse_refresh_token: the same refresh token again, and the access token before is dead', () => {
+  it('reuse_refresh_token: the same refresh token again, and the previous access token is invalid', () => {
     const issuer = { ...issuers.kong, reusesRefreshToken: true };
     const { world, pair, passes } = endpoint('kong');
     const first = pair(printer);
@@ -721,13 +724,16 @@ describe('The token endpoint, as Kong answers', () => {
   it('a client without redirect URIs gets client credentials and nothing else', () => {
     const { ask } = endpoint('kong');
     expect(ask(clientCredentials, robot).status).to.equal(200);
-    expect(told(ask({ grant_type: 'refresh_token' }, robot))).to.deep.equal([401, 'invalid_client']);
+    expect(errorOf(ask({ grant_type: 'refresh_token' }, robot))).to.deep.equal([401, 'invalid_client']);
   });
 
   it('an unknown client at client credentials is 400 without a challenge', () => {
-    const authorization = basic({ clientId: 'nobody' }, 'x', issuers.kong);
+    const authorization = basic({ clientId: 'unknown' }, 'x', issuers.kong);
     const response = endpoint('kong').ask(clientCredentials, undefined, { authorization });
-    expect([told(response), header(response, 'WWW-Authenticate')]).to.deep.equal([[400, 'invalid_client'], undefined]);
+    expect([errorOf(response), header(response, 'WWW-Authenticate')]).to.deep.equal([
+      [400, 'invalid_client'],
+      undefined,
+    ]);
   });
 });
 
