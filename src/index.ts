@@ -2,7 +2,7 @@
 export type { AuthorizationServer } from './authorization-server.ts';
 export type { Ports } from './driver/perform.ts';
 export { errorResponse } from './gateway/error-response.ts';
-export { identify, identifyAnonymous, say } from './gateway/identity.ts';
+export { identify, identifyAnonymous } from './gateway/identity.ts';
 export type {
   AccessDecision,
   BodyHook,

@@ -40,12 +40,6 @@ export function identify(exchange: Exchange, identity: Identity): void {
   introduce(exchange, introduction(identity));
 }
 
-/** Sets a header of the upstream request, or removes it. */
-export function say({ request }: Exchange, name: string, value: string | undefined): void {
-  if (value === undefined) request.removeHeader(name);
-  else request.setHeader(name, value);
-}
-
 /** Sets the consumer that a plugin has for callers that it could not authenticate (Kong's `anonymous`). */
 export function identifyAnonymous(exchange: Exchange, consumer: Consumer): void {
   identify(exchange, { consumer, anonymous: true, credential: undefined });

@@ -1,5 +1,4 @@
 /** Kong's `acl`: allows or denies consumers by their groups. */
-import { say } from '../gateway/identity.ts';
 import type { Exchange } from '../gateway/plugin.ts';
 import type { DirectResponse } from '../gateway/proxied-request.ts';
 import { whenThere } from '../ports/maybe-promise.ts';
@@ -57,7 +56,7 @@ export const acl = definePlugin({
         return whenThere(tools.records.allOf('acls', 'consumer', consumer.id), (rows) => {
           const groups = rows.map(({ group }) => group as string);
           if (!isAllowed(groups)) return forbid(exchange);
-          if (!hides && groups.length > 0) say(exchange, groupsHeader, groups.join(', '));
+          if (!hides && groups.length > 0) exchange.request.setHeader(groupsHeader, groups.join(', '));
           return undefined;
         });
       },

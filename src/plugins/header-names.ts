@@ -1,14 +1,4 @@
-/** Names of headers in settings. */
-import type { StringField } from '../schema/description.ts';
-
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
-/** The name of a header that a plugin reads (Kong's `header_name`). */
-export const headerName: StringField = {
-  type: 'string',
-  check: (name) =>
-    token.test(name) ? undefined : `bad header name '${name}', allowed characters are A-Z, a-z, 0-9, '_', and '-'`,
-};
 
 // The sender of a message sets the headers for its length and connection; a setting never does.
 const framing =

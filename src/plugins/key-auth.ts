@@ -7,12 +7,12 @@ import type { Entity } from '../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { textOf } from '../routing/path.ts';
 import type { Fields } from '../schema/description.ts';
+import { headerName } from '../schema/fields.ts';
 import type { SettingsOf } from '../schema/settings.ts';
 import { readParameters } from '../wire/parameters.ts';
 import * as auth from './authentication.ts';
 import { bodyFields } from './body.ts';
 import { definePlugin } from './define-plugin.ts';
-import { headerName } from './header-names.ts';
 import { formNamed } from './named.ts';
 
 /** A body that may hold a key is read up to this size. Larger bodies are not read, and a key in them is not found. */
