@@ -27,11 +27,7 @@ export const foundation = (configuration: Configuration, log?: Log) =>
     provide(t.successors, { vault: t.vault }, ({ vault }) => derivedSuccessors(vault));
     provide(t.secretHashes, { announcements: t.announcements }, ({ announcements }) => {
       const hashes = secretHashes();
-      // A proof holds only until its credential changes.
-      announcements.subscribe((announcement) => {
-        if (announcement.announces === 'everythingChanged') hashes.forgetAll();
-        if (announcement.announces === 'entityChanged') hashes.forget(announcement.id);
-      });
+      announcements.subscribe(hashes.apply);
       return hashes;
     });
   });

@@ -1,9 +1,7 @@
 /** What plugins use, health checks, and the configuration snapshot that routes requests. */
 import { revocationExpiry } from '../../src/oauth/revocation.ts';
-import { whenThere } from '../../src/ports/maybe-promise.ts';
-import { consumerOf } from '../../src/records/bearers.ts';
 import { storedPasswords } from '../../src/records/passwords.ts';
-import { rememberedRecords } from '../../src/records/plugin-records.ts';
+import { findConsumer, rememberedRecords } from '../../src/records/plugin-records.ts';
 import { storedCounters } from '../../src/records/stored-counters.ts';
 import { systemClock } from '../crypto/system-clock.ts';
 import { everyInterval, healthChecks } from '../health-checks/health-checks.ts';
@@ -56,10 +54,6 @@ export const gateway = partsOf((provide) => {
       log: t.log,
     },
     ({ configuration, gate, grants, records, hashes, counters, clock, entropy, log }) => {
-      const consumerBy = (field: string, value: string) =>
-        whenThere(records.findBy('consumers', field, value), (row) =>
-          row === undefined ? undefined : consumerOf(row),
-        );
       return {
         now: clock.now,
         wallClock: systemClock.now,
@@ -68,8 +62,7 @@ export const gateway = partsOf((provide) => {
         publicUrl: configuration.publicUrl,
         revokeGrant: (grant, issuer) =>
           grants.revoke(grant.grantId, revocationExpiry({ grant, issuer, lastIssuedAt: clock.now() })),
-        findConsumer: (idOrUsername) =>
-          whenThere(consumerBy('id', idOrUsername), (byId) => byId ?? consumerBy('username', idOrUsername)),
+        findConsumer: (idOrUsername) => findConsumer(records, idOrUsername),
         records,
         passwords: storedPasswords(hashes),
         counters,

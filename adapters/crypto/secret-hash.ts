@@ -7,14 +7,14 @@
  */
 import { createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import type { Announcement } from '../../src/ports/announcements.ts';
 import type { SecretVerifier } from '../../src/ports/secret-verifier.ts';
 
 export interface SecretHashes extends SecretVerifier {
   /** The PHC string of a secret. Waits for its turn, whatever the length of the queue. */
   hash(secret: string): Promise<string>;
-  /** Forgets the proven secret of a client that was changed or deleted. */
-  forget(clientRecordId: string): void;
-  forgetAll(): void;
+  /** Subscribe this to the announcements: a proof is valid only until its credential changes. */
+  apply(announcement: Announcement): void;
 }
 
 export interface HashLimits {
@@ -81,8 +81,10 @@ export function secretHashes(limits: Partial<HashLimits> = {}, slow: SlowHash = 
       });
     },
 
-    forget: (clientRecordId) => void proven.delete(clientRecordId),
-    forgetAll: () => proven.clear(),
+    apply(announcement) {
+      if (announcement.announces === 'everythingChanged') proven.clear();
+      else if (announcement.announces === 'entityChanged') proven.delete(announcement.id);
+    },
   };
 }
 

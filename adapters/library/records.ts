@@ -31,8 +31,7 @@ export function readRecords(
   if (announcements === undefined) return { clients, bearers: unremembered(bearers) };
   announcements.subscribe((announcement) => {
     bearers.apply(announcement);
-    if (announcement.announces === 'entityChanged') hashes.forget(announcement.id);
-    else if (announcement.announces === 'everythingChanged') hashes.forgetAll();
+    hashes.apply(announcement);
   });
   return { clients, bearers };
 }

@@ -2,10 +2,12 @@
  * Rows that plugins look up by key, remembered in memory. A change that was announced takes effect at once
  * (`bounded-cache.ts`); a key without a row is looked up each time.
  */
+import type { Consumer } from '../oauth/client.ts';
 import type { Announcement } from '../ports/announcements.ts';
 import type { Entity, EntityKind, EntityStore } from '../ports/entity-store.ts';
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import type { PluginRecords } from '../ports/plugin-records.ts';
+import { consumerOf } from './bearers.ts';
 import { boundedCache, type CacheEntry } from './bounded-cache.ts';
 import { allRows } from './pages.ts';
 
@@ -68,6 +70,15 @@ export function rememberedRecords(
       return cache.size;
     },
   };
+}
+
+/** A consumer by its id, or else by its username. */
+export function findConsumer(records: PluginRecords, idOrUsername: string): MaybePromise<Consumer | undefined> {
+  const by = (field: string) =>
+    whenThere(records.findBy('consumers', field, idOrUsername), (row) =>
+      row === undefined ? undefined : consumerOf(row),
+    );
+  return whenThere(by('id'), (byId) => byId ?? by('username'));
 }
 
 interface Entry extends CacheEntry<string> {

@@ -152,13 +152,13 @@ describe('Hashed client secrets', () => {
     for (let n = 1; n <= 3; n++) await held[n]!.finish();
     expect(await Promise.all(others)).to.deep.equal(['failed', 'failed', 'failed']);
 
-    hashes.forget('another');
+    hashes.apply({ announces: 'entityChanged', kind: 'oauth2_credentials', id: 'another' });
     expect(hashes.verify('client', cheap(), 'right')).to.equal('proven');
-    hashes.forget('client');
+    hashes.apply({ announces: 'entityChanged', kind: 'oauth2_credentials', id: 'client' });
     const again = hashes.verify('client', cheap(), 'right');
     await held[4]!.finish(right);
     expect(await again).to.equal('proven');
-    hashes.forgetAll();
+    hashes.apply({ announces: 'everythingChanged' });
     const once = hashes.verify('client', cheap(), 'right');
     await held[5]!.finish();
     expect(await once).to.equal('failed');
