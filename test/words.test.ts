@@ -18,9 +18,7 @@ const quotations = /"[^"]{20,}?"(?=[^"\n]{0,40}\((?:RFC|OpenID|OWASP))/g;
 describe('The words of the project', () => {
   for (const [folder, paths] of Map.groupBy(files, folderOf)) {
     it(folder, () => {
-      const found = paths.flatMap((path) =>
-        bannedIn(readFileSync(join(root, path), 'utf8')).map((at) => `${path}:${at}`),
-      );
+      const found = paths.flatMap((path) => bannedIn(textOf(path)).map((at) => `${path}:${at}`));
       expect(found).to.deep.equal([]);
     });
   }
@@ -33,6 +31,12 @@ describe('The words of the project', () => {
     expect(bannedIn('// "what lives as long as the grant lives on" (RFC 9999 §1)')).to.deep.equal([]);
   });
 });
+
+/** The changelog names former identifiers, in backticks. */
+function textOf(path: string): string {
+  const text = readFileSync(join(root, path), 'utf8');
+  return path === 'CHANGELOG.md' ? text.replace(/`[^`\n]*`/g, '') : text;
+}
 
 function folderOf(path: string): string {
   const parts = path.split('/');
