@@ -111,15 +111,9 @@ const posixClass = /\[:\^?[a-z]+:\]/y;
 function tokenAt(source: string, at: number, form: RegExp): string {
   const token = match(source, at, form);
   if (token !== undefined) return token;
-  for (const [construct, named, instead] of notSupported) {
-    if (match(source, at, construct) !== undefined) throw unsupported(source, at, named, instead);
-  }
-  throw unsupported(
-    source,
-    at,
-    `${source.slice(at, at + 3)}`,
-    'it has no meaning in the regular expressions of routes',
-  );
+  // The last rows of the table match whatever begins a group, a repetition, an escape or a class.
+  const [, construct, instead] = notSupported.find(([begin]) => match(source, at, begin) !== undefined)!;
+  throw unsupported(source, at, construct, instead);
 }
 
 /** A class with its brackets; up to the end of the text if it is not closed. */
@@ -174,7 +168,7 @@ function unsupported(source: string, at: number, construct: string, instead: str
   return new UnsupportedRegex(`${construct} is not supported: ${instead}`, source.slice(at));
 }
 
-const notSupported: readonly (readonly [construct: RegExp, named: string, instead: string])[] = [
+const notSupported: readonly (readonly [begin: RegExp, construct: string, instead: string])[] = [
   [/\(\?[=!]/y, 'look-ahead', 'write what may follow, or add a route with a higher regex_priority'],
   [/\(\?<[=!]/y, 'look-behind', 'write what may come before'],
   [/\(\?P=|\\[\dkg]/y, 'a backreference', 'write the text once more'],
