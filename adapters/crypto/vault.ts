@@ -17,7 +17,7 @@ export class SealBroken extends Error {
 }
 
 /** The id of the key that made a digest or a sealed value. */
-export function keyIdOf(digestOrSealed: string): string {
+function keyIdOf(digestOrSealed: string): string {
   return digestOrSealed.slice(0, digestOrSealed.indexOf('.'));
 }
 

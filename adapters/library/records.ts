@@ -13,7 +13,7 @@ import { limitedClients } from '../../src/records/failed-attempts.ts';
 import { kindOf } from '../../src/schema/kind.ts';
 import { secretHashes } from '../crypto/secret-hash.ts';
 
-export const clientsKind = kindOf(oauth2Credentials);
+const clientsKind = kindOf(oauth2Credentials);
 export const consumersKind = kindOf(consumers);
 
 export function readRecords(

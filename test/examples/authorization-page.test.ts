@@ -1,32 +1,22 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { authorizationPage } from '../../examples/authorization-page/authorization-page.ts';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { browser } from './browser.ts';
+import { openAuthorizationPage } from './open-page.ts';
 
 for (const profile of ['kong', 'rfc9700'] as const) {
   describe(`The example of an authorization page, in profile ${profile}`, () => {
     let gate: TestGate;
-    let server: Server;
+    let close: () => Promise<void>;
     let page: string;
     before(async () => {
       gate = await openTestGate();
       await guardedApi(gate, { profile });
-      const app = authorizationPage({
-        admin: gate.admin,
-        service: `${gate.proxy}/api`,
-        provisionKey: 'the provision key',
-        logIn: async (name, password) => (name === 'ada' && password === 'lovelace' ? 'user-1' : undefined),
-      });
-      server = await new Promise((resolve) => {
-        const listening = app.listen(0, '127.0.0.1', () => resolve(listening));
-      });
-      page = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      ({ url: page, close } = await openAuthorizationPage(gate, async (name, password) =>
+        name === 'ada' && password === 'lovelace' ? 'user-1' : undefined,
+      ));
     });
     after(async () => {
-      server.closeAllConnections();
-      server.close();
+      await close();
       await gate.close();
     });
 

@@ -1,33 +1,25 @@
-import { createServer } from 'node:http';
 import { expect } from 'chai';
-import { authorizationPage } from '../../examples/authorization-page/authorization-page.ts';
 import { APIMarketplaceClient, AuthorizationLost } from '../../examples/marketplace-client/marketplace-client.ts';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
-import { listening } from '../transports/listening.ts';
 import { type Browser, browser } from './browser.ts';
+import { openAuthorizationPage } from './open-page.ts';
 
 for (const profile of ['kong', 'rfc9700'] as const) {
   describe(`The example of a marketplace client, in profile ${profile}`, () => {
     const scopes = ['read', 'write'];
     let gate: TestGate;
-    let page: Awaited<ReturnType<typeof listening>>;
+    let page: Awaited<ReturnType<typeof openAuthorizationPage>>;
     let user: Browser;
     let client: APIMarketplaceClient;
     before(async () => {
       gate = await openTestGate();
       await guardedApi(gate, { profile });
-      const app = authorizationPage({
-        admin: gate.admin,
-        service: `${gate.proxy}/api`,
-        provisionKey: 'the provision key',
-        logIn: async (name) => name,
-      });
-      page = await listening(createServer(app.callback()));
-      user = browser(`http://127.0.0.1:${page.port}`);
+      page = await openAuthorizationPage(gate, async (name) => name);
+      user = browser(page.url);
       client = new APIMarketplaceClient('app', 's3cret', 'https://app.example/cb', {
         api: `${gate.proxy}/api`,
         tokenEndpoint: `${gate.proxy}/api/oauth2/token`,
-        authorizationPage: `http://127.0.0.1:${page.port}/authorize`,
+        authorizationPage: `${page.url}/authorize`,
       });
     });
     after(async () => {

@@ -2,18 +2,16 @@
  * The document about the authorization page: "The OAuth2 plugin can run in one of two flows". Its two calls of curl are
  * made as printed, and a browser runs its steps with the example page (examples/authorization-page).
  */
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { authorizationPage } from '../../examples/authorization-page/authorization-page.ts';
 import { type Browser, browser, type Shown } from '../examples/browser.ts';
+import { openAuthorizationPage } from '../examples/open-page.ts';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { type PrintedPage, printedPage } from './printed.ts';
 
 describe('The OAuth2 plugin can run in one of two flows: client credentials or authorization code', () => {
   let gate: TestGate;
   let printed: PrintedPage;
-  let server: Server;
+  let close: () => Promise<void>;
   let page: string;
   before(async () => {
     gate = await openTestGate();
@@ -21,20 +19,10 @@ describe('The OAuth2 plugin can run in one of two flows: client credentials or a
     await guardedApi(gate);
     // `$SERVICE.com`: the service has its own host name.
     await gate.setUp('POST', '/services/api/routes', { hosts: ['my-service.com'] });
-    const app = authorizationPage({
-      admin: gate.admin,
-      service: `${gate.proxy}/api`,
-      provisionKey: 'the provision key',
-      logIn: async (name) => (name === 'ada' ? 'user-1' : undefined),
-    });
-    server = await new Promise((resolve) => {
-      const listening = app.listen(0, '127.0.0.1', () => resolve(listening));
-    });
-    page = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    ({ url: page, close } = await openAuthorizationPage(gate, async (name) => (name === 'ada' ? 'user-1' : undefined)));
   });
   after(async () => {
-    server.closeAllConnections();
-    server.close();
+    await close();
     await gate.close();
   });
 
