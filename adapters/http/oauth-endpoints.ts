@@ -17,7 +17,7 @@ export interface Endpoints {
   readonly server: AuthorizationServer;
   /** The path before `/token` and `/authorize`. */
   readonly prefix: string;
-  /** What a request asks for, and of which issuer. Without `body`, the endpoint reads the body of the request. */
+  /** The issuer and the head of a request. Without `body`, the endpoint reads the body from the connection. */
   read(ctx: Context): EndpointHandover & { readonly body?: Uint8Array | undefined };
   /** Receives each response of the authorization server, for the log. */
   responded?(ctx: Context, response: OAuthResponse): void;
@@ -25,7 +25,7 @@ export interface Endpoints {
   failed(error: unknown, ctx: Context): void;
 }
 
-/** Passes every request for another path on. */
+/** The routes of both endpoints. A request for another path goes on to the next middleware. */
 export function oauthEndpoints({ server, prefix, read, responded, failed }: Endpoints): Middleware {
   const answer = (endpoint: 'token' | 'authorize') => async (ctx: Context) => {
     try {
@@ -53,7 +53,7 @@ export function oauthEndpoints({ server, prefix, read, responded, failed }: Endp
     });
 }
 
-/** What path-to-regexp reads as a pattern, as the text itself. */
+/** The path with the pattern characters of path-to-regexp escaped. */
 function literal(path: string): string {
   return path.replace(/[\\{}()[\]+?!*:]/g, '\\$&');
 }

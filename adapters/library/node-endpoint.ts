@@ -31,7 +31,7 @@ interface RequestContext {
   readonly from: string;
 }
 
-/** `mounted` is what the program mounts, for the error if it does so in the wrong place. */
+/** `mounted`: the function that the program mounts, for the error if it is mounted in the wrong place. */
 export function nodeEndpoint(mounted: string, gate: Gate, { audience, secure = false }: EndpointOptions): NodeEndpoint {
   const alwaysSecure = booleanOption('secure', secure);
   return {

@@ -42,6 +42,7 @@ export type CheckOutcome = Admitted | Denied;
 /** An access token was issued (RFC 6749 §5.1). */
 export interface Issued {
   readonly state: 'issued';
+  /** A secret, to be sent as `Authorization: Bearer` (RFC 6750 §2.1). */
   readonly accessToken: string;
   /** Seconds until the access token expires; `undefined`: never. */
   readonly expiresIn: number | undefined;
