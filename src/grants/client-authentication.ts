@@ -17,7 +17,8 @@ import {
   type TokenRequest,
 } from './vocabulary.ts';
 
-interface AwaitingClient<Q extends TokenRequest> extends Waiting<'awaitingClient', AuthenticateClient> {
+/** Waiting for the proof of the client. */
+export interface AwaitingClient<Q extends TokenRequest> extends Waiting<'awaitingClient', AuthenticateClient> {
   readonly request: Q;
 }
 
