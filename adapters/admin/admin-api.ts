@@ -7,6 +7,7 @@ import Router, { type RouterContext } from '@koa/router';
 import Koa from 'koa';
 import { describeEntities } from '../../src/entities/entities.ts';
 import type { PluginDescriptions } from '../../src/entities/plugins.ts';
+import type { ConnectionCounts } from '../../src/gateway/connection-counts.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
@@ -20,7 +21,7 @@ import { entityEndpoints } from './entity-endpoints.ts';
 import { gatekeeper } from './gatekeeping.ts';
 import { type HealthOptions, healthEndpoints } from './health.ts';
 import { kindHooks } from './hook-table.ts';
-import { type Connections, informationEndpoints } from './information.ts';
+import { informationEndpoints } from './information.ts';
 import { withKeysRead } from './keys.ts';
 import { hookedStore, withHookedFields } from './kind-hooks.ts';
 import { type AdminResponse, message, methodNotAllowed, notFound } from './response.ts';
@@ -45,7 +46,7 @@ export interface AdminApiOptions {
   readonly allowedHosts: readonly string[];
   readonly version: string;
   readonly nodeId: string;
-  readonly connections: () => Connections;
+  readonly connections: () => ConnectionCounts;
   /** The balancer of the upstream with this id. */
   readonly balancerOf: HealthOptions['balancerOf'];
   /** Loads configuration files. */
@@ -72,6 +73,7 @@ export function adminApi(options: AdminApiOptions): Koa {
       withKeysRead(table, entities, hooks, endpoint),
     ),
   ];
+  // The first of two endpoints with one path counts, as in the router.
   const byPath = new Map(endpoints.toReversed().map((endpoint) => [endpoint.path, endpoint]));
   const call: Call = async (method, path, { keys, query = '', sent = {}, form = false }) =>
     byPath.get(path)!.methods[method]!({ keys, query: new URLSearchParams(query), body: { form, sent } });
@@ -88,6 +90,11 @@ export function adminApi(options: AdminApiOptions): Koa {
     }
     ctx.set('Access-Control-Allow-Origin', '*');
     ctx.set('Access-Control-Allow-Credentials', 'true');
+    // @koa/router would accept an absolute URI and ignore its host, which the gatekeeper has not checked.
+    if (ctx.req.url?.startsWith('/') !== true) {
+      print(ctx, notFound);
+      return;
+    }
     // "URIs that differ in the replacement of an unreserved character with its corresponding percent-encoded US-ASCII
     // octet are equivalent" (RFC 3986 §2.3)
     ctx.path = ctx.path.replace(/%(?:2[DE]|5F|7E|3\d|[46][1-9A-F]|[57][0-9A])/gi, decodeURIComponent);

@@ -93,11 +93,11 @@ function responseTo(loaded: Loaded): AdminResponse {
       return ok({ message: 'the configuration file is active', added, changed, removed, skipped_plugins: skipped });
     }
     case 'refused':
-      return { status: 400, body: refusal(loaded.problems) };
+      return refused(refusalOf(loaded.problems));
   }
 }
 
-function refusal(problems: readonly DocumentProblem[]): unknown {
+function refusalOf(problems: readonly DocumentProblem[]): RefusalBody & { readonly problems: unknown } {
   const lines = problems.map(({ line, message, place }) => ({
     ...(line === undefined ? {} : { line }),
     field: placeText(place),

@@ -1,4 +1,4 @@
-/** Which kinds of entity have hooks, and which. */
+/** The kinds of entity that have hooks. */
 import { grantsRemovedWith, oauth2Tokens } from '../../src/entities/oauth2-tokens.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
@@ -32,7 +32,7 @@ export function kindHooks(
   for (const { name, fields } of entities.values()) {
     if (fields['ttl'] !== undefined && !hooks.has(name)) hooks.set(name, expiringRowHooks(clock));
     if (grantsRemovedWith(name, '') !== undefined) {
-      hooks.set(name, { afterRemove: ({ id }) => grants.removeOf(grantsRemovedWith(name, id)!) });
+      hooks.set(name, { ...hooks.get(name), afterRemove: ({ id }) => grants.removeOf(grantsRemovedWith(name, id)!) });
     }
   }
   return hooks;

@@ -1,6 +1,10 @@
-/** Information about the gate: `/`, `/status`, `/metrics`, `/endpoints`, `/plugins/enabled`, in the shape that Kong's tools read. */
+/**
+ * Information about the gate: `/`, `/status`, `/metrics`, `/endpoints` and `/plugins/enabled`, in the shape that Kong's
+ * tools read.
+ */
 import { hostname } from 'node:os';
 import type { PluginDescriptions } from '../../src/entities/plugins.ts';
+import type { ConnectionCounts } from '../../src/gateway/connection-counts.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import { eachPage } from '../../src/records/pages.ts';
 import type { Description } from '../../src/schema/description.ts';
@@ -17,21 +21,10 @@ export interface Information {
   readonly nodeId: string;
   readonly plugins: PluginDescriptions;
   /** The counters of the listeners. */
-  readonly connections: () => Connections;
+  readonly connections: () => ConnectionCounts;
   /** The counters in Prometheus' text format. */
   readonly metrics: () => string;
   readonly file: { activeDigest(): string | undefined };
-}
-
-/** In the words of nginx' stub_status. */
-export interface Connections {
-  readonly accepted: number;
-  readonly active: number;
-  readonly handled: number;
-  readonly reading: number;
-  readonly writing: number;
-  readonly waiting: number;
-  readonly requests: number;
 }
 
 export function informationEndpoints(

@@ -4,6 +4,7 @@
  */
 import type { LookupFunction } from 'node:net';
 import { parseNetworks } from '../../src/address/ip-address.ts';
+import type { ConnectionCounts } from '../../src/gateway/connection-counts.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
 import type { AccessLogEntry } from './access-log.ts';
 import { Deadlines } from './deadlines.ts';
@@ -85,19 +86,6 @@ export interface OpenProxy {
    * the connections. Then all remaining connections are closed.
    */
   close(how?: { readonly graceful?: number }): Promise<void>;
-}
-
-export interface ConnectionCounts {
-  readonly accepted: number;
-  readonly active: number;
-  readonly handled: number;
-  /** Always 0: Node reports a request only when its head is complete. */
-  readonly reading: number;
-  /** Connections with a request in progress. */
-  readonly writing: number;
-  /** Idle connections. */
-  readonly waiting: number;
-  readonly requests: number;
 }
 
 /** As in Kong's nginx configuration, where that has them. */

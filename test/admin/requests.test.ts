@@ -15,6 +15,9 @@ describe('The Admin API: requests', () => {
     const status = async (path: string) => (await admin.call(`GET ${path}`)).status;
     expect(await status('/services/b/')).to.equal(200);
     expect(await status('/services/')).to.equal(200);
+    expect(
+      await raw('GET http://localhost/services HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'),
+    ).to.match(/^HTTP\/1\.1 404 /);
     for (const path of ['//services', '/services//', '/Services', '/nothing/here', '/services/b/nothing', '/%']) {
       expect(await status(path), path).to.equal(404);
     }
