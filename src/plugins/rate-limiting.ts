@@ -29,7 +29,7 @@ const limit = (period: Period): NumberField => ({
 });
 
 // Kong's settings for Redis, which this gate does not use. They are accepted, so that a configuration of Kong loads.
-const redis: Fields = {
+const redis: Fields = ignored({
   host,
   port: { ...port, default: 6379 },
   timeout: { type: 'integer', between: [0, 2147483646], default: 2000 },
@@ -39,7 +39,12 @@ const redis: Fields = {
   ssl: { type: 'boolean', required: false, default: false },
   ssl_verify: { type: 'boolean', required: false, default: false },
   server_name: { type: 'string' },
-};
+});
+
+function ignored(fields: Fields): Fields {
+  const description = 'Ignored: the policy redis is not supported.';
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, { ...field, description }]));
+}
 
 /** The same settings under older names. */
 const formerRedis: Fields = Object.fromEntries(Object.entries(redis).map(([name, field]) => [`redis_${name}`, field]));
