@@ -17,8 +17,7 @@ export function overview({ bold, dim }: Paint): string {
                              (port 8001) or a file like kong.yml
   ${bold('portcullis config check')}    list all problems of such a file, with lines
   ${bold('portcullis reload')}          have the running gate read its file again
-  ${bold('portcullis export')}          print the configuration of the running gate as such
-                             a file
+  ${bold('portcullis export')}          print the running gate's configuration as a file
 
 ${dim('For one command: portcullis COMMAND --help; version: portcullis --version')}
 `;
