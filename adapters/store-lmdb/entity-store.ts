@@ -28,7 +28,7 @@ import { type Environment, eachKey, isId, mustBeId, under } from './environment.
 type ReferenceKey = [toKind: string, toId: string, kind: string, id: string, field: string];
 
 export interface LmdbEntityStore extends EntityStore {
-  /** Encrypts again, with the current key, what was encrypted with an older one. */
+  /** Re-encrypts, with the current key, all rows that an older key encrypted. */
   reencrypt(): Promise<void>;
   /** Whether any unique value is stored under a digest of this key. */
   uses(keyId: string): boolean;

@@ -39,7 +39,7 @@ interface RefreshRow {
 }
 
 export interface LmdbGrants extends Grants {
-  /** Encrypts again, with the current key, what was encrypted with an older one. */
+  /** Re-encrypts, with the current key, all rows that an older key encrypted. */
   reencrypt(): Promise<void>;
   /** Whether any token is stored under a digest of this key. */
   uses(keyId: string): boolean;

@@ -7,10 +7,6 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import { type Counters, type Counts, countsExpiry, decideCount } from '../../src/ports/counters.ts';
 
-export interface MemoryCounters extends Counters {
-  readonly remembered: number;
-}
-
 interface CounterRow {
   counts: Counts;
   deleteAt: number;
@@ -18,7 +14,7 @@ interface CounterRow {
   inUse: boolean;
 }
 
-export function memoryCounters(clock: Clock, limit = 200_000): MemoryCounters {
+export function memoryCounters(clock: Clock, limit = 200_000): Counters {
   const rows = new Map<string, CounterRow>();
 
   function makeRoom(): void {
@@ -53,10 +49,6 @@ export function memoryCounters(clock: Clock, limit = 200_000): MemoryCounters {
         rows.set(key, { counts, deleteAt, inUse: false });
       }
       return before;
-    },
-
-    get remembered() {
-      return rows.size;
     },
   };
 }

@@ -25,7 +25,7 @@ import { entityRemoval } from './entity-removal.ts';
 import { keyedQueue } from './keyed-queue.ts';
 
 export interface MongoEntityStore extends EntityStore {
-  /** Encrypts again, with the current key, what was encrypted with an older one. */
+  /** Re-encrypts, with the current key, all rows that an older key encrypted. */
   reencrypt(): Promise<void>;
   /** Whether any unique value is stored under a digest of this key. */
   uses(keyId: string): Promise<boolean>;

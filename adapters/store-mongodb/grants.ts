@@ -29,7 +29,7 @@ import {
 } from './grant-documents.ts';
 
 export interface MongoGrants extends Grants {
-  /** Encrypts again, with the current key, what was encrypted with an older one. */
+  /** Re-encrypts, with the current key, all rows that an older key encrypted. */
   reencrypt(): Promise<void>;
   /** Whether any token is stored under a digest of this key. */
   uses(keyId: string): Promise<boolean>;

@@ -36,7 +36,7 @@ export interface EncryptedStore {
   keysInUse(): MaybePromise<readonly string[]>;
   forgetKey(keyId: string): MaybePromise<void>;
   readonly parts: readonly {
-    /** Encrypts again, with the current key, what was encrypted with an older one. */
+    /** Re-encrypts, with the current key, all rows that an older key encrypted. */
     reencrypt?(): MaybePromise<void>;
     /** Whether anything is still found by a digest of this key. */
     uses(keyId: string): MaybePromise<boolean>;
@@ -44,7 +44,7 @@ export interface EncryptedStore {
 }
 
 /**
- * After a rotation of the master key: encrypts with the new key what older keys encrypted, and returns the ids of the
+ * After a rotation of the master key: re-encrypts the rows of older keys with the new one, and returns the ids of the
  * keys that are still needed. The digest of a token can be computed only when the token is presented, so an old key is
  * needed until the last token of its time has expired.
  */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { AuthorizationCode } from '../../src/oauth/tokens.ts';
 import type { AuthorizationCodes, RedemptionAttempt } from '../../src/ports/authorization-codes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import { noon, turnedClock } from './clock.ts';
+import { noon, testClock } from './clock.ts';
 import { hostileText } from './hostile.ts';
 
 const record: AuthorizationCode = {
@@ -41,12 +41,12 @@ export function behavesAsAuthorizationCodes(
   open: (clock: Clock) => Promise<AuthorizationCodes> | AuthorizationCodes,
 ): void {
   describe(`${name} as a store of authorization codes`, () => {
-    const clock = turnedClock();
+    const clock = testClock();
     let codes: AuthorizationCodes;
     before(async () => {
       codes = await open(clock);
     });
-    beforeEach(() => clock.turn(noon));
+    beforeEach(() => clock.set(noon));
 
     async function saved(changes: Partial<AuthorizationCode> = {}): Promise<string> {
       const code = newCode();
@@ -171,20 +171,20 @@ export function behavesAsAuthorizationCodes(
       ] as const) {
         const code = await saved();
         const at = record.expiresAt + offset;
-        clock.turn(at);
+        clock.set(at);
         expect(await codes.redeem(code, { ...owner, at }), String(offset)).to.include({ outcome });
-        clock.turn(noon);
+        clock.set(noon);
       }
     });
 
     it('a redeemed code stays, marked as used, until it expires', async () => {
       const code = await saved();
       await codes.redeem(code, owner);
-      clock.turn(record.expiresAt - 1);
+      clock.set(record.expiresAt - 1);
       expect(await codes.redeem(code, { ...owner, attempt: 'second', at: clock.now() })).to.include({
         outcome: 'replayed',
       });
-      clock.turn(record.expiresAt);
+      clock.set(record.expiresAt);
       expect(await codes.redeem(code, { ...owner, attempt: 'second', at: clock.now() })).to.include({
         outcome: 'unknown',
       });

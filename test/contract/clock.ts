@@ -1,17 +1,17 @@
 import type { Clock } from '../../src/ports/clock.ts';
 
 /** A clock that the test sets. */
-export interface TurnedClock extends Clock {
-  turn(to: number): void;
+export interface TestClock extends Clock {
+  set(to: number): void;
 }
 
 export const noon = 1_800_000_000_000;
 
-export function turnedClock(at = noon): TurnedClock {
+export function testClock(at = noon): TestClock {
   let now = at;
   return {
     now: () => now,
-    turn(to) {
+    set(to) {
       now = to;
     },
   };

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Grants, RotationAttempt } from '../../src/ports/grants.ts';
-import { noon, turnedClock } from './clock.ts';
+import { noon, testClock } from './clock.ts';
 import { hostileText } from './hostile.ts';
 
 const hour = 3_600_000;
@@ -55,12 +55,12 @@ function rotation(changes: Partial<RotationAttempt> = {}): RotationAttempt {
 
 export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Grants> | Grants): void {
   describe(`${name} as a store of grants`, () => {
-    const clock = turnedClock();
+    const clock = testClock();
     let grants: Grants;
     before(async () => {
       grants = await open(clock);
     });
-    beforeEach(() => clock.turn(noon));
+    beforeEach(() => clock.set(noon));
 
     async function opened(changes: Partial<Grant> = {}, tokens: TokenPair = newPair()) {
       const grant = grantOf(changes);
@@ -127,11 +127,11 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
       it('TK-09: forbids what is saved late, until the end is forgotten', async () => {
         const grant = grantOf();
         await grants.revoke(grant.grantId, noon + hour);
-        clock.turn(noon + hour - 1);
+        clock.set(noon + hour - 1);
         const tokens = newPair();
         expect(await grants.open(grant, tokens)).to.equal('revoked');
         expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
-        clock.turn(noon + hour);
+        clock.set(noon + hour);
         expect(await grants.open(grant, newPair())).to.equal('opened');
       });
 
@@ -142,7 +142,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         const longer = grantOf();
         await grants.revoke(longer.grantId, noon + 2 * hour);
         await grants.revoke(longer.grantId, noon + hour);
-        clock.turn(noon + hour);
+        clock.set(noon + hour);
         expect(await grants.open(unlimited, newPair())).to.equal('revoked');
         expect(await grants.open(longer, newPair())).to.equal('revoked');
       });
@@ -324,13 +324,13 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         ];
         for (const { grant: changes, until } of expiries) {
           const { grant, tokens, refreshToken } = await opened(changes);
-          clock.turn(until - 1);
+          clock.set(until - 1);
           expect(await grants.get(grant.grantId), 'before').to.not.equal(undefined);
-          clock.turn(until);
+          clock.set(until);
           expect(await grants.get(grant.grantId), 'then').to.equal(undefined);
           expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
           expect(await grants.byRefreshToken(refreshToken)).to.equal(undefined);
-          clock.turn(noon);
+          clock.set(noon);
         }
       });
 
@@ -339,14 +339,14 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
           { refreshExpiresAt: noon + hour },
           { accessToken: newToken(), refreshToken: undefined },
         );
-        clock.turn(grant.expiresAt!);
+        clock.set(grant.expiresAt!);
         expect(await grants.get(grant.grantId)).to.equal(undefined);
       });
 
       it('a grant whose tokens never expire stays', async () => {
         const { grant } = await opened({ expiresAt: undefined });
         const { grant: other } = await opened({ refreshExpiresAt: undefined });
-        clock.turn(noon + 1_000 * 24 * hour);
+        clock.set(noon + 1_000 * 24 * hour);
         await opened({ expiresAt: undefined });
         expect(await grants.get(grant.grantId)).to.not.equal(undefined);
         expect(await grants.get(other.grantId)).to.not.equal(undefined);
@@ -356,28 +356,28 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         const { grant, refreshToken } = await opened();
         const by = rotation();
         await grants.rotate(refreshToken, by);
-        clock.turn(grant.refreshExpiresAt!);
+        clock.set(grant.refreshExpiresAt!);
         await opened();
         expect(await grants.get(grant.grantId)).to.not.equal(undefined);
-        clock.turn(by.refreshExpiresAt!);
+        clock.set(by.refreshExpiresAt!);
         expect(await grants.get(grant.grantId)).to.equal(undefined);
       });
 
       it('SE-14: a clock that is set back does not make a grant valid again that expired before the last write', async () => {
-        const clock = turnedClock();
+        const clock = testClock();
         const grants = await open(clock);
         const [grant, tokens] = [grantOf(), newPair()];
         await grants.open(grant, tokens);
-        clock.turn(grant.refreshExpiresAt!);
+        clock.set(grant.refreshExpiresAt!);
         await grants.open(grantOf(), newPair());
-        clock.turn(noon);
+        clock.set(noon);
         expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
         expect(await grants.get(grant.grantId)).to.equal(undefined);
       });
 
       it('another grant may hold the tokens of an expired one', async () => {
         const { grant, tokens } = await opened();
-        clock.turn(grant.refreshExpiresAt!);
+        clock.set(grant.refreshExpiresAt!);
         const again = grantOf({ expiresAt: clock.now() + hour, refreshExpiresAt: clock.now() + hour });
         expect(await grants.open(again, tokens)).to.equal('opened');
         for (let n = 0; n < 40; n++) await opened({ expiresAt: clock.now() + hour });
@@ -518,7 +518,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
     it('knows exactly one pair of tokens for each valid grant, after any operations', () =>
       fc.assert(
         fc.asyncProperty(fc.array(operation, { maxLength: 40 }), async (operations) => {
-          clock.turn(noon);
+          clock.set(noon);
           const model: { grant: Grant; tokens: TokenPair; used: string[]; isRevoked: boolean }[] = [];
           const validOne = (n: number) => {
             const all = model.filter(({ isRevoked, grant }) => !isRevoked && grant.refreshExpiresAt! > clock.now());
@@ -526,7 +526,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
           };
           for (const { does, n } of operations) {
             const one = validOne(n);
-            if (does === 'turn') clock.turn(clock.now() + n * 60_000);
+            if (does === 'turn') clock.set(clock.now() + n * 60_000);
             else if (does === 'open') {
               const grant = grantOf({ expiresAt: clock.now() + hour, refreshExpiresAt: clock.now() + 2 * hour });
               const tokens = newPair();

@@ -1,7 +1,7 @@
 import { openVault } from '../../adapters/crypto/vault.ts';
 import { cleanUp, newDirectory, openTestStore, testKey } from '../store-lmdb/directory.ts';
 import { behavesAsAuthorizationCodes } from './authorization-codes.ts';
-import { turnedClock } from './clock.ts';
+import { testClock } from './clock.ts';
 import { behavesAsEntityStore } from './entity-store.ts';
 import { behavesAsGrants } from './grants.ts';
 
@@ -9,7 +9,7 @@ describe('lmdb', () => {
   after(cleanUp);
   behavesAsAuthorizationCodes('the lmdb store', (clock) => openTestStore(newDirectory(), clock).authorizationCodes);
   behavesAsGrants('the lmdb store', (clock) => openTestStore(newDirectory(), clock).grants);
-  behavesAsEntityStore('the lmdb store', () => openTestStore(newDirectory(), turnedClock()).entityStore);
+  behavesAsEntityStore('the lmdb store', () => openTestStore(newDirectory(), testClock()).entityStore);
 });
 
 describe('lmdb, with keys in rotation', () => {

@@ -3,12 +3,12 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
 import { world } from '../store-lmdb/writer.ts';
-import { turnedClock } from './clock.ts';
+import { testClock } from './clock.ts';
 
 /** A store of ours remembers the last hundred used refresh tokens of a grant, in the order of their last use. */
 export function remembersTokensUsedTwice(name: string, open: (clock: Clock) => MaybePromise<Grants>): void {
   it(`${name} counts a refresh token that an operator made current again from its second use`, async () => {
-    const grants = await open(turnedClock());
+    const grants = await open(testClock());
     const { grant, first, rotation } = world(1);
     const rotate = (from: string, n: number) =>
       grants.rotate(from, {

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { systemClock } from '../../adapters/crypto/system-clock.ts';
 import { openVault } from '../../adapters/crypto/vault.ts';
 import { indexes } from '../../adapters/store-mongodb/indexes.ts';
-import { noon, turnedClock } from '../contract/clock.ts';
+import { noon, testClock } from '../contract/clock.ts';
 import { guardedApi, openTestGate } from '../support/open-test-gate.ts';
 import { cleanUp, databaseAt, newDatabase, openTestStore, testKey, withoutTtl } from './database.ts';
 import { newCode, ofClient, redeem, refresh, soon } from './gates.ts';
@@ -75,7 +75,7 @@ describe('A MongoDB store at rest', function () {
 
   it('encrypts again after a rotation of the key, and then needs only the new one', async () => {
     const url = await newDatabase();
-    const clock = turnedClock();
+    const clock = testClock();
     const before = await openTestStore(clock, { url });
     await withoutTtl(url);
     const kind = {

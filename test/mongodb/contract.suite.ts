@@ -1,7 +1,7 @@
 import { openVault } from '../../adapters/crypto/vault.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { behavesAsAuthorizationCodes } from '../contract/authorization-codes.ts';
-import { turnedClock } from '../contract/clock.ts';
+import { testClock } from '../contract/clock.ts';
 import { behavesAsEntityStore } from '../contract/entity-store.ts';
 import { behavesAsGrants } from '../contract/grants.ts';
 import { remembersTokensUsedTwice } from '../contract/used-twice.ts';
@@ -18,7 +18,7 @@ describe('MongoDB', () => {
   after(cleanUp);
   behavesAsAuthorizationCodes('the MongoDB store', async (clock) => (await opened(clock)).authorizationCodes);
   behavesAsGrants('the MongoDB store', async (clock) => (await opened(clock)).grants);
-  behavesAsEntityStore('the MongoDB store', async () => (await opened(turnedClock())).entityStore);
+  behavesAsEntityStore('the MongoDB store', async () => (await opened(testClock())).entityStore);
   remembersTokensUsedTwice('the MongoDB store', async (clock) => (await opened(clock)).grants);
 });
 

@@ -6,7 +6,7 @@ import { connect, type Database } from '../../adapters/store-mongodb/database.ts
 import { mongoEntityStore } from '../../adapters/store-mongodb/entity-store.ts';
 import { ensureIndexes } from '../../adapters/store-mongodb/indexes.ts';
 import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
-import { noon, turnedClock } from '../contract/clock.ts';
+import { noon, testClock } from '../contract/clock.ts';
 import { cleanUp, newDatabase, testKey } from './database.ts';
 
 const kind = (name: string, foreign: EntityKind['foreign'] = []): EntityKind => ({
@@ -25,7 +25,7 @@ const kinds = [consumers, credentials, notes, plugins, routes];
 
 describe('A removal in MongoDB', function () {
   this.timeout(120_000);
-  const clock = turnedClock();
+  const clock = testClock();
   let database: Database;
   let store: EntityStore;
 
@@ -35,7 +35,7 @@ describe('A removal in MongoDB', function () {
     await ensureIndexes(database);
     store = mongoEntityStore(database);
   });
-  beforeEach(() => clock.turn(noon));
+  beforeEach(() => clock.set(noon));
   after(async () => {
     await database?.close();
     await cleanUp();
@@ -87,7 +87,7 @@ describe('A removal in MongoDB', function () {
   it('leaves no dangling reference, wherever its process crashes, and can be repeated', async () => {
     let completed = false;
     for (let last = 1; !completed; last++) {
-      clock.turn(noon);
+      clock.set(noon);
       const consumer = await family();
       const crashing = crashingStore(last);
       const outcome = await Promise.resolve(crashing.remove(consumers, consumer.id)).catch(() => 'crashed');
@@ -95,7 +95,7 @@ describe('A removal in MongoDB', function () {
       expect(await dangling(), `crashed at ${last}`).to.deep.equal([]);
       if (outcome === 'crashed') {
         // The marks of a crashed process are void after ten seconds.
-        clock.turn(noon + 10_001);
+        clock.set(noon + 10_001);
         const again = await store.remove(consumers, consumer.id);
         expect(again.outcome, `crashed at ${last}`).to.be.oneOf(['removed', 'missing']);
       }
@@ -112,7 +112,7 @@ describe('A removal in MongoDB', function () {
   it('whose process crashed blocks new references to the row only for a while', async () => {
     const consumer = await family();
     await Promise.resolve(crashingStore(6).remove(consumers, consumer.id)).catch(() => undefined);
-    clock.turn(noon + 10_001);
+    clock.set(noon + 10_001);
     const row = { id: randomUUID(), consumer: { id: consumer.id } };
     expect(await store.insert(credentials, row)).to.deep.equal({ outcome: 'written' });
   });

@@ -329,11 +329,15 @@ describe('Counters in memory', () => {
     const clock = { now: () => now };
     let now = beginning;
     const counters = memoryCounters(clock, 10);
-    for (let i = 0; i < 100; i++) counters.count(`caller ${i}`, minute(now));
-    expect(counters.remembered).to.equal(10);
+    const callers = Array.from({ length: 100 }, (_, i) => `caller ${i}`);
+    // A call over a limit of 0 is not counted.
+    const held = (keys: readonly string[]) => keys.filter((key) => counters.count(key, minute(now, 0))[0]! > 0);
+    for (const caller of callers) counters.count(caller, minute(now));
+    expect(held(callers)).to.deep.equal(callers.slice(-10));
     now += 60_000;
-    for (let i = 0; i < 10; i++) counters.count(`late ${i}`, minute(now));
-    expect(counters.remembered).to.equal(10);
+    const late = Array.from({ length: 10 }, (_, i) => `late ${i}`);
+    for (const caller of late) counters.count(caller, minute(now));
+    expect(held(late)).to.deep.equal(late);
     expect(counters.count('late 9', minute(now))).to.deep.equal([1]);
   });
 

@@ -10,7 +10,7 @@ import type { RotationAttempt } from '../../src/ports/grants.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { announcingEntityStore, announcingGrants } from '../../src/records/announcing.ts';
 import { rememberedBearers } from '../../src/records/bearers.ts';
-import { noon, turnedClock } from '../contract/clock.ts';
+import { noon, testClock } from '../contract/clock.ts';
 
 const kinds: { readonly clients: EntityKind; readonly consumers: EntityKind } = {
   consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], encrypted: () => [] },
@@ -57,7 +57,7 @@ const rotation = (n: number): RotationAttempt => ({
 
 /** Everything in memory, and a count of what was read from the stores. */
 function world(limit?: number) {
-  const clock = turnedClock();
+  const clock = testClock();
   const announcements = inProcessAnnouncements();
   const [plainGrants, plainStore] = [memoryGrants(clock), memoryEntityStore()];
   const reads: string[] = [];
@@ -193,7 +193,7 @@ describe('Bearers', () => {
   it('RS-16: that are read during an announcement are returned, but not remembered', () =>
     fc.assert(
       fc.asyncProperty(fc.constantFrom('grant', 'client', 'consumer'), fc.boolean(), async (during, isAnnounced) => {
-        const clock = turnedClock();
+        const clock = testClock();
         const answers: (() => void)[] = [];
         const held = <T>(value: T, which: string): T | Promise<T> =>
           which === during ? new Promise((resolve) => answers.push(() => resolve(value))) : value;
@@ -251,7 +251,7 @@ describe('Bearers', () => {
       open(n);
       bearers.find(`access-${n}`);
     }
-    clock.turn(noon + hour);
+    clock.set(noon + hour);
     for (let n = 50; n < 100; n++) {
       open(n, { expiresAt: noon + 2 * hour, refreshExpiresAt: noon + 2 * hour });
       bearers.find(`access-${n}`);
@@ -314,7 +314,7 @@ describe('Stores that announce', () => {
 
 describe('Bearers of a store that other nodes write to', () => {
   function shared() {
-    const clock = turnedClock();
+    const clock = testClock();
     const state = { isFresh: true, isCurrent: true, isGone: false, isEnded: false };
     let reads = 0;
     const bearers = rememberedBearers(
@@ -341,7 +341,7 @@ describe('Bearers of a store that other nodes write to', () => {
     const { state, find, reads, clock } = shared();
     await find();
     Object.assign(state, { isGone: true, isCurrent: false });
-    clock.turn(noon + 60_000);
+    clock.set(noon + 60_000);
     expect(await find()).to.equal('grant-1');
     expect(reads()).to.equal(1);
     state.isFresh = false;
@@ -364,10 +364,10 @@ describe('Bearers of a store that other nodes write to', () => {
     const { state, find, reads, clock, bearers } = shared();
     await find();
     state.isEnded = true;
-    clock.turn(noon + 29_999);
+    clock.set(noon + 29_999);
     expect(await find()).to.equal('grant-1');
     expect(reads()).to.equal(1);
-    clock.turn(noon + 30_000);
+    clock.set(noon + 30_000);
     expect(await find()).to.equal(undefined);
     expect(bearers.remembered).to.equal(0);
   });
@@ -375,7 +375,7 @@ describe('Bearers of a store that other nodes write to', () => {
   it('are returned from memory if the store fails at that moment', async () => {
     const { state, find, clock } = shared();
     await find();
-    clock.turn(noon + 30_000);
+    clock.set(noon + 30_000);
     state.isGone = true;
     expect(await find()).to.equal('grant-1');
   });

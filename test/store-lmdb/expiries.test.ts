@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { open } from 'lmdb';
-import { noon, turnedClock } from '../contract/clock.ts';
+import { noon, testClock } from '../contract/clock.ts';
 import { cleanUp, newDirectory, openTestStore } from './directory.ts';
 import { consumers, world } from './writer.ts';
 
@@ -32,7 +32,7 @@ describe('Rows in an lmdb store', () => {
 
   it('are deleted when their tokens expire, with all keys in the indexes', async () => {
     const directory = newDirectory();
-    const clock = turnedClock();
+    const clock = testClock();
     const store = openTestStore(directory, clock);
     const write = async (n: number): Promise<void> => {
       const { code, record, redemption, grant, first, rotation } = world(n);
@@ -49,7 +49,7 @@ describe('Rows in an lmdb store', () => {
       if (n % 5 === 0) await store.grants.revoke(grant.grantId, noon + 60_000);
     };
     await Promise.all(Array.from({ length: 120 }, (_, n) => write(n)));
-    clock.turn(noon + 60_000);
+    clock.set(noon + 60_000);
     await store.sweep();
     await store.close();
     expect(await sizes(directory)).to.deep.equal({});
@@ -57,7 +57,7 @@ describe('Rows in an lmdb store', () => {
 
   it('are deleted by each write, a few expired ones at a time, so that a store without sweeps does not grow', async () => {
     const directory = newDirectory();
-    const clock = turnedClock();
+    const clock = testClock();
     const store = openTestStore(directory, clock);
     await Promise.all(
       Array.from({ length: 100 }, (_, n) =>
@@ -65,7 +65,7 @@ describe('Rows in an lmdb store', () => {
       ),
     );
     for (let n = 0; n < 20; n++) {
-      clock.turn(noon + 1_000 * (n + 1));
+      clock.set(noon + 1_000 * (n + 1));
       await store.entityStore.insert(consumers, { id: `row-${n}` });
     }
     await store.close();
@@ -74,7 +74,7 @@ describe('Rows in an lmdb store', () => {
 
   it('are removed by an operator with all keys in the indexes', async () => {
     const directory = newDirectory();
-    const store = openTestStore(directory, turnedClock());
+    const store = openTestStore(directory, testClock());
     const { grant, first, rotation, consumer } = world(1);
     await store.grants.open({ ...grant, serviceId: 'service' }, first);
     await store.grants.rotate(first.refreshToken, { ...rotation, serviceId: 'service' });
@@ -87,7 +87,7 @@ describe('Rows in an lmdb store', () => {
 
   it('are unchanged after a transaction that fails', async () => {
     const directory = newDirectory();
-    const store = openTestStore(directory, turnedClock());
+    const store = openTestStore(directory, testClock());
     const unprintable = { ...consumers, encrypted: () => ['secret', 'nowhere.at.all'] };
     const failing = {
       ...unprintable,

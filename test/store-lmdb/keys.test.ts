@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { openVault } from '../../adapters/crypto/vault.ts';
 import { openLmdbStore } from '../../adapters/store-lmdb/store.ts';
 import type { EntityKind } from '../../src/ports/entity-store.ts';
-import { noon, turnedClock } from '../contract/clock.ts';
+import { noon, testClock } from '../contract/clock.ts';
 import { cleanUp, newDirectory, openTestStore, testKey } from './directory.ts';
 import { consumers, credentials, world } from './writer.ts';
 
@@ -108,7 +108,7 @@ describe('Secrets in an lmdb store', () => {
 describe('Rotating the master key of an lmdb store', () => {
   after(cleanUp);
 
-  async function written(clock = turnedClock()): Promise<{ directory: string; clock: typeof clock }> {
+  async function written(clock = testClock()): Promise<{ directory: string; clock: typeof clock }> {
     const directory = newDirectory();
     const store = openTestStore(directory, clock, old);
     const { code, record, grant, first, rotation, consumer, credential } = world(1);
@@ -176,7 +176,7 @@ describe('Rotating the master key of an lmdb store', () => {
     expect((await store.grants.byRefreshToken('refresh-1'))?.found).to.equal('used');
     expect(await store.grants.get(grant.grantId)).to.include(next);
     await store.grants.revoke(grant.grantId, noon + 1);
-    clock.turn(noon + 400 * 86_400_000);
+    clock.set(noon + 400 * 86_400_000);
     await store.sweep();
     expect(await store.reencrypt()).to.deep.equal([rotated.keyId]);
     await store.close();
