@@ -8,7 +8,7 @@ describe('portcullis/testing', () => {
     expect(clock.now()).to.equal(1_000);
     clock.pass(1.5);
     expect(clock.now()).to.equal(2_500);
-    clock.set(0);
+    clock.turn(0);
     expect(clock.now()).to.equal(0);
   });
 

@@ -331,7 +331,8 @@ describe('Counters in memory', () => {
     const counters = memoryCounters(clock, 10);
     const callers = Array.from({ length: 100 }, (_, i) => `caller ${i}`);
     // A call over a limit of 0 is not counted.
-    const held = (keys: readonly string[]) => keys.filter((key) => counters.count(key, minute(now, 0))[0]! > 0);
+    const held = (keys: readonly string[]) =>
+      keys.filter((key) => (counters.count(key, minute(now, 0)) as readonly number[])[0]! > 0);
     for (const caller of callers) counters.count(caller, minute(now));
     expect(held(callers)).to.deep.equal(callers.slice(-10));
     now += 60_000;
