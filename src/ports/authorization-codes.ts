@@ -80,7 +80,7 @@ export function decideRedemption(
 }
 
 /** The first binding of `record` that the attempt does not match. */
-export function mismatchOf(record: AuthorizationCode, by: RedemptionAttempt): Binding | undefined {
+function mismatchOf(record: AuthorizationCode, by: RedemptionAttempt): Binding | undefined {
   if (record.credentialId !== by.credentialId) return 'client';
   if (record.boundTo !== by.boundTo) return 'boundTo';
   // "ensure that the "redirect_uri" parameter is present if the "redirect_uri" parameter was included in the initial

@@ -22,7 +22,7 @@ export interface FailureLimits {
   readonly most: number;
 }
 
-export const failureLimits: FailureLimits = { perClient: 10, perAddress: 100, window: 60_000, most: 20_000 };
+const failureLimits: FailureLimits = { perClient: 10, perAddress: 100, window: 60_000, most: 20_000 };
 
 interface FailureCount {
   failures: number;
