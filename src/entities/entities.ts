@@ -8,6 +8,7 @@ import { consumers } from './consumers.ts';
 import { hmacauthCredentials } from './hmacauth-credentials.ts';
 import { jwtSecrets } from './jwt-secrets.ts';
 import { keyauthCredentials } from './keyauth-credentials.ts';
+import { withMeanings } from './meanings.ts';
 import { oauth2Credentials } from './oauth2-credentials.ts';
 import { oauth2Tokens } from './oauth2-tokens.ts';
 import { type PluginDescriptions, plugins } from './plugins.ts';
@@ -39,5 +40,5 @@ export function describeEntities(known: PluginDescriptions): Entities {
     jwtSecrets,
     acls,
   ];
-  return new Map(all.map((description) => [description.name, description]));
+  return new Map(all.map((description) => [description.name, withMeanings(description)]));
 }

@@ -46,8 +46,12 @@ function ignored(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, { ...field, description }]));
 }
 
+const ignored = 'Ignored: the policy redis is not supported.';
+
 /** The same settings under older names. */
-const formerRedis: Fields = Object.fromEntries(Object.entries(redis).map(([name, field]) => [`redis_${name}`, field]));
+const formerRedis: Fields = Object.fromEntries(
+  Object.entries(redis).map(([name, field]) => [`redis_${name}`, { ...field, description: ignored }]),
+);
 
 const settings = {
   second: limit('second'),
@@ -78,7 +82,7 @@ const settings = {
     default: true,
     description: 'Lets calls pass when they cannot be counted. Otherwise the response is 503.',
   },
-  redis: { type: 'record', required: true, fields: redis, description: 'Ignored: the policy redis is not supported.' },
+  redis: { type: 'record', required: true, fields: redis, description: ignored },
   ...formerRedis,
   hide_client_headers: {
     type: 'boolean',

@@ -6,14 +6,19 @@ export function settingsTable(fields: Fields): string {
   return ['| setting | type | default | meaning |', '|---|---|---|---|', ...rows(fields, '')].join('\n');
 }
 
-function rows(fields: Fields, prefix: string): string[] {
+function rows(fields: Fields, prefix: string, inherited?: string): string[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     const path = `${prefix}${name}`;
     if (field.type === 'record' && field.abstract !== true) {
       const own = field.description === undefined ? [] : [row(path, field)];
-      return [...own, ...rows(field.fields, `${path}.`)];
+      return [...own, ...rows(field.fields, `${path}.`, field.description)];
     }
-    return [row(path, field)];
+    return [
+      row(
+        path,
+        field.description === undefined && inherited !== undefined ? { ...field, description: inherited } : field,
+      ),
+    ];
   });
 }
 
