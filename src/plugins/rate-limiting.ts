@@ -46,12 +46,8 @@ function ignored(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, { ...field, description }]));
 }
 
-const ignored = 'Ignored: the policy redis is not supported.';
-
 /** The same settings under older names. */
-const formerRedis: Fields = Object.fromEntries(
-  Object.entries(redis).map(([name, field]) => [`redis_${name}`, { ...field, description: ignored }]),
-);
+const formerRedis: Fields = Object.fromEntries(Object.entries(redis).map(([name, field]) => [`redis_${name}`, field]));
 
 const settings = {
   second: limit('second'),
@@ -82,7 +78,7 @@ const settings = {
     default: true,
     description: 'Lets calls pass when they cannot be counted. Otherwise the response is 503.',
   },
-  redis: { type: 'record', required: true, fields: redis, description: ignored },
+  redis: { type: 'record', required: true, fields: redis, description: 'Ignored: the policy redis is not supported.' },
   ...formerRedis,
   hide_client_headers: {
     type: 'boolean',

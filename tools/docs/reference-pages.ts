@@ -5,15 +5,18 @@ import { describeEntities } from '../../src/entities/entities.ts';
 import { profiles } from '../../src/oauth/profile.ts';
 import { plugins } from '../../src/plugins/plugins.ts';
 import type { RecordField } from '../../src/schema/description.ts';
+import { adminPage } from './admin-page.ts';
 import { documentedMembers } from './documented-members.ts';
 import { cell, settingsTable } from './settings-table.ts';
 
 const pluginDescriptions = new Map(plugins.map((plugin) => [plugin.name, plugin]));
+const entities = describeEntities(pluginDescriptions);
 const root = join(import.meta.dirname, '..', '..');
 
 /** By file name in docs/. */
-export function referencePages(): ReadonlyMap<string, string> {
+export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
+    ['admin-api.md', await adminPage(entities)],
     ['oauth2-plugin.md', oauth2Page()],
     ['plugin-settings.md', pluginSettingsPage()],
     ['metrics-and-logs.md', metricsAndLogsPage()],
@@ -23,7 +26,6 @@ export function referencePages(): ReadonlyMap<string, string> {
 const written = (from: string): string => `<!-- Written by \`npm run docs\` from ${from}. Edit it there. -->`;
 
 function oauth2Page(): string {
-  const entities = describeEntities(pluginDescriptions);
   const credential = entities.get('oauth2_credentials')!;
   const token = entities.get('oauth2_tokens')!;
   return `# The oauth2 plugin: settings, endpoints, credentials, profiles

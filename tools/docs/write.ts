@@ -3,6 +3,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { referencePages } from './reference-pages.ts';
 
-for (const [file, text] of referencePages()) {
+for (const [file, text] of await referencePages()) {
   writeFileSync(join(import.meta.dirname, '..', '..', 'docs', file), text);
 }
