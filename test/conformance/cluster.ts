@@ -3,8 +3,8 @@
  * table, and exits with a status other than 0 if a figure is not as docs/mongodb.md promises.
  */
 import { cleanUp, newDatabase } from '../mongodb/database.ts';
-import { newCode, ofClient, redeem, refresh, soon } from '../mongodb/gates.ts';
 import { layCable } from '../support/cable.ts';
+import { newCode, ofClient, redeem, refresh, soon } from '../support/gate-requests.ts';
 import { stopMongoServer } from '../support/mongodb.ts';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 

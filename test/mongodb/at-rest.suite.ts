@@ -4,9 +4,9 @@ import { systemClock } from '../../adapters/crypto/system-clock.ts';
 import { openVault } from '../../adapters/crypto/vault.ts';
 import { indexes } from '../../adapters/store-mongodb/indexes.ts';
 import { noon, testClock } from '../contract/clock.ts';
+import { newCode, ofClient, redeem, refresh, soon } from '../support/gate-requests.ts';
 import { guardedApi, openTestGate } from '../support/open-test-gate.ts';
 import { cleanUp, databaseAt, newDatabase, openTestStore, testKey, withoutTtl } from './database.ts';
-import { newCode, ofClient, redeem, refresh, soon } from './gates.ts';
 
 /** All documents of a database and the names of its indexes, as text. */
 async function dump(url: string): Promise<string> {

@@ -1,9 +1,9 @@
 /** A database that is slow, unreachable, or loses a response; and how a gate behaves, seen from outside. */
 import { expect } from 'chai';
 import { type Cable, layCable } from '../support/cable.ts';
+import { newCode, ofClient, redeem, refresh, soon } from '../support/gate-requests.ts';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { cleanUp, databaseAt, newDatabase } from './database.ts';
-import { newCode, ofClient, redeem, refresh, soon } from './gates.ts';
 
 describe('When the database', function () {
   this.timeout(60_000);

@@ -5,8 +5,8 @@ import { openVault } from '../../adapters/crypto/vault.ts';
 import { openMongoStore } from '../../adapters/store-mongodb/store.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import { layCable } from '../support/cable.ts';
+import { soon } from '../support/gate-requests.ts';
 import { cleanUp, newDatabase, testKey } from './database.ts';
-import { soon } from './gates.ts';
 
 describe('When the driver receives no response any more', () => {
   after(cleanUp);

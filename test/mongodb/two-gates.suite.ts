@@ -1,8 +1,8 @@
 /** Two whole gates on one database, seen from outside: a change on one of them takes effect on the other. */
 import { expect } from 'chai';
+import { newCode, redeem, refresh, soon } from '../support/gate-requests.ts';
 import { guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 import { cleanUp, newDatabase } from './database.ts';
-import { newCode, redeem, refresh, soon } from './gates.ts';
 
 const rounds = Number(process.env['PORTCULLIS_RACE_ROUNDS'] ?? 5);
 const atOnce = 64;

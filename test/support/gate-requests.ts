@@ -1,6 +1,6 @@
-/** Requests that the suites of whole gates on one database share. */
+/** Token requests to a whole gate, set up by `guardedApi`. */
 import { createHash } from 'node:crypto';
-import type { TestGate } from '../support/open-test-gate.ts';
+import type { TestGate } from './open-test-gate.ts';
 
 const verifier = 'v'.repeat(43);
 const challenge = createHash('sha256').update(verifier).digest('base64url');
