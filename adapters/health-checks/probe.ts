@@ -94,7 +94,7 @@ function statusIn(text: string): Outcome | undefined {
     if (end === -1) return rest.length > longestStatusLine ? { outcome: 'malformed' } : undefined;
     const status = Number(/^HTTP\/\d\.\d (\d{3})(?: |\r|$)/.exec(rest.slice(0, end))?.[1]);
     if (!(status >= 100)) return { outcome: 'malformed' };
-    if (status >= 200) return { outcome: 'answered', status };
+    if (status >= 200) return { outcome: 'responded', status };
     const next = /\r?\n\r?\n/.exec(rest);
     if (next === null) return rest.length > longestStatusLine ? { outcome: 'malformed' } : undefined;
     rest = rest.slice(next.index + next[0].length);

@@ -269,13 +269,13 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     this.respond(response);
   }
 
-  #wait<T>(pending: PromiseLike<T>, goOn: (value: T) => void): void {
+  #wait<T>(pending: PromiseLike<T>, proceed: (value: T) => void): void {
     pending.then(
       (value) => {
         // The client disconnected, and nothing was sent upstream.
         if (this.request.isClosed) return;
         try {
-          goOn(value);
+          proceed(value);
         } catch (error) {
           this.fail(error);
         }

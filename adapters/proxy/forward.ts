@@ -150,7 +150,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     const balanced = this.#balanced;
     if (balanced?.target === undefined) return;
     const { balancer } = balanced.balancing;
-    if (outcome.outcome === 'answered') balancer.measured(balanced.target, this.#exchange.upstreamLatency);
+    if (outcome.outcome === 'responded') balancer.measured(balanced.target, this.#exchange.upstreamLatency);
     if (balancer.report(balanced.target, 'passive', outcome)) {
       this.#exchange.environment.targetHealthChanged({
         upstream: balancer.upstream.name,
@@ -230,7 +230,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     exchange.upstreamLatency = Math.round(now - this.#sentAt);
     const setCookie = this.#balanced?.hash.setCookie;
     if (setCookie !== undefined) fields.push('Set-Cookie', setCookie);
-    this.#report({ outcome: 'answered', status });
+    this.#report({ outcome: 'responded', status });
     if (head.viaAt === -1) fields.push('Via', viaName);
     else fields[head.viaAt] += `, ${viaName}`;
     fields.push(

@@ -17,7 +17,7 @@ export interface TargetHealth {
 
 /** The outcome of one request or probe to a target. */
 export type Outcome =
-  | { readonly outcome: 'answered'; readonly status: number }
+  | { readonly outcome: 'responded'; readonly status: number }
   /** A probe that only opens a connection succeeded. */
   | { readonly outcome: 'connected' }
   | { readonly outcome: 'malformed' }
@@ -72,7 +72,7 @@ function countOf(rules: HealthRules, outcome: Outcome): Count | undefined {
       return 'timeouts';
     case 'malformed':
       return rules.connectionsOnly ? 'successes' : 'httpFailures';
-    case 'answered':
+    case 'responded':
       if (rules.connectionsOnly || rules.healthyStatuses.has(outcome.status)) return 'successes';
       return rules.unhealthyStatuses.has(outcome.status) ? 'httpFailures' : undefined;
   }

@@ -259,7 +259,7 @@ describe('The balancer', () => {
         {},
         checks,
       );
-      before.report(before.targets[0]!, 'passive', { outcome: 'answered', status: 500 });
+      before.report(before.targets[0]!, 'passive', { outcome: 'responded', status: 500 });
       before.begun(before.targets[1]!);
       const after = balancerOver(
         [

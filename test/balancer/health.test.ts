@@ -18,9 +18,9 @@ const rules: HealthRules = {
   tcpFailures: 2,
   timeouts: 1,
 };
-const good: Outcome = { outcome: 'answered', status: 200 };
-const bad: Outcome = { outcome: 'answered', status: 500 };
-const other: Outcome = { outcome: 'answered', status: 404 };
+const good: Outcome = { outcome: 'responded', status: 200 };
+const bad: Outcome = { outcome: 'responded', status: 500 };
+const other: Outcome = { outcome: 'responded', status: 404 };
 const refused: Outcome = { outcome: 'tcpFailure' };
 const late: Outcome = { outcome: 'timeout' };
 const garbled: Outcome = { outcome: 'malformed' };

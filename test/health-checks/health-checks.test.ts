@@ -51,7 +51,7 @@ const upstream = (names: readonly string[], checks: Fields = active, before?: Ba
     { active: checks },
     before,
   );
-const fine: Outcome = { outcome: 'answered', status: 200 };
+const fine: Outcome = { outcome: 'responded', status: 200 };
 const down: Outcome = { outcome: 'tcpFailure' };
 
 describe('Active health checks', () => {

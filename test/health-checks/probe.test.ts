@@ -21,7 +21,7 @@ describe('A probe', () => {
   it('of type http: sends a GET of http_path with the configured headers, and returns the status', async () => {
     const { port, seen } = await scriptedUpstream('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n');
     const outcome = await ask(port, { http_path: '/status', headers: { 'X-Probe': ['a', 'b'] } });
-    expect(outcome).to.deep.equal({ outcome: 'answered', status: 503 });
+    expect(outcome).to.deep.equal({ outcome: 'responded', status: 503 });
     const { lines, fields } = seen[0]!;
     expect(lines[0]).to.equal('GET /status HTTP/1.1');
     expect(fields.get('host')).to.deep.equal([`127.0.0.1:${port}`]);
@@ -36,7 +36,7 @@ describe('A probe', () => {
 
   it('ignores interim responses', async () => {
     const { port } = await scriptedUpstream('HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n');
-    expect(await ask(port, {})).to.deep.equal({ outcome: 'answered', status: 204 });
+    expect(await ask(port, {})).to.deep.equal({ outcome: 'responded', status: 204 });
   });
 
   for (const response of ['SSH-2.0-OpenSSH\r\n', 'HTTP/1.1 9\r\n', 'x'.repeat(10_000)]) {
@@ -78,7 +78,7 @@ describe('A probe', () => {
       server.close();
     });
     const { port } = server.address() as AddressInfo;
-    const fine = { outcome: 'answered', status: 200 };
+    const fine = { outcome: 'responded', status: 200 };
     const failed = { outcome: 'tcpFailure' };
     expect(await ask(port, { type: 'https', https_sni: 'orders.internal' })).to.deep.equal(failed);
     const unverified = { type: 'https', https_verify_certificate: false };
@@ -109,8 +109,8 @@ describe('A probe', () => {
     const checks = { type: 'https', https_verify_certificate: false };
     const pair = (id: string) => (id === 'own' ? { cert, key } : undefined);
     const showing = await ask(port, checks, { client_certificate: { id: 'own' } }, { pair });
-    expect(showing).to.deep.equal({ outcome: 'answered', status: 200 });
-    expect(await ask(port, checks, {}, { pair })).to.deep.equal({ outcome: 'answered', status: 403 });
+    expect(showing).to.deep.equal({ outcome: 'responded', status: 200 });
+    expect(await ask(port, checks, {}, { pair })).to.deep.equal({ outcome: 'responded', status: 403 });
     const unusable = await ask(port, checks, { client_certificate: { id: 'x' } }, { pair: () => ({ cert: 'x', key }) });
     expect(unusable).to.deep.equal({ outcome: 'tcpFailure' });
   });
