@@ -160,8 +160,8 @@ function nestedRowEndpoint(rows: Rows, description: Description, field: string, 
         const found = await both(request);
         if (found === undefined) return notFound;
         const { body } = request;
-        const said = Object.hasOwn(body.sent, field) ? body : under(body, field, found.above);
-        return responseTo(await rows.change(description, found.row.id, said));
+        const sent = Object.hasOwn(body.sent, field) ? body : under(body, field, found.above);
+        return responseTo(await rows.change(description, found.row.id, sent));
       },
       async DELETE(request) {
         const found = await both(request);

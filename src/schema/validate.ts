@@ -31,13 +31,14 @@ export function validate(
   checks: readonly EntityCheck[],
   row: { readonly [field: string]: Json },
   occasion: Occasion,
-  judgeReference: (field: ForeignField, value: Json) => Violation | undefined = validateField,
+  violationOfReference: (field: ForeignField, value: Json) => Violation | undefined = validateField,
 ): Findings {
   const findings = new Findings();
   for (const [name, value] of Object.entries(row)) {
     const field = own(fields, name);
     if (field === undefined) findings.add(name, 'unknown field');
-    else findings.add(name, field.type === 'foreign' ? judgeReference(field, value) : validateField(field, value));
+    else
+      findings.add(name, field.type === 'foreign' ? violationOfReference(field, value) : validateField(field, value));
   }
   for (const [name, field] of Object.entries(fields)) {
     if (field.required === true && own(row, name) === undefined) findings.add(name, 'required field missing');

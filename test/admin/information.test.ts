@@ -107,16 +107,16 @@ describe('The Admin API: information about the gate', () => {
   });
 
   it('validates without writing', async () => {
-    const judge = (name: string, body: unknown) => admin.call(`POST /schemas/${name}/validate`, body);
-    expect((await judge('services', { url: 'http://x' })).body).to.deep.equal({
+    const validate = (name: string, body: unknown) => admin.call(`POST /schemas/${name}/validate`, body);
+    expect((await validate('services', { url: 'http://x' })).body).to.deep.equal({
       message: 'schema validation successful',
     });
-    expect((await judge('services', {})).body.fields).to.deep.equal({ host: 'required field missing' });
-    expect((await judge('plugins', {})).body.fields).to.deep.equal({ name: 'required field missing' });
-    expect((await judge('nope', {})).status).to.equal(404);
+    expect((await validate('services', {})).body.fields).to.deep.equal({ host: 'required field missing' });
+    expect((await validate('plugins', {})).body.fields).to.deep.equal({ name: 'required field missing' });
+    expect((await validate('nope', {})).status).to.equal(404);
     const form = 'name=oauth2&config.enable_password_grant=true&config.scopes';
-    expect((await judge('plugins', `${form}[]=a`)).status).to.equal(200);
-    expect((await judge('plugins', `${form}=a`)).body.fields).to.deep.equal({
+    expect((await validate('plugins', `${form}[]=a`)).status).to.equal(200);
+    expect((await validate('plugins', `${form}=a`)).body.fields).to.deep.equal({
       config: { scopes: 'expected an array' },
     });
     expect((await admin.call('GET /services')).body.data).to.deep.equal([]);

@@ -11,9 +11,9 @@ describe('The Admin API: the keys in its paths', () => {
 
   afterEach(() => admin.close());
 
-  const answered = async (line: string, body?: object) => {
-    const answer = await admin.call(line, body);
-    return [answer.status, answer.body];
+  const responseTo = async (line: string, body?: object) => {
+    const { status, body: received } = await admin.call(line, body);
+    return [status, received];
   };
 
   it('an invalid value of the field is refused before any row is looked up, by every method', async () => {
@@ -21,10 +21,10 @@ describe('The Admin API: the keys in its paths', () => {
     const refusal = [400, { code: 10, name: 'invalid unique name', message }];
     for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
       const body = method === 'GET' || method === 'DELETE' ? undefined : { host: 'h' };
-      expect(await answered(`${method} /services/a%20b`, body), method).to.deep.equal(refusal);
+      expect(await responseTo(`${method} /services/a%20b`, body), method).to.deep.equal(refusal);
     }
-    expect(await answered('GET /services/a%20b/routes')).to.deep.equal(refusal);
-    expect(await answered('POST /services/a%20b/routes', { paths: ['/a'] })).to.deep.equal(refusal);
+    expect(await responseTo('GET /services/a%20b/routes')).to.deep.equal(refusal);
+    expect(await responseTo('POST /services/a%20b/routes', { paths: ['/a'] })).to.deep.equal(refusal);
     expect((await admin.call('GET /upstreams/1.2.3.4')).body).to.include({
       name: 'invalid unique name',
       message: "Invalid name ('1.2.3.4'); no ip addresses allowed",
@@ -35,10 +35,10 @@ describe('The Admin API: the keys in its paths', () => {
     const fields = { id: 'expected a valid UUID' };
     const message = `invalid primary key: '{id="expected a valid UUID"}'`;
     const refusal = [400, { code: 1, name: 'invalid primary key', message, fields }];
-    expect(await answered('GET /ca_certificates/nope')).to.deep.equal(refusal);
-    expect(await answered('PUT /acls/nope', { group: 'g' })).to.deep.equal(refusal);
-    expect(await answered('DELETE /acls/nope')).to.deep.equal(refusal);
-    expect(await answered(`GET /acls/${nowhere}`)).to.deep.equal([404, { message: 'Not found' }]);
+    expect(await responseTo('GET /ca_certificates/nope')).to.deep.equal(refusal);
+    expect(await responseTo('PUT /acls/nope', { group: 'g' })).to.deep.equal(refusal);
+    expect(await responseTo('DELETE /acls/nope')).to.deep.equal(refusal);
+    expect(await responseTo(`GET /acls/${nowhere}`)).to.deep.equal([404, { message: 'Not found' }]);
   });
 
   it('below another entity, that one is looked up first', async () => {
@@ -67,7 +67,7 @@ describe('The Admin API: the keys in its paths', () => {
     expect((await admin.call('PUT /certificates/a.example', { ...b })).body.id).to.equal(uuid(1));
     expect((await admin.call('DELETE /certificates/a.example')).status).to.equal(204);
     for (const line of ['GET /certificates/a.example', 'DELETE /certificates/a.example', 'GET /certificates/x/snis']) {
-      expect(await answered(line)).to.deep.equal([404, { message: 'SNI not found' }]);
+      expect(await responseTo(line)).to.deep.equal([404, { message: 'SNI not found' }]);
     }
     expect((await admin.call('GET /certificates/1.2.3.4')).body).to.include({
       name: 'invalid unique name',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { judge, readDifferences } from './kong/differences.ts';
+import { errorsOf, readDifferences } from './kong/differences.ts';
 
 describe('The intended differences from Kong', () => {
   const page = (...rows: string[]) => ['| place | what | why |', '|---|---|---|', ...rows].join('\n');
@@ -35,7 +35,7 @@ describe('The intended differences from Kong', () => {
       { place: 'a/b:4', equal: true },
     ];
     const meant = readDifferences(page('| `a/b:2,4,5` | w | y |'));
-    expect(judge(compared, meant)).to.deep.equal({ unmeant: ['a/b:3'], gone: ['a/b:4'], unknown: ['a/b:5'] });
+    expect(errorsOf(compared, meant)).to.deep.equal({ unmeant: ['a/b:3'], gone: ['a/b:4'], unknown: ['a/b:5'] });
   });
 
   it('are for recorded steps only', () => {

@@ -31,7 +31,7 @@ export interface Compared {
 }
 
 /** The errors of a run: unintended differences, and intended ones that did not occur. */
-export function judge(
+export function errorsOf(
   compared: readonly Compared[],
   meant: readonly Difference[],
 ): { readonly unmeant: readonly string[]; readonly gone: readonly string[]; readonly unknown: readonly string[] } {

@@ -11,7 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Compared, judge, readDifferences } from './differences.ts';
+import { type Compared, errorsOf, readDifferences } from './differences.ts';
 import { echoServer } from './echo.ts';
 
 const here = import.meta.dirname;
@@ -133,7 +133,7 @@ async function addresses(gate: ChildProcess): Promise<{ readonly proxy: string[]
 function report(interactions: readonly Interaction[], topics: readonly string[]): number {
   const page = readFileSync(join(root, 'docs', 'differences-from-kong.md'), 'utf8');
   const meant = readDifferences(page).filter(({ place }) => topics.includes(place.split('/')[0]!));
-  const { unmeant, gone, unknown } = judge(interactions, meant);
+  const { unmeant, gone, unknown } = errorsOf(interactions, meant);
   for (const topic of topics) {
     const its = interactions.filter(({ place }) => place.startsWith(`${topic}/`));
     const equal = its.filter((one) => one.equal).length;
