@@ -3,10 +3,10 @@
  * do what a forwarder needs: they send a head of the same fields, and receive status, fields as text, and the body.
  */
 import { Client } from 'undici';
-import { Deadlines } from '../adapters/proxy/deadlines.ts';
-import type { ResponseReceiver, UpstreamConnection } from '../adapters/proxy/upstream-connection.ts';
-import type { UpstreamHead } from '../adapters/proxy/upstream-head.ts';
-import { UpstreamPool } from '../adapters/proxy/upstream-pool.ts';
+import { Deadlines } from '../adapters/deadlines.ts';
+import type { ResponseReceiver, UpstreamConnection } from '../adapters/upstream/connection.ts';
+import type { UpstreamHead } from '../adapters/upstream/head.ts';
+import { UpstreamPool } from '../adapters/upstream/pool.ts';
 import type { UpstreamService } from '../src/gateway/snapshot.ts';
 import { cpuSeconds } from './machine.ts';
 

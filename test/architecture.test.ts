@@ -53,7 +53,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   // BlockList and isIP do no I/O.
   'src/address': ['node:net'],
 
-  'adapters/proxy': ['src'],
+  'adapters/proxy': ['src', 'adapters/deadlines', 'adapters/upstream'],
+  'adapters/upstream': ['src', 'adapters/deadlines'],
+  'adapters/deadlines': [],
   'adapters/health-checks': ['src'],
   'adapters/request-body': [],
   'adapters/http': ['src', 'adapters/library', 'adapters/request-body', '@koa/router', 'koa'],

@@ -2,8 +2,8 @@
 
 import type { Networks } from '../../src/address/ip-address.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
+import type { UpstreamPool } from '../upstream/pool.ts';
 import type { AccessLogEntry } from './access-log.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
 
 /** Shared by all exchanges. */
 export interface ExchangeEnvironment {

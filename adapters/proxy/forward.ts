@@ -16,11 +16,11 @@ import { passesIdentity, upstreamHead } from '../../src/gateway/header-hygiene.t
 import type { Exchange, ResponseHead } from '../../src/gateway/plugin.ts';
 import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
 import type { Balancing, Match, UpstreamService } from '../../src/gateway/snapshot.ts';
+import type { Origin, ResponseReceiver, UpstreamConnection, UpstreamFailure } from '../upstream/connection.ts';
+import type { UpstreamHead } from '../upstream/head.ts';
 import type { ExchangeEnvironment } from './environment.ts';
 import type { BodyReceiver, Incoming } from './incoming.ts';
 import { FieldList } from './response-head.ts';
-import type { Origin, ResponseReceiver, UpstreamConnection, UpstreamFailure } from './upstream-connection.ts';
-import type { UpstreamHead } from './upstream-head.ts';
 
 /** What forwarding uses of the exchange. */
 export interface ForwardedExchange extends Exchange {

@@ -6,16 +6,16 @@ import type { LookupFunction } from 'node:net';
 import { parseNetworks } from '../../src/address/ip-address.ts';
 import type { ConnectionCounts } from '../../src/gateway/connection-counts.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
+import { Deadlines } from '../deadlines.ts';
+import type { UpstreamCertificates } from '../upstream/connection.ts';
+import { UpstreamPool } from '../upstream/pool.ts';
 import type { AccessLogEntry } from './access-log.ts';
-import { Deadlines } from './deadlines.ts';
 import type { ExchangeEnvironment, TargetHealthChange, UpstreamProblem } from './environment.ts';
 import { beginExchange } from './exchange.ts';
 import type { RequestProblem } from './incoming.ts';
 import type { ClientConnection } from './listener/connection.ts';
 import { type Certificate, type ContextFor, type Listener, type ListenerAddress, listen } from './listener/listen.ts';
 import type { ServeEndpoint } from './listener/node-incoming.ts';
-import type { UpstreamCertificates } from './upstream-connection.ts';
-import { UpstreamPool } from './upstream-pool.ts';
 
 export interface ProxyOptions {
   readonly listen: readonly ListenerAddress[];

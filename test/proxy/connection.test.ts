@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { expect } from 'chai';
-import { Deadlines } from '../../adapters/proxy/deadlines.ts';
+import { Deadlines } from '../../adapters/deadlines.ts';
 import { ClientConnection, type QueuedRequest } from '../../adapters/proxy/listener/connection.ts';
 
 describe('The idle limit of a client connection', () => {

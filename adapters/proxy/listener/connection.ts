@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { parseIpAddress } from '../../../src/address/ip-address.ts';
-import type { Deadlines, Limited } from '../deadlines.ts';
+import type { Deadlines, Limited } from '../../deadlines.ts';
 
 /** A request in the queue of its connection. */
 export interface QueuedRequest {

@@ -15,7 +15,7 @@ import { createServer as createHttps, type Server as HttpsServer } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { errorResponse } from '../../../src/gateway/error-response.ts';
-import { Deadlines } from '../deadlines.ts';
+import { Deadlines } from '../../deadlines.ts';
 import type { RequestProblem } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
 import { ClientConnection } from './connection.ts';

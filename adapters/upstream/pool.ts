@@ -5,14 +5,14 @@
  */
 import { parseHost, serverNameFor } from '../../src/address/host.ts';
 import type { UpstreamService } from '../../src/gateway/snapshot.ts';
-import type { Deadlines } from './deadlines.ts';
+import type { Deadlines } from '../deadlines.ts';
 import {
   type ConnectionPool,
   Origin,
   type ResponseReceiver,
   UpstreamConnection,
   type UpstreamSettings,
-} from './upstream-connection.ts';
+} from './connection.ts';
 
 export class UpstreamPool implements ConnectionPool {
   readonly settings: UpstreamSettings;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Deadlines, type Limited } from '../../adapters/proxy/deadlines.ts';
+import { Deadlines, type Limited } from '../adapters/deadlines.ts';
 
 describe('Time limits', () => {
   class Waiting implements Limited {

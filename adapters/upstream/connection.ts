@@ -8,9 +8,9 @@
  */
 import { connect as connectPlain, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { Deadlines, Limited } from '../deadlines.ts';
 import { ChunkedReader, type ChunkReceiver } from './chunked.ts';
-import type { Deadlines, Limited } from './deadlines.ts';
-import { type Framing, readTrailers, readUpstreamHead, type UpstreamHead } from './upstream-head.ts';
+import { type Framing, readTrailers, readUpstreamHead, type UpstreamHead } from './head.ts';
 
 export interface UpstreamSettings {
   /** The default for services whose `tls_verify` is not set. */

@@ -1,9 +1,15 @@
 import { expect } from 'chai';
-import { Deadlines } from '../../adapters/proxy/deadlines.ts';
-import type { ResponseReceiver, UpstreamConnection } from '../../adapters/proxy/upstream-connection.ts';
-import type { UpstreamHead } from '../../adapters/proxy/upstream-head.ts';
-import { UpstreamPool } from '../../adapters/proxy/upstream-pool.ts';
-import { closeLater, closesEverything, eventually, plainService, scriptedUpstream } from './world.ts';
+import { Deadlines } from '../../adapters/deadlines.ts';
+import type { ResponseReceiver, UpstreamConnection } from '../../adapters/upstream/connection.ts';
+import type { UpstreamHead } from '../../adapters/upstream/head.ts';
+import { UpstreamPool } from '../../adapters/upstream/pool.ts';
+import {
+  closeLater,
+  closesEverything,
+  eventually,
+  plainService,
+  scriptedUpstream,
+} from '../support/scripted-upstream.ts';
 
 /** Notes each call; the test decides what to do with each piece of the body. */
 class Receiver implements ResponseReceiver {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ChunkedReader } from '../../adapters/proxy/chunked.ts';
+import { ChunkedReader } from '../../adapters/upstream/chunked.ts';
 
 interface Reading {
   readonly body: string;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readTrailers, readUpstreamHead, type UpstreamHead } from '../../adapters/proxy/upstream-head.ts';
+import { readTrailers, readUpstreamHead, type UpstreamHead } from '../../adapters/upstream/head.ts';
 
 function read(text: string, toHead = false): UpstreamHead | undefined {
   const head = text.replaceAll('\n', '\r\n');
