@@ -7,11 +7,14 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
   type Node,
   parseDocument,
+  visit,
+  type YAMLMap,
 } from 'yaml';
 import type { ConfigurationDocument, DocumentProblem, Place } from '../../src/declarative/document.ts';
 import type { Json } from '../../src/ports/entity-store.ts';
@@ -27,8 +30,9 @@ export interface Lines {
 }
 
 /** How many values aliases may make. */
-const aliasedLimit = 100_000;
+const aliasedLimit = 1_000_000;
 const depthLimit = 64;
+const tooDeep = `nested more than ${depthLimit} deep`;
 
 export function readText(text: string): TextRead {
   const lines = new LineCounter();
@@ -37,7 +41,7 @@ export function readText(text: string): TextRead {
     document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, stringKeys: false });
   } catch (error) {
     // The parser is recursive; deep nesting exhausts its stack.
-    const message = error instanceof RangeError ? `nested more than ${depthLimit} deep` : (error as Error).message;
+    const message = error instanceof RangeError ? tooDeep : (error as Error).message;
     return { problems: [{ place: [], message }] };
   }
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
@@ -46,85 +50,128 @@ export function readText(text: string): TextRead {
     return { problems: refused.map(({ pos, message }) => ({ place: [], line: lineAt(pos[0]), message })) };
   }
   const reader = nodeReader(document, (node) => lineAt(node.range?.[0] ?? 0));
-  const value = reader.json(document.contents, []);
+  const { value } = reader.read(document.contents, []);
   if (reader.problems.length > 0) return { problems: reader.problems };
   return { value, lines: reader.lines(document.contents, lineAt(document.contents?.range?.[0] ?? 0)) };
 }
 
+/** A value that was read, with its size as JSON: aliases share one object, but count with all that is in it. */
+interface Measured {
+  readonly value: Json;
+  /** How many values it has, itself included. */
+  readonly size: number;
+  /** How many values are around its deepest one, itself included. */
+  readonly depth: number;
+}
+
 function nodeReader(document: Document.Parsed, lineOfNode: (node: Node) => number) {
   const problems: DocumentProblem[] = [];
+  const targets = targetsOfAliases(document);
+  /** Values with an anchor. `undefined`: being read. */
+  const anchored = new Map<Node, Measured | undefined>();
   let aliased = 0;
-  let insideAliases = 0;
 
-  const refuse = (node: Node | null, place: Place, message: string): null => {
+  const nothing: Measured = { value: null, size: 1, depth: 1 };
+  const refuse = (node: Node | null, place: Place, message: string): Measured => {
     problems.push({ place, line: node === null ? 1 : lineOfNode(node), message });
-    return null;
+    return nothing;
   };
 
-  function resolved(alias: Alias): Node | undefined {
-    return alias.resolve(document) as Node | undefined;
+  /** Counts what an alias makes. Reading stops when the limit is reached. */
+  function count(node: Node, size: number): boolean {
+    if (aliased > aliasedLimit) return false;
+    aliased += size;
+    if (aliased > aliasedLimit) refuse(node, [], `aliases make more than ${aliasedLimit} values of this file`);
+    return aliased <= aliasedLimit;
   }
 
-  function json(node: unknown, place: Place): Json {
-    if (problems.length > 100) return null;
-    if (node === null || node === undefined) return null;
-    if (place.length > depthLimit) return refuse(node as Node, place, `nested more than ${depthLimit} deep`);
-    if (insideAliases > 0 && ++aliased > aliasedLimit) {
-      if (aliased > aliasedLimit + 1) return null;
-      return refuse(node as Node, [], `aliases make more than ${aliasedLimit} values of this file`);
+  function read(node: unknown, place: Place): Measured {
+    if (problems.length > 100 || node === null || node === undefined) return nothing;
+    if (place.length > depthLimit) return refuse(node as Node, place, tooDeep);
+    if (isAlias(node)) return aliasedValue(node, place);
+    if (!isNode(node) || node.anchor === undefined) return readPlain(node as Node, place);
+    if (!anchored.has(node)) {
+      anchored.set(node, undefined);
+      anchored.set(node, readPlain(node, place));
     }
-    if (isAlias(node)) {
-      const target = resolved(node);
-      if (target === undefined) return refuse(node, place, `there is no anchor &${node.source} before this alias`);
-      if (aliased > aliasedLimit) return null;
-      insideAliases++;
-      const value = json(target, place);
-      insideAliases--;
-      return value;
+    return anchored.get(node) ?? refuse(node, place, inItself(node.anchor));
+  }
+
+  function aliasedValue(alias: Alias, place: Place): Measured {
+    const target = targets.get(alias);
+    if (target === undefined) return refuse(alias, place, `there is no anchor &${alias.source} before this alias`);
+    // An anchor comes before its aliases, so its value was read, unless the alias is inside it.
+    const found = anchored.get(target);
+    if (found === undefined) {
+      return anchored.has(target) ? refuse(alias, place, inItself(alias.source)) : read(target, place);
     }
+    if (place.length + found.depth - 1 > depthLimit) return refuse(alias, place, tooDeep);
+    return count(alias, found.size) ? found : nothing;
+  }
+
+  function readPlain(node: Node, place: Place): Measured {
     if (isScalar(node)) {
       const { value } = node;
-      if (typeof value === 'bigint') return Number(value);
-      if (value === null || ['string', 'boolean', 'number'].includes(typeof value)) return value as Json;
+      if (typeof value === 'bigint') return { value: Number(value), size: 1, depth: 1 };
+      if (value === null || ['string', 'boolean', 'number'].includes(typeof value)) {
+        return { value: value as Json, size: 1, depth: 1 };
+      }
       return refuse(node, place, 'expected text, a number, true, false or null');
     }
-    if (isSeq(node)) return node.items.map((item, at) => json(item, [...place, at]));
-    if (isMap(node)) return mapJson(node, place);
-    return refuse(node as Node, place, 'cannot be read');
+    if (isSeq(node)) {
+      const items = node.items.map((item, at) => read(item, [...place, at]));
+      return measured(
+        items.map(({ value }) => value),
+        items,
+      );
+    }
+    return isMap(node) ? readMap(node, place) : refuse(node, place, 'cannot be read');
   }
 
-  function mapJson(map: Extract<Node, { items: unknown }>, place: Place): Json {
-    const object: { [name: string]: Json } = Object.create(null);
-    const merged: { [name: string]: Json } = Object.create(null);
-    if (!isMap(map)) return object;
+  function readMap(map: YAMLMap, place: Place): Measured {
+    const object = new Map<string, Measured>();
+    const merged = new Map<string, Measured>();
     for (const { key, value } of map.items) {
       const name = nameOf(key);
       if (name === undefined) refuse(key as Node, place, 'a name has to be text');
       else if (isMerge(key)) mergeInto(merged, value, place);
-      else if (Object.hasOwn(object, name)) refuse(key as Node, [...place, name], 'is a duplicate name');
-      else object[name] = json(value, [...place, name]);
+      else if (object.has(name)) refuse(key as Node, [...place, name], 'is a duplicate name');
+      else object.set(name, read(value, [...place, name]));
     }
-    for (const [name, value] of Object.entries(merged)) if (!Object.hasOwn(object, name)) object[name] = value;
-    return object;
+    for (const [name, value] of merged) if (!object.has(name)) object.set(name, value);
+    return measuredMap(object);
   }
 
   /** `<<: *defaults` (https://yaml.org/type/merge.html): the values of the map itself come first. */
-  function mergeInto(merged: { [name: string]: Json }, value: unknown, place: Place): void {
+  function mergeInto(merged: Map<string, Measured>, value: unknown, place: Place): void {
     for (const source of sourcesOf(value)) {
-      const from = json(source, place);
-      if (typeof from !== 'object' || from === null || Array.isArray(from)) {
-        refuse(value as Node, place, '<< takes a map, or a list of maps');
+      const from = read(source, place);
+      const parts = mapParts.get(from.value as object);
+      if (parts === undefined) {
+        if (aliased <= aliasedLimit) refuse(value as Node, place, '<< takes a map, or a list of maps');
         continue;
       }
-      for (const [name, inside] of Object.entries(from)) if (!Object.hasOwn(merged, name)) merged[name] = inside;
+      // The maps of a list that has an alias are read at each merge. A map that has an alias itself was counted there.
+      if (!isAlias(source) && !count(source as Node, from.size)) return;
+      for (const [name, inside] of parts) if (!merged.has(name)) merged.set(name, inside);
     }
+  }
+
+  /** The members of each map, with their sizes. */
+  const mapParts = new WeakMap<object, ReadonlyMap<string, Measured>>();
+
+  function measuredMap(parts: ReadonlyMap<string, Measured>): Measured {
+    const object: { [name: string]: Json } = Object.create(null);
+    for (const [name, { value }] of parts) object[name] = value;
+    mapParts.set(object, parts);
+    return measured(object, parts.values());
   }
 
   const known = new Map<unknown, Lines>();
 
   /** The line of each value. A value with several aliases is visited once. */
   function lines(node: unknown, line: number): Lines {
-    const target = isAlias(node) ? resolved(node) : node;
+    const target = isAlias(node) ? targets.get(node) : node;
     const visited = known.get(target);
     if (visited !== undefined) return visited;
     if (isSeq(target)) {
@@ -153,12 +200,39 @@ function nodeReader(document: Document.Parsed, lineOfNode: (node: Node) => numbe
   }
 
   function sourcesOf(value: unknown): readonly unknown[] {
-    const node = isAlias(value) ? resolved(value) : value;
+    const node = isAlias(value) ? targets.get(value) : value;
     return isSeq(node) ? node.items : [value];
   }
 
-  return { json, lines, problems };
+  return { read, lines, problems };
 }
+
+/** The node that each alias refers to: the last one before it with its anchor. One walk finds them all. */
+function targetsOfAliases(document: Document.Parsed): ReadonlyMap<Alias, Node> {
+  const latest = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node(_, node) {
+      if (isAlias(node)) {
+        const target = latest.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) latest.set(node.anchor, node);
+    },
+  });
+  return targets;
+}
+
+function measured(value: Json, parts: Iterable<Measured>): Measured {
+  let size = 1;
+  let deepest = 0;
+  for (const part of parts) {
+    size += part.size;
+    deepest = Math.max(deepest, part.depth);
+  }
+  return { value, size, depth: deepest + 1 };
+}
+
+const inItself = (anchor: string): string => `the alias *${anchor} is inside the value that it refers to`;
 
 export function documentOf({ value, lines }: { readonly value: Json; readonly lines: Lines }): ConfigurationDocument {
   return {

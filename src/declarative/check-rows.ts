@@ -65,15 +65,16 @@ function findProtocolViolations(rows: readonly DeclaredRow[], items: readonly It
     items.filter(({ sent }) => Array.isArray(own(sent, 'protocols'))).map((item) => [item.id, item]),
   );
   const routes = rows.filter(({ description }) => description.name === 'routes').map(({ row }) => row);
+  const byId = new Map(routes.map((route) => [route.id, route]));
+  const byService = Map.groupBy(routes, (route) => referenceIn(route, 'service'));
   for (const { description, row, place } of rows) {
     if (description.name !== 'plugins' || !withProtocols.has(row.id)) continue;
     const protocols = row['protocols'] as readonly string[];
     const routeId = referenceIn(row, 'route');
     const serviceId = referenceIn(row, 'service');
-    const on =
-      routeId === undefined
-        ? routes.filter((route) => serviceId !== undefined && referenceIn(route, 'service') === serviceId)
-        : routes.filter(({ id }) => id === routeId);
+    const routesOfService = serviceId === undefined ? [] : (byService.get(serviceId) ?? []);
+    const routeNamed = routeId === undefined ? undefined : byId.get(routeId);
+    const on = routeId === undefined ? routesOfService : routeNamed === undefined ? [] : [routeNamed];
     const violation = protocolViolation(protocols, routeId === undefined ? 'service' : 'route', on);
     if (violation !== undefined) report([...place, 'protocols'], violation);
   }

@@ -51,8 +51,9 @@ export function planChanges(stored: readonly KindRows[], wanted: readonly KindRo
       writes.push({ act: 'write', description, row, isNew: !there.has(row.id) || gone.has(row.id) });
     }
     // A row that was removed to free its unique values, and did not change, is written again.
+    const written = new Set(changed);
     for (const row of rows) {
-      if (gone.has(row.id) && !changed.includes(row)) writes.push({ act: 'write', description, row, isNew: true });
+      if (gone.has(row.id) && !written.has(row)) writes.push({ act: 'write', description, row, isNew: true });
     }
     const left = [...there.keys()].filter((id) => !kept.has(id) && !gone.has(id));
     removals.push(left.map((id): Change => ({ act: 'remove', description, id })));

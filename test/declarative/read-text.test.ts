@@ -70,11 +70,46 @@ describe('The syntax of a declarative file', () => {
             .join()}]`,
     );
     expect(problems(laughs.join('\n')).map(({ message }) => message)).to.deep.equal([
-      'aliases make more than 100000 values of this file',
+      'aliases make more than 1000000 values of this file',
     ]);
-    expect(problems('a: &a [*a]\n')).not.to.deep.equal([]);
+    expect(problems('a: &a [*a]\n')[0]!.message).to.equal('the alias *a is inside the value that it refers to');
+    expect(problems('a: &a {<<: *a}\n')[0]!.message).to.equal('the alias *a is inside the value that it refers to');
+    const chain = Array.from(
+      { length: 3_000 },
+      (_, i) => `a${i}: &a${i} {${i === 0 ? '' : `<<: *a${i - 1}, `}x${i}: 1}`,
+    );
+    expect(problems(chain.join('\n')).map(({ message }) => message)).to.deep.equal([
+      'aliases make more than 1000000 values of this file',
+    ]);
+    const lists = `a: &a [${Array(1_200).fill('{}').join()}]\nb:\n${'- <<: *a\n'.repeat(1_200)}`;
+    expect(problems(lists).map(({ message }) => message)).to.deep.equal([
+      'aliases make more than 1000000 values of this file',
+    ]);
     expect(problems(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)).not.to.deep.equal([]);
     expect(problems(`${'['.repeat(200)}${']'.repeat(200)}`)[0]!.message).to.match(/nested more than 64 deep/);
+  });
+
+  it('SE-09: reads a file with many aliases and merges in time that grows with its length', () => {
+    const forms = {
+      merges: (i: number) => `- {<<: *d, name: s${i}}`,
+      aliases: (i: number) => `- {name: s${i}, defaults: *d}`,
+      'lists of merges': (i: number) => `- {<<: [*d, {port: ${i}}], name: s${i}}`,
+      'anchors of their own': (i: number) => `- &s${i} {name: s${i}, before: *${i === 0 ? 'd' : `n`}, at: &n ${i}}`,
+      'names of anchors that come again': (i: number) => `- {name: s${i}, at: &d {host: h${i}}}`,
+    };
+    const cpu = (text: string) => {
+      const before = process.cpuUsage().user;
+      document(text);
+      return process.cpuUsage().user - before;
+    };
+    for (const [name, item] of Object.entries(forms)) {
+      const text = (count: number) =>
+        `_d: &d {host: h, port: 80, tags: [a, b]}\nservices:\n${Array.from({ length: count }, (_, i) => item(i)).join('\n')}\n`;
+      cpu(text(1_000));
+      const short = Math.min(cpu(text(1_000)), cpu(text(1_000)));
+      // Linear: 4 times; quadratic: 16 times.
+      expect(cpu(text(4_000)) / short, name).to.be.below(10);
+    }
   });
 
   it('SE-06: reads __proto__ and constructor as names like any other', () => {
