@@ -22,6 +22,7 @@ const snisField: Field = {
   elements: { type: 'string', required: true, check: checkWildcardName },
   // Kong's schema does not list it.
   implicit: true,
+  nullMeans: [],
 };
 
 export function certificateHooks(
@@ -36,8 +37,7 @@ export function certificateHooks(
     fields: { snis: snisField },
 
     async shown(stored) {
-      const names = (await rowsOf(stored.id)).map(({ name }) => name as string);
-      return { ...stored, snis: names.sort() };
+      return { ...stored, snis: sortedNames(await rowsOf(stored.id)) };
     },
 
     stored(row) {
@@ -45,21 +45,26 @@ export function certificateHooks(
       return rest as Entity;
     },
 
-    /** A server name belongs to one certificate. */
-    async beforeWrite(row) {
-      for (const name of namesIn(row) ?? []) {
+    /** A server name belongs to one certificate, and a list has it once. */
+    async violations({ input, row }) {
+      const sent = input['snis'];
+      const names = Array.isArray(sent) ? (sent as readonly string[]) : [];
+      const again = names.find((name, at) => names.indexOf(name) < at);
+      if (again !== undefined) return { snis: `${again} is duplicated` };
+      for (const name of names) {
         const holder = await store.getBy(kind, 'name', name);
-        if (holder !== undefined && referenceIn(holder, 'certificate') !== row.id) {
-          return { outcome: 'taken', fields: ['snis'] };
+        const certificate = holder === undefined ? undefined : referenceIn(holder, 'certificate');
+        if (certificate !== undefined && certificate !== String(row['id']).toLowerCase()) {
+          return { snis: `${name} already associated with existing certificate '${certificate}'` };
         }
       }
       return undefined;
     },
 
     async afterWrite(row) {
-      const names = namesIn(row);
-      if (names === undefined) return;
       const present = await rowsOf(row.id);
+      const names = namesIn(row);
+      if (names === undefined) return { ...row, snis: sortedNames(present) };
       const seconds = Math.floor(clock.now() / 1000);
       for (const { id, name } of present) if (!names.includes(name as string)) await store.remove(kind, id);
       for (const name of names) {
@@ -67,6 +72,7 @@ export function certificateHooks(
         const times = { created_at: seconds, updated_at: seconds };
         await store.insert(kind, { id: entropy.uuid(), name, ...times, tags: null, certificate: { id: row.id } });
       }
+      return { ...row, snis: [...names].sort() };
     },
 
     /** `/certificates/{a server name}` and the paths of its SNIs. */
@@ -84,6 +90,11 @@ export function certificateHooks(
   };
 }
 
+function sortedNames(rows: readonly Entity[]): readonly string[] {
+  return rows.map(({ name }) => name as string).sort();
+}
+
+/** `undefined`: the request does not mention them, and the stored ones stay. */
 function namesIn({ snis }: Entity): readonly string[] | undefined {
   return Array.isArray(snis) ? (snis as readonly string[]) : undefined;
 }

@@ -6,6 +6,7 @@ import type { Entropy } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import type { Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
+import { caCertificateHooks } from './ca-certificate-uses.ts';
 import { certificateHooks } from './certificate-names.ts';
 import { expiringRowHooks } from './expiring-rows.ts';
 import type { Hooks, KindHooks } from './kind-hooks.ts';
@@ -26,6 +27,7 @@ export function kindHooks(
   const kind = (name: string): EntityKind => kindOf(entities.get(name)!);
   const hooks = new Map<string, KindHooks>([
     ['certificates', certificateHooks(store, entities.get('snis')!, { clock, entropy })],
+    ['ca_certificates', caCertificateHooks(store, kind('services'))],
     ['plugins', pluginHooks(store, kind('routes'))],
     [oauth2Tokens.name, { store: tokenRows(store, grants, clock, kind) }],
   ]);

@@ -6,6 +6,7 @@ import type { Entity, EntityKind, EntityStore, Written } from '../../src/ports/e
 import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
 import type { Description, Fields } from '../../src/schema/description.ts';
 import type { Draft } from '../../src/schema/draft.ts';
+import type { RefusalBody } from '../../src/schema/error-bodies.ts';
 import type { Violations } from '../../src/schema/violations.ts';
 import type { AdminRequest, Method } from './endpoints.ts';
 import type { AdminResponse } from './response.ts';
@@ -23,9 +24,10 @@ export interface KindHooks {
   readonly stored?: (row: Entity, before: Before | undefined) => Entity;
   /** What is wrong with a row in view of other rows. */
   readonly violations?: (draft: Draft) => MaybePromise<Violations | undefined>;
-  /** Runs before a valid row is written; returns why it cannot be written. */
-  readonly beforeWrite?: (row: Entity) => MaybePromise<Written | undefined>;
-  readonly afterWrite?: (row: Entity) => MaybePromise<void>;
+  /** Runs after a valid row was written; returns the row for the response. */
+  readonly afterWrite?: (row: Entity) => MaybePromise<Entity>;
+  /** Why a row cannot be removed. */
+  readonly beforeRemove?: (row: Entity) => MaybePromise<RefusalBody | undefined>;
   readonly afterRemove?: (row: Entity) => MaybePromise<unknown>;
   /** Reads the keys of a path whose first key means a row of this kind. */
   readonly readKeys?: (
@@ -81,19 +83,12 @@ export function hookedStore(store: EntityStore, hooks: Hooks): EntityStore {
     return row;
   }
 
-  async function write(
+  const write = async (
     kind: EntityKind,
     row: Entity,
     before: Before | undefined,
     act: (stored: Entity) => MaybePromise<Written>,
-  ): Promise<Written> {
-    const { beforeWrite, stored, afterWrite } = of(kind);
-    const obstacle = await beforeWrite?.(row);
-    if (obstacle !== undefined) return obstacle;
-    const written = await act(stored === undefined ? row : stored(row, before));
-    if (written.outcome === 'written') await afterWrite?.(row);
-    return written;
-  }
+  ): Promise<Written> => act(of(kind).stored?.(row, before) ?? row);
 
   const getBy = async (kind: EntityKind, field: string, value: string): Promise<Entity | undefined> =>
     show(kind, await storeOf(kind).getBy(kind, field, value));

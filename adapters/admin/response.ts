@@ -49,6 +49,7 @@ const statuses: Readonly<Record<(typeof codes)[keyof typeof codes], number>> = {
   [codes.operationUnsupported]: 405,
   [codes.foreignKeysUnresolved]: 400,
   [codes.invalidConfiguration]: 400,
+  [codes.referencedByOthers]: 400,
 };
 
 export function refused(body: RefusalBody): AdminResponse {

@@ -128,10 +128,10 @@ export function rows(options: RowsOptions): Rows {
     return done;
   }
 
-  function outcomeOf(description: Description, row: Entity, written: Written): Outcome {
+  async function outcomeOf(description: Description, row: Entity, written: Written): Promise<Outcome> {
     switch (written.outcome) {
       case 'written':
-        return { row };
+        return { row: (await hooks.get(description.name)?.afterWrite?.(row)) ?? row };
       case 'taken':
         return {
           refusal: refused(
@@ -206,6 +206,8 @@ export function rows(options: RowsOptions): Rows {
     if (refusal !== undefined) return refusal;
     const found = await stored(description, key);
     if (found === undefined) return undefined;
+    const obstacle = await hooks.get(description.name)?.beforeRemove?.(found);
+    if (obstacle !== undefined) return refused(obstacle);
     const removed = await store.remove(kindOf(description), found.id);
     return removed.outcome === 'restricted' ? refused(stillReferenced(description.name, removed.by)) : undefined;
   }

@@ -166,6 +166,7 @@ function fillField(field: Field, value: Json | undefined, auto: Drawn | undefine
 }
 
 function normalisedField(field: Field, value: Json, auto?: Drawn): Json {
+  if (value === null && field.nullMeans !== undefined) return field.nullMeans as Json;
   switch (field.type) {
     case 'array':
     case 'set': {

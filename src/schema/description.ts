@@ -140,6 +140,8 @@ export interface Rules<T> {
   readonly unlessSet?: 'absent';
   /** In Kong's rows but not in Kong's schema. */
   readonly implicit?: true;
+  /** Replaces null in a request body. */
+  readonly nullMeans?: T;
   /** Values that the gate accepts in addition to those of Kong's rule. */
   readonly also?: {
     readonly one_of?: readonly T[];

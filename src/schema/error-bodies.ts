@@ -30,6 +30,7 @@ export const codes = {
   operationUnsupported: 12,
   foreignKeysUnresolved: 13,
   invalidConfiguration: 14,
+  referencedByOthers: 17,
 } as const;
 
 export function schemaViolation(violations: Violations): RefusalBody {
@@ -98,6 +99,15 @@ export function stillReferenced(kind: string, by: string): RefusalBody {
     name: 'foreign key violation',
     message: `an existing '${by}' entity references this '${kind}' entity`,
     fields: { '@referenced_by': by },
+  };
+}
+
+/** For a reference in a list of ids, which is not a foreign key. */
+export function referencedByOthers(what: string, id: string, by: string, byId: string): RefusalBody {
+  return {
+    code: codes.referencedByOthers,
+    name: 'referenced by others',
+    message: `${what} ${id} is still referenced by ${by} (id = ${byId})`,
   };
 }
 

@@ -38,6 +38,7 @@ const notPrinted = new Set([
   'formSeparator',
   'also',
   'defaultAfter',
+  'nullMeans',
   'entity_checks',
 ]);
 

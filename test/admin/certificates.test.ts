@@ -61,11 +61,54 @@ describe('The Admin API: certificates, their SNIs, and CA certificates', () => {
     expect(await names()).to.deep.equal([]);
   });
 
-  it('a server name belongs to one certificate', async () => {
-    await made({ ...a, snis: ['x.example'] });
-    const { status, body } = await admin.call('POST /certificates', { ...b, snis: ['x.example'] });
-    expect([status, body.code]).to.deep.equal([409, 5]);
-    expect((await admin.call('GET /certificates')).body.data).to.have.length(1);
+  it('snis: null removes the names, and a response always lists the stored ones', async () => {
+    const first = await made({ ...a });
+    expect(first.snis).to.deep.equal([]);
+    const { id } = await made({ ...a, snis: ['y.example', 'x.example'] });
+    expect((await admin.call(`PUT /certificates/${id}`, { ...a })).body.snis).to.deep.equal(['x.example', 'y.example']);
+    expect((await admin.call(`PATCH /certificates/${id}`, { tags: ['t'] })).body.snis).to.deep.equal([
+      'x.example',
+      'y.example',
+    ]);
+    for (const [line, body] of [
+      [`PATCH /certificates/${id}`, { snis: null }],
+      [`PUT /certificates/${id}`, { ...a, snis: null }],
+      [`PATCH /certificates/${id}`, 'snis='],
+    ] as const) {
+      await admin.call(`PATCH /certificates/${id}`, { snis: ['x.example'] });
+      expect((await admin.call(line, body)).body.snis, line).to.deep.equal([]);
+      expect((await admin.call('GET /snis')).body.data, line).to.deep.equal([]);
+      expect((await admin.call(`GET /certificates/${id}`)).body.snis, line).to.deep.equal([]);
+    }
+    expect((await made({ ...a, snis: null })).snis).to.deep.equal([]);
+  });
+
+  it('a server name belongs to one certificate, and stands in the list once', async () => {
+    const first = await made({ ...a, snis: ['x.example'] });
+    const other = await made({ ...b, snis: ['y.example'] });
+    const taken = `x.example already associated with existing certificate '${first.id}'`;
+    for (const [line, body, why] of [
+      ['POST /certificates', { ...b, snis: ['z.example', 'x.example'] }, taken],
+      [`PUT /certificates/${uuid(77)}`, { ...b, snis: ['x.example'] }, taken],
+      [`PUT /certificates/${other.id}`, { ...b, snis: ['x.example'] }, taken],
+      [`PATCH /certificates/${other.id}`, { snis: ['x.example'] }, taken],
+      [`PATCH /certificates/${other.id}`, 'snis[]=x.example', taken],
+      ['POST /certificates', { ...b, snis: ['z.example', 'z.example'] }, 'z.example is duplicated'],
+      [`PUT /certificates/${other.id}`, { ...b, snis: ['z.example', 'z.example'] }, 'z.example is duplicated'],
+      [`PATCH /certificates/${other.id}`, { snis: ['z.example', 'z.example'] }, 'z.example is duplicated'],
+      [`PATCH /certificates/${other.id}`, 'snis[]=z.example&snis[]=z.example', 'z.example is duplicated'],
+    ] as const) {
+      const answer = await admin.call(line, body);
+      expect([answer.status, answer.body], `${line} ${JSON.stringify(body)}`).to.deep.equal([
+        400,
+        { code: 2, name: 'schema violation', message: `schema violation (snis: ${why})`, fields: { snis: why } },
+      ]);
+    }
+    expect((await admin.call('POST /snis', { name: 'x.example', certificate: { id: other.id } })).status).to.equal(409);
+    expect((await admin.call('GET /certificates')).body.data).to.have.length(2);
+    expect((await admin.call('GET /snis')).body.data).to.have.length(2);
+    // Its own name is not another certificate's.
+    expect((await admin.call(`PUT /certificates/${other.id}`, { ...b, snis: ['y.example'] })).status).to.equal(200);
   });
 
   it('an SNI: PUT by name, wildcards at either end, no address', async () => {
@@ -90,6 +133,31 @@ describe('The Admin API: certificates, their SNIs, and CA certificates', () => {
     await admin.call(`DELETE /services/${body.id}`);
     expect((await admin.call(`DELETE /certificates/${id}`)).status).to.equal(204);
     expect((await admin.call('GET /snis')).body.data).to.deep.equal([]);
+  });
+
+  it('a certificate that an upstream uses is not removed', async () => {
+    const { id } = await made({ ...a });
+    await admin.make('POST /upstreams', { name: 'u', client_certificate: { id } });
+    expect((await admin.call(`DELETE /certificates/${id}`)).body.message).to.equal(
+      "an existing 'upstreams' entity references this 'certificates' entity",
+    );
+    await admin.call('PATCH /upstreams/u', { client_certificate: null });
+    expect((await admin.call(`DELETE /certificates/${id}`)).status).to.equal(204);
+  });
+
+  it('a CA certificate that a service uses is not removed', async () => {
+    const { id } = await admin.make('POST /ca_certificates', { cert: authority });
+    const service = await admin.make('POST /services', {
+      host: 'h',
+      protocol: 'https',
+      ca_certificates: [id.toUpperCase()],
+    });
+    const message = `ca certificate ${id} is still referenced by services (id = ${service.id})`;
+    const { status, body } = await admin.call(`DELETE /ca_certificates/${id}`);
+    expect([status, body]).to.deep.equal([400, { code: 17, name: 'referenced by others', message }]);
+    expect((await admin.call(`GET /ca_certificates/${id}`)).status).to.equal(200);
+    await admin.call(`PATCH /services/${service.id}`, { ca_certificates: null });
+    expect((await admin.call(`DELETE /ca_certificates/${id}`)).status).to.equal(204);
   });
 
   it('a CA certificate is one certificate that can sign others, with its digest', async () => {
