@@ -24,6 +24,7 @@ export const forgottenCell: typeof clientCredentialsGrant = {
     awaitingClient: {
       clientAuthenticated: transitions.awaitingClient.clientAuthenticated,
       clientRejected: transitions.awaitingClient.clientRejected,
+      clientAmbiguous: transitions.awaitingClient.clientAmbiguous,
     },
   },
 };

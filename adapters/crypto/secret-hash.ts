@@ -65,19 +65,25 @@ export function secretHashes(limits: Partial<HashLimits> = {}, slow: SlowHash = 
       return printPhc({ iterations: kongsIterations, length: kongsLength, salt, digest });
     },
 
-    verify(clientRecordId, phc, secret) {
-      const print = imprint(phc ?? '', secret);
-      if (isRemembered(clientRecordId, print)) return 'proven';
+    verify(clientRecordId, phc, ...secrets) {
+      const prints = secrets.map((secret) => (secret === undefined ? undefined : imprint(phc ?? '', secret)));
+      const anyRemembered = (): boolean =>
+        prints.some((print) => print !== undefined && isRemembered(clientRecordId, print));
+      if (anyRemembered()) return 'proven';
       if (turns.waiting >= waiting || turns.waitingFor(clientRecordId) >= waitingForOne) return 'rateLimited';
       const stored = phc === undefined ? undefined : readPhc(phc);
       return turns.take(clientRecordId, async () => {
         // An earlier request in the queue may have proven it.
-        if (isRemembered(clientRecordId, print)) return 'proven';
+        if (anyRemembered()) return 'proven';
         const { salt, iterations, length, digest } = stored ?? unmatchable;
-        const made = await slow(secret, salt, iterations, length);
-        const matches = timingSafeEqual(made, digest) && stored !== undefined;
-        if (matches) remember(clientRecordId, print);
-        return matches ? 'proven' : 'failed';
+        let matched: Buffer | undefined;
+        for (const [at, secret] of secrets.entries()) {
+          const made = await slow(secret ?? '', salt, iterations, length);
+          if (timingSafeEqual(made, digest) && stored !== undefined) matched ??= prints[at];
+        }
+        if (matched === undefined) return 'failed';
+        remember(clientRecordId, matched);
+        return 'proven';
       });
     },
 

@@ -3,7 +3,7 @@
  * compares the `redirect_uri` of the request, as Kong does for all grants but one.
  *
  *     awaitingClient ──clientAuthenticated──▶ clientAdmitted | refused
- *           └──clientRejected, clientRateLimited──▶ refused
+ *           └──clientRejected, clientAmbiguous, clientRateLimited──▶ refused
  */
 import { type Continuation, type Final, type Machine, startingWith, type Waiting } from '../machine/machine.ts';
 import type { Client } from '../oauth/client.ts';
@@ -63,6 +63,10 @@ export function clientAuthentication<Q extends TokenRequest>({
           },
         clientRejected: ({ request }, { client }) =>
           (client === undefined ? unknownClient?.(request) : undefined) ?? rejected(request, client),
+        clientAmbiguous: ({ request }) => ({
+          ...refuse('client_authentication_ambiguous'),
+          failedAuthentication: request.authentication.method,
+        }),
         clientRateLimited: (_state, { retryAfter }) => ({ ...refuse('client_rate_limited'), retryAfter }),
       },
     },

@@ -99,6 +99,8 @@ export interface ClientRejected extends Event<'clientRejected'> {
   /** The client that was named, if it exists. */
   readonly client: Client | undefined;
 }
+/** The readings of the Basic credentials name two clients (docs/decisions/0025). */
+export interface ClientAmbiguous extends Event<'clientAmbiguous'> {}
 /** Too many attempts failed, or too many slow hashes wait: this attempt was not tried. */
 export interface ClientRateLimited extends Event<'clientRateLimited'> {
   /** Seconds. */
@@ -139,7 +141,7 @@ export interface RefreshTokenReused extends Event<'refreshTokenReused'> {
 export interface GrantRevoked extends Event<'grantRevoked'> {}
 
 export interface GrantEvents {
-  readonly authenticateClient: ClientAuthenticated | ClientRejected | ClientRateLimited;
+  readonly authenticateClient: ClientAuthenticated | ClientRejected | ClientAmbiguous | ClientRateLimited;
   readonly redeemAuthorizationCode: CodeRedeemed | CodeReplayed | CodeMismatched | CodeUnknown;
   readonly openGrant: GrantOpened | GrantAlreadyRevoked;
   readonly findRefreshToken: RefreshTokenFound | RefreshTokenUnknown;

@@ -21,11 +21,21 @@ export interface Consumer {
   readonly customId: string | undefined;
 }
 
-/** The credentials that a client sent (RFC 6749 §2.3.1). `none`: a `client_id` without a secret. */
-export interface ClientAuthentication {
-  readonly method: 'client_secret_basic' | 'client_secret_post' | 'none';
+export interface ClientCredentials {
   readonly clientId: string | undefined;
   readonly clientSecret: string | undefined;
+}
+
+/** The credentials that a client sent (RFC 6749 §2.3.1). `none`: a `client_id` without a secret. */
+export interface ClientAuthentication extends ClientCredentials {
+  readonly method: 'client_secret_basic' | 'client_secret_post' | 'none';
+  /** What the same Basic credentials can mean besides, in order, where their text has several meanings (docs/decisions/0025). */
+  readonly otherReadings?: readonly ClientCredentials[] | undefined;
   /** The client address, if failures are counted. */
   readonly from: string | undefined;
+}
+
+/** Every meaning of the credentials, the one as sent first. */
+export function readingsOf({ clientId, clientSecret, otherReadings = [] }: ClientAuthentication): ClientCredentials[] {
+  return [{ clientId, clientSecret }, ...otherReadings];
 }

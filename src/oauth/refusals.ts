@@ -64,6 +64,11 @@ export const refusals = {
     remedy:
       'Check client_id and client_secret, and that the client has a redirect URI. A refresh token only works for the client it was issued to.',
   },
+  client_authentication_ambiguous: {
+    ...both('invalid_client', 'Invalid client authentication'),
+    remedy:
+      'The client_id in the Basic header names one client as sent and another one form-decoded (RFC 6749 §2.3.1). Send client_id and client_secret in the body, or give one of the two clients an id without % and +.',
+  },
   client_authentication_repeated: {
     ...both('invalid_request', 'The client must use one authentication method'),
     remedy: 'Send the secret either in the Authorization header or in the body.',

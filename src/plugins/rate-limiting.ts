@@ -6,10 +6,11 @@
 
 import type { Exchange, Handover, PluginPlace, PluginTools } from '../gateway/plugin.ts';
 import type { DirectResponse } from '../gateway/proxied-request.ts';
+import { readingsOf } from '../oauth/client.ts';
 import { sha256Of } from '../oauth/hmac.ts';
 import { profiles } from '../oauth/profile.ts';
 import type { CountedWindow } from '../ports/counters.ts';
-import { referenceIn } from '../ports/entity-store.ts';
+import { type Entity, referenceIn } from '../ports/entity-store.ts';
 import { isPending, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
 import { encodePath, octets } from '../routing/path.ts';
 import type { Fields, JsonObject, NumberField } from '../schema/description.ts';
@@ -277,8 +278,13 @@ function clientKey(
   const read = readParameters(profiles.kong, new Set(), request);
   if (!('parameters' in read)) return address;
   const client = readClientAuthentication(profiles.kong, read.parameters, request.authorization, undefined);
-  if ('reason' in client || client.clientId === undefined) return address;
-  return whenThere(tools.records.findBy('oauth2_credentials', 'client_id', client.clientId), (row) => {
+  if ('reason' in client) return address;
+  const ids = new Set(readingsOf(client).flatMap(({ clientId }) => clientId ?? []));
+  const firstOf = ([id, ...others]: readonly string[]): MaybePromise<Entity | undefined> =>
+    id === undefined
+      ? undefined
+      : whenThere(tools.records.findBy('oauth2_credentials', 'client_id', id), (row) => row ?? firstOf(others));
+  return whenThere(firstOf([...ids]), (row) => {
     if (row === undefined) return address;
     const owner =
       settings.limit_by === 'consumer' ? `consumer ${referenceIn(row, 'consumer')}` : `credential ${row.id}`;

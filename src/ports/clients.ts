@@ -7,6 +7,7 @@ export interface Clients {
   /**
    * Whether `authentication` proves the identity of the client that it names. An unknown client costs the same work as a
    * wrong secret, and the result does not say why a proof failed. A public client has no secret: it fails if it sends one.
+   * Of credentials with several readings one that is right proves the identity; `ambiguous`: the readings name two clients.
    */
   authenticate(authentication: ClientAuthentication): MaybePromise<ClientProof>;
 }
@@ -14,7 +15,7 @@ export interface Clients {
 export interface ClientProof {
   /** The client that was named, whatever the result; `undefined` if there is no such client. */
   readonly client: Client | undefined;
-  readonly proof: Proof;
+  readonly proof: Proof | 'ambiguous';
   /** Seconds after which the client may try again, if it is rate limited. */
   readonly retryAfter?: number;
 }

@@ -7,7 +7,8 @@ export type Proof = 'proven' | 'failed' | 'rateLimited';
 export interface SecretVerifier {
   /**
    * Whether `secret` is the one that `hash` was made of. `id` names the credential; each credential has its own queue.
-   * Without a `hash` the same work is done, and fails.
+   * Without a `hash` the same work is done, and fails. Several `secrets` are one attempt with one place in the queue: all
+   * are compared, and one that matches is enough. `undefined` takes the time of a comparison and never matches.
    */
-  verify(id: string, hash: string | undefined, secret: string): MaybePromise<Proof>;
+  verify(id: string, hash: string | undefined, ...secrets: readonly (string | undefined)[]): MaybePromise<Proof>;
 }

@@ -2,9 +2,10 @@
  * Clients in the entity store (Kong's oauth2 credentials), and how they are authenticated.
  *
  * An unknown client costs the same work as a wrong secret: one comparison of digests and, once the gate has seen a hashed
- * secret, one slow hash. Where no secret is hashed, a flood of guesses must not cause slow hashes.
+ * secret, one slow hash. Where no secret is hashed, a flood of guesses must not cause slow hashes. Basic credentials with
+ * several readings cost that work once for each, whichever of them is right.
  */
-import type { Client, ClientAuthentication } from '../oauth/client.ts';
+import { type Client, type ClientCredentials, readingsOf } from '../oauth/client.ts';
 import { isHashedSecret } from '../oauth/hashed-secret.ts';
 import { sameSecret } from '../oauth/same-secret.ts';
 import type { ClientProof, Clients } from '../ports/clients.ts';
@@ -20,35 +21,61 @@ export function registeredClients(
 ): Clients {
   let sawHashedSecret = false;
 
-  function prove(row: Entity | undefined, { clientId, clientSecret }: ClientAuthentication): MaybePromise<ClientProof> {
+  function prove(row: Entity | undefined, readings: readonly ClientCredentials[]): MaybePromise<ClientProof> {
     const client = row === undefined ? undefined : clientOf(row);
+    // A reading that names no client, or the other one, is compared for the time that it takes, and never matches.
+    const isOfClient = ({ clientId }: ClientCredentials): boolean =>
+      client === undefined || clientId === client.clientId;
     if (client?.type === 'public') {
       // "The authorization server MUST NOT [...] rely on public client authentication" (RFC 6749 §2.3)
-      return { client, proof: clientSecret === undefined || clientSecret === '' ? 'proven' : 'failed' };
+      const sendsNone = readings.some((reading) => isOfClient(reading) && !reading.clientSecret);
+      return { client, proof: sendsNone ? 'proven' : 'failed' };
     }
     const stored = text(row?.['client_secret']);
     const isHashed = stored !== undefined && (row?.['hash_secret'] === true || isHashedSecret(stored));
     if (isHashed) sawHashedSecret = true;
-    const secret = clientSecret ?? '';
     const plain = isHashed ? undefined : stored;
-    // Always compared, even with nothing, so that the time is the same.
-    const isSame = same(secret, plain ?? '') && plain !== undefined && plain !== '';
+    let isSame = false;
+    for (const reading of readings) {
+      // Always compared, even with nothing, so that the time is the same.
+      const equal = same(reading.clientSecret ?? '', plain ?? '') && plain !== undefined && plain !== '';
+      if (equal && isOfClient(reading)) isSame = true;
+    }
     if (isSame) return { client, proof: 'proven' };
     if (!sawHashedSecret) return { client, proof: 'failed' };
+    const secrets = readings.map((one) => (isOfClient(one) ? (one.clientSecret ?? '') : undefined));
     return whenThere(
       // The hash itself never authenticates: only the secret that it was made of does.
-      hashes.verify(client?.id ?? `unknown ${clientId}`, isHashed ? stored : undefined, secret),
+      hashes.verify(client?.id ?? `unknown ${readings[0]?.clientId}`, isHashed ? stored : undefined, ...secrets),
       (proof) => ({ client, proof }),
     );
   }
+
+  const rowOf = (clientId: string | undefined) => store.getBy(kind, 'client_id', clientId ?? '');
 
   return {
     find: (clientId) =>
       whenThere(store.getBy(kind, 'client_id', clientId), (row) => (row === undefined ? undefined : clientOf(row))),
 
-    authenticate: (authentication) =>
-      whenThere(store.getBy(kind, 'client_id', authentication.clientId ?? ''), (row) => prove(row, authentication)),
+    authenticate(authentication) {
+      const readings = readingsOf(authentication);
+      const { clientId } = authentication;
+      const other = readings.find((reading) => reading.clientId !== clientId);
+      if (other === undefined) return whenThere(rowOf(clientId), (row) => prove(row, readings));
+      return whenThere(rowOf(clientId), (row) =>
+        whenThere(rowOf(other.clientId), (otherRow) =>
+          row === undefined || otherRow === undefined
+            ? prove(row ?? otherRow, readings)
+            : whenThere(prove(row, readings), ({ proof }) => ambiguous(proof)),
+        ),
+      );
+    },
   };
+}
+
+/** Two clients are named, and no reading is the right one. The same work was done. */
+function ambiguous(proof: ClientProof['proof']): ClientProof {
+  return { client: undefined, proof: proof === 'rateLimited' ? proof : 'ambiguous' };
 }
 
 /** The client of a stored row. */

@@ -7,6 +7,7 @@
  */
 
 import { hostNetwork, parseIpAddress } from '../address/ip-address.ts';
+import { readingsOf } from '../oauth/client.ts';
 import type { Clients } from '../ports/clients.ts';
 import type { Clock } from '../ports/clock.ts';
 import { whenThere } from '../ports/maybe-promise.ts';
@@ -55,7 +56,8 @@ export function limitedClients(clients: Clients, clock: Clock, limits: FailureLi
       if (authentication.from === undefined) return clients.authenticate(authentication);
       const from = parseIpAddress(authentication.from);
       const address = from === undefined ? authentication.from : hostNetwork(from);
-      const pair = `${address} ${authentication.clientId ?? ''}`;
+      // Form-decoded, so that a client has one count for all encodings of its id.
+      const pair = `${address} ${readingsOf(authentication).at(-1)?.clientId ?? ''}`;
       const now = clock.now();
       const ofPair = countOf(pair, now);
       const ofAddress = countOf(address, now);
@@ -69,7 +71,7 @@ export function limitedClients(clients: Clients, clock: Clock, limits: FailureLi
         return { client: undefined, proof: 'rateLimited', retryAfter: Math.ceil((full.until - now) / 1000) };
       }
       return whenThere(clients.authenticate(authentication), (proof) => {
-        if (proof.proof === 'failed') {
+        if (proof.proof === 'failed' || proof.proof === 'ambiguous') {
           note(pair, now);
           note(address, now);
         } else if (proof.proof === 'proven') counts.delete(pair);

@@ -1,5 +1,5 @@
 import { formDecode } from '../content/form.ts';
-import type { ClientAuthentication } from '../oauth/client.ts';
+import { type ClientAuthentication, type ClientCredentials, readingsOf } from '../oauth/client.ts';
 import type { Profile } from '../oauth/profile.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 import type { Parameters } from './parameters.ts';
@@ -16,11 +16,10 @@ export function readClientAuthentication(
   const clientId = string(parameters.get('client_id'));
   const clientSecret = string(parameters.get('client_secret'));
   if (strict && basic !== undefined) {
+    const meant = readingsOf(basic).filter((reading) => clientId === undefined || reading.clientId === clientId);
     // "The client MUST NOT use more than one authentication method in each request." (RFC 6749 §2.3)
-    if (clientSecret !== undefined || (clientId !== undefined && clientId !== basic.clientId)) {
-      return { reason: 'client_authentication_repeated' };
-    }
-    return basic;
+    if (clientSecret !== undefined || meant.length === 0) return { reason: 'client_authentication_repeated' };
+    return basicAuthentication(meant, from);
   }
   // In Kong both parameters together take precedence over the header; one alone does not.
   if (parameters.has('client_id') && parameters.has('client_secret')) {
@@ -29,7 +28,6 @@ export function readClientAuthentication(
   return basic ?? { method: 'none', clientId, clientSecret, from };
 }
 
-/** RFC 6749 §2.3.1: both halves are form-encoded before they are joined and encoded in base64. */
 function readBasicStrictly(
   authorization: string | undefined,
   from: string | undefined,
@@ -37,25 +35,46 @@ function readBasicStrictly(
   const credentials = /^Basic(?: +(.*))?$/i.exec(authorization ?? '');
   if (credentials === null) return undefined;
   const encoded = /^[A-Za-z0-9+/]+={0,2}$/.exec(credentials[1] ?? '')?.[0] ?? '';
-  const pair = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = pair.indexOf(':');
+  const [asSent, decoded] = halves(Buffer.from(encoded, 'base64').toString('utf8'));
   // Credentials that cannot be read are still an attempt, without a client.
-  if (colon < 1) return { method: 'client_secret_basic', clientId: undefined, clientSecret: undefined, from };
-  return {
-    method: 'client_secret_basic',
-    clientId: formDecode(pair.slice(0, colon)),
-    clientSecret: formDecode(pair.slice(colon + 1)),
-    from,
-  };
+  if (!asSent?.clientId) return basicAuthentication([], from);
+  return basicAuthentication([asSent, decoded!], from);
 }
 
-/** As Kong reads it: any header is an attempt, nothing is decoded, and the text after a second colon is ignored. */
+/** As Kong reads it: any header is an attempt, and the text after a second colon is ignored. Then as the RFC reads it. */
 function readBasic(authorization: string | undefined, from: string | undefined): ClientAuthentication | undefined {
   if (authorization === undefined) return undefined;
   const encoded = /[Bb]asic\s*(.+)/.exec(authorization)?.[1];
-  const pair = encoded === undefined ? [] : Buffer.from(encoded.trim(), 'base64').toString('utf8').split(':');
-  const [clientId, clientSecret] = pair;
-  return { method: 'client_secret_basic', clientId, clientSecret, from };
+  if (encoded === undefined) return basicAuthentication([], from);
+  const pair = Buffer.from(encoded.trim(), 'base64').toString('utf8');
+  const [clientId, clientSecret] = pair.split(':');
+  return basicAuthentication([{ clientId, clientSecret }, ...halves(pair)], from);
 }
+
+/**
+ * Both meanings of `id:secret`: as sent (curl, Authlib, axios), and form-decoded (x/oauth2, openid-client). "Clients in
+ * possession of a client password MAY use the HTTP Basic authentication scheme [...]. The client identifier is encoded using
+ * the "application/x-www-form-urlencoded" encoding algorithm" (RFC 6749 §2.3.1), but many clients do not encode it.
+ */
+function halves(pair: string): readonly ClientCredentials[] {
+  const colon = pair.indexOf(':');
+  if (colon < 0) return [];
+  const [clientId, clientSecret] = [pair.slice(0, colon), pair.slice(colon + 1)];
+  return [
+    { clientId, clientSecret },
+    { clientId: formDecode(clientId), clientSecret: formDecode(clientSecret) },
+  ];
+}
+
+function basicAuthentication(readings: readonly ClientCredentials[], from: string | undefined): ClientAuthentication {
+  const [first = unreadable, ...others] = readings.filter((one, at) => readings.findIndex(sameAs(one)) === at);
+  const read = { method: 'client_secret_basic', ...first, from } as const;
+  return others.length === 0 ? read : { ...read, otherReadings: others };
+}
+
+const unreadable: ClientCredentials = { clientId: undefined, clientSecret: undefined };
+
+const sameAs = (one: ClientCredentials) => (other: ClientCredentials) =>
+  one.clientId === other.clientId && one.clientSecret === other.clientSecret;
 
 const string = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

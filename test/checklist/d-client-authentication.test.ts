@@ -19,13 +19,17 @@ for (const profile of profileNames) {
       expect((await there.token(profile, { ...grant, ...plain })).status).to.equal(200);
     });
 
-    if (!kong) {
-      it('CA-01: id and secret are form-decoded in the header (RFC 6749 §2.3.1)', async () => {
-        const odd = { client_id: 'odd:id %', client_secret: 'a:b+c %é' };
-        await there.gate.setUp('POST', '/consumers/ada/oauth2', { name: 'odd', ...odd });
-        expect((await there.token(profile, grant, basic(odd))).status).to.equal(200);
-      });
+    it('CA-01: id and secret are read form-decoded in the header (RFC 6749 §2.3.1), and as sent', async () => {
+      const odd = { client_id: 'odd:id %', client_secret: 'a:b+c %é' };
+      await there.gate.setUp('POST', '/consumers/ada/oauth2', { name: 'odd', ...odd });
+      expect((await there.token(profile, grant, basic(odd))).status).to.equal(200);
+      const raw = { client_id: 'raw+id%20', client_secret: 'p%2B:+' };
+      await there.gate.setUp('POST', '/consumers/ada/oauth2', { name: 'raw', ...raw });
+      const asSent = `Basic ${Buffer.from(`${raw.client_id}:${raw.client_secret}`).toString('base64')}`;
+      expect((await there.token(profile, grant, { authorization: asSent })).status).to.equal(200);
+    });
 
+    if (!kong) {
       it('CA-03: a secret in the URL is ignored', async () => {
         const answer = await there.gate.post(`/rfc9700/oauth2/token?${new URLSearchParams({ ...app })}`, grant);
         expect(answer.status).to.equal(400);

@@ -102,6 +102,23 @@ describe('Hashed client secrets', () => {
     expect(await Promise.all(all)).to.deep.equal(['failed', 'failed', 'failed', 'failed']);
   });
 
+  it('CA-01: of one attempt with several secrets take one place in the queue, and all are hashed', async () => {
+    const { held, slow } = heldHash();
+    const hashes = secretHashes({ waiting: 1 }, slow);
+    const several = hashes.verify('client', cheap(), 'right', 'other', undefined);
+    expect(hashes.verify('client', cheap(), 'a'), 'waits').to.not.be.a('string');
+    expect(hashes.verify('client', cheap(), 'b'), 'one waits already').to.equal('rateLimited');
+    await held[0]!.finish(right);
+    await held[1]!.finish();
+    await held[2]!.finish();
+    expect(await several).to.equal('proven');
+    expect(held.map(({ secret }) => secret)).to.deep.equal(['right', 'other', '', 'a']);
+    await held[3]!.finish();
+    expect(hashes.verify('client', cheap(), 'other', 'right'), 'remembered').to.equal('proven');
+    expect(hashes.verify('client', cheap(), undefined, 'other')).to.not.equal('proven');
+    await held[4]!.finish(right);
+  });
+
   it('never run on the event loop', async () => {
     const hashes = secretHashes();
     let turns = 0;

@@ -19,7 +19,7 @@ function performers(replace: { [P in keyof Ports]?: Partial<Ports[P]> }) {
 }
 
 describe('Performing an effect', () => {
-  it('authenticateClient: proven, failed with or without a client, rate limited', () => {
+  it('authenticateClient: proven, failed with or without a client, ambiguous, rate limited', () => {
     const eventFor = (proof: ClientProof) =>
       performers({ clients: { authenticate: () => proof } }).authenticateClient({
         effect: 'authenticateClient',
@@ -38,6 +38,7 @@ describe('Performing an effect', () => {
       event: 'clientRejected',
       client: undefined,
     });
+    expect(eventFor({ client: undefined, proof: 'ambiguous' })).to.deep.equal({ event: 'clientAmbiguous' });
     expect(eventFor({ client: printer, proof: 'rateLimited', retryAfter: 9 })).to.deep.equal({
       event: 'clientRateLimited',
       retryAfter: 9,

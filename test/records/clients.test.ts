@@ -47,9 +47,9 @@ function registered(only: readonly string[] = rows.map((one) => one['client_id']
   const work: string[] = [];
   const hashes = secretHashes();
   const counted = {
-    verify(id: string, phc: string | undefined, secret: string) {
-      work.push('slow hash');
-      return hashes.verify(id, phc, secret);
+    verify(id: string, phc: string | undefined, ...secrets: readonly (string | undefined)[]) {
+      work.push(...secrets.map(() => 'slow hash'));
+      return hashes.verify(id, phc, ...secrets);
     },
   };
   const clients = registeredClients(store, kind, counted, (one, other) => {
@@ -62,7 +62,18 @@ function registered(only: readonly string[] = rows.map((one) => one['client_id']
     const { client, proof } = await clients.authenticate({ method, clientId, clientSecret, from: undefined });
     return { clientId: client?.clientId, proof, work: [...work] };
   };
-  return { clients, prove };
+  /** Basic credentials with several readings, each `id secret`. */
+  const proveReadings = async (...readings: readonly string[]) => {
+    const [first, ...otherReadings] = readings.map((reading) => {
+      const [clientId = '', clientSecret = ''] = reading.split(' ');
+      return { clientId, clientSecret };
+    });
+    work.length = 0;
+    const authentication = { method: 'client_secret_basic', ...first!, otherReadings, from: undefined } as const;
+    const { client, proof } = await clients.authenticate(authentication);
+    return { clientId: client?.clientId, proof, work: [...work] };
+  };
+  return { clients, prove, proveReadings };
 }
 
 describe('Registered clients', () => {
@@ -136,6 +147,65 @@ describe('Registered clients', () => {
     expect(await attempt('plain', 'right')).to.include({ proof: 'proven' });
     const proofs = (await Promise.all(flood)).map(({ proof }) => proof);
     expect(proofs).to.include('rateLimited').and.include('failed').and.not.include('proven');
+  });
+
+  describe('CA-01: that send credentials with two readings', () => {
+    const both = ['comparison', 'comparison'];
+
+    it('are authenticated by either of them', async () => {
+      const { proveReadings } = registered();
+      for (const readings of [
+        ['plain right', 'plain wrong'],
+        ['plain wrong', 'plain right'],
+        ['other right', 'plain right'],
+        ['plain right', 'other right'],
+      ]) {
+        expect(await proveReadings(...readings), String(readings)).to.include({ proof: 'proven', clientId: 'plain' });
+      }
+      expect(await proveReadings('hashed wrong', 'hashed s3cret')).to.include({ proof: 'proven', clientId: 'hashed' });
+      expect(await proveReadings('hashed s3cret', 'hashed wrong')).to.include({ proof: 'proven', clientId: 'hashed' });
+      expect(await proveReadings('public ', 'other ')).to.include({ proof: 'proven', clientId: 'public' });
+    });
+
+    it('are not authenticated by the secret of one reading with the id of the other', async () => {
+      const { proveReadings } = registered();
+      expect(await proveReadings('plain wrong', 'other right')).to.include({ proof: 'failed', clientId: 'plain' });
+      expect(await proveReadings('other right', 'plain wrong')).to.include({ proof: 'failed', clientId: 'plain' });
+      expect(await proveReadings('hashed wrong', 'other s3cret')).to.include({ proof: 'failed', clientId: 'hashed' });
+      expect(await proveReadings('other s3cret', 'hashed wrong')).to.include({ proof: 'failed', clientId: 'hashed' });
+      expect(await proveReadings('public any', 'other ')).to.include({ proof: 'failed', clientId: 'public' });
+    });
+
+    it('are refused where each reading names a client, even with a right secret', async () => {
+      const { proveReadings } = registered();
+      const named = { proof: 'ambiguous', clientId: undefined };
+      expect(await proveReadings('plain right', 'hashed s3cret')).to.include(named);
+      expect(await proveReadings('plain right', 'public ')).to.include(named);
+      expect(await proveReadings('public ', 'plain wrong')).to.include(named);
+    });
+
+    it('CA-08: cost both comparisons, whichever reading is right', async () => {
+      const plain = registered(['plain']);
+      for (const [one, other] of [
+        ['plain right', 'plain wrong'],
+        ['plain wrong', 'plain right'],
+        ['plain wrong', 'plain bad'],
+        ['plain wrong', 'other wrong'],
+        ['other wrong', 'third wrong'],
+      ] as const) {
+        expect((await plain.proveReadings(one, other)).work, `${one}, ${other}`).to.deep.equal(both);
+      }
+      const hashed = registered(['hashed']);
+      for (const [one, other] of [
+        ['hashed wrong', 'hashed bad'],
+        ['hashed wrong', 'hashed s3cret'],
+        ['hashed bad', 'other bad'],
+        ['other bad', 'third bad'],
+      ] as const) {
+        const { work } = await hashed.proveReadings(one, other);
+        expect(work, `${one}, ${other}`).to.deep.equal([...both, 'slow hash', 'slow hash']);
+      }
+    });
   });
 
   it('that change are authenticated by their new secret', async () => {

@@ -17,15 +17,15 @@ const clients: Clients = {
   authenticate: ({ clientSecret }) => ({ client: printer, proof: clientSecret === right ? 'proven' : 'failed' }),
 };
 
-function world() {
+function world(inner = clients) {
   let now = 1_000;
   const limits = { perClient: 3, perAddress: 8, window: 60_000, most: 100 };
-  const limited = limitedClients(clients, { now: () => now }, limits);
+  const limited = limitedClients(inner, { now: () => now }, limits);
   const attempt = async (clientSecret: string, from: string | undefined, clientId = 'printer') => {
     const authentication: ClientAuthentication = { method: 'client_secret_post', clientId, clientSecret, from };
     return await limited.authenticate(authentication);
   };
-  return { attempt, advance: (milliseconds: number) => void (now += milliseconds) };
+  return { limited, attempt, advance: (milliseconds: number) => void (now += milliseconds) };
 }
 
 describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
@@ -37,6 +37,30 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
       proof: 'rateLimited',
       retryAfter: 60,
     });
+  });
+
+  it('CA-06: credentials with several readings are one attempt, and all encodings of an id have one count', async () => {
+    const { limited } = world();
+    const encoded = (clientId: string) =>
+      limited.authenticate({
+        method: 'client_secret_basic',
+        clientId,
+        clientSecret: 'wrong',
+        otherReadings: [{ clientId: 'printer', clientSecret: 'wrong' }],
+        from: '192.0.2.1',
+      });
+    const proofs: string[] = [];
+    for (const clientId of ['%70rinter', 'p%72inter', 'pr%69nter', 'pri%6Eter']) {
+      proofs.push((await encoded(clientId)).proof);
+    }
+    expect(proofs).to.deep.equal(['failed', 'failed', 'failed', 'rateLimited']);
+  });
+
+  it('CA-06: credentials that name two clients count as a failure', async () => {
+    const ambiguous: Clients = { ...clients, authenticate: () => ({ client: undefined, proof: 'ambiguous' }) };
+    const { attempt } = world(ambiguous);
+    for (let i = 0; i < 3; i++) expect((await attempt(right, '192.0.2.1')).proof).to.equal('ambiguous');
+    expect((await attempt(right, '192.0.2.1')).proof).to.equal('rateLimited');
   });
 
   it('CA-06: an attacker cannot lock a client out: from another address the right secret is proven', async () => {

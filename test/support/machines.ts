@@ -118,6 +118,7 @@ const replies: Readonly<Record<string, fc.Arbitrary<Event>>> = {
       weight: 1,
       arbitrary: fc.option(anyClient, { nil: undefined }).map((client) => ({ event: 'clientRejected', client })),
     },
+    { weight: 1, arbitrary: fc.constant({ event: 'clientAmbiguous' }) },
     { weight: 1, arbitrary: fc.constant({ event: 'clientRateLimited', retryAfter: 7 }) },
   ),
   redeemAuthorizationCode: fc.oneof(

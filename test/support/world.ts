@@ -10,7 +10,7 @@ import type { AccessOutcome } from '../../src/access/bearer-token.ts';
 import { type AuthorizationServer, authorizationServer } from '../../src/authorization-server.ts';
 import type { Ports } from '../../src/driver/perform.ts';
 import { type BearerCheck, gate } from '../../src/gate.ts';
-import type { Client, Consumer, EpochMilliseconds } from '../../src/oauth/client.ts';
+import { type Client, type Consumer, type EpochMilliseconds, readingsOf } from '../../src/oauth/client.ts';
 import type { Audience, Issuer } from '../../src/oauth/issuer.ts';
 import { codeChallengeOf } from '../../src/oauth/pkce.ts';
 import { profiles } from '../../src/oauth/profile.ts';
@@ -239,14 +239,17 @@ export function clientsOf(clients: readonly Client[]): Clients {
   const byClientId = new Map(clients.map((client) => [client.clientId, client]));
   return {
     find: (clientId) => byClientId.get(clientId),
-    authenticate({ clientId, clientSecret }) {
-      const client = clientId === undefined ? undefined : byClientId.get(clientId);
+    authenticate(authentication) {
+      const readings = readingsOf(authentication);
+      const named = readings.flatMap(({ clientId }) => byClientId.get(clientId ?? '') ?? []);
+      const [client] = named;
       if (client === undefined) return { client, proof: 'failed' };
-      if (client.type === 'public') return { client, proof: clientSecret ? 'failed' : 'proven' };
-      return {
-        client,
-        proof: clientSecret !== undefined && sameSecret(clientSecret, secretOf(client)) ? 'proven' : 'failed',
-      };
+      if (named.some((other) => other !== client)) return { client: undefined, proof: 'ambiguous' };
+      const secret = client.type === 'public' ? '' : secretOf(client);
+      const isRight = readings.some(
+        ({ clientId, clientSecret = '' }) => clientId === client.clientId && sameSecret(clientSecret, secret),
+      );
+      return { client, proof: isRight ? 'proven' : 'failed' };
     },
   };
 }

@@ -7,28 +7,39 @@ import { anyText } from '../support/text.ts';
 const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
 const read = (profile: typeof kong, parameters: Readonly<Record<string, unknown>>, authorization?: string) =>
   readClientAuthentication(profile, new Map(Object.entries(parameters)), authorization, '192.0.2.1');
-const basic = (clientId: string | undefined, clientSecret: string | undefined) => ({
+const basic = (
+  clientId: string | undefined,
+  clientSecret: string | undefined,
+  ...others: readonly (readonly [clientId: string, clientSecret: string])[]
+) => ({
   method: 'client_secret_basic',
   clientId,
   clientSecret,
   from: '192.0.2.1',
+  ...(others.length === 0
+    ? {}
+    : { otherReadings: others.map(([id, secret]) => ({ clientId: id, clientSecret: secret })) }),
 });
 
 describe('Client authentication (RFC 6749 §2.3.1), profile rfc9700', () => {
-  it('CA-01: Basic, both halves form-encoded', () => {
+  it('CA-01: Basic as sent, and with both halves form-decoded where that differs', () => {
     const text = fc.string({ unit: 'grapheme', minLength: 1 });
     fc.assert(
       fc.property(text, text, fc.constantFrom('Basic', 'basic', 'BASIC'), (clientId, secret, scheme) => {
         const encode = (part: string) => new URLSearchParams([['', part]]).toString().slice(1);
         const credentials = `${scheme} ${base64(`${encode(clientId)}:${encode(secret)}`)}`;
-        expect(read(rfc9700, {}, credentials)).to.deep.equal(basic(clientId, secret));
+        const sent = [encode(clientId), encode(secret)] as const;
+        const differs = sent[0] !== clientId || sent[1] !== secret;
+        expect(read(rfc9700, {}, credentials)).to.deep.equal(
+          basic(...sent, ...(differs ? [[clientId, secret] as const] : [])),
+        );
       }),
     );
   });
 
   it('CA-01: a colon, a plus, a percent sign, a blank and UTF-8 in either half', () => {
     const credentials = `Basic ${base64('a%3Ab%2Bc:d%25e+f%C3%A9')}`;
-    expect(read(rfc9700, {}, credentials)).to.deep.equal(basic('a:b+c', 'd%e fé'));
+    expect(read(rfc9700, {}, credentials)).to.deep.equal(basic('a%3Ab%2Bc', 'd%25e+f%C3%A9', ['a:b+c', 'd%e fé']));
   });
 
   it('TK-15: Basic credentials that cannot be read are an attempt without a client', () => {
@@ -72,6 +83,13 @@ describe('Client authentication (RFC 6749 §2.3.1), profile rfc9700', () => {
   it('CA-04: may repeat its client_id in the body', () => {
     expect(read(rfc9700, { client_id: 'a' }, `Basic ${base64('a:s')}`)).to.deep.equal(basic('a', 's'));
   });
+
+  it('CA-04: a client_id in the body selects the reading that it agrees with', () => {
+    const header = `Basic ${base64('a%20b:s%2B')}`;
+    expect(read(rfc9700, { client_id: 'a%20b' }, header)).to.deep.equal(basic('a%20b', 's%2B'));
+    expect(read(rfc9700, { client_id: 'a b' }, header)).to.deep.equal(basic('a b', 's+'));
+    expect(read(rfc9700, { client_id: 'a+b' }, header)).to.deep.equal({ reason: 'client_authentication_repeated' });
+  });
 });
 
 describe('Client authentication, as Kong reads it', () => {
@@ -98,8 +116,12 @@ describe('Client authentication, as Kong reads it', () => {
     }
   });
 
-  it('nothing is decoded, and whatever follows a second colon is lost', () => {
-    expect(read(kong, {}, `Basic ${base64('a%3A:b+c:d')}`)).to.deep.equal(basic('a%3A', 'b+c'));
+  it('CA-01: first as Kong does, without the text after a second colon; then whole, and form-decoded', () => {
+    expect(read(kong, {}, `Basic ${base64('a:b')}`)).to.deep.equal(basic('a', 'b'));
+    expect(read(kong, {}, `Basic ${base64('a:b:c')}`)).to.deep.equal(basic('a', 'b', ['a', 'b:c']));
+    expect(read(kong, {}, `Basic ${base64('a%3A:b+c:d')}`)).to.deep.equal(
+      basic('a%3A', 'b+c', ['a%3A', 'b+c:d'], ['a:', 'b c:d']),
+    );
     expect(read(kong, {}, `Basic ${base64('a')}`)).to.deep.equal(basic('a', undefined));
   });
 
