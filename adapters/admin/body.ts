@@ -72,6 +72,7 @@ function textOf(bytes: Buffer): string | undefined {
 }
 
 function multipartBody(bytes: Buffer, contentType: string): BodyRead {
+  if (bytes.length === 0) return nothing;
   const read = readMultipart(contentType, bytes);
   if (read?.closed !== true || read.parts.some(({ name }) => name === undefined)) {
     return { refusal: badRequest('Cannot parse multipart body') };

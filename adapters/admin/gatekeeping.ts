@@ -40,6 +40,8 @@ export function gatekeeper({
   };
 
   return (request) => {
+    const twice = repeatedField(request.rawHeaders);
+    if (twice !== undefined) return message(400, `The header ${twice} must stand once`);
     const { host, origin } = request.headers;
     if (host !== undefined && !isOurs(parseHostAndPort(host), request)) {
       return message(421, `The Admin API is not known as '${host}' here`);
@@ -53,6 +55,23 @@ export function gatekeeper({
     return undefined;
   };
 }
+
+/**
+ * A field that decides who asks, and for what. Node.js would use the first of two. "A server MUST respond with a 400 (Bad
+ * Request) status code to … any request message that contains more than one Host header field line" (RFC 9112 §3.2).
+ */
+function repeatedField(rawHeaders: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return rawHeaders.find((name, at) => {
+    const field = name.toLowerCase();
+    if (at % 2 === 1 || !singleFields.has(field)) return false;
+    const isRepeated = seen.has(field);
+    seen.add(field);
+    return isRepeated;
+  });
+}
+
+const singleFields = new Set(['host', 'origin', 'authorization', 'kong-admin-token', 'content-type']);
 
 /** The tokens in Kong's header and in the one for bearer tokens. */
 function presented(request: IncomingMessage): string[] {

@@ -1,4 +1,4 @@
-/** The targets of an upstream. A path names one by its id or its address; `/targets/all` has no pages (Kong). */
+/** The targets of an upstream. A path names one by its id or its address. */
 import { targetWithPort } from '../../src/entities/targets.ts';
 import { type Entity, referenceIn } from '../../src/ports/entity-store.ts';
 import { allRows } from '../../src/records/pages.ts';
@@ -7,6 +7,7 @@ import { kindOf } from '../../src/schema/kind.ts';
 import { isUuid } from '../../src/schema/validate.ts';
 import type { Body } from './body.ts';
 import type { AdminRequest, Endpoint } from './endpoints.ts';
+import { nextPage, readListQuery } from './lists.ts';
 import { noContent, notFound, ok, responseTo } from './response.ts';
 import { printed, type Rows } from './rows.ts';
 
@@ -44,9 +45,15 @@ export function targetEndpoints(rows: Rows, entities: ReadonlyMap<string, Descri
     {
       path: '/upstreams/{upstreams}/targets/all',
       methods: {
-        async GET({ keys }) {
+        async GET({ keys, query }) {
           const upstream = await rows.find(upstreams, keys[0]!);
-          return upstream === undefined ? notFound : ok({ data: await targetsOf(upstream), next: null });
+          if (upstream === undefined) return notFound;
+          const read = readListQuery(targets, query);
+          if (read.refusal !== undefined) return read.refusal;
+          const where = { field: 'upstream.id', value: upstream.id };
+          const page = await rows.store.page(kindOf(targets), { ...read.query, where });
+          const path = `/upstreams/${encodeURIComponent(keys[0]!)}/targets/all`;
+          return ok({ data: page.rows.map((row) => printed(targets, row)), ...nextPage(path, page.next) });
         },
       },
     },
@@ -63,7 +70,8 @@ export function targetEndpoints(rows: Rows, entities: ReadonlyMap<string, Descri
           const { upstream, target: there } = found;
           const [, key] = request.keys as [string, string];
           const body = under(request.body, upstream);
-          if (there !== undefined) return responseTo(await rows.put(targets, there.id, named(body, there, key)));
+          // Unlike other PUTs, it changes only the fields that the body has (Kong).
+          if (there !== undefined) return responseTo(await rows.change(targets, there.id, body));
           if (isUuid(key)) return responseTo(await rows.put(targets, key, body));
           return responseTo(await rows.insert(targets, { ...body, sent: { ...body.sent, target: key } }));
         },
@@ -80,9 +88,4 @@ export function targetEndpoints(rows: Rows, entities: ReadonlyMap<string, Descri
       },
     },
   ];
-}
-
-/** The address in the path replaces the one in the body. */
-function named(body: Body, target: Entity, key: string): Body {
-  return isUuid(key) ? body : { ...body, sent: { ...body.sent, target: target['target']! } };
 }

@@ -91,6 +91,33 @@ describe('The Admin API: requests', () => {
     expect(await raw(`${head}Content-Length: 12\r\n\r\n{"host":"h"}`)).to.match(/^HTTP\/1\.1 415 /);
   });
 
+  it('an empty form or multipart body changes nothing', async () => {
+    for (const type of [
+      'multipart/form-data; boundary=B',
+      'multipart/form-data',
+      'application/x-www-form-urlencoded',
+    ]) {
+      expect((await admin.call('PATCH /services/b', '', { 'content-type': type })).status, type).to.equal(200);
+    }
+  });
+
+  it('a field that may stand once is refused twice', async () => {
+    const head = `GET /services HTTP/1.1\r\nConnection: close\r\n`;
+    const local = 'Host: localhost\r\n';
+    for (const twice of [
+      `${local}Host: localhost\r\n`,
+      `${local}HOST: evil.example\r\n`,
+      `${local}Authorization: Bearer a\r\nAuthorization: Bearer b\r\n`,
+      `${local}Content-Type: application/json\r\nContent-Type: text/plain\r\n`,
+      `${local}Origin: http://localhost\r\nOrigin: http://evil.example\r\n`,
+      `${local}Kong-Admin-Token: a\r\nKong-Admin-Token: b\r\n`,
+    ]) {
+      const response = await raw(`${head}${twice}\r\n`);
+      expect(response, twice).to.match(/^HTTP\/1\.1 400 /);
+      expect(response, twice).to.match(/"message":"The header (?:Host|\S+) must stand once"/);
+    }
+  });
+
   it('an empty list is an empty object', async () => {
     const { body } = await admin.call('POST /services', '[]', { 'content-type': 'application/json' });
     expect(body.fields).to.deep.equal({ host: 'required field missing' });

@@ -111,6 +111,32 @@ describe('The Admin API: upstreams and their targets', () => {
     expect((await put(uuid(7), { target: 'h:3' })).body).to.deep.include({ id: uuid(7), target: 'h:3' });
   });
 
+  it('PUT changes only what the body has, and moves a target to another address', async () => {
+    await admin.call('POST /upstreams', { name: 'u' });
+    const put = (key: string, row: object) => admin.call(`PUT /upstreams/u/targets/${key}`, row);
+    const { body: first } = await put('h:1', { weight: 7, tags: ['t'] });
+    expect((await put('h:1', {})).body).to.deep.include({ id: first.id, weight: 7, tags: ['t'] });
+    expect((await put(first.id, { weight: 3 })).body).to.deep.include({ target: 'h:1', weight: 3, tags: ['t'] });
+    expect((await put('h:1', { tags: null })).body).to.deep.include({ weight: 3, tags: null });
+    expect((await put('h:1', { target: 'h:9' })).body).to.deep.include({ id: first.id, target: 'h:9', weight: 3 });
+    expect((await put(first.id, { target: '10.0.0.1' })).body).to.deep.include({ target: '10.0.0.1:8000' });
+    expect((await admin.call('GET /upstreams/u/targets')).body.data).to.have.length(1);
+    await put('h:2', {});
+    expect((await put('h:2', { target: '10.0.0.1' })).status).to.equal(409);
+  });
+
+  it('/targets/all has pages', async () => {
+    await admin.call('POST /upstreams', { name: 'u' });
+    for (const port of [1, 2, 3]) await admin.call('POST /upstreams/u/targets', { target: `h:${port}`, tags: ['t'] });
+    const { body } = await admin.call('GET /upstreams/u/targets/all?size=2');
+    expect(body.data).to.have.length(2);
+    expect(body.next).to.equal(`/upstreams/u/targets/all?offset=${encodeURIComponent(body.offset)}`);
+    const rest = (await admin.call(`GET ${body.next}`)).body;
+    expect([rest.data.length, rest.next]).to.deep.equal([1, null]);
+    expect((await admin.call('GET /upstreams/u/targets/all?tags=none')).body.data).to.deep.equal([]);
+    expect((await admin.call('GET /upstreams/u/targets/all?size=0')).body.code).to.equal(9);
+  });
+
   it('the same target twice is a conflict, in another upstream it is not', async () => {
     await admin.call('POST /upstreams', { name: 'u' });
     await admin.call('POST /upstreams', { name: 'v' });
