@@ -26,6 +26,7 @@ import { withKeysRead } from './keys.ts';
 import { hookedStore, withHookedFields } from './kind-hooks.ts';
 import { type AdminResponse, message, methodNotAllowed, notFound } from './response.ts';
 import { rows } from './rows.ts';
+import type { RuntimeSettings } from './runtime-settings.ts';
 import { schemaEndpoints } from './schemas.ts';
 import { tagEndpoints } from './tags.ts';
 import { targetEndpoints } from './targets.ts';
@@ -45,6 +46,7 @@ export interface AdminApiOptions {
   /** Host names of the Admin API, in addition to loopback and the address that it listens on. `*`: any. */
   readonly allowedHosts: readonly string[];
   readonly version: string;
+  readonly settings: RuntimeSettings;
   readonly nodeId: string;
   readonly connections: () => ConnectionCounts;
   /** The balancer of the upstream with this id. */
@@ -80,6 +82,11 @@ export function adminApi(options: AdminApiOptions): Koa {
 
   const refusalOf = gatekeeper({ token, allowedHosts });
   const app = new Koa();
+  app.use(async (ctx, next) => {
+    const start = clock.now();
+    await next();
+    ctx.set('X-Kong-Admin-Latency', String(Math.max(0, Math.round(clock.now() - start))));
+  });
   app.use(async (ctx, next) => {
     const refusal = refusalOf(ctx.req);
     if (refusal !== undefined) {

@@ -9,8 +9,10 @@ import type { EntityStore } from '../../src/ports/entity-store.ts';
 import { eachPage } from '../../src/records/pages.ts';
 import type { Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
+import { luaNumber } from '../../src/schema/lua.ts';
 import { type Endpoint, sortedPaths } from './endpoints.ts';
-import { type AdminResponse, ok, text } from './response.ts';
+import { type AdminResponse, badRequest, ok, text } from './response.ts';
+import { kongSettings, type RuntimeSettings } from './runtime-settings.ts';
 
 /** The version of Kong that these responses imitate. */
 const kongVersion = '3.9.1';
@@ -25,10 +27,11 @@ export interface Information {
   /** The counters in Prometheus' text format. */
   readonly metrics: () => string;
   readonly file: { activeDigest(): string | undefined };
+  readonly settings: RuntimeSettings;
 }
 
 export function informationEndpoints(
-  { version, nodeId, plugins, connections, metrics, file }: Information,
+  { version, nodeId, plugins, connections, metrics, file, settings }: Information,
   store: EntityStore,
   entities: ReadonlyMap<string, Description>,
   all: () => readonly Endpoint[],
@@ -54,11 +57,17 @@ export function informationEndpoints(
       timers: { running: 0, pending: 0 },
       lua_version: `none (Node.js ${process.version})`,
       plugins: { available_on_server: Object.fromEntries(available), enabled_in_cluster: await inUse() },
-      configuration: { database: file.activeDigest() === undefined ? 'postgres' : 'off', portcullis: { version } },
+      configuration: {
+        ...kongSettings(settings, kongs(plugins)),
+        database: file.activeDigest() === undefined ? 'postgres' : 'off',
+        portcullis: { version },
+      },
     });
   }
 
-  async function status(): Promise<AdminResponse> {
+  async function status(query: URLSearchParams): Promise<AdminResponse> {
+    const size = sizesIn(query.get('unit') ?? 'm', query.get('scale'));
+    if (typeof size !== 'function') return size;
     const { accepted, active, handled, reading, writing, waiting, requests } = connections();
     const digest = file.activeDigest();
     return ok({
@@ -67,7 +76,7 @@ export function informationEndpoints(
       database: { reachable: await isReachable(store, entities.get('services')!) },
       memory: {
         lua_shared_dicts: {},
-        workers_lua_vms: [{ pid: process.pid, http_allocated_gc: inMebibytes(process.memoryUsage().heapUsed) }],
+        workers_lua_vms: [{ pid: process.pid, http_allocated_gc: size(process.memoryUsage().heapUsed) }],
       },
       server: {
         connections_accepted: accepted,
@@ -83,7 +92,7 @@ export function informationEndpoints(
 
   return [
     { path: '/', methods: { GET: root } },
-    { path: '/status', methods: { GET: status } },
+    { path: '/status', methods: { GET: ({ query }) => status(query) } },
     // https://prometheus.io/docs/instrumenting/exposition_formats
     { path: '/metrics', methods: { GET: () => text(metrics(), 'text/plain; version=0.0.4; charset=utf-8') } },
     { path: '/endpoints', methods: { GET: () => ok({ data: sortedPaths(all()) }) } },
@@ -108,6 +117,22 @@ async function isReachable(store: EntityStore, services: Description): Promise<b
   }
 }
 
-function inMebibytes(bytes: number): string {
-  return `${(bytes / 1_048_576).toFixed(2)} MiB`;
+/** Prints a number of bytes in the unit that a request asks for, as Kong does; without a unit as whole bytes. */
+function sizesIn(unit: string, scale: string | null): ((bytes: number) => string | number) | AdminResponse {
+  const name = unit.toLowerCase();
+  if (name === 'b') return (bytes) => bytes;
+  if (name === '') return (bytes) => String(bytes);
+  const factor = factors.get(name);
+  if (factor === undefined) return badRequest(`invalid unit '${unit}' (expected 'k/K', 'm/M', or 'g/G')`);
+  const digits = (scale === null ? undefined : luaNumber(scale)) ?? 2;
+  if (digits < 0) return badRequest('scale must be equal or greater than 0');
+  // More digits than a number has say nothing.
+  const places = Math.min(Math.floor(digits), 20);
+  return (bytes) => `${(bytes / factor).toFixed(places)} ${name.toUpperCase()}iB`;
 }
+
+const factors = new Map([
+  ['k', 1024],
+  ['m', 1024 ** 2],
+  ['g', 1024 ** 3],
+]);

@@ -71,6 +71,7 @@ export const operations = partsOf((provide) => {
         ...(configuration.adminToken === undefined ? {} : { token: configuration.adminToken }),
         allowedHosts: configuration.adminHosts,
         version: version(),
+        settings: configuration,
         nodeId: entropy.uuid(),
         connections: () => proxy.connections(),
         balancerOf: (upstreamId) => snapshot.current().balancers?.get(upstreamId),

@@ -57,6 +57,7 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
     },
     allowedHosts: [],
     version: '0.0.0',
+    settings: { proxyListen: [], adminListen: [], trustedIps: [] },
     nodeId: 'node',
     balancerOf: () => undefined,
     file: {

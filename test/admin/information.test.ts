@@ -20,7 +20,15 @@ describe('The Admin API: information about the gate', () => {
       edition: 'community',
       node_id: 'node',
     });
-    expect(body.configuration).to.deep.equal({ database: 'postgres', portcullis: { version: '0.0.0' } });
+    expect(body.configuration).to.deep.include({
+      database: 'postgres',
+      router_flavor: 'traditional_compatible',
+      role: 'traditional',
+      proxy_listeners: [],
+      proxy_listen: ['off'],
+      loaded_plugins: Object.fromEntries(ofKong.map(({ name }) => [name, true])),
+      portcullis: { version: '0.0.0' },
+    });
     expect(body.plugins).to.deep.equal({
       available_on_server: Object.fromEntries(
         ofKong.map(({ name, priority }) => [name, { version: '3.9.1', priority }]),
@@ -30,6 +38,96 @@ describe('The Admin API: information about the gate', () => {
     expect((await admin.call('GET /plugins/enabled')).body).to.deep.equal({
       enabled_plugins: ofKong.map(({ name }) => name),
     });
+  });
+
+  it('shows the listeners and networks of the settings as Kong does', async () => {
+    const plain = { http2: false, ssl: false, reusePort: false, backlog: undefined };
+    const other = await gate({
+      settings: {
+        proxyListen: [
+          { ...plain, host: '0.0.0.0', port: 8000, reusePort: true, backlog: 16384 },
+          { ...plain, host: '::', port: 8443, ssl: true, http2: true },
+        ],
+        adminListen: [{ ...plain, host: '127.0.0.1', port: 8001 }],
+        trustedIps: ['10.0.0.0/8'],
+      },
+    });
+    try {
+      const { configuration } = (await other.call('GET /')).body;
+      const never = { bind: false, deferred: false, proxy_protocol: false };
+      const first = { ip: '0.0.0.0', port: 8000, ssl: false, http2: false, reuseport: true, 'backlog=16384': true };
+      const second = { ip: '[::]', port: 8443, ssl: true, http2: true, reuseport: false };
+      const admin = { ip: '127.0.0.1', port: 8001, ssl: false, http2: false, reuseport: false };
+      expect(configuration).to.deep.include({
+        proxy_listeners: [
+          { ...first, ...never, listener: '0.0.0.0:8000 reuseport backlog=16384' },
+          { ...second, ...never, listener: '[::]:8443 ssl http2' },
+        ],
+        proxy_listen: ['0.0.0.0:8000 reuseport backlog=16384', '[::]:8443 ssl http2'],
+        admin_listeners: [{ ...admin, ...never, listener: '127.0.0.1:8001' }],
+        admin_listen: ['127.0.0.1:8001'],
+        proxy_ssl_enabled: true,
+        admin_ssl_enabled: false,
+        trusted_ips: ['10.0.0.0/8'],
+      });
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('prints memory in the unit and with the digits that the query asks for', async () => {
+    const allocated = async (query: string) =>
+      (await admin.call(`GET /status${query}`)).body.memory.workers_lua_vms[0].http_allocated_gc;
+    for (const [query, form] of [
+      ['', /^\d+\.\d\d MiB$/],
+      ['?unit=k', /^\d+\.\d\d KiB$/],
+      ['?unit=K&scale=0', /^\d+ KiB$/],
+      ['?unit=m&scale=3', /^\d+\.\d{3} MiB$/],
+      ['?scale=1', /^\d+\.\d MiB$/],
+      ['?unit=g&scale=2.7', /^\d+\.\d\d GiB$/],
+      ['?unit=G&scale=x', /^\d+\.\d\d GiB$/],
+      ['?unit=k&scale=1000', /^\d+\.\d{20} KiB$/],
+      ['?unit=', /^\d+$/],
+    ] as const) {
+      expect(await allocated(query), query)
+        .to.be.a('string')
+        .that.matches(form);
+    }
+    expect(await allocated('?unit=b'))
+      .to.be.a('number')
+      .above(1_000_000);
+    const wrong = async (query: string) => {
+      const { status, body } = await admin.call(`GET /status${query}`);
+      return [status, body.message];
+    };
+    expect(await wrong('?unit=V')).to.deep.equal([400, "invalid unit 'V' (expected 'k/K', 'm/M', or 'g/G')"]);
+    expect(await wrong('?unit=k&scale=-1')).to.deep.equal([400, 'scale must be equal or greater than 0']);
+  });
+
+  it('X-Kong-Admin-Latency: every response has the milliseconds that it took', async () => {
+    const slow = await gate();
+    const { store } = slow.options;
+    await slow.close();
+    const timed = await gate({
+      store: {
+        ...store,
+        page(kind, query) {
+          timed.clock.at += 42.4;
+          return store.page(kind, query);
+        },
+      },
+    });
+    try {
+      expect((await timed.call('GET /services')).headers['x-kong-admin-latency']).to.equal('42');
+      for (const line of ['GET /nothing', 'POST /services', 'DELETE /services', 'OPTIONS /services']) {
+        const body = line.startsWith('POST') ? {} : undefined;
+        expect((await timed.call(line, body)).headers['x-kong-admin-latency'], line).to.equal('0');
+      }
+      const refused = await timed.call('GET /services', undefined, { host: 'evil.example' });
+      expect([refused.status, refused.headers['x-kong-admin-latency']]).to.deep.equal([421, '0']);
+    } finally {
+      await timed.close();
+    }
   });
 
   it('has the counters of the listeners', async () => {
