@@ -61,6 +61,12 @@ describe('The health of a target', () => {
     expect(healthAfter([bad, bad, other, bad]).healthy).to.equal(false);
   });
 
+  it('an unhealthy target starts without successes, whatever it had before', () => {
+    expect(unhealthy).to.deep.equal({ healthy: false, successes: 0, httpFailures: 0, tcpFailures: 0, timeouts: 0 });
+    expect(healthAfter([bad, good, refused, refused])).to.deep.equal(unhealthy);
+    expect(healthAfter([good, bad, bad, bad])).to.deep.equal(unhealthy);
+  });
+
   it('a malformed response is an HTTP failure', () => {
     expect(healthAfter([garbled, garbled, garbled]).healthy).to.equal(false);
   });

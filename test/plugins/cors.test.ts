@@ -32,6 +32,18 @@ describe('cors', () => {
     });
   });
 
+  it('one origin that is a regular expression is matched, never sent', async () => {
+    const config = { origins: ['https://.*\\.x\\.example'] };
+    for (const [from, allowed] of [
+      ['https://a.x.example', 'https://a.x.example'],
+      ['https://evil.example', undefined],
+    ] as const) {
+      const { headers } = await call(cors(config), 'GET /a', origin(from));
+      expect(headers['access-control-allow-origin'], from).to.equal(allowed);
+      expect(headers['vary'], from).to.equal('Origin');
+    }
+  });
+
   it('forwards OPTIONS requests that are not preflights', async () => {
     const { response, headers } = await call(cors(), 'OPTIONS /a', origin('https://o.example'));
     expect(response).to.equal(undefined);

@@ -75,6 +75,36 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
     expect((await attempt('wrong', '192.0.2.1', 'another')).proof).to.equal('rateLimited');
   });
 
+  it('the count of a window begins with the first failure and ends with the window', async () => {
+    const { attempt, advance } = world();
+    await attempt('wrong', '192.0.2.1');
+    advance(59_999);
+    await attempt('wrong', '192.0.2.1');
+    await attempt('wrong', '192.0.2.1');
+    expect(await attempt(right, '192.0.2.1')).to.include({ proof: 'rateLimited', retryAfter: 1 });
+    advance(1);
+    expect((await attempt(right, '192.0.2.1')).proof).to.equal('proven');
+  });
+
+  it('a proven secret resets the count of the client, not that of the address', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 4; i++) {
+      await attempt('wrong', '192.0.2.1');
+      await attempt('wrong', '192.0.2.1');
+      expect((await attempt(right, '192.0.2.1')).proof).to.equal(i < 3 ? 'proven' : 'rateLimited');
+    }
+  });
+
+  it('keeps a bounded number of counts, the newest', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 3; i++) await attempt('wrong', '198.51.100.1');
+    // Each address makes two counts, so 50 of them fill the table.
+    for (let i = 0; i < 50; i++) await attempt('wrong', `192.0.2.${i}`);
+    expect((await attempt(right, '198.51.100.1')).proof).to.equal('proven');
+    for (let i = 0; i < 2; i++) await attempt('wrong', '192.0.2.49');
+    expect((await attempt(right, '192.0.2.49')).proof).to.equal('rateLimited');
+  });
+
   it('a whole /64 of IPv6 addresses counts as one', async () => {
     const { attempt } = world();
     for (let i = 1; i <= 3; i++) await attempt('wrong', `2001:db8::${i}`);

@@ -24,6 +24,12 @@ describe('Where a request carries its access token (RFC 6750 §2), profile rfc97
     }
   });
 
+  it('RS-09: a token ends at the end of its line', () => {
+    for (const header of ['Bearer abc\ndef', 'Bearer abc\r\ndef', 'Bearer abc\u2028def', 'Bearer\nabc']) {
+      expect(read(header), JSON.stringify(header)).to.be.oneOf(['missing', 'malformed']);
+    }
+  });
+
   it('RS-09: nothing but a b64token reaches the store', () => {
     fc.assert(
       fc.property(anyText, (text) => {
