@@ -7,7 +7,9 @@ import { certificates } from './certificates.ts';
 import { consumers } from './consumers.ts';
 import { hmacauthCredentials } from './hmacauth-credentials.ts';
 import { jwtSecrets } from './jwt-secrets.ts';
+import { keySets } from './key-sets.ts';
 import { keyauthCredentials } from './keyauth-credentials.ts';
+import { keys } from './keys.ts';
 import { withMeanings } from './meanings.ts';
 import { oauth2Credentials } from './oauth2-credentials.ts';
 import { oauth2Tokens } from './oauth2-tokens.ts';
@@ -26,6 +28,8 @@ export function describeEntities(known: PluginDescriptions): Entities {
     certificates,
     snis,
     caCertificates,
+    keySets,
+    keys,
     upstreams,
     targets,
     services,

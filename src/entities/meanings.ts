@@ -137,6 +137,15 @@ const meanings: { readonly [entity: string]: Meanings } = {
     name: 'A server name; `*.example.com` and `example.*` are wildcards.',
     certificate: 'The certificate that is served for this name.',
   },
+  keys: {
+    set: 'The set that the key belongs to. It is deleted with the set.',
+    kid: 'The id of the key, unique in its set.',
+    jwk: 'The key as a JWK, in one string. Either this or `pem`. No plugin of this gate reads it.',
+    pem: {
+      private_key: 'The private key, in PEM.',
+      public_key: 'The public key, in PEM.',
+    },
+  },
   ca_certificates: {
     cert: 'The CA certificate, in PEM.',
     cert_digest: 'Its SHA-256 digest.',

@@ -174,6 +174,7 @@ export type EntityCheck =
   | { readonly only_one_of: readonly string[] }
   | { readonly distinct: readonly string[] }
   | { readonly mutually_required: readonly string[] }
+  | { readonly mutually_exclusive: readonly string[] }
   | { readonly conditional: Conditional }
   | { readonly conditional_at_least_one_of: ConditionalAtLeastOneOf }
   | { readonly custom_entity_check: CustomEntityCheck };

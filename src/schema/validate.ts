@@ -215,6 +215,11 @@ function checkEntity(
   } else if ('mutually_required' in check) {
     if (check.mutually_required.some((name) => findings.has(name))) return;
     if (!allOrNone(check.mutually_required, row)) findings.addToEntity(allOrNoneMessage(check.mutually_required));
+  } else if ('mutually_exclusive' in check) {
+    const names = check.mutually_exclusive;
+    if (names.filter((name) => isSet(at(row, name))).length > 1) {
+      findings.addToEntity(`only one or none of these fields must be set: ${quoted(names)}`);
+    }
   } else if ('conditional' in check) {
     const { if_field, if_match, then_field, then_match, then_err } = check.conditional;
     if (!holds(fields, if_field, if_match, row)) return;

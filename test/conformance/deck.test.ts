@@ -16,6 +16,7 @@ describe('decK', () => {
   afterEach(() => admin.close());
 
   const tags = ['team-a'];
+  const secretJwk = '{"kty":"oct","k":"c2VjcmV0","kid":"k"}';
   const wanted: State = {
     services: [{ id: uuid(1), name: 'api', host: 'u.internal', tags }],
     routes: [{ id: uuid(2), name: 'api', paths: ['/api'], service: { id: uuid(1) }, tags }],
@@ -45,6 +46,8 @@ describe('decK', () => {
     certificates: [{ id: uuid(8), ...a, tags }],
     snis: [{ id: uuid(9), name: 'a.example', certificate: { id: uuid(8) }, tags }],
     ca_certificates: [{ id: uuid(10), cert: authority, tags }],
+    key_sets: [{ id: uuid(14), name: 'issuer', tags }],
+    keys: [{ id: uuid(15), name: 'first', kid: 'k', jwk: secretJwk, set: { id: uuid(14) }, tags }],
     acls: [{ id: uuid(11), consumer: { id: uuid(3) }, group: 'g', tags }],
     'key-auths': [{ id: uuid(12), consumer: { id: uuid(3) }, key: 'k', tags }],
     jwts: [{ id: uuid(13), consumer: { id: uuid(3) }, key: 'iss', secret: 's', tags }],
@@ -96,6 +99,24 @@ describe('decK', () => {
     expect(await client.sync(dumped)).to.deep.equal([]);
     expect(client.calls.filter((call) => !call.startsWith('GET '))).to.deep.equal([]);
     expect(Object.values(dumped).flat()).to.have.length(Object.values(wanted).flat().length);
+  });
+
+  it('keys: a set before its keys, a change by id, and a set is deleted after its keys', async () => {
+    await client.sync(wanted);
+    client.calls.length = 0;
+    const dumped = await client.dump();
+    const keys = dumped['keys']!.map((row) => ({ ...row, jwk: secretJwk.replace('c2VjcmV0', 'b3RoZXI') }));
+    await client.sync({ ...dumped, keys });
+    await client.sync({ ...dumped, keys: [], key_sets: [] });
+    await client.sync({ ...dumped, keys: wanted['keys']!, key_sets: wanted['key_sets']! });
+    expect(client.calls.filter((call) => !call.startsWith('GET '))).to.deep.equal([
+      `PUT /keys/${uuid(15)} 200`,
+      `DELETE /keys/${uuid(15)} 204`,
+      `DELETE /key-sets/${uuid(14)} 204`,
+      `PUT /key-sets/${uuid(14)} 200`,
+      `PUT /keys/${uuid(15)} 200`,
+    ]);
+    expect(await client.diff(wanted)).to.deep.equal([]);
   });
 
   it('sync: a change is one PUT by id, a removal is one DELETE', async () => {
@@ -150,9 +171,8 @@ describe('decK', () => {
   it('accepts a 404 for collections that Kong’s open edition does not have, and for no others', async () => {
     await client.dump();
     const missing = client.calls.filter((call) => call.endsWith(' 404')).map((call) => call.split(/[ ?]/)[1]);
-    const forgiven = ['ca_certificates', 'vaults', 'keys', 'key-sets', 'partials', 'consumer_groups', 'filter-chains'];
-    const credentials = ['hmac-auths', 'jwts', 'key-auths', 'basic-auths', 'mtls-auths'];
-    expect([...forgiven, ...credentials].map((name) => `/${name}`)).to.include.members(missing);
+    const forgiven = ['vaults', 'partials', 'consumer_groups', 'filter-chains'];
+    expect(missing).to.have.members([...forgiven, 'mtls-auths'].map((name) => `/${name}`));
     for (const needed of [
       'services',
       'routes',
@@ -163,6 +183,9 @@ describe('decK', () => {
       'upstreams',
       'oauth2',
       'acls',
+      'keys',
+      'key-sets',
+      'ca_certificates',
     ]) {
       expect(client.calls, needed).to.include(`GET /${needed}?size=1000 200`);
     }

@@ -82,6 +82,25 @@ describe('Reading a declarative configuration', () => {
     expect(wrong.problems?.map(problemText)).to.deep.equal(['certificates[1]: certificate does not match key']);
   });
 
+  it('keys can be nested in their set or name it, and their ids do not depend on the key', () => {
+    const jwk = (k: string) => JSON.stringify({ kty: 'oct', kid: 'k', k });
+    const nested = rowsOf({ key_sets: [{ name: 's', keys: [{ kid: 'k', jwk: jwk('one') }] }] });
+    const changed = rowsOf({ key_sets: [{ name: 's', keys: [{ kid: 'k', jwk: jwk('two') }] }] });
+    expect(changed.map(({ id }) => id)).to.deep.equal(nested.map(({ id }) => id));
+    const flat = rowsOf({ key_sets: [{ name: 's' }], keys: [{ kid: 'k', jwk: jwk('two'), set: 's' }] });
+    expect(nested[1]!['set']).to.deep.equal({ id: namedId('key_sets', 's') });
+    expect(flat[1]!['set']).to.deep.equal({ id: namedId('key_sets', 's') });
+    const named = rowsOf({ keys: [{ name: 'n', kid: 'k', jwk: jwk('one') }] });
+    expect(named[0]!.id).to.equal(namedId('keys', 'n'));
+    const twice = readIn('3.0', {
+      keys: [
+        { kid: 'k', jwk: jwk('one') },
+        { kid: 'k', name: 'n', jwk: jwk('two') },
+      ],
+    });
+    expect(twice.problems?.map(problemText)).to.deep.equal(['keys[2]: kid, set: the same as of keys[1] on line 1']);
+  });
+
   it('a service has CA certificates of the file only', () => {
     const id = '00000000-0000-4000-8000-000000000001';
     const services = [{ name: 'a', url: 'https://h', tls_verify: true, ca_certificates: [id] }];

@@ -278,6 +278,11 @@ describe('The kinds of the entities', () => {
     const client = row('oauth2_credentials', { name: 'app', consumer: { id: uuid } });
     expect(kindOf(entities.get('oauth2_credentials')!).encrypted(client)).to.deep.equal(['client_secret']);
     expect(kindOf(entities.get('oauth2_credentials')!).encrypted({ ...client, client_secret: null })).to.deep.equal([]);
+    const ofKey = kindOf(entities.get('keys')!).encrypted;
+    const key = { id: uuid, kid: 'k', pem: null, jwk: null };
+    expect(ofKey({ ...key, jwk: '{}' })).to.deep.equal(['jwk']);
+    expect(ofKey({ ...key, pem: { private_key: 'p', public_key: 'q' } })).to.deep.equal(['pem.private_key']);
+    expect(ofKey({ ...key, pem: { private_key: null, public_key: 'q' } })).to.deep.equal([]);
   });
 });
 

@@ -170,6 +170,10 @@ function minimalOf({ name }: Description): JsonObject {
       return { name: 'a.example', certificate: { id: uuid } };
     case 'ca_certificates':
       return { cert: authority };
+    case 'key_sets':
+      return {};
+    case 'keys':
+      return { kid: 'a', jwk: '{"kid":"a","kty":"oct","k":"a"}' };
     case 'upstreams':
       return { name: 'a' };
     case 'targets':
