@@ -160,6 +160,17 @@ describe('The configuration', () => {
     ]);
   });
 
+  it('a public URL has no slash at its end, since issuer identifiers are compared as text (RFC 8414 §3.3)', () => {
+    for (const [text, url] of [
+      ['https://api.example.org', 'https://api.example.org'],
+      ['https://API.example.org/', 'https://api.example.org'],
+      ['https://api.example.org/gate//', 'https://api.example.org/gate'],
+      ['http://[::1]:8000/', 'http://[::1]:8000'],
+    ]) {
+      expect(accepted(fromEnv({ PORTCULLIS_PUBLIC_URL: text! })).publicUrl, text).to.equal(url);
+    }
+  });
+
   describe('refuses a wrong value, and says what the setting takes', () => {
     const wrong: readonly (readonly [variable: string, value: string, says: RegExp])[] = [
       ['PORTCULLIS_STORE', 'redis://localhost', /takes lmdb:DIRECTORY, memory: or mongodb:/],

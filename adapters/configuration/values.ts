@@ -127,7 +127,7 @@ export const readAddresses = listOf((address) =>
 );
 
 export const readHosts = listOf((text) => {
-  const host = text === '*' ? text : parseHost(text);
+  const host = parseHost(text);
   return host !== undefined && (host === '*' || isHostName(host) || parseIpAddress(host) !== undefined)
     ? { value: host }
     : { problem: `${JSON.stringify(text)} is not a host name; write it without scheme and port, as in gate.internal` };

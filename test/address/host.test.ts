@@ -15,6 +15,7 @@ describe('A host', () => {
     ['gate.example', 'gate.example', undefined],
     ['Gate.EXAMPLE', 'gate.example', undefined],
     ['gate.example.', 'gate.example', undefined],
+    ['.', '.', undefined],
     ['gate.example.:8443', 'gate.example', 8443],
     ['gate.example:', 'gate.example', undefined],
     ['localhost:0', 'localhost', 0],

@@ -111,6 +111,13 @@ describe('The Admin API: certificates, their SNIs, and CA certificates', () => {
     expect((await admin.call(`PUT /certificates/${other.id}`, { ...b, snis: ['y.example'] })).status).to.equal(200);
   });
 
+  it('a certificate that is not stored changes no server names', async () => {
+    const { id } = await made({ ...a, snis: ['x.example'] });
+    const { status } = await admin.call('POST /certificates', { ...b, id, snis: ['y.example'] });
+    expect(status).to.equal(400);
+    expect((await admin.call(`GET /certificates/${id}`)).body.snis).to.deep.equal(['x.example']);
+  });
+
   it('an SNI: PUT by name, wildcards at either end, no address', async () => {
     const { id } = await made({ ...a });
     const put = (name: string) => admin.call(`PUT /snis/${name}`, { certificate: { id } });

@@ -68,6 +68,10 @@ describe('The Admin API: tokens', () => {
     expect([refresh.status, refresh.body.fields]).to.deep.equal([409, { refresh_token: '…' }]);
     const dangling = await admin.call('POST /oauth2_tokens', { credential: { id: nowhere }, expires_in: 1 });
     expect([dangling.status, dangling.body.code]).to.deep.equal([400, 4]);
+    for (const reference of ['credential', 'service']) {
+      const changed = await admin.call('PATCH /oauth2_tokens/AT', { [reference]: { id: nowhere } });
+      expect([changed.status, changed.body.code], reference).to.deep.equal([400, 4]);
+    }
     const without = await admin.call('POST /oauth2_tokens', {});
     expect(without.body.fields).to.deep.equal({
       credential: 'required field missing',
@@ -146,21 +150,19 @@ describe('The Admin API: tokens', () => {
   });
 
   it('are listed page by page, of a client, of a service, or all', async () => {
-    for (const n of [1, 2, 3]) {
-      await admin.make('POST /services/a/oauth2_tokens', {
-        credential: { id: credential },
-        expires_in: 10,
-        access_token: `S${n}`,
-      });
-      await admin.make('POST /oauth2/c/oauth2_tokens', { expires_in: 10, access_token: `G${n}` });
+    for (const name of ['S1', 'G1', 'S2', 'S3', 'G2', 'G3']) {
+      const row = { credential: { id: credential }, expires_in: 10, access_token: name };
+      await admin.make(name.startsWith('S') ? 'POST /services/a/oauth2_tokens' : 'POST /oauth2_tokens', row);
     }
     const all = async (path: string): Promise<string[]> => {
       const names: string[] = [];
       let next: string | null = `${path}?size=2`;
       while (next !== null) {
         const { body } = await admin.call(`GET ${next}`);
+        expect(body.data.length, next).to.be.at.most(2);
         names.push(...body.data.map((row: { access_token: string }) => row.access_token));
-        next = body.next;
+        // As with Kong, the address of the next page of a nested list has no size.
+        next = body.next === null || body.next.includes('size=') ? body.next : `${body.next}&size=2`;
       }
       return names.sort();
     };
@@ -174,15 +176,21 @@ describe('The Admin API: tokens', () => {
       grant: {
         ...(await opened()),
         tokenStorage: 'digest' as const,
+        refreshExpiresAt: admin.clock.at + 1_000_000,
       },
       accessToken: undefined,
       refreshToken: undefined,
       hint: 'abcd',
     };
     const { grants } = admin.options;
+    const revocations: (number | undefined)[] = [];
+    const revoke: typeof grants.revoke = (grantId, until) => {
+      revocations.push(until);
+      return grants.revoke(grantId, until);
+    };
     const keeping = await gate({
       ...admin.options,
-      grants: { ...grants, get: () => digest, page: () => ({ rows: [digest], next: undefined }) },
+      grants: { ...grants, revoke, get: () => digest, page: () => ({ rows: [digest], next: undefined }) },
     });
     try {
       const listed = await keeping.call('GET /oauth2_tokens');
@@ -191,6 +199,9 @@ describe('The Admin API: tokens', () => {
       expect([changed.status, Object.keys(changed.body.fields)]).to.deep.equal([400, ['access_token']]);
       expect((await keeping.call(`DELETE /oauth2_tokens/${digest.grant.grantId}`)).status).to.equal(204);
       expect(await grants.byAccessToken('AT')).to.equal(undefined);
+      // The refresh token of a digest is not shown. The revocation is remembered until it has expired, too.
+      expect(revocations).to.have.length(1);
+      expect(revocations[0]).to.be.at.least(digest.grant.refreshExpiresAt);
     } finally {
       await keeping.close();
     }

@@ -140,6 +140,7 @@ describe('The address of a client', () => {
 
   it('is the one in X-Real-IP, if only that was sent, or only that is to be read', () => {
     expect(of({ 'X-Real-IP': '5.6.7.8' })).to.equal('5.6.7.8');
+    expect(of({ 'X-Real-IP': ' 5.6.7.8 ' })).to.equal('5.6.7.8');
     expect(of({ 'X-Real-IP': '5.6.7.8', 'X-Forwarded-For': '1.2.3.4' })).to.equal('1.2.3.4');
     expect(of({ 'X-Real-IP': '5.6.7.8', 'X-Forwarded-For': '1.2.3.4' }, true, 'x-real-ip')).to.equal('5.6.7.8');
     expect(of({ 'X-Forwarded-For': '1.2.3.4' }, true, 'x-real-ip')).to.equal('127.0.0.1');
