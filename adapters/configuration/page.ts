@@ -35,7 +35,7 @@ const head = `# Configuration
 
 <!-- Written by \`npm run docs\` from adapters/configuration/settings.ts. Edit it there. -->
 
-All settings of \`portcullis start\`, with their defaults. Each can be given in three ways, under the same name:
+This page lists all settings of \`portcullis start\`, with their defaults. Each can be given in three ways, under the same name:
 
 \`\`\`
 portcullis start --proxy-listen 127.0.0.1:8000        # command line

@@ -6,11 +6,11 @@ export interface Profile {
   readonly name: 'kong' | 'rfc9700';
   /** Whether the implicit and the password grant can be enabled (RFC 9700 §2.1.2, §2.4). */
   readonly legacyGrants: boolean;
-  /** `configured`: as the plugin's `pkce` says. `always`: no code without a challenge (RFC 9700 §2.1.1). */
+  /** Which clients must use PKCE. `configured`: as the plugin's `pkce` says. `always`: no code without a challenge (RFC 9700 §2.1.1). */
   readonly pkce: 'configured' | 'always';
   /** Whether challenge and verifier must have the form of RFC 7636 §4.1 and §4.2. Kong accepts any. */
   readonly strictChallenge: boolean;
-  /** Milliseconds. "A maximum authorization code lifetime of 10 minutes is RECOMMENDED." (RFC 6749 §4.1.2) */
+  /** How long a code is valid, in milliseconds. "A maximum authorization code lifetime of 10 minutes is RECOMMENDED." (RFC 6749 §4.1.2) */
   readonly codeLifetime: number;
   /** The redirect URI of an authorization request that names none. */
   readonly unnamedRedirectUri: 'first registered' | 'only one registered';
@@ -46,11 +46,11 @@ export interface Profile {
   readonly refreshMovesToGlobal: boolean;
   /** Whether every token response has `scope`, or only one whose scope differs from the request (RFC 6749 §5.1). */
   readonly scopeInResponse: 'always' | 'if different';
-  /** How the store keeps tokens; see `Grant.tokenStorage`. */
+  /** Whether the store keeps tokens encrypted, so that the Admin API can show them, or only digests to find them by. */
   readonly tokenStorage: 'encrypted' | 'digest';
   /** Which of several errors of an authorization request is reported: the last one found (Kong), or the first. */
   readonly reportsRefusal: 'last' | 'first';
-  /** Whether every authorization response has `iss` (RFC 9207 §2). */
+  /** Whether every authorization response has `iss` (RFC 9207 §2). It is left out while `public_url` is not set. */
   readonly iss: boolean;
   /** Whether failed client authentications are limited unless the plugin says otherwise (its `limit_failures`). */
   readonly limitsFailures: boolean;

@@ -64,7 +64,7 @@ ${settingsTable(token.fields)}
 ## What a profile changes
 
 \`config.profile\` selects one of two sets of rules. \`kong\` responds as Kong 3.9's plugin. \`rfc9700\` follows current best
-practice (RFC 9700). Kong's own settings apply in both.
+practice (RFC 9700). The settings above apply in both, as far as these rules leave them a choice.
 
 | rule | \`kong\` | \`rfc9700\` |
 |---|---|---|
