@@ -34,7 +34,8 @@ export function kindHooks(
   for (const { name, fields } of entities.values()) {
     if (fields['ttl'] !== undefined && !hooks.has(name)) hooks.set(name, expiringRowHooks(clock));
     if (grantsRemovedWith(name, '') !== undefined) {
-      hooks.set(name, { ...hooks.get(name), afterRemove: ({ id }) => grants.removeOf(grantsRemovedWith(name, id)!) });
+      const afterRemove = (ids: readonly string[]) => grants.removeOf(ids.map((id) => grantsRemovedWith(name, id)!));
+      hooks.set(name, { ...hooks.get(name), afterRemove });
     }
   }
   return hooks;

@@ -28,7 +28,7 @@ export interface KindHooks {
   readonly afterWrite?: (row: Entity) => MaybePromise<Entity>;
   /** Why a row cannot be removed. */
   readonly beforeRemove?: (row: Entity) => MaybePromise<RefusalBody | undefined>;
-  readonly afterRemove?: (row: Entity) => MaybePromise<unknown>;
+  readonly afterRemove?: (ids: readonly string[]) => MaybePromise<unknown>;
   /** Reads the keys of a path whose first key means a row of this kind. */
   readonly readKeys?: (
     request: AdminRequest,
@@ -130,7 +130,9 @@ export function hookedStore(store: EntityStore, hooks: Hooks): EntityStore {
     async remove(kind, id) {
       const removed = await storeOf(kind).remove(kind, id);
       if (removed.outcome !== 'removed') return removed;
-      for (const { kind: name, row } of removed.rows) await hooks.get(name)?.afterRemove?.(row);
+      for (const [name, rows] of Map.groupBy(removed.rows, (row) => row.kind)) {
+        await hooks.get(name)?.afterRemove?.(rows.map(({ id }) => id));
+      }
       return removed;
     },
   };

@@ -1,6 +1,6 @@
 /** Lists: reads the query string, and writes the address of the next page. */
 import { Buffer } from 'node:buffer';
-import type { EntityQuery } from '../../src/ports/entity-store.ts';
+import type { EntityQuery, TagFilter } from '../../src/ports/entity-store.ts';
 import type { Description } from '../../src/schema/description.ts';
 import { invalidOffset, invalidOption, invalidSize, type RefusalBody } from '../../src/schema/error-bodies.ts';
 import { luaNumber } from '../../src/schema/lua.ts';
@@ -69,7 +69,7 @@ function isId(position: unknown): position is string {
 
 const mostTags = 5;
 
-function readTags(text: string): NonNullable<EntityQuery['tags']> | RefusalBody {
+function readTags(text: string): Exclude<TagFilter, 'some'> | RefusalBody {
   if (text === '') return invalidOption('tags', 'cannot be null');
   const and = text.includes(',');
   const list = text.replace(/[,/]$/, '').split(and ? ',' : '/');

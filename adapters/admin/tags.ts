@@ -39,7 +39,7 @@ export function tagEndpoints(rows: Rows, entities: ReadonlyMap<string, Descripti
       const select = {
         size: 100,
         after: id ?? undefined,
-        ...(wanted === undefined ? {} : { tags: { all: [wanted] } }),
+        tags: wanted === undefined ? ('some' as const) : { all: [wanted] },
       };
       await eachPage(rows.store, kindOf(description), select, (page) => {
         for (const row of page) {

@@ -10,7 +10,7 @@ import {
   referenceIn,
   type Written,
 } from '../../src/ports/entity-store.ts';
-import type { Grants, KeptGrant } from '../../src/ports/grants.ts';
+import type { GrantOwner, Grants, KeptGrant } from '../../src/ports/grants.ts';
 
 /** `store` holds the rows that tokens refer to. */
 export function tokenRows(
@@ -92,17 +92,12 @@ export function tokenRows(
   }
 
   async function page(_: EntityKind, { size, after, where }: EntityQuery) {
-    const credentialId = where?.field === 'credential.id' ? where.value : undefined;
-    const serviceId = where?.field === 'service.id' ? where.value : undefined;
+    const owner = where === undefined ? undefined : ownerOf(where);
     const rows: Entity[] = [];
     let next = after;
     do {
-      const query = { size: size - rows.length, after: next };
-      const found = await grants.page(credentialId === undefined ? query : { ...query, credentialId });
-      for (const one of found.rows) {
-        const elsewhere = serviceId !== undefined && one.grant.serviceId !== serviceId;
-        if (!elsewhere && !isExpired(one)) rows.push(rowOfGrant(one, clock.now()));
-      }
+      const found = await grants.page({ size: size - rows.length, after: next, owner });
+      for (const one of found.rows) if (!isExpired(one)) rows.push(rowOfGrant(one, clock.now()));
       next = found.next;
     } while (next !== undefined && rows.length < size);
     return { rows, next };
@@ -121,7 +116,13 @@ export function tokenRows(
       // A token that is kept as a digest only is not shown here.
       const hasRefreshToken = grant.tokenStorage === 'digest' || refreshToken !== undefined;
       await grants.revoke(id, revocationExpiry({ grant, hasRefreshToken, lastIssuedAt: clock.now() }));
-      return { outcome: 'removed', rows: [{ kind: name, row: rowOfGrant(before, clock.now()) }] };
+      return { outcome: 'removed', rows: [{ kind: name, id }] };
     },
   };
+}
+
+function ownerOf({ field, value }: NonNullable<EntityQuery['where']>): GrantOwner {
+  if (field === 'credential.id') return { credentialId: value };
+  if (field === 'service.id') return { serviceId: value };
+  throw new RangeError(`tokens are not listed by ${field}`);
 }

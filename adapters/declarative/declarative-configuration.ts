@@ -179,10 +179,9 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     if (change.act === 'remove') {
       const removed = await store.remove(kind, change.id);
       if (removed.outcome === 'restricted') throw new Conflict(`${kind.name} ${change.id}: in use by ${removed.by}`);
-      for (const { kind: name, row } of removed.outcome === 'removed' ? removed.rows : []) {
-        const owner = grantsRemovedWith(name, row.id);
-        if (owner !== undefined) await grants.removeOf(owner);
-      }
+      const gone = removed.outcome === 'removed' ? removed.rows : [];
+      const owners = gone.map((row) => grantsRemovedWith(row.kind, row.id)).filter((owner) => owner !== undefined);
+      if (owners.length > 0) await grants.removeOf(owners);
       return;
     }
     const written = await store.replace(kind, change.row, { orInsert: true });

@@ -20,7 +20,8 @@ import {
   type Written,
 } from '../../src/ports/entity-store.ts';
 import { digestsOfKey } from '../../src/ports/vault.ts';
-import { type EncryptedRow, plainRow, rowEncryption, tagDigest } from '../../src/records/entities-at-rest.ts';
+import { anyTag, type EncryptedRow, plainRow, rowEncryption, tagDigest } from '../../src/records/entities-at-rest.ts';
+import { idsInAll, idsInAny } from '../../src/records/id-sequences.ts';
 import { takePage } from '../../src/records/pages.ts';
 import { planRemoval, type RelatedRows } from '../../src/records/removal.ts';
 import { type Environment, eachKey, isId, mustBeId, under } from './environment.ts';
@@ -112,7 +113,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
   };
 
   /** The ids of rows that may match, in order, from `after` or a little before it. */
-  function* mayMatch(kind: EntityKind, { after, where, tags }: EntityQuery): Iterable<string> {
+  function* mayMatch(kind: EntityKind, { after, where, tags }: EntityQuery): Generator<string, void> {
     const from = after !== undefined && isId(after) ? after : '';
     if (where !== undefined && kind.unique.includes(where.field)) {
       const id = holder(kind.name, uniqueKey(where.field, where.value));
@@ -131,16 +132,17 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
       }
       return;
     }
-    const wanted = tags === undefined ? [] : 'all' in tags ? tags.all.slice(0, 1) : tags.any;
-    if (tags !== undefined && wanted.length > 0) {
-      yield* merged(wanted.map((tag) => withTag(kind.name, tagDigest(tag), from)));
-      return;
+    const withTag = (tag: string) => (start: string | undefined) => idsWithTag(kind.name, tag, start ?? '');
+    if (tags === 'some') return yield* idsWithTag(kind.name, anyTag, from);
+    if (tags !== undefined && 'any' in tags) return yield* idsInAny(tags.any.map(tagDigest).map(withTag), from);
+    if (tags !== undefined && tags.all.length > 0) {
+      return yield* idsInAll(tags.all.map(tagDigest).map(withTag), from);
     }
     const { end } = under(kind.name);
     for (const [, id] of entities.getKeys({ start: [kind.name, from], end })) yield id;
   }
 
-  function* withTag(kind: string, tag: string, from: string): Generator<string, void> {
+  function* idsWithTag(kind: string, tag: string, from: string): Generator<string, void> {
     const { end } = under(kind, tag);
     for (const [, , id] of tagged.getKeys({ start: [kind, tag, from], end })) yield id;
   }
@@ -198,7 +200,7 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
         for (const { after } of plan.changed) put(after);
         return {
           outcome: 'removed',
-          rows: plan.deleted.map((stored) => ({ kind: stored.kind, row: decrypt(stored) })),
+          rows: plan.deleted.map(({ kind, row }) => ({ kind, id: row.id })),
         };
       }),
 
@@ -213,20 +215,4 @@ export function lmdbEntityStore(environment: Environment): LmdbEntityStore {
 
     uses: (keyId) => read(() => unique.getKeysCount({ ...digestsOfKey(keyId), limit: 1 }) > 0),
   };
-}
-
-/** Several ordered sequences as one, with each id once. */
-function* merged(sequences: readonly Generator<string, void>[]): Iterable<string> {
-  const heads = sequences.map((sequence) => ({ sequence, head: sequence.next() }));
-  try {
-    for (;;) {
-      const ids = heads.flatMap(({ head }) => (head.done === true ? [] : [head.value]));
-      if (ids.length === 0) return;
-      const least = ids.reduce((one, other) => (other < one ? other : one));
-      yield least;
-      for (const one of heads) if (one.head.done !== true && one.head.value === least) one.head = one.sequence.next();
-    }
-  } finally {
-    for (const { sequence } of heads) sequence.return();
-  }
 }

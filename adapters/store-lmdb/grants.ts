@@ -13,6 +13,8 @@ import { type Grant, laterExpiry, type TokenPair } from '../../src/oauth/tokens.
 import {
   afterRotation,
   decideRotation,
+  type GrantOwner,
+  type GrantQuery,
   type Grants,
   type RefreshTokenUse,
   recordExpiry,
@@ -164,23 +166,32 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
     write(row, row.grant, tokens, { keptBy: row.keptBy });
   }
 
-  function* idsAfter(after: string | undefined, credentialId: string | undefined): Iterable<string> {
+  function* idsAfter({ after, owner }: GrantQuery): Iterable<string> {
     const from = after !== undefined && isId(after) ? after : '';
-    if (credentialId === undefined) {
+    if (owner === undefined) {
       for (const id of grants.getKeys({ start: from })) if (after === undefined || id > after) yield id;
-    } else if (isId(credentialId)) {
-      const { end } = under('client', credentialId);
-      for (const [, , id] of owners.getKeys({ start: ['client', credentialId, from], end })) {
-        if (after === undefined || id > after) yield id;
-      }
+      return;
+    }
+    const [kind, ownerId] = ownerKey(owner);
+    if (!isId(ownerId)) return;
+    const { end } = under(kind, ownerId);
+    for (const [, , id] of owners.getKeys({ start: [kind, ownerId, from], end })) {
+      if (after === undefined || id > after) yield id;
     }
   }
 
-  function* unexpiredAfter(after: string | undefined, credentialId: string | undefined): Iterable<GrantRow> {
-    for (const id of idsAfter(after, credentialId)) {
+  function* unexpiredAfter(query: GrantQuery): Iterable<GrantRow> {
+    for (const id of idsAfter(query)) {
       const row = unexpiredRow(id);
       if (row !== undefined) yield row;
     }
+  }
+
+  /** Some grants of an owner. A read: most owners have none, and then no transaction is needed. */
+  function someOf(owner: GrantOwner): readonly string[] {
+    const [kind, id] = ownerKey(owner);
+    if (!isId(id)) return [];
+    return [...owners.getKeys({ ...under(kind, id), limit: removedAtOnce })].map(([, , grantId]) => grantId);
   }
 
   return {
@@ -262,31 +273,29 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
       });
     },
 
-    page: ({ size, after, credentialId }) =>
+    page: (query) =>
       read(() => {
-        const found = unexpiredAfter(after, credentialId);
-        const { rows, next } = takePage(found, size, ({ grant }) => grant.grantId);
+        const { rows, next } = takePage(unexpiredAfter(query), query.size, ({ grant }) => grant.grantId);
         return { rows: rows.map((row) => kept(row.grant, row)), next };
       }),
 
-    async removeOf(owner) {
-      const [kind, id] =
-        'credentialId' in owner ? (['client', owner.credentialId] as const) : (['service', owner.serviceId] as const);
-      if (!isId(id)) return [];
+    async removeOf(all) {
       const removed: string[] = [];
-      // Not one transaction for a million grants: no other write could run meanwhile.
-      for (;;) {
-        const some = await transact(() => {
-          const ids = [...owners.getKeys({ ...under(kind, id), limit: removedAtOnce })].map(([, , grantId]) => grantId);
-          for (const grantId of ids) {
-            const row = grants.get(grantId);
-            if (row !== undefined) remove(row);
-          }
-          return ids;
-        });
-        for (const grantId of some) removed.push(grantId);
-        if (some.length < removedAtOnce) return removed;
+      for (const owner of all) {
+        // Not one transaction for a million grants: no other write could run meanwhile.
+        while (read(() => someOf(owner)).length > 0) {
+          const some = await transact(() => {
+            const ids = someOf(owner);
+            for (const grantId of ids) {
+              const row = grants.get(grantId);
+              if (row !== undefined) remove(row);
+            }
+            return ids;
+          });
+          for (const grantId of some) removed.push(grantId);
+        }
       }
+      return removed;
     },
 
     reencrypt: () => eachKey(environment, grants, reencryptedAtOnce, reencryptRow),
@@ -297,6 +306,10 @@ export function lmdbGrants(environment: Environment): LmdbGrants {
         return access.getKeysCount(range) + refresh.getKeysCount(range) > 0;
       }),
   };
+}
+
+function ownerKey(owner: GrantOwner): readonly ['client' | 'service', id: string] {
+  return 'credentialId' in owner ? ['client', owner.credentialId] : ['service', owner.serviceId];
 }
 
 function first<T>(digests: readonly string[], look: (digest: string) => T | undefined) {

@@ -8,17 +8,23 @@ import type {
   Json,
   Written,
 } from '../../src/ports/entity-store.ts';
-import { matches, referenceIn, replacementProblem, uniqueKey, uniqueKeys } from '../../src/ports/entity-store.ts';
-import { plainRow } from '../../src/records/entities-at-rest.ts';
+import {
+  matches,
+  referenceIn,
+  replacementProblem,
+  tagsOf,
+  uniqueKey,
+  uniqueKeys,
+} from '../../src/ports/entity-store.ts';
+import { anyTag, plainRow } from '../../src/records/entities-at-rest.ts';
+import { idsInAll, idsInAny } from '../../src/records/id-sequences.ts';
 import { takePage } from '../../src/records/pages.ts';
-import { planRemoval, type RelatedRows } from '../../src/records/removal.ts';
+import { type Pointer, planRemoval, type RelatedRows } from '../../src/records/removal.ts';
 import { type OrderedIds, orderedIds } from './ordered-ids.ts';
 
 interface EntityRow {
   readonly kind: EntityKind;
   readonly entity: Entity;
-  /** Its own references to other rows. */
-  readonly references: Reference[];
 }
 
 interface Collection {
@@ -26,25 +32,26 @@ interface Collection {
   readonly ids: OrderedIds;
   /** From each unique key to the id of the row that has it. */
   readonly unique: Map<string, string>;
+  /** The rows with each tag; those with any tag under `anyTag`. */
+  readonly tagged: Map<string, OrderedIds>;
 }
 
-interface Reference {
-  readonly from: EntityRow;
+/** The rows of one kind that point to one row by one field. */
+interface Pointers {
+  readonly kind: string;
   readonly by: ForeignKey;
-  /** The kind and id of the row that it points to. */
-  readonly target: string;
+  readonly ids: OrderedIds;
 }
 
 export function memoryEntityStore(): EntityStore {
   const collections = new Map<string, Collection>();
-  /** By the kind and id of the row that they point to. */
-  const references = new Map<string, Set<Reference>>();
+  /** By the kind and id of the row that they point to, then by the kind and field that point. */
+  const references = new Map<string, Map<string, Pointers>>();
 
   function collection({ name }: { readonly name: string }): Collection {
     const known = collections.get(name);
     if (known !== undefined) return known;
-    const rows = new Map<string, EntityRow>();
-    const created = { rows, ids: orderedIds(rows), unique: new Map<string, string>() };
+    const created = { rows: new Map(), ids: orderedIds(), unique: new Map(), tagged: new Map() };
     collections.set(name, created);
     return created;
   }
@@ -66,42 +73,54 @@ export function memoryEntityStore(): EntityStore {
   }
 
   function put(kind: EntityKind, entity: Entity): void {
-    const { rows, ids, unique } = collection(kind);
-    const before = rows.get(entity.id);
-    if (before === undefined) ids.add(entity.id);
-    else unlink(before);
-    const row: EntityRow = { kind, entity, references: [] };
-    rows.set(entity.id, row);
-    for (const { key } of uniqueKeys(kind, entity)) unique.set(key, entity.id);
+    const { rows, ids, unique, tagged } = collection(kind);
+    const { id } = entity;
+    const before = rows.get(id);
+    if (before !== undefined) unlink(before);
+    rows.set(id, { kind, entity });
+    ids.add(id);
+    for (const { key } of uniqueKeys(kind, entity)) unique.set(key, id);
+    for (const tag of tagKeys(entity)) entryOf(tagged, tag, orderedIds).add(id);
     for (const by of kind.foreign) {
-      const id = referenceIn(entity, by.field);
-      if (id === undefined) continue;
-      const target = nameOf(by.kind, id);
-      const reference = { from: row, by, target };
-      row.references.push(reference);
-      references.set(target, (references.get(target) ?? new Set()).add(reference));
+      const target = referenceIn(entity, by.field);
+      if (target === undefined) continue;
+      const pointing = entryOf(references, nameOf(by.kind, target), () => new Map<string, Pointers>());
+      entryOf(pointing, nameOf(kind.name, by.field), () => ({ kind: kind.name, by, ids: orderedIds() })).ids.add(id);
     }
   }
 
-  function unlink(row: EntityRow): void {
-    const { unique } = collection(row.kind);
-    for (const { key } of uniqueKeys(row.kind, row.entity)) unique.delete(key);
-    for (const reference of row.references) {
-      const there = references.get(reference.target)!;
-      there.delete(reference);
-      if (there.size === 0) references.delete(reference.target);
+  function unlink({ kind, entity }: EntityRow): void {
+    const { unique, tagged } = collection(kind);
+    const { id } = entity;
+    for (const { key } of uniqueKeys(kind, entity)) unique.delete(key);
+    for (const tag of tagKeys(entity)) {
+      const there = tagged.get(tag);
+      there?.delete(id);
+      if (there?.size === 0) tagged.delete(tag);
+    }
+    for (const by of kind.foreign) {
+      const target = referenceIn(entity, by.field);
+      const pointing = target === undefined ? undefined : references.get(nameOf(by.kind, target));
+      const there = pointing?.get(nameOf(kind.name, by.field));
+      there?.ids.delete(id);
+      if (there?.ids.size === 0) pointing?.delete(nameOf(kind.name, by.field));
+      if (pointing?.size === 0) references.delete(nameOf(by.kind, target!));
+    }
+  }
+
+  function* pointersTo({ kind, entity }: EntityRow): Iterable<Pointer<EntityRow>> {
+    for (const { kind: name, by, ids } of references.get(nameOf(kind.name, entity.id))?.values() ?? []) {
+      const { rows } = collection({ name });
+      for (const id of ids.from(undefined)) {
+        yield { from: rows.get(id)!, field: by.field, onDelete: by.onDelete };
+      }
     }
   }
 
   const related: RelatedRows<EntityRow> = {
     kindOf: ({ kind }) => kind.name,
     nameOf: ({ kind, entity }) => nameOf(kind.name, entity.id),
-    pointersTo: ({ kind, entity }) =>
-      [...(references.get(nameOf(kind.name, entity.id)) ?? [])].map(({ from, by: { field, onDelete } }) => ({
-        from,
-        field,
-        onDelete,
-      })),
+    pointersTo,
     uniqueKeysOf: ({ kind, entity }) => uniqueKeys(kind, entity).map(({ key }) => nameOf(kind.name, key)),
     withoutReferences(row, fields) {
       const entity = { ...row.entity, ...Object.fromEntries(fields.map((field) => [field, null])) };
@@ -109,38 +128,37 @@ export function memoryEntityStore(): EntityStore {
     },
   };
 
-  function candidates(
-    kind: EntityKind,
-    where: { field: string; value: string } | undefined,
-  ): Iterable<Entity> | undefined {
-    if (where === undefined) return undefined;
-    if (kind.unique.includes(where.field)) {
-      const row = bySingleField(kind, where.field, where.value);
-      return row === undefined ? [] : [row.entity];
-    }
-    const foreign = kind.foreign.find(({ field }) => `${field}.id` === where.field);
-    if (foreign === undefined) return undefined;
-    return [...(references.get(nameOf(foreign.kind, where.value)) ?? [])]
-      .filter(({ from, by }) => from.kind.name === kind.name && by.field === foreign.field)
-      .map(({ from }) => from.entity)
-      .sort((one, other) => (one.id < other.id ? -1 : 1));
-  }
-
   function bySingleField(kind: EntityKind, field: string, value: string): EntityRow | undefined {
     const { rows, unique } = collection(kind);
     const id = unique.get(uniqueKey(field, value));
     return id === undefined ? undefined : rows.get(id);
   }
 
-  function* all(kind: EntityKind, after: string | undefined): Iterable<Entity> {
-    const { rows, ids } = collection(kind);
-    for (const id of ids.after(after)) yield rows.get(id)!.entity;
+  /** The ids of rows that may match, in order, from the index that the query can use. */
+  function mayMatch(kind: EntityKind, { after, where, tags }: EntityQuery): Iterable<string> {
+    const { ids, tagged } = collection(kind);
+    if (where !== undefined && kind.unique.includes(where.field)) {
+      const row = bySingleField(kind, where.field, where.value);
+      return row === undefined ? [] : [row.entity.id];
+    }
+    const foreign = kind.foreign.find(({ field }) => `${field}.id` === where?.field);
+    if (where !== undefined && foreign !== undefined) {
+      const pointing = references.get(nameOf(foreign.kind, where.value));
+      return pointing?.get(nameOf(kind.name, foreign.field))?.ids.from(after) ?? [];
+    }
+    const withTag = (tag: string) => (from: string | undefined) => tagged.get(tag)?.from(from) ?? [];
+    if (tags === 'some') return withTag(anyTag)(after);
+    if (tags !== undefined && 'any' in tags) return idsInAny(tags.any.map(tagKey).map(withTag), after);
+    if (tags !== undefined && tags.all.length > 0) return idsInAll(tags.all.map(tagKey).map(withTag), after);
+    return ids.from(after);
   }
 
   function* matching(kind: EntityKind, query: EntityQuery): Iterable<Entity> {
-    const { after, where } = query;
-    for (const entity of candidates(kind, where) ?? all(kind, after)) {
-      if ((after === undefined || entity.id > after) && matches(entity, query)) yield entity;
+    const { rows } = collection(kind);
+    for (const id of mayMatch(kind, query)) {
+      if (query.after !== undefined && id <= query.after) continue;
+      const { entity } = rows.get(id)!;
+      if (matches(entity, query)) yield entity;
     }
   }
 
@@ -173,10 +191,12 @@ export function memoryEntityStore(): EntityStore {
       if ('restrictedBy' in plan) return { outcome: 'restricted', by: plan.restrictedBy };
       for (const row of plan.deleted) {
         unlink(row);
-        collection(row.kind).rows.delete(row.entity.id);
+        const { rows, ids } = collection(row.kind);
+        rows.delete(row.entity.id);
+        ids.delete(row.entity.id);
       }
       for (const { after } of plan.changed) put(after.kind, frozen(after.entity));
-      return { outcome: 'removed', rows: plan.deleted.map(({ kind, entity }) => ({ kind: kind.name, row: entity })) };
+      return { outcome: 'removed', rows: plan.deleted.map(({ kind, entity }) => ({ kind: kind.name, id: entity.id })) };
     },
 
     page: (kind, query) => takePage(matching(kind, query), query.size, ({ id }) => id),
@@ -184,6 +204,22 @@ export function memoryEntityStore(): EntityStore {
 }
 
 const nameOf = (kind: string, id: string): string => JSON.stringify([kind, id]);
+
+const tagKey = (tag: string): string => `tag ${tag}`;
+
+function tagKeys(entity: Entity): Iterable<string> {
+  const tags = tagsOf(entity);
+  return tags.length === 0 ? [] : new Set([anyTag, ...tags.map(tagKey)]);
+}
+
+function entryOf<V>(map: Map<string, V>, key: string, create: () => V): V {
+  let there = map.get(key);
+  if (there === undefined) {
+    there = create();
+    map.set(key, there);
+  }
+  return there;
+}
 
 /** A copy that cannot be changed. */
 function frozen(entity: Entity): Entity {

@@ -4,6 +4,8 @@ import type { Clock } from '../../src/ports/clock.ts';
 import {
   afterRotation,
   decideRotation,
+  type GrantOwner,
+  type GrantQuery,
   type Grants,
   hintOf,
   type KeptGrant,
@@ -13,7 +15,7 @@ import {
 } from '../../src/ports/grants.ts';
 import { takePage } from '../../src/records/pages.ts';
 import { type Expiring, expiries, isExpired } from './expiries.ts';
-import { orderedIds } from './ordered-ids.ts';
+import { type OrderedIds, orderedIds } from './ordered-ids.ts';
 
 interface GrantRow extends Expiring {
   readonly grantId: string;
@@ -35,7 +37,9 @@ export function memoryGrants(clock: Clock): Grants {
   /** By current and by used refresh tokens. */
   const byRefreshToken = new Map<string, GrantRow>();
   const revoked = new Map<string, RevokedGrant>();
-  const ids = orderedIds(rows);
+  const ids = orderedIds();
+  /** The ids of the grants of each client and each service. */
+  const owned = new Map<string, OrderedIds>();
   const expiringRows = expiries<GrantRow>(clock, remove);
   const expiringRevocations = expiries<RevokedGrant>(clock, ({ grantId }) => revoked.delete(grantId));
 
@@ -56,7 +60,13 @@ export function memoryGrants(clock: Clock): Grants {
 
   function write(row: GrantRow, grant: Grant, tokens: TokenPair): void {
     unindex(byAccessToken, row.tokens.accessToken, row);
+    disown(row);
     row.grant = grant;
+    for (const owner of ownersOf(grant)) {
+      const there = owned.get(owner) ?? orderedIds();
+      owned.set(owner, there);
+      there.add(grant.grantId);
+    }
     row.tokens = tokens;
     row.deleteAt = recordExpiry(grant, tokens);
     byAccessToken.set(tokens.accessToken, row);
@@ -67,8 +77,18 @@ export function memoryGrants(clock: Clock): Grants {
     expiringRows.schedule(row);
   }
 
+  function disown({ grant }: GrantRow): void {
+    for (const owner of ownersOf(grant)) {
+      const there = owned.get(owner);
+      there?.delete(grant.grantId);
+      if (there?.size === 0) owned.delete(owner);
+    }
+  }
+
   function remove(row: GrantRow): void {
     unindex(rows, row.grantId, row);
+    ids.delete(row.grantId);
+    disown(row);
     unindex(byAccessToken, row.tokens.accessToken, row);
     if (row.tokens.refreshToken !== undefined) unindex(byRefreshToken, row.tokens.refreshToken, row);
     for (const token of row.used.keys()) unindex(byRefreshToken, token, row);
@@ -82,10 +102,10 @@ export function memoryGrants(clock: Clock): Grants {
     byRefreshToken.delete(oldest);
   }
 
-  function* unexpiredAfter(after: string | undefined, credentialId: string | undefined): Iterable<GrantRow> {
-    for (const id of ids.after(after)) {
+  function* unexpiredAfter({ after, owner }: GrantQuery): Iterable<GrantRow> {
+    for (const id of (owner === undefined ? ids : owned.get(ownerName(owner)))?.from(after) ?? []) {
       const row = unexpired(rows.get(id));
-      if (row !== undefined && (credentialId === undefined || row.grant.credentialId === credentialId)) yield row;
+      if (row !== undefined && id !== after) yield row;
     }
   }
 
@@ -159,23 +179,32 @@ export function memoryGrants(clock: Clock): Grants {
       return 'replaced';
     },
 
-    page({ size, after, credentialId }) {
-      const found = unexpiredAfter(after, credentialId);
-      const { rows: page, next } = takePage(found, size, ({ grantId }) => grantId);
+    page(query) {
+      const { rows: page, next } = takePage(unexpiredAfter(query), query.size, ({ grantId }) => grantId);
       return { rows: page.map(kept), next };
     },
 
-    removeOf(owner) {
+    removeOf(owners) {
       sweep();
-      const isOwned =
-        'credentialId' in owner
-          ? ({ grant }: GrantRow) => grant.credentialId === owner.credentialId
-          : ({ grant }: GrantRow) => grant.serviceId === owner.serviceId;
-      const owned = [...rows.values()].filter(isOwned);
-      for (const row of owned) remove(row);
-      return owned.map(({ grantId }) => grantId);
+      const removed: string[] = [];
+      for (const owner of owners) {
+        for (const id of [...(owned.get(ownerName(owner))?.from(undefined) ?? [])]) {
+          remove(rows.get(id)!);
+          removed.push(id);
+        }
+      }
+      return removed;
     },
   };
+}
+
+function ownersOf({ credentialId, serviceId }: Grant): readonly string[] {
+  const client = ownerName({ credentialId });
+  return serviceId === undefined ? [client] : [client, ownerName({ serviceId })];
+}
+
+function ownerName(owner: GrantOwner): string {
+  return 'credentialId' in owner ? `client ${owner.credentialId}` : `service ${owner.serviceId}`;
 }
 
 function kept({ grant, tokens }: GrantRow): KeptGrant {

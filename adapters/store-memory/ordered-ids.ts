@@ -1,57 +1,79 @@
 /**
- * The ids of a collection in order, for pages. Adding and removing an id cost almost nothing; the first page after
- * additions merges the new ids in, so that loading a million rows sorts them once.
+ * Ids in order, for pages. The ids are in chunks of bounded length, so that adding one, removing one and finding the
+ * beginning of a page cost almost nothing among a million.
  */
 export interface OrderedIds {
   add(id: string): void;
-  /** The ids of rows that are in the collection, from the first one after `after`. */
-  after(after: string | undefined): Iterable<string>;
+  delete(id: string): void;
+  readonly size: number;
+  /** The ids from this one on, itself included; all for `undefined`. */
+  from(id: string | undefined): Iterable<string>;
 }
 
-/** Skips ids that are no longer in `collection`. */
-export function orderedIds(collection: { has(id: string): boolean; readonly size: number }): OrderedIds {
-  let sorted: string[] = [];
-  let added: string[] = [];
+const longestChunk = 512;
 
-  function merge(): void {
-    if (added.length === 0) return;
-    const fresh = added.filter((id) => collection.has(id)).sort(byCodeUnits);
-    const merged: string[] = [];
-    let place = 0;
-    for (const id of sorted) {
-      while (place < fresh.length && fresh[place]! < id) merged.push(fresh[place++]!);
-      if (collection.has(id)) merged.push(id);
+export function orderedIds(): OrderedIds {
+  /** None of them is empty. */
+  const chunks: string[][] = [];
+  let size = 0;
+
+  /** The chunk in which `id` is, or would be. */
+  function chunkOf(id: string): number {
+    let low = 0;
+    let high = chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (chunks[middle]!.at(-1)! < id) low = middle + 1;
+      else high = middle;
     }
-    while (place < fresh.length) merged.push(fresh[place++]!);
-    // An id that was removed and added again came from both sides.
-    sorted = merged.filter((id, at) => id !== merged[at - 1]);
-    added = [];
+    return low;
   }
 
   return {
     add(id) {
-      added.push(id);
-      // Where no page is ever read, the ids of deleted rows must not accumulate.
-      if (added.length > 1_000 && sorted.length + added.length > 2 * collection.size) merge();
+      const at = chunkOf(id);
+      const chunk = chunks[at];
+      if (chunk === undefined) chunks.push([id]);
+      else {
+        const place = firstNotBefore(chunk, id);
+        if (chunk[place] === id) return;
+        chunk.splice(place, 0, id);
+        if (chunk.length > longestChunk) chunks.splice(at + 1, 0, chunk.splice(longestChunk >> 1));
+      }
+      size++;
     },
-    *after(after) {
-      merge();
-      const ids = sorted;
-      for (let at = after === undefined ? 0 : firstAfter(ids, after); at < ids.length; at++) {
-        if (collection.has(ids[at]!)) yield ids[at]!;
+
+    delete(id) {
+      const at = chunkOf(id);
+      const chunk = chunks[at];
+      const place = chunk === undefined ? -1 : firstNotBefore(chunk, id);
+      if (chunk?.[place] !== id) return;
+      chunk.splice(place, 1);
+      if (chunk.length === 0) chunks.splice(at, 1);
+      size--;
+    },
+
+    get size() {
+      return size;
+    },
+
+    *from(id) {
+      const first = id === undefined ? 0 : chunkOf(id);
+      for (let at = first; at < chunks.length; at++) {
+        const chunk = chunks[at]!;
+        const start = at === first && id !== undefined ? firstNotBefore(chunk, id) : 0;
+        for (let place = start; place < chunk.length; place++) yield chunk[place]!;
       }
     },
   };
 }
 
-const byCodeUnits = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
-
-function firstAfter(ids: readonly string[], id: string): number {
+function firstNotBefore(ids: readonly string[], id: string): number {
   let low = 0;
   let high = ids.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (ids[middle]! <= id) low = middle + 1;
+    if (ids[middle]! < id) low = middle + 1;
     else high = middle;
   }
   return low;

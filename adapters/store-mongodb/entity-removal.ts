@@ -75,7 +75,7 @@ export function entityRemoval(
       if (cascades(late, marked)) await run(() => rows().deleteOne({ _id: late._id, version: late.version }));
     }
     const stored = removed.reverse().map(rowOf);
-    return { outcome: 'removed', rows: stored.map((row) => ({ kind: row.kind, row: encryption.decrypt(row) })) };
+    return { outcome: 'removed', rows: stored.map(({ kind, row }) => ({ kind, id: row.id })) };
   }
 
   /** Whether a marked row was deleted. A row that was written since, and points elsewhere now, stays. */

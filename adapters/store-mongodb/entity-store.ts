@@ -16,7 +16,7 @@ import {
   uniqueKeys,
   type Written,
 } from '../../src/ports/entity-store.ts';
-import { type EncryptedRow, plainRow } from '../../src/records/entities-at-rest.ts';
+import { anyTag, type EncryptedRow, plainRow } from '../../src/records/entities-at-rest.ts';
 import { takePage } from '../../src/records/pages.ts';
 import { type Database, ofKey, orTaken, reencryptDocuments, text, untilDecided } from './database.ts';
 import { entityCollection } from './entity-collection.ts';
@@ -116,7 +116,8 @@ export function mongoEntityStore(database: Database): MongoEntityStore {
     if (where !== undefined && foreign !== undefined) {
       conditions.push({ references: nameOf(foreign.kind, where.value) });
     }
-    if (tags !== undefined) {
+    if (tags === 'some') conditions.push({ tags: `${text(kind.name)}/${anyTag}` });
+    else if (tags !== undefined) {
       const wanted = ('all' in tags ? tags.all : tags.any).map((tag) => tagOf(kind.name, tag));
       if ('any' in tags) conditions.push({ tags: { $in: wanted } });
       else if (wanted.length > 0) conditions.push({ tags: { $all: wanted } });

@@ -7,6 +7,7 @@ import type { Grant, TokenPair } from '../../src/oauth/tokens.ts';
 import {
   afterRotation,
   decideRotation,
+  type GrantOwner,
   type Grants,
   type KeptGrant,
   type Rotation,
@@ -37,7 +38,11 @@ export interface MongoGrants extends Grants {
 
 /** How many grants one write removes, when all grants of a client or a service are removed. */
 const removedAtOnce = 200;
+const ownersAtOnce = 100;
 const sweptAtOnce = 100;
+
+const ownedBy = (owner: GrantOwner): Filter<GrantDocument> =>
+  'credentialId' in owner ? { client: text(owner.credentialId) } : { service: text(owner.serviceId) };
 
 export function mongoGrants(database: Database): MongoGrants {
   const { vault, clock, run } = database;
@@ -234,12 +239,12 @@ export function mongoGrants(database: Database): MongoGrants {
         return (await orTaken(() => writeOver(row, grant, tokens))) === true ? 'replaced' : undefined;
       }),
 
-    async page({ size, after, credentialId }) {
+    async page({ size, after, owner }) {
       const found = (await run(() =>
         rows()
           .find({
             state: 'active',
-            ...(credentialId !== undefined && { client: text(credentialId) }),
+            ...(owner !== undefined && ownedBy(owner)),
             ...(after !== undefined && { _id: { $gt: text(after) } }),
             $or: [{ deleteAt: { $exists: false } }, { deleteAt: { $gt: new Date(clock.now()) } }],
           })
@@ -250,17 +255,18 @@ export function mongoGrants(database: Database): MongoGrants {
       return takePage(found.map(keptGrant), size, ({ grant }) => grant.grantId);
     },
 
-    async removeOf(owner) {
-      const isOwned: Filter<GrantDocument> =
-        'credentialId' in owner ? { client: text(owner.credentialId) } : { service: text(owner.serviceId) };
+    async removeOf(owners) {
       const removed: string[] = [];
-      let some: readonly ActiveGrant[];
-      do {
-        some = (await run(() => rows().find(isOwned).limit(removedAtOnce).toArray())) as ActiveGrant[];
-        const ids = some.map(({ _id }) => _id);
-        if (ids.length > 0) await run(() => rows().deleteMany({ _id: { $in: ids }, ...isOwned }));
-        removed.push(...some.map((row) => grantOf(row).grantId));
-      } while (some.length === removedAtOnce);
+      for (let at = 0; at < owners.length; at += ownersAtOnce) {
+        const isOwned: Filter<GrantDocument> = { $or: owners.slice(at, at + ownersAtOnce).map(ownedBy) };
+        let some: readonly ActiveGrant[];
+        do {
+          some = (await run(() => rows().find(isOwned).limit(removedAtOnce).toArray())) as ActiveGrant[];
+          const ids = some.map(({ _id }) => _id);
+          if (ids.length > 0) await run(() => rows().deleteMany({ _id: { $in: ids }, ...isOwned }));
+          for (const row of some) removed.push(grantOf(row).grantId);
+        } while (some.length === removedAtOnce);
+      }
       return removed;
     },
 

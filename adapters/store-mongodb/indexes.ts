@@ -16,6 +16,7 @@ export const indexes: { readonly [collection: string]: readonly (IndexDescriptio
     { name: 'refreshes', key: { refreshes: 1 }, unique: true, sparse: true },
     { name: 'client', key: { client: 1, _id: 1 }, sparse: true },
     { name: 'service', key: { service: 1, _id: 1 }, sparse: true },
+    { name: 'state', key: { state: 1, _id: 1 } },
     { name: 'encrypted_with', key: { encryptedWith: 1 }, sparse: true },
     { name: 'expired', key: { deleteAt: 1 }, expireAfterSeconds: 0 },
     { name: 'revoked', key: { revokedUntil: 1 }, expireAfterSeconds: 0 },

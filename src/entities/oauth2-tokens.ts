@@ -7,7 +7,7 @@ import { boundToAll, boundToService } from '../oauth/issuer.ts';
 import { splitScope } from '../oauth/scope.ts';
 import type { Grant, TokenPair } from '../oauth/tokens.ts';
 import { type Entity, referenceIn } from '../ports/entity-store.ts';
-import type { KeptGrant } from '../ports/grants.ts';
+import type { GrantOwner, KeptGrant } from '../ports/grants.ts';
 import type { Description } from '../schema/description.ts';
 import { id, timestamp } from '../schema/fields.ts';
 
@@ -67,8 +67,6 @@ export const oauth2Tokens: Description = {
       ? { access_token: 'stored as a digest only: it can be deleted or replaced, not changed' }
       : undefined,
 };
-
-export type GrantOwner = { readonly credentialId: string } | { readonly serviceId: string };
 
 /**
  * The grants that are removed together with a row: those of a client or of a service, to which tokens refer with

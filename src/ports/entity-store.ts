@@ -16,7 +16,10 @@ export interface EntityStore {
   replace(kind: EntityKind, row: Entity, how?: Replacement): MaybePromise<Written>;
   /** Removes a row and all rows that cascade from it, in one operation. Removes nothing if another row restricts it. */
   remove(kind: EntityKind, id: string): MaybePromise<Removed>;
-  /** In the order of their ids. A page starts after an id, so rows that are inserted between two pages do not shift it. */
+  /**
+   * In the order of their ids. A page starts after an id, so rows that are inserted between two pages do not shift it.
+   * Where the query names a unique field, a reference or tags, the store uses an index and reads only rows that match.
+   */
   page(kind: EntityKind, query: EntityQuery): MaybePromise<EntityPage>;
 }
 
@@ -58,20 +61,27 @@ export type Written =
   | { readonly outcome: 'changed' };
 
 export type Removed =
-  /** All removed rows, the requested one first. */
-  | { readonly outcome: 'removed'; readonly rows: readonly { readonly kind: string; readonly row: Entity }[] }
+  /** Kind and id of all removed rows, the requested one first. */
+  | { readonly outcome: 'removed'; readonly rows: readonly RemovedRow[] }
   | { readonly outcome: 'missing' }
   /** The kind of the rows that still refer to this one. */
   | { readonly outcome: 'restricted'; readonly by: string };
+
+export interface RemovedRow {
+  readonly kind: string;
+  readonly id: string;
+}
 
 export interface EntityQuery {
   readonly size: number;
   readonly after: string | undefined;
   /** Only rows whose field (dotted for a reference: `service.id`) has this value. */
   readonly where?: { readonly field: string; readonly value: string };
-  /** Only rows that carry all (or any) of these tags. */
-  readonly tags?: { readonly all: readonly string[] } | { readonly any: readonly string[] };
+  /** Only rows that carry all (or any) of these tags; `some`: at least one tag. */
+  readonly tags?: TagFilter;
 }
+
+export type TagFilter = { readonly all: readonly string[] } | { readonly any: readonly string[] } | 'some';
 
 export interface EntityPage {
   readonly rows: readonly Entity[];
@@ -147,8 +157,14 @@ function replaced(whole: Json, [name, ...rest]: readonly string[], value: Json):
 export function matches(row: Entity, { where, tags }: EntityQuery): boolean {
   if (where !== undefined && valueAt(row, where.field) !== where.value) return false;
   if (tags === undefined) return true;
-  const its = Array.isArray(row['tags']) ? (row['tags'] as readonly Json[]) : [];
+  const its = tagsOf(row);
+  if (tags === 'some') return its.length > 0;
   return 'all' in tags ? tags.all.every((tag) => its.includes(tag)) : tags.any.some((tag) => its.includes(tag));
+}
+
+export function tagsOf(row: Entity): readonly string[] {
+  const tags = row['tags'];
+  return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string') : [];
 }
 
 /** Why a row cannot be written over `before`; `undefined` if it can. */

@@ -42,8 +42,8 @@ export interface Grants {
   replace(grant: Grant, tokens: TokenPair): MaybePromise<'replaced' | 'missing' | 'taken'>;
   /** In the order of their ids, after `after`; `next` is absent on the last page. */
   page(query: GrantQuery): MaybePromise<GrantPage>;
-  /** Deletes every grant of a client or a service, and returns their ids. */
-  removeOf(owner: { readonly credentialId: string } | { readonly serviceId: string }): MaybePromise<readonly string[]>;
+  /** Deletes every grant of these clients and services, some at a time, and returns their ids. */
+  removeOf(owners: readonly GrantOwner[]): MaybePromise<readonly string[]>;
 }
 
 export type FoundRefreshToken =
@@ -95,8 +95,12 @@ export interface KeptGrant {
 export interface GrantQuery {
   readonly size: number;
   readonly after: string | undefined;
-  readonly credentialId?: string;
+  /** Only grants of this client or service, found by an index: a store never reads those of others. */
+  readonly owner?: GrantOwner | undefined;
 }
+
+/** A client or a service. */
+export type GrantOwner = { readonly credentialId: string } | { readonly serviceId: string };
 
 export interface GrantPage {
   readonly rows: readonly KeptGrant[];

@@ -28,8 +28,8 @@ export function announcingGrants(grants: Grants, announcements: Announcements): 
       whenThere(grants.replace(grant, tokens), (outcome) =>
         outcome === 'replaced' ? after(announcements.publish(changed(grant.grantId)), outcome) : outcome,
       ),
-    removeOf: (owner) =>
-      whenThere(grants.removeOf(owner), (ids) => after(publishAll(announcements, ids.map(changed)), ids)),
+    removeOf: (owners) =>
+      whenThere(grants.removeOf(owners), (ids) => after(publishAll(announcements, ids.map(changed)), ids)),
   };
 }
 
@@ -51,7 +51,7 @@ export function announcingEntityStore(store: EntityStore, announcements: Announc
     remove: (kind, id) =>
       whenThere(store.remove(kind, id), (removed) => {
         if (removed.outcome !== 'removed') return removed;
-        const gone = removed.rows.map(({ kind, row }) => changed(kind, row.id));
+        const gone = removed.rows.map(({ kind, id }) => changed(kind, id));
         return after(publishAll(announcements, gone), removed);
       }),
   };

@@ -9,6 +9,7 @@ import {
   type ForeignKey,
   type Json,
   referenceIn,
+  tagsOf,
   type UniqueKey,
   uniqueKeyAgain,
   uniqueKeys,
@@ -24,7 +25,7 @@ export interface EncryptedRow {
   readonly secrets: readonly { readonly place: string; readonly text: string }[];
   readonly unique: readonly UniqueDigest[];
   readonly references: readonly StoredReference[];
-  /** Digests of the tags. */
+  /** Digests of the tags, and `anyTag` if there is one. */
   readonly tags: readonly string[];
 }
 
@@ -86,7 +87,7 @@ export function rowEncryption(vault: Pick<Vault, 'digest' | 'candidates' | 'seal
           const id = referenceIn(row, field);
           return id === undefined ? [] : [{ field, kind: target, id, onDelete }];
         }),
-        tags: [...new Set(tagsOf(row).map(tagDigest))],
+        tags: tagDigests(row),
       };
     },
 
@@ -129,14 +130,17 @@ export function plainRow(row: Entity): Entity {
   return JSON.parse(JSON.stringify(row)) as Entity;
 }
 
+/** Stands for "at least one tag" in an index of tags. No digest is empty. */
+export const anyTag = '';
+
 /** A tag may have any length and any characters; a key of an index may not. */
 export function tagDigest(tag: string): string {
   return createHash('sha256').update(tag).digest('base64url');
 }
 
-function tagsOf(row: Entity): readonly string[] {
-  const tags = row['tags'];
-  return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string') : [];
+function tagDigests(row: Entity): readonly string[] {
+  const digests = new Set(tagsOf(row).map(tagDigest));
+  return digests.size === 0 ? [] : [anyTag, ...digests];
 }
 
 function withNull(row: Entity, places: readonly string[]): Entity {

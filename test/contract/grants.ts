@@ -438,7 +438,7 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         const seen: string[] = [];
         let after: string | undefined;
         do {
-          const page = await grants.page({ size: 4, after, credentialId });
+          const page = await grants.page({ size: 4, after, owner: { credentialId } });
           expect(page.rows.length).to.be.at.most(4);
           seen.push(...page.rows.map(({ grant }) => grant.grantId));
           after = page.next;
@@ -452,12 +452,14 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
       it('the last page has no next, also if it is full', async () => {
         const credentialId = randomUUID();
         for (let n = 0; n < 4; n++) await opened({ credentialId });
-        const first = await grants.page({ size: 2, after: undefined, credentialId });
-        const last = await grants.page({ size: 2, after: first.next, credentialId });
+        const first = await grants.page({ size: 2, after: undefined, owner: { credentialId } });
+        const last = await grants.page({ size: 2, after: first.next, owner: { credentialId } });
         expect(first.next).to.equal(first.rows[1]!.grant.grantId);
         expect(last.rows).to.have.length(2);
         expect(last.next).to.equal(undefined);
-        expect((await grants.page({ size: 2, after: undefined, credentialId: randomUUID() })).rows).to.deep.equal([]);
+        expect(
+          (await grants.page({ size: 2, after: undefined, owner: { credentialId: randomUUID() } })).rows,
+        ).to.deep.equal([]);
       });
 
       it('lists the grants of all clients if the query names none', async () => {
@@ -479,23 +481,38 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
         const ofClient = await opened({ credentialId });
         const ofService = await opened({ serviceId });
         const others = await opened();
-        expect([...(await grants.removeOf({ credentialId }))].sort()).to.deep.equal(
+        expect([...(await grants.removeOf([{ credentialId }]))].sort()).to.deep.equal(
           [ofBoth.grant.grantId, ofClient.grant.grantId].sort(),
         );
-        expect(await grants.removeOf({ serviceId })).to.deep.equal([ofService.grant.grantId]);
+        expect(await grants.removeOf([{ serviceId }])).to.deep.equal([ofService.grant.grantId]);
         for (const { tokens, refreshToken } of [ofBoth, ofClient, ofService]) {
           expect(await grants.byAccessToken(tokens.accessToken)).to.equal(undefined);
           expect(await grants.byRefreshToken(refreshToken)).to.equal(undefined);
         }
         expect(await grants.byAccessToken(others.tokens.accessToken)).to.deep.equal(others.grant);
-        expect(await grants.removeOf({ serviceId })).to.deep.equal([]);
+        expect(await grants.removeOf([{ serviceId }])).to.deep.equal([]);
+      });
+
+      it('lists the grants of a service, also after a rotation moved one to another service', async () => {
+        const [one, other] = [randomUUID(), randomUUID()];
+        const moved = await opened({ serviceId: one });
+        const stays = await opened({ serviceId: one });
+        await opened({ serviceId: undefined });
+        expect((await grants.rotate(moved.refreshToken, rotation({ serviceId: other }))).outcome).to.equal('rotated');
+        const idsOf = async (serviceId: string) =>
+          (await grants.page({ size: 9, after: undefined, owner: { serviceId } })).rows.map((row) => row.grant.grantId);
+        expect(await idsOf(one)).to.deep.equal([stays.grant.grantId]);
+        expect(await idsOf(other)).to.deep.equal([moved.grant.grantId]);
+        expect(
+          await grants.removeOf([{ serviceId: one }, { serviceId: other }, { credentialId: randomUUID() }]),
+        ).to.have.members([moved.grant.grantId, stays.grant.grantId]);
       });
 
       it('removes more grants of one client than one write removes', async () => {
         const credentialId = randomUUID();
         const all = await Promise.all(Array.from({ length: 450 }, () => opened({ credentialId })));
-        expect(await grants.removeOf({ credentialId })).to.have.members(all.map(({ grant }) => grant.grantId));
-        expect((await grants.page({ size: 10, after: undefined, credentialId })).rows).to.deep.equal([]);
+        expect(await grants.removeOf([{ credentialId }])).to.have.members(all.map(({ grant }) => grant.grantId));
+        expect((await grants.page({ size: 10, after: undefined, owner: { credentialId } })).rows).to.deep.equal([]);
       });
     });
 
@@ -507,8 +524,8 @@ export function behavesAsGrants(name: string, open: (clock: Clock) => Promise<Gr
           expect(await grants.byAccessToken(text)).to.equal(undefined);
           expect(await grants.byRefreshToken(text)).to.equal(undefined);
           expect(await grants.get(text)).to.equal(undefined);
-          expect((await grants.page({ size: 3, after: text, credentialId: text })).rows).to.deep.equal([]);
-          expect(await grants.removeOf({ credentialId: text })).to.deep.equal([]);
+          expect((await grants.page({ size: 3, after: text, owner: { credentialId: text } })).rows).to.deep.equal([]);
+          expect(await grants.removeOf([{ credentialId: text }])).to.deep.equal([]);
           expect(await grants.byAccessToken(tokens.accessToken)).to.deep.equal(grant);
           expect(await grants.get(grant.grantId)).to.deep.equal({ grant, ...tokens, hint: undefined });
         }),

@@ -237,8 +237,8 @@ async function world(given: Partial<DeclarativeOptions> = {}): Promise<World> {
   let made = 0;
   const configuration = await declarativeConfiguration({
     grants: {
-      removeOf(owner) {
-        ended.push(owner);
+      removeOf(owners) {
+        ended.push(...owners);
         return [];
       },
     },

@@ -403,7 +403,7 @@ describe('createGate', () => {
       const gate = testGate({ store: { grants, codes } });
       const token = await tokenFor(gate);
       expect(await gate.check(token)).to.include({ state: 'admitted' });
-      await grants.removeOf({ serviceId: 'default' });
+      await grants.removeOf([{ serviceId: 'default' }]);
       expect(await gate.check(token)).to.include({ state: 'denied' });
     });
 

@@ -272,7 +272,7 @@ class RemoveGrantsOf implements Command {
   }
   check = () => true;
   async run(model: Model, real: Real) {
-    now(real.ports.grants.removeOf({ credentialId: this.owner.id }));
+    now(real.ports.grants.removeOf([{ credentialId: this.owner.id }]));
     for (const { grant } of model.accessTokens) if (grant.owner === this.owner) grant.ended = true;
   }
   toString = () => `remove(all of ${this.owner.clientId})`;

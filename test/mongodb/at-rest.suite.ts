@@ -189,7 +189,7 @@ describe('A MongoDB store at rest', function () {
       expect(await entityStore.remove(kind, operator)).to.deep.equal({ outcome: 'missing' });
       const where = { field: 'username', value: operator };
       expect((await entityStore.page(kind, { size: 9, after: undefined, where })).rows).to.deep.equal([]);
-      expect(await grants.removeOf({ credentialId: operator })).to.deep.equal([]);
+      expect(await grants.removeOf([{ credentialId: operator }])).to.deep.equal([]);
       const finds: readonly (() => unknown)[] = [
         () => grants.byAccessToken(operator),
         () => grants.byRefreshToken(operator),

@@ -143,7 +143,7 @@ describe('Bearers', () => {
       ({ grants }) => grants.replace(grantOf(1), { accessToken: 'x', refreshToken: undefined }),
       false,
     ],
-    ['the grants of the client are removed', ({ grants }) => grants.removeOf({ credentialId: 'client' }), false],
+    ['the grants of the client are removed', ({ grants }) => grants.removeOf([{ credentialId: 'client' }]), false],
     ['the client is removed', ({ store }) => store.remove(kinds.clients, 'client'), false],
     [
       'the consumer is removed, and the client with it',
@@ -268,7 +268,7 @@ describe('Stores that announce', () => {
     void grants.open(grantOf(1), pairOf(1));
     void grants.rotate('unknown', rotation(1));
     void grants.replace(grantOf(2), pairOf(2));
-    void grants.removeOf({ serviceId: 'none' });
+    void grants.removeOf([{ serviceId: 'none' }]);
     void store.insert(kinds.consumers, { id: 'another', username: 'alice' });
     void store.replace(kinds.consumers, { id: 'unknown' });
     void store.remove(kinds.consumers, 'unknown');

@@ -78,7 +78,7 @@ describe('Rows in an lmdb store', () => {
     const { grant, first, rotation, consumer } = world(1);
     await store.grants.open({ ...grant, serviceId: 'service' }, first);
     await store.grants.rotate(first.refreshToken, { ...rotation, serviceId: 'service' });
-    await store.grants.removeOf({ serviceId: 'service' });
+    await store.grants.removeOf([{ serviceId: 'service' }]);
     await store.entityStore.insert(consumers, consumer);
     await store.entityStore.remove(consumers, consumer.id);
     await store.close();

@@ -72,7 +72,7 @@ async function verify(
     firstRefresh: (await grants.byRefreshToken(first.refreshToken))?.found,
     nextRefresh: (await grants.byRefreshToken(next.refreshToken))?.found,
     printed: (await grants.get(grant.grantId))?.accessToken,
-    listed: (await grants.page({ size: 2, after: undefined, credentialId: credential.id })).rows.length,
+    listed: (await grants.page({ size: 2, after: undefined, owner: { credentialId: credential.id } })).rows.length,
   };
   const absent = {
     first: false,

@@ -364,7 +364,7 @@ for (const profile of bothProfiles) {
       const { world, pair, refresh, passes } = endpoint(profile);
       const mine = pair(printer);
       const other = pair(till);
-      now(world.ports.grants.removeOf({ credentialId: printer.id }));
+      now(world.ports.grants.removeOf([{ credentialId: printer.id }]));
       expect([passes(mine['access_token']), refresh(mine['refresh_token'], printer).status]).to.deep.equal([
         false,
         400,
