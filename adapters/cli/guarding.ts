@@ -15,7 +15,7 @@ export interface Guarded {
 /** May be repeated: it creates only what does not exist. */
 export async function guard(admin: AdminClient, { service, url, path, consumer, scopes }: Guarded): Promise<void> {
   await admin.put(`/services/${service}`, { url });
-  await admin.put(`/services/${service}/routes/${service}`, { paths: [path] });
+  await admin.put(`/services/${service}/routes/${service}`, { paths: [path], strict_paths: true });
   const plugins = (await admin.get(`/services/${service}/plugins`))?.['data'] as readonly { name: string }[];
   if (!plugins.some(({ name }) => name === 'oauth2')) {
     const config = {

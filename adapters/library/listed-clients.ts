@@ -3,6 +3,7 @@
  * Their ids are derived from their names, so that a grant finds its client again after a restart.
  */
 import { createHash } from 'node:crypto';
+import { redirectUriProblem } from '../../src/oauth/redirect-uri.ts';
 import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
 import { InvalidOption, knownOptions } from './options.ts';
 import { consumersKind } from './records.ts';
@@ -91,6 +92,8 @@ function check(place: string, client: ListedClient): void {
         `must be absolute URIs without fragment; this one is not: ${uri}`,
       );
     }
+    const problem = redirectUriProblem(uri);
+    if (problem !== undefined) throw new InvalidOption(`${place}.redirectUris`, `${problem}: ${JSON.stringify(uri)}`);
   }
 }
 

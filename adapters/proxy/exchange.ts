@@ -11,7 +11,7 @@ import { wireValue } from '../../src/gateway/header-hygiene.ts';
 import type { AccessDecision, Handover, Identity, ResponseHead } from '../../src/gateway/plugin.ts';
 import type { DirectResponse } from '../../src/gateway/proxied-request.ts';
 import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
-import type { Match } from '../../src/gateway/snapshot.ts';
+import type { Match, MatchedRows } from '../../src/gateway/snapshot.ts';
 import { isPending } from '../../src/ports/maybe-promise.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import type { PathCaptures } from '../../src/routing/criteria.ts';
@@ -30,6 +30,7 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
   readonly clientAddress: string;
   routeId = '';
   serviceId: string | undefined;
+  rows: MatchedRows | undefined;
   path = '';
   captures: (() => PathCaptures) | undefined;
   identity: Identity | undefined;
@@ -63,13 +64,14 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     try {
       const found = this.environment.snapshot().match(request);
       if ('status' in found) {
-        this.refusal = 'unmatched';
+        this.refusal = found.refusal ?? 'unmatched';
         this.respond(found);
         return;
       }
       this.#match = found;
       this.routeId = found.routeId;
       this.serviceId = found.service?.id;
+      this.rows = found.rows;
       this.path = found.path;
       this.captures = found.captures;
       request.upstreamTarget = found.upstreamTarget;

@@ -126,7 +126,7 @@ function decide(
       redirectUri = effective.uri;
       refusalUri = effective.uri;
     } else {
-      note({ reason: effective.refused === 'missing' ? 'redirect_uri_missing' : 'redirect_uri_unregistered' });
+      note({ reason: `redirect_uri_${effective.refused}` });
       // "If the request fails due to a missing, invalid, or mismatching redirection URI [...] the authorization server
       // [...] MUST NOT automatically redirect the user-agent to the invalid redirection URI." (RFC 6749 §4.1.2.1)
       if (profile.wrongRedirectUri === 'redirect to the first registered') refusalUri = effective.fallback;

@@ -3,6 +3,7 @@
  * string of PBKDF2.
  */
 import { isHashedSecret } from '../oauth/hashed-secret.ts';
+import { redirectUriProblem } from '../oauth/redirect-uri.ts';
 import type { Description } from '../schema/description.ts';
 import { id, ownerConsumer, tags, timestamp } from '../schema/fields.ts';
 import { urlParts } from '../schema/url.ts';
@@ -68,6 +69,8 @@ export const oauth2Credentials: Description = {
 
 // "The endpoint URI MUST NOT include a fragment component." (RFC 6749 §3.1.2)
 function checkRedirectUri(uri: string): string | undefined {
+  const problem = redirectUriProblem(uri);
+  if (problem !== undefined) return problem;
   const { scheme, host, fragment } = urlParts(uri);
   if (scheme === undefined || host === undefined) return `cannot parse '${uri}'`;
   return fragment === undefined ? undefined : `fragment not allowed in '${uri}'`;

@@ -76,6 +76,12 @@ export const routes: Description = {
     paths,
     headers,
     regex_priority: { type: 'integer', default: 0 },
+    strict_paths: {
+      type: 'boolean',
+      unlessSet: 'absent',
+      description:
+        'Refuses paths that the upstream may read as another path, with 400: encoded delimiters, `;`, another case.',
+    },
     path_handling: { type: 'string', default: 'v0', one_of: ['v0', 'v1'] },
   },
   entity_checks: [

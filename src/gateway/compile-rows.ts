@@ -4,8 +4,9 @@
  */
 import { type Entity, referenceIn, sameRow } from '../ports/entity-store.ts';
 import { flag, listOrNull, listsOrNull, number, object, text, textOrNull } from '../records/rows.ts';
-import { type Criteria, criteriaOf } from '../routing/criteria.ts';
+import { type Criteria, criteriaOf, type RouteFields } from '../routing/criteria.ts';
 import { encodePath, octets } from '../routing/path.ts';
+import { inAnyCase } from '../routing/route-pattern.ts';
 import { errorResponse } from './error-response.ts';
 import type { PluginDefinition, PluginHooks, PluginTools } from './plugin.ts';
 import type { CompiledPlugin } from './plugin-selection.ts';
@@ -85,6 +86,9 @@ export interface CompiledRoute {
   readonly criteria: readonly Criteria[];
   readonly protocols: ReadonlySet<string>;
   readonly stripPath: boolean;
+  readonly strictPaths: boolean;
+  /** The criteria for paths in lower case, matched without regard to case. */
+  readonly anyCase: () => readonly Criteria[];
   readonly preserveHost: boolean;
   /** 426, or the status of the redirection to https. */
   readonly httpsRedirect: number;
@@ -94,16 +98,20 @@ export interface CompiledRoute {
 export function compileRoute(row: Entity): CompiledRoute | undefined {
   const protocols = listOrNull(row, 'protocols') ?? ['http', 'https'];
   if (!protocols.some(isHttp)) return undefined;
+  const fields: RouteFields = {
+    methods: listOrNull(row, 'methods'),
+    hosts: listOrNull(row, 'hosts'),
+    paths: listOrNull(row, 'paths'),
+    headers: listsOrNull(row, 'headers'),
+    snis: listOrNull(row, 'snis'),
+    regexPriority: number(row, 'regex_priority', 0),
+  };
+  let anyCase: readonly Criteria[] | undefined;
   return {
     serviceId: referenceIn(row, 'service'),
-    criteria: criteriaOf({
-      methods: listOrNull(row, 'methods'),
-      hosts: listOrNull(row, 'hosts'),
-      paths: listOrNull(row, 'paths'),
-      headers: listsOrNull(row, 'headers'),
-      snis: listOrNull(row, 'snis'),
-      regexPriority: number(row, 'regex_priority', 0),
-    }),
+    criteria: criteriaOf(fields),
+    anyCase: () => (anyCase ??= criteriaOf({ ...fields, paths: fields.paths?.map(inAnyCase) ?? null })),
+    strictPaths: flag(row, 'strict_paths', false),
     protocols: new Set(protocols),
     stripPath: flag(row, 'strip_path', true),
     preserveHost: flag(row, 'preserve_host', false),

@@ -1,9 +1,9 @@
 import type { Balancer } from '../balancer/balancer.ts';
 import { type Target, targetOf, type Upstream, upstreamOf } from '../balancer/upstream.ts';
 import type { Entity } from '../ports/entity-store.ts';
-import { routingInput } from '../routing/criteria.ts';
-import { isMalformed, isPlain, normalizePath, pathOf } from '../routing/path.ts';
-import { type Routed, router } from '../routing/router.ts';
+import { type RoutingInput, routingInput } from '../routing/criteria.ts';
+import { isMalformed, isPlain, normalizePath, octets, pathOf, textOf } from '../routing/path.ts';
+import { type Found, type Routed, type Router, router } from '../routing/router.ts';
 import { balancersFor, type UsableService, usableServices } from './balanced-services.ts';
 import {
   type CompiledRoute,
@@ -19,8 +19,8 @@ import { errorResponse } from './error-response.ts';
 import type { PluginDefinition, PluginTools } from './plugin.ts';
 import { type CompiledPlugin, type PluginSelection, selectPlugins } from './plugin-selection.ts';
 import { rootEndpoints } from './root-endpoints.ts';
-import { matched, type RouteTarget } from './route-target.ts';
-import type { Snapshot } from './snapshot.ts';
+import { ambiguousPath, matched, type RouteTarget } from './route-target.ts';
+import type { MatchedRows, Snapshot } from './snapshot.ts';
 
 /** What a snapshot is compiled from. */
 export interface Configuration {
@@ -76,7 +76,7 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
   const routeTargets = new Map<string, RouteTarget>();
   const withoutService = new Set<string>();
   const routed: Routed<RouteTarget>[] = [];
-  for (const [id, { value: route }] of routes) {
+  for (const [id, { row, value: route }] of routes) {
     if (route === undefined) continue;
     const { serviceId } = route;
     const service = serviceId === undefined ? undefined : usable.get(serviceId)?.service;
@@ -86,24 +86,28 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
         refuse('routes')(id, `service: ${serviceId} does not exist, or is refused itself`);
       }
     } else if (service?.enabled !== false) {
-      const target = routeTarget(id, route, service, selection, previous?.routeTargets.get(id));
+      const rows = { route: row, service: serviceId === undefined ? undefined : services.get(serviceId)?.row };
+      const target = routeTarget(rows, route, service, selection, previous?.routeTargets.get(id));
       routeTargets.set(id, target);
       for (const criteria of route.criteria) routed.push({ id, criteria, target });
     }
   }
 
   const { find } = router(routed);
-  const atRoot = rootEndpoints([...routeTargets.values()], routes);
+  const atRoot = rootEndpoints(routed);
+  const isShadowed = shadows(routeTargets, routes);
   const snapshot: Snapshot = {
     match(request) {
       const sent = pathOf(request.target);
       const plain = isPlain(sent);
       if (!plain && isMalformed(sent)) return errorResponse(request, 400, 'Bad request', { otherwise: 'text' });
       const path = plain ? sent : normalizePath(sent);
-      const found = find(routingInput(request, path));
+      const input = routingInput(request, path);
+      const found = find(input);
       if (found === undefined) {
-        return atRoot(request, path) ?? errorResponse(request, 404, 'no Route matched with those values');
+        return atRoot(request, input) ?? errorResponse(request, 404, 'no Route matched with those values');
       }
+      if (found.target.strictPaths && isShadowed(found, input)) return ambiguousPath(request);
       return matched(found.target, found.criteria, request, path, plain);
     },
     balancers,
@@ -113,6 +117,29 @@ export function compileSnapshot(configuration: Configuration): Snapshot {
     ...{ balancers, usable, selection, routeTargets, withoutService },
   });
   return snapshot;
+}
+
+/**
+ * Whether a path in another case would match another route of higher rank: an upstream that ignores case would serve what
+ * that route protects. The router that ignores case is made when a route with `strict_paths` first needs it.
+ */
+function shadows(
+  targets: ReadonlyMap<string, RouteTarget>,
+  routes: CompiledRows<CompiledRoute>,
+): (found: Found<RouteTarget>, input: RoutingInput) => boolean {
+  let anyCase: Router<RouteTarget> | undefined;
+  return ({ criteria, target }, input) => {
+    anyCase ??= router(
+      [...targets].flatMap(([id, target]) =>
+        routes
+          .get(id)!
+          .value!.anyCase()
+          .map((criteria) => ({ id, criteria, target })),
+      ),
+    );
+    const other = anyCase.find({ ...input, path: octets((textOf(input.path) ?? input.path).toLowerCase()) });
+    return other !== undefined && other.target !== target && other.criteria.rank > criteria.rank;
+  };
 }
 
 /** What a snapshot was made of, for the one after it. */
@@ -135,17 +162,29 @@ interface Compilation {
 const compilations = new WeakMap<Snapshot, Compilation>();
 
 function routeTarget(
-  routeId: string,
+  rows: MatchedRows,
   route: CompiledRoute,
   service: CompiledService | undefined,
   selection: PluginSelection,
   previous: RouteTarget | undefined,
 ): RouteTarget {
+  const routeId = rows.route.id;
   const plugins = selection.of(routeId, service?.upstream.id);
   const isUnchanged =
     previous?.plugins === plugins && previous.service === service?.upstream && previous.protocols === route.protocols;
   if (isUnchanged) return previous;
-  const { protocols, stripPath, preserveHost, httpsRedirect } = route;
+  const { protocols, stripPath, strictPaths, preserveHost, httpsRedirect } = route;
   const base = service?.base ?? '/';
-  return { routeId, service: service?.upstream, base, stripPath, preserveHost, protocols, httpsRedirect, plugins };
+  return {
+    routeId,
+    rows,
+    service: service?.upstream,
+    base,
+    stripPath,
+    strictPaths,
+    preserveHost,
+    protocols,
+    httpsRedirect,
+    plugins,
+  };
 }

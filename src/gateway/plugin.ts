@@ -12,6 +12,7 @@ import type { PluginRecords } from '../ports/plugin-records.ts';
 import type { PathCaptures } from '../routing/criteria.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 import type { RefusalCode } from './refusal-codes.ts';
+import type { MatchedRows } from './snapshot.ts';
 
 /**
  * A plugin: a name, a priority, a description of its settings, and a function that turns settings into hooks once, when
@@ -109,6 +110,8 @@ export interface Exchange {
   /** The matched route's and service's ids; a route may have no service. */
   readonly routeId: string;
   readonly serviceId: string | undefined;
+  /** The rows of both, for plugins that show them. */
+  readonly rows?: MatchedRows | undefined;
   /** The path after normalisation, still percent-encoded, without query. */
   readonly path: string;
   /** The captures of the route's regex in the path; `undefined` if it has none. */

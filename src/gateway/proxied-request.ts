@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../ports/maybe-promise.ts';
 import type { HeaderEdits } from './header-hygiene.ts';
+import type { RefusalCode } from './refusal-codes.ts';
 
 /**
  * A request on its way through the gate, as the router, the plugins and the forwarder see it. It depends on no framework:
@@ -61,4 +62,6 @@ export interface DirectResponse {
   /** Names and values; a name may occur twice. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
+  /** Why the gate refused the request, where the response comes before any plugin; else `unmatched`. */
+  readonly refusal?: RefusalCode;
 }

@@ -16,6 +16,10 @@ export const gateRefusals = {
   client_gone: 'The client disconnected before it had the response. Logged as 499.',
   // The configuration
   unmatched: 'No route matches the request, or the route requires HTTPS. Check hosts, paths, methods and protocols.',
+  root_endpoint_ambiguous:
+    'Several authorization servers could be meant by /oauth2/token or /oauth2/authorize at the root. Call the endpoint below the path of a route.',
+  path_ambiguous:
+    'The route has strict_paths, and its upstream may read the path as another one. docs/security.md lists such paths.',
   no_service: 'The route has no service. Set one.',
   protocol_unsupported: 'The gate does not forward the protocol of the service.',
   upgrade_unsupported: 'The client asks to upgrade the connection to a protocol that the gate does not offer here.',

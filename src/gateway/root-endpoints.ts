@@ -1,50 +1,42 @@
 /**
- * The endpoints of an authorization server at the root of the gate (`/oauth2/token` and its like), for requests that match
- * no route: tutorials name them there. With one authorization server they are its endpoints. With several the response is
- * 400 and lists the paths to choose from.
+ * The endpoints of an authorization server at the root of the gate (`/oauth2/token`, `/oauth2/authorize` and
+ * `DELETE /oauth2/tokens`), for requests that match no route: tutorials name them there. A request gets to the server of a
+ * route that it matches in everything but the path: host, method, headers, server name, protocol. With several such servers
+ * the response is 400. It does not name them, since any caller gets it.
  */
-import type { Entity } from '../ports/entity-store.ts';
-import { listOrNull } from '../records/rows.ts';
+import { fitsBesidesPath, type RoutingInput } from '../routing/criteria.ts';
+import { encodePath, upstreamPath } from '../routing/path.ts';
+import { inOrder, type Routed } from '../routing/router.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
-import type { RouteTarget } from './route-target.ts';
+import { type RouteTarget, refusedPath, refusedProtocol } from './route-target.ts';
 import type { Match } from './snapshot.ts';
 
-/** `routeRows`: the rows of routes by id. Returns `undefined` for requests that are for no such endpoint. */
+/** Returns `undefined` for requests that are for no such endpoint. */
 export function rootEndpoints(
-  targets: readonly RouteTarget[],
-  routeRows: ReadonlyMap<string, { readonly row: Entity }>,
-): (request: ProxiedRequest, path: string) => Match | DirectResponse | undefined {
-  const servers = new Map<string, RouteTarget[]>();
-  for (const target of targets) {
-    for (const { issues } of target.plugins.hooks) {
-      if (issues === undefined) continue;
-      const key = `${issues} ${target.service?.id}`;
-      servers.set(key, [...(servers.get(key) ?? []), target]);
-    }
-  }
-  return (request, path) => {
-    if (servers.size === 0 || !/^\/oauth2\/(?:token|authorize|tokens)\/?$/.test(path)) return undefined;
-    if (servers.size > 1) {
-      const choices = [...servers.values()]
-        .flat()
-        .map(({ routeId }) => printedRoute(routeRows.get(routeId)?.row) + path);
-      const body = {
-        error: 'invalid_request',
-        error_description: 'Several authorization servers could be meant: call one of the choices',
-        choices: [...new Set(choices)].sort(),
-      };
-      return {
-        status: 400,
-        headers: [['Content-Type', 'application/json; charset=utf-8']],
-        body: JSON.stringify(body),
-      };
-    }
-    const [[target]] = [...servers.values()] as [[RouteTarget]];
+  routed: readonly Routed<RouteTarget>[],
+): (request: ProxiedRequest, input: RoutingInput) => Match | DirectResponse | undefined {
+  const issuing = inOrder(routed).flatMap(({ criteria, target }) => {
+    const issuer = target.plugins.hooks.find(({ issues }) => issues !== undefined)?.issues;
+    return issuer === undefined ? [] : [{ criteria, target, server: `${issuer} ${target.service?.id}` }];
+  });
+  return (request, input) => {
+    const { path } = input;
+    if (issuing.length === 0 || !isEndpoint(request.method, path)) return undefined;
+    const fitting = issuing.filter(({ criteria }) => fitsBesidesPath(criteria, input));
+    const [first] = fitting;
+    if (first === undefined) return undefined;
+    if (fitting.some(({ server }) => server !== first.server)) return ambiguous;
+    const { target } = fitting.find(({ target }) => refusedProtocol(target, request) === undefined) ?? first;
+    const refused = refusedPath(target, request) ?? refusedProtocol(target, request);
+    if (refused !== undefined) return refused;
+    const query = request.target.indexOf('?', 1);
+    const upstream = encodePath(upstreamPath(target.base, path, 0));
     return {
       routeId: target.routeId,
+      rows: target.rows,
       service: target.service,
-      path,
-      upstreamTarget: request.target,
+      path: encodePath(path),
+      upstreamTarget: query === -1 ? upstream : upstream + request.target.slice(query),
       strippedPrefix: undefined,
       preserveHost: target.preserveHost,
       hooks: target.plugins.hooks,
@@ -54,10 +46,18 @@ export function rootEndpoints(
   };
 }
 
-/** The URL of a route, without its scheme, by its first host and its first path that is no regex. */
-function printedRoute(row: Entity | undefined): string {
-  if (row === undefined) return '';
-  const host = listOrNull(row, 'hosts')?.[0] ?? '';
-  const path = listOrNull(row, 'paths')?.find((path) => !path.startsWith('~')) ?? '';
-  return `${host === '' ? '' : `//${host}`}${path.replace(/\/$/, '')}`;
+function isEndpoint(method: string, path: string): boolean {
+  const found = /^\/oauth2\/(token|authorize|tokens)\/?$/.exec(path);
+  return found !== null && (found[1] !== 'tokens' || method === 'DELETE');
 }
+
+const ambiguous: DirectResponse = {
+  status: 400,
+  headers: [['Content-Type', 'application/json; charset=utf-8']],
+  body: JSON.stringify({
+    error: 'invalid_request',
+    error_description:
+      'Several authorization servers could be meant: call the endpoint below the path of a route, like /orders/oauth2/token',
+  }),
+  refusal: 'root_endpoint_ambiguous',
+};

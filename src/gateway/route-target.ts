@@ -1,18 +1,20 @@
 import { type Criteria, type PathCaptures, takenOfPath } from '../routing/criteria.ts';
-import { encodePath, textOf, upstreamPath } from '../routing/path.ts';
+import { encodePath, isAmbiguous, pathOf, textOf, upstreamPath } from '../routing/path.ts';
 import { errorResponse } from './error-response.ts';
 import { forwardedHost, forwardedScheme } from './forwarded.ts';
 import type { SelectedPlugins } from './plugin-selection.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
-import type { Match, UpstreamService } from './snapshot.ts';
+import type { Match, MatchedRows, UpstreamService } from './snapshot.ts';
 
 /** All that a request needs once its route is known (Kong, routing/protocols and routing/strip-and-handling). */
 export interface RouteTarget {
   readonly routeId: string;
+  readonly rows: MatchedRows;
   readonly service: UpstreamService | undefined;
   /** The service's path, encoded; `/` where it has none. */
   readonly base: string;
   readonly stripPath: boolean;
+  readonly strictPaths: boolean;
   readonly preserveHost: boolean;
   readonly protocols: ReadonlySet<string>;
   /** 426, or the status of the redirection to https. */
@@ -28,7 +30,7 @@ export function matched(
   path: string,
   plain: boolean,
 ): Match | DirectResponse {
-  const refused = refusedProtocol(target, request);
+  const refused = refusedPath(target, request) ?? refusedProtocol(target, request);
   if (refused !== undefined) return refused;
 
   let stripped: number | undefined;
@@ -43,6 +45,7 @@ export function matched(
   const upstream = encoded(upstreamPath(target.base, path, stripped), plain);
   return {
     routeId: target.routeId,
+    rows: target.rows,
     service: target.service,
     path: encoded(path, plain),
     upstreamTarget: query === -1 ? upstream : upstream + request.target.slice(query),
@@ -77,8 +80,18 @@ function capturesOf({ regexes }: Criteria, path: string): (() => PathCaptures) |
   };
 }
 
+/** The response of a route with `strict_paths` to a path that its upstream may read as another one. */
+export function refusedPath({ strictPaths }: RouteTarget, request: ProxiedRequest): DirectResponse | undefined {
+  return strictPaths && isAmbiguous(pathOf(request.target)) ? ambiguousPath(request) : undefined;
+}
+
+export function ambiguousPath(request: ProxiedRequest): DirectResponse {
+  const response = errorResponse(request, 400, 'The path can be read in more than one way');
+  return { ...response, refusal: 'path_ambiguous' };
+}
+
 /** The response to a request in a protocol that its route does not accept. It comes before any plugin. */
-function refusedProtocol(target: RouteTarget, request: ProxiedRequest): DirectResponse | undefined {
+export function refusedProtocol(target: RouteTarget, request: ProxiedRequest): DirectResponse | undefined {
   const { protocols } = target;
   if (protocols.has('ws') || protocols.has('wss')) {
     // Such a route issues no tokens either: it accepts only handshakes.

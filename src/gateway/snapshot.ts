@@ -1,4 +1,5 @@
 import type { BalancedTarget, Balancer } from '../balancer/balancer.ts';
+import type { Entity } from '../ports/entity-store.ts';
 import type { PathCaptures } from '../routing/criteria.ts';
 import type { PluginHooks } from './plugin.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
@@ -14,8 +15,16 @@ export interface Snapshot {
   readonly balancers?: ReadonlyMap<string, Balancer> | undefined;
 }
 
+/** Rows as the Admin API shows them. */
+export interface MatchedRows {
+  readonly route: Entity;
+  readonly service: Entity | undefined;
+}
+
 export interface Match {
   readonly routeId: string;
+  /** The rows of the route and the service; `undefined` only in tests. */
+  readonly rows?: MatchedRows | undefined;
   /** `undefined`: a route without a service. Its plugins run, then the gate responds with 503. */
   readonly service: UpstreamService | undefined;
   /** The request's path after normalisation, percent-encoded, without query. */

@@ -18,6 +18,8 @@ export interface Profile {
   readonly wrongRedirectUri: 'redirect to the first registered' | 'no redirect';
   /** Whether a loopback redirect URI may be used with any port (RFC 8252 §7.3). */
   readonly loopbackPortsVary: boolean;
+  /** Whether plain http redirect URIs are refused unless they are on loopback (RFC 9700 §2.6). */
+  readonly secureRedirectUris: boolean;
   /** Whether the token request must repeat the redirect_uri of the authorization request (RFC 6749 §4.1.3). */
   readonly redirectUriAgain: boolean;
   /**
@@ -67,6 +69,7 @@ export const kong: Profile = {
   unnamedRedirectUri: 'first registered',
   wrongRedirectUri: 'redirect to the first registered',
   loopbackPortsVary: false,
+  secureRedirectUris: false,
   redirectUriAgain: false,
   tokenRedirectUri: 'registered',
   ownMismatch: 'keeps',
@@ -95,6 +98,7 @@ export const rfc9700: Profile = {
   unnamedRedirectUri: 'only one registered',
   wrongRedirectUri: 'no redirect',
   loopbackPortsVary: true,
+  secureRedirectUris: true,
   redirectUriAgain: true,
   tokenRedirectUri: 'as for the code',
   ownMismatch: 'invalidates',

@@ -8,7 +8,7 @@ import type { Profile } from './profile.ts';
  */
 export type RedirectUri =
   | { readonly uri: string }
-  | { readonly refused: 'unregistered' | 'missing'; readonly fallback: string | undefined };
+  | { readonly refused: 'unregistered' | 'missing' | 'insecure'; readonly fallback: string | undefined };
 
 export function effectiveRedirectUri(registered: readonly string[], named: unknown, profile: Profile): RedirectUri {
   const first = registered[0];
@@ -16,10 +16,29 @@ export function effectiveRedirectUri(registered: readonly string[], named: unkno
     // "If multiple redirection URIs have been registered [...] the client MUST include a redirection URI" (RFC 6749 §3.1.2.3)
     const unambiguous = profile.unnamedRedirectUri === 'first registered' || registered.length === 1;
     if (first === undefined) return { refused: 'unregistered', fallback: undefined };
-    return unambiguous ? { uri: first } : { refused: 'missing', fallback: undefined };
+    return unambiguous ? usable(first, profile) : { refused: 'missing', fallback: undefined };
   }
-  if (typeof named === 'string' && isRegistered(registered, named, profile)) return { uri: named };
+  if (typeof named === 'string' && isRegistered(registered, named, profile)) return usable(named, profile);
   return { refused: 'unregistered', fallback: first };
+}
+
+// "Authorization responses MUST NOT be transmitted over unencrypted network connections. To this end, authorization
+// servers MUST NOT allow redirect URIs that use the "http" scheme except for native clients that use loopback interface
+// redirection" (RFC 9700 §2.6). A client is registered for no profile, so the profile decides when the URI is used.
+function usable(uri: string, profile: Profile): RedirectUri {
+  const insecure = profile.secureRedirectUris && /^http:/i.test(uri) && !loopbackHost.test(uri);
+  return insecure ? { refused: 'insecure', fallback: undefined } : { uri };
+}
+
+const loopbackHost = /^http:\/\/(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d*)?(?:[/?]|$)/i;
+
+/** Why a client cannot have this redirect URI in any profile, besides a fragment; `undefined` if it can. */
+export function redirectUriProblem(uri: string): string | undefined {
+  // A line end would add header fields where a login page puts the URI into `Location`. RFC 3986 allows no such character.
+  if (/[\x00-\x1f\x7f]/.test(uri)) return 'must not contain control characters; percent-encode them';
+  // "Use of the format "user:password" in the userinfo field is deprecated" (RFC 3986 §3.2.1); `https://shop.example@evil.example/`
+  // also looks like another host.
+  return /^[^/?#]*\/\/[^/?#]*@/.test(uri) ? 'must not contain a user name or password before the host' : undefined;
 }
 
 /** Whether `uri` is, to the letter, one that the client registered. */

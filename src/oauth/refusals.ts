@@ -95,6 +95,14 @@ export const refusals = {
     rfc9700: { error: 'invalid_request', description: 'redirect_uri is not one of the registered redirect URIs' },
     remedy: 'Send a redirect_uri that is registered with the client, character by character.',
   },
+  redirect_uri_insecure: {
+    ...both(
+      'invalid_request',
+      'The redirect URI uses plain http. Register one with https; http is allowed on loopback (127.0.0.1, [::1], localhost) only',
+    ),
+    remedy:
+      'Register an https redirect URI for the client. Profile rfc9700 allows http on loopback only (RFC 9700 §2.6).',
+  },
   redirect_uri_missing: {
     ...both('invalid_request', 'redirect_uri is missing'),
     remedy: 'Several redirect URIs are registered with the client: name one (RFC 6749 §3.1.2.3).',

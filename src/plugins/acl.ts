@@ -49,13 +49,14 @@ export const acl = definePlugin({
       access(exchange) {
         // Removes the header that a client sent; only the gate sets it.
         exchange.request.removeHeader(groupsHeader);
-        const { consumer, credential } = exchange.identity ?? {};
-        if (consumer === undefined) {
-          return credential === undefined ? refuse(exchange, 'caller_unknown', 401, 'Unauthorized') : forbid(exchange);
-        }
+        const { consumer, credential, anonymous } = exchange.identity ?? {};
+        if (consumer === undefined) return credential === undefined ? unknown(exchange) : forbid(exchange);
         return whenThere(tools.records.allOf('acls', 'consumer', consumer.id), (rows) => {
           const groups = rows.map(({ group }) => group as string);
-          if (!isAllowed(groups)) return forbid(exchange);
+          // Kong: an anonymous caller without groups may be allowed once it authenticates.
+          if (!isAllowed(groups)) {
+            return anonymous && groups.length === 0 ? unknown(exchange) : forbid(exchange);
+          }
           if (!hides && groups.length > 0) exchange.request.setHeader(groupsHeader, groups.join(', '));
           return undefined;
         });
@@ -63,6 +64,10 @@ export const acl = definePlugin({
     };
   },
 });
+
+function unknown(exchange: Exchange): DirectResponse {
+  return refuse(exchange, 'caller_unknown', 401, 'Unauthorized');
+}
 
 function forbid(exchange: Exchange): DirectResponse {
   return refuse(exchange, 'group_forbidden', 403, 'You cannot consume this service');

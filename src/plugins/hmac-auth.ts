@@ -61,10 +61,12 @@ export const hmacAuth = definePlugin({
       const { request } = exchange;
       const unauthorized = (message: string) => auth.unauthorized(exchange, challenge, 'credential_invalid', message);
       const invalid = () => unauthorized('HMAC signature cannot be verified');
-      const header = auth.credentialHeaders.find((name) => request.header(name) !== undefined);
-      if (header === undefined) return auth.unauthorized(exchange, challenge, 'credential_missing');
-      const signature = readSignature(request.header(header)!);
-      if (settings.hide_credentials && signature !== undefined) request.removeHeader(header);
+      if (auth.credentialHeaders.every((name) => request.header(name) === undefined)) {
+        return auth.unauthorized(exchange, challenge, 'credential_missing');
+      }
+      const found = findSignature(request);
+      const signature = found?.signature;
+      if (settings.hide_credentials && found !== undefined) request.removeHeader(found.header);
       if (!isRecent(request, settings.clock_skew, tools.wallClock())) {
         return unauthorized(
           'HMAC signature cannot be verified, a valid date or x-date header is required for HMAC Authentication',
@@ -95,6 +97,17 @@ interface Signature {
   readonly value: string;
 }
 
+/** The first header that has a signature. Another credential in `Proxy-Authorization` is for a proxy. */
+function findSignature(
+  request: ProxiedRequest,
+): { readonly header: string; readonly signature: Signature } | undefined {
+  for (const header of auth.credentialHeaders) {
+    const signature = readSignature(request.header(header) ?? '');
+    if (signature !== undefined) return { header, signature };
+  }
+  return undefined;
+}
+
 function readSignature(header: string): Signature | undefined {
   const found =
     /^\s*hmac\s+username="([^"]+)",\s*algorithm="(hmac-(sha1|sha256|sha384|sha512))",\s*headers="([^"]+)",\s*signature="([A-Za-z0-9+/]+={0,2})"\s*$/i.exec(
@@ -119,9 +132,9 @@ function isAcceptable({ algorithm, headers }: Signature, settings: Settings): bo
   );
 }
 
+/** One recent date is enough (Kong). */
 function isRecent(request: ProxiedRequest, skew: number, now: number): boolean {
-  const date = Date.parse(request.header('x-date') ?? request.header('date') ?? '');
-  return Math.abs(now - date) <= skew * 1000;
+  return ['x-date', 'date'].some((name) => Math.abs(now - Date.parse(request.header(name) ?? '')) <= skew * 1000);
 }
 
 /** The octets that were signed: a line for each header, in the order in which the client names them. */

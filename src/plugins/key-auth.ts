@@ -125,7 +125,7 @@ function hide({ request }: Exchange, { name, body }: Found): void {
     query.remove(name);
     request.replaceTarget(withQuery(request.upstreamTarget, query.print()));
   }
-  const fields = body === undefined ? undefined : bodyFields(request.header('content-type'), body);
+  const fields = body === undefined ? undefined : bodyFields(request.header('content-type'), body, 'all bodies');
   if (fields?.has(name)) {
     fields.remove(name);
     request.replaceBody(fields.print());

@@ -1,5 +1,6 @@
 /** Things with names that a plugin can edit: headers, parameters of a query, fields of a body. */
 import { type FormField, formField, printForm, renamedField } from '../content/form.ts';
+import { printJsonMembers } from '../content/json.ts';
 
 export interface Named<Value> {
   has(name: string): boolean;
@@ -48,20 +49,25 @@ export function formNamed(fields: readonly FormField[]): Printed<string> {
   return { ...named, print: () => printForm(all()) };
 }
 
-/** Over the members of a JSON object, which is changed. A second value makes a list. */
-export function mapNamed(members: Map<string, unknown>): Named<unknown> {
+/** Over the members of a JSON object. Values are texts of JSON. A second value makes a list. */
+export function jsonNamed(members: Map<string, string>): Printed<string> {
   return {
     has: (name) => members.has(name),
     remove: (name) => void members.delete(name),
     rename(from, to) {
-      const value = members.get(from);
+      const value = members.get(from)!;
       members.delete(from);
       members.set(to, value);
     },
     set: (name, value) => void members.set(name, value),
-    append(name, value) {
-      const before = members.get(name);
-      members.set(name, before === undefined ? [value] : Array.isArray(before) ? [...before, value] : [before, value]);
-    },
+    append: (name, value) => void members.set(name, appended(members.get(name), value)),
+    print: () => printJsonMembers(members),
   };
+}
+
+function appended(before: string | undefined, value: string): string {
+  if (before === undefined) return `[${value}]`;
+  if (!before.startsWith('[')) return `[${before},${value}]`;
+  const items = before.slice(0, -1).trimEnd();
+  return items === '[' ? `[${value}]` : `${items},${value}]`;
 }

@@ -38,6 +38,7 @@ export const oauth2Fields = {
     type: 'number',
     required: true,
     default: 7200,
+    check: (seconds) => (seconds < 0 ? 'must not be negative; 0 means that tokens never expire' : undefined),
     description: 'Lifetime of access tokens in seconds. 0: they never expire, and there is no refresh token.',
   },
   enable_authorization_code: {

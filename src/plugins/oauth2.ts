@@ -23,6 +23,7 @@ import {
 import { isLoopbackCall } from '../wire/loopback.ts';
 import type { EndpointRequest } from '../wire/response.ts';
 import { isAuthenticated, refuseOrAnonymous } from './authentication.ts';
+import { bodyFields } from './body.ts';
 import { definePlugin } from './define-plugin.ts';
 import { type OAuth2Settings, oauth2Fields, oauth2Rules } from './oauth2-config.ts';
 import { jsonResponse } from './responses.ts';
@@ -149,29 +150,33 @@ function bearerCheck(
     // Kong refuses a global token even where `anonymous` is set.
     const anonymous = denied.reason === 'token_global' ? null : settings.anonymous;
     return whenThere(refuseOrAnonymous(exchange, refused, anonymous, tools), (response) => {
-      if (response !== undefined || typeof read === 'string' || !settings.hide_credentials) return response;
       // A token that this gate does not know is removed as well (Kong).
-      return hide(exchange, read);
+      return response !== undefined || !settings.hide_credentials ? response : hide(exchange, read);
     });
   }
 
   /**
-   * Removes the token from what goes upstream, in Kong's way (`hide_credentials`): the header if it named a scheme;
-   * otherwise the parameter in the query and in a form, both of which are encoded again even if the token was only in the
-   * other. A bare token in the header stays, and so does one in JSON, which might be signed.
+   * Removes the token from what goes upstream, from every place where this profile or the other reads tokens. As in Kong, a
+   * query and a form are encoded again if the token came in one of them. A header of another scheme stays.
    */
-  function hide({ request }: Exchange, read: Exclude<BearerRead, string>): MaybePromise<undefined> {
-    if (profile.parameters === 'strict' || read.scheme) {
-      request.removeHeader(settings.auth_header_name);
-      return undefined;
+  function hide({ request }: Exchange, read: BearerRead): MaybePromise<undefined> {
+    const isOutsideHeader = read === 'missing' || (typeof read !== 'string' && read.in !== 'header');
+    if (!isOutsideHeader) request.removeHeader(settings.auth_header_name);
+    const query = queryOf(request.upstreamTarget);
+    const came = typeof read === 'string' ? undefined : read.in;
+    if (query !== '' && (came === 'query' || came === 'body' || namesToken(query))) {
+      request.replaceTarget(withQuery(request.upstreamTarget, withoutToken(query)));
     }
-    const target = request.upstreamTarget;
-    if (target.includes('?')) request.replaceTarget(withQuery(target, withoutToken(queryOf(target))));
-    const isForm = mediaType(request.header('content-type')) === urlencoded;
-    if (!isForm || request.method === 'GET') return undefined;
+    const contentType = request.header('content-type');
+    const isForm = mediaType(contentType) === urlencoded;
+    if (came !== 'body' && !(came === 'query' && isForm && request.method !== 'GET')) return undefined;
     return whenThere(request.readBody(largestBody), (body) => {
-      if (body !== undefined && body.length > 0) {
-        request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
+      if (body === undefined || body.length === 0) return undefined;
+      if (isForm) request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
+      else {
+        const fields = bodyFields(contentType, body, 'all bodies');
+        fields?.remove('access_token');
+        if (fields !== undefined) request.replaceBody(fields.print());
       }
       return undefined;
     });
@@ -203,6 +208,10 @@ function introductionOf(bearer: Bearer): Introduction {
   );
   introductions.set(bearer, making);
   return making;
+}
+
+function namesToken(form: string): boolean {
+  return readForm(form).some(({ name }) => name === 'access_token');
 }
 
 /** A form without its `access_token`; the other fields are sorted by name and encoded again, as Kong does. */

@@ -2,6 +2,7 @@
 import { queryOf, readForm, valuesIn } from '../content/form.ts';
 import type { Exchange } from '../gateway/plugin.ts';
 import type { DirectResponse } from '../gateway/proxied-request.ts';
+import type { Entity } from '../ports/entity-store.ts';
 import { textOf } from '../routing/path.ts';
 import type { Fields, JsonObject } from '../schema/description.ts';
 import { isSet } from '../schema/json.ts';
@@ -82,9 +83,9 @@ function isTriggered(trigger: string, { request }: Exchange): boolean {
   );
 }
 
-/** Shows a caller its own request. Leaves out what the gate adds to it. */
+/** Shows a caller its own request, its route and its service. Leaves out what the gate adds to it. */
 function echo({ status_code: status, message }: Settings, exchange: Exchange): DirectResponse {
-  const { request, routeId, serviceId } = exchange;
+  const { request, rows } = exchange;
   const headers = new Map<string, string>();
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
     const name = request.rawHeaders[i]!.toLowerCase();
@@ -104,7 +105,13 @@ function echo({ status_code: status, message }: Settings, exchange: Exchange): D
       headers: Object.fromEntries(headers),
       query: Object.fromEntries(parameters),
     },
-    matched_route: { id: routeId },
-    matched_service: serviceId === undefined ? null : { id: serviceId },
+    matched_route: shown(rows?.route),
+    matched_service: shown(rows?.service),
   });
+}
+
+/** Kong prints no fields that are not set. */
+function shown(row: Entity | undefined): JsonObject | null {
+  if (row === undefined) return null;
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as JsonObject;
 }

@@ -91,23 +91,29 @@ export const requestTransformer = definePlugin({
     function transform(exchange: Exchange, sent: Uint8Array | undefined): AccessDecision {
       const { request } = exchange;
       const sources = sourcesOf(exchange);
+      // Kong's templates read the request as it was before this plugin changed it.
+      const changes = {
+        headers: rendered(headers, sources),
+        body: rendered(body, sources),
+        query: rendered(query, sources),
+      };
       if (uri !== undefined) {
         const path = pathOf(uri, sources);
         if (path === undefined) return errorResponse(request, 400, 'Bad request');
         request.replaceTarget(withQuery(path, queryOf(request.upstreamTarget)));
       }
       if (method !== undefined) setMethod(request, method, sent);
-      if (!changesNothing(headers)) change(headersOf(request), rendered(headers, sources));
-      if (!changesNothing(body) && sent !== undefined) {
+      if (!changesNothing(headers)) change(headersOf(request), changes.headers);
+      if (sent !== undefined && (sent.length > 0 ? !changesNothing(body) : addsTo(body))) {
         const fields = bodyFields(standingHeader(request, 'content-type'), sent);
         if (fields !== undefined) {
-          change(fields, rendered(body, sources));
+          change(fields, changes.body);
           request.replaceBody(fields.print());
         }
       }
       if (!changesNothing(query)) {
         const parameters = formNamed(readForm(queryOf(request.upstreamTarget)));
-        change(parameters, rendered(query, sources));
+        change(parameters, changes.query);
         request.replaceTarget(withQuery(request.upstreamTarget, parameters.print()));
       }
       return undefined;
@@ -131,6 +137,11 @@ function template(text: string): Template {
   const compiled = compileTemplate(text);
   if (typeof compiled !== 'function') throw new TypeError(compiled.refused);
   return compiled;
+}
+
+/** Whether a body without fields would get some. */
+function addsTo({ add, append }: Changes<Template>): boolean {
+  return add.length > 0 || append.length > 0;
 }
 
 function rendered(changes: Changes<Template>, sources: TemplateSources): Changes<string> {
@@ -166,10 +177,10 @@ function checkUri(uri: string): string | undefined {
 function pathOf(uri: Template, sources: TemplateSources): string | undefined {
   let leadsOut = false;
   const path = uri(sources, (value, source) => {
-    // A capture is part of the path and may have several segments.
+    // A capture is part of the path: it may have several segments, and its delimiters are encoded already.
     const segments = source === 'uri_captures' ? value.split('/') : [value];
     if (segments.some((segment) => segment === '.' || segment === '..')) leadsOut = true;
-    return segments.map(encodeURIComponent).join('/');
+    return source === 'uri_captures' ? value.replace(/[?#]/g, encodeURIComponent) : encodeURIComponent(value);
   });
   return leadsOut ? undefined : encodePath(octets(path));
 }

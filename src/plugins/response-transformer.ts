@@ -1,9 +1,9 @@
 /** Kong's `response-transformer`: changes the response that goes to the client. */
-import { readJsonObject } from '../content/json.ts';
+import { readJsonMembers } from '../content/json.ts';
 import type { ResponseHead } from '../gateway/plugin.ts';
 import type { ArrayField, CustomEntityCheck } from '../schema/description.ts';
 import { definePlugin } from './define-plugin.ts';
-import { mapNamed, type Named } from './named.ts';
+import { jsonNamed, type Named } from './named.ts';
 import {
   type Change,
   type Changes,
@@ -63,7 +63,7 @@ export const responseTransformer = definePlugin({
   },
   compile(settings) {
     const headers = changesIn('headers', settings, (text) => text);
-    const json: Changes<unknown> = {
+    const json: Changes<string> = {
       ...changesIn('json', settings, (text) => text),
       replace: typedChanges(settings.replace),
       add: typedChanges(settings.add),
@@ -82,10 +82,13 @@ export const responseTransformer = definePlugin({
         body: {
           wants: (_exchange, head) => isPlainJson(head),
           change(_exchange, _head, body) {
-            const members = readJsonObject(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+            const members = readJsonMembers(
+              Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'),
+            );
             if (members === undefined) return body;
-            change(mapNamed(members), json);
-            return Buffer.from(JSON.stringify(Object.fromEntries(members)));
+            const named = jsonNamed(members);
+            change(named, json);
+            return Buffer.from(named.print());
           },
         },
       }),
@@ -116,16 +119,16 @@ function headersOf(head: ResponseHead): Named<string> {
 }
 
 function typedChanges(of: { readonly json: readonly string[]; readonly json_types: readonly JsonType[] }) {
-  return changesOf(of.json).map(
-    ({ name, value }, i): Change<unknown> => ({ name, value: typed(value, of.json_types[i]) }),
-  );
+  return changesOf(of.json).map(({ name, value }, i): Change => ({ name, value: typed(value, of.json_types[i])! }));
 }
 
-/** `undefined`: the text is not a value of that type. */
-function typed(text: string, type: JsonType = 'string'): string | number | boolean | undefined {
-  if (type === 'string') return text;
-  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined;
-  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined;
+/** The JSON of a value. `undefined`: the text is not a value of that type. */
+function typed(text: string, type: JsonType = 'string'): string | undefined {
+  if (type === 'string') return JSON.stringify(text);
+  if (type === 'boolean') return text === 'true' || text === 'false' ? text : undefined;
+  // "number = [ minus ] int [ frac ] [ exp ]" (RFC 8259 §6). Other spellings that Kong accepts are printed as such a number.
+  if (/^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return text;
+  return text.trim() !== '' && Number.isFinite(Number(text)) ? String(Number(text)) : undefined;
 }
 
 function valuesOfTheirTypes(): CustomEntityCheck {

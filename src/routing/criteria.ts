@@ -12,7 +12,7 @@ export interface Criteria {
   readonly methods: ReadonlySet<string> | undefined;
   readonly hosts: readonly HostPattern[] | undefined;
   readonly headers: readonly HeaderCriterion[] | undefined;
-  readonly snis: ReadonlySet<string> | undefined;
+  readonly snis: readonly HostPattern[] | undefined;
   /** At most one of `prefixes` (octets, all of one length) and `regexes` is not empty. */
   readonly prefixes: readonly string[];
   readonly regexes: readonly LinearRegex[];
@@ -46,7 +46,7 @@ export function criteriaOf(route: RouteFields): Criteria[] {
       headers.length === 0
         ? undefined
         : headers.map(([name, values]) => ({ name: name.toLowerCase(), patterns: values.map(headerPattern) })),
-    snis: isEmpty(route.snis) ? undefined : new Set(route.snis.map(normalHostName)),
+    snis: isEmpty(route.snis) ? undefined : route.snis.map(hostPattern),
   };
   const paths = isEmpty(route.paths) ? [] : route.paths;
   if (paths.length === 0) return [{ ...shared, rank: rankOf(route, undefined), prefixes: [], regexes: [] }];
@@ -106,12 +106,9 @@ export function fitsBesidesPath(criteria: Criteria, subject: RoutingInput): bool
   if (criteria.methods !== undefined && !criteria.methods.has(request.method)) return false;
   if (criteria.hosts !== undefined && !criteria.hosts.some((pattern) => fitsHost(pattern, subject))) return false;
   // Without TLS a request has no server name, and this criterion does not count (Kong #6425).
-  if (
-    criteria.snis !== undefined &&
-    request.scheme === 'https' &&
-    !criteria.snis.has(normalHostName(request.sni ?? ''))
-  ) {
-    return false;
+  if (criteria.snis !== undefined && request.scheme === 'https') {
+    const sni = normalHostName(request.sni ?? '');
+    if (!criteria.snis.some((pattern) => fitsHostPattern(pattern, sni))) return false;
   }
   return criteria.headers === undefined || criteria.headers.every((criterion) => fitsHeader(criterion, request));
 }

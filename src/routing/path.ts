@@ -35,6 +35,17 @@ export function isMalformed(path: string): boolean {
   return false;
 }
 
+/**
+ * Whether another program may read a path that is not malformed as a different one: encoded delimiters that it decodes
+ * (`%2f`, `%5c`, `%3b`, `%3f`, `%23`), a second layer of encoding (`%25`), a backslash that it takes for a slash, parameters
+ * of a segment that it removes (`;`), segments whose final dot or blank it removes, and octets that are no UTF-8.
+ */
+export function isAmbiguous(path: string): boolean {
+  if (/[;\\]|%(?:2[35f]|3[bf]|5c)/i.test(path)) return true;
+  const normal = normalizePath(path);
+  return textOf(normal) === undefined || /[. ](?:\/|$)/.test(normal);
+}
+
 /** Encodes the octets of a path for a request line. What is encoded already stays as it is. */
 export function encodePath(path: string): string {
   return path.replace(unsafe, (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
@@ -73,9 +84,9 @@ export function upstreamPath(base: string, path: string, stripped: number | unde
   const rest = withoutDots(path.slice(stripped));
   const trimmed = base.endsWith('/') ? base.slice(0, -1) : base;
   if (rest === '') {
-    // The whole path was the prefix: the slash at the end is the client's, not the service's.
+    // The whole path was the prefix: the slash at the end is the client's. A service without a final slash gets none for `/`.
     if (base === '/') return '/';
-    return path.length > 1 && path.endsWith('/') ? `${trimmed}/` : trimmed;
+    return path.endsWith('/') && (path.length > 1 || base.endsWith('/')) ? `${trimmed}/` : trimmed;
   }
   return rest.startsWith('/') ? trimmed + rest : `${trimmed}/${rest}`;
 }

@@ -35,6 +35,11 @@ export function isRegexPath(path: string): boolean {
   return path.startsWith('~');
 }
 
+/** The same path of a route, for paths in lower case. */
+export function inAnyCase(path: string): string {
+  return isRegexPath(path) ? `~(?i)${path.slice(1)}` : path.toLowerCase();
+}
+
 /** The regex of a path that `checkRoutePath` accepted. */
 export function pathRegex(path: string): LinearRegex {
   return compiledOr(path, anchored(path));

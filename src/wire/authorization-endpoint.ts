@@ -1,6 +1,7 @@
 /** The authorization endpoint on the wire, as Kong has it: the operator's login page sends a POST, and gets the URL to redirect the browser to. */
 import type { AuthorizationRequest } from '../authorization/authorization-endpoint.ts';
 import type { AuthorizationOutcome } from '../authorization/vocabulary.ts';
+import { printForm, queryOf, readForm, withQuery as replaceQuery } from '../content/form.ts';
 import type { Issuer } from '../oauth/issuer.ts';
 import { type Refusal, wordsOf } from '../oauth/refusals.ts';
 import { insecure, refusalBody, refuseMethod } from './endpoint.ts';
@@ -109,15 +110,23 @@ type Pair = readonly [name: string, value: string | undefined];
 /** The redirect URI with more parameters in its query, which is otherwise kept (RFC 6749 §3.1.2). */
 function withQuery(uri: string, issuer: Issuer, echo: Parameters, more: readonly Pair[]): string {
   const added = [...more, ...repeated(issuer, echo)];
+  const names = new Set(added.map(([name]) => name));
   const mark = uri.indexOf('?');
   if (issuer.profile.parameters === 'strict') {
-    const joint = mark < 0 ? '?' : uri.endsWith('?') || uri.endsWith('&') ? '' : '&';
-    return `${uri}${joint}${encode(added)}`;
+    const base = withoutParameters(uri, names);
+    const joint = !base.includes('?') ? '?' : base.endsWith('?') || base.endsWith('&') ? '' : '&';
+    return `${base}${joint}${encode(added)}`;
   }
   // Kong writes the query again, sorted by name.
   const kept = mark < 0 ? [] : [...parseForm(uri.slice(mark + 1))].flatMap(([name, value]) => written(name, value));
-  const names = new Set(added.map(([name]) => name));
   return `${mark < 0 ? uri : uri.slice(0, mark)}?${encode(sorted([...kept.filter(([name]) => !names.has(name)), ...added]))}`;
+}
+
+/** "Request and response parameters MUST NOT be included more than once." (RFC 6749 §3.1) What stays is kept to the letter. */
+function withoutParameters(uri: string, names: ReadonlySet<string>): string {
+  const query = readForm(queryOf(uri));
+  if (!query.some(({ name }) => names.has(name))) return uri;
+  return replaceQuery(uri, printForm(query.filter(({ name }) => !names.has(name))));
 }
 
 /** "state REQUIRED if the "state" parameter was present in the client authorization request. The exact value received from the client." (RFC 6749 §4.1.2) */

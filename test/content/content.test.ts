@@ -9,10 +9,28 @@ import {
   valuesIn,
   withQuery,
 } from '../../src/content/form.ts';
-import { readJson, readJsonObject } from '../../src/content/json.ts';
+import { printJsonMembers, readJson, readJsonMembers, readJsonObject } from '../../src/content/json.ts';
 import { mediaType } from '../../src/content/media-type.ts';
 import { contentOf, part, printMultipart, readMultipart } from '../../src/content/multipart.ts';
 import { anyText } from '../support/text.ts';
+
+describe('Members of a JSON object', () => {
+  it('are printed again with the same meaning, whatever the object', () => {
+    const options = { space: fc.constantFrom(0, 1, '\t') };
+    fc.assert(
+      fc.property(fc.dictionary(anyText, fc.jsonValue(), { noNullPrototype: true }), options.space, (value, space) => {
+        const text = JSON.stringify(value, null, space);
+        expect(JSON.parse(printJsonMembers(readJsonMembers(text)!))).to.deep.equal(JSON.parse(text));
+      }),
+    );
+  });
+
+  it('are none of what is no object', () => {
+    for (const text of ['', '[1]', 'null', '"{}"', '{"a":', '{} x']) {
+      expect(readJsonMembers(text), text).to.equal(undefined);
+    }
+  });
+});
 
 describe('Forms (RFC 6749 Appendix B)', () => {
   it('decodes what can be decoded and keeps the rest', () => {

@@ -8,9 +8,9 @@ function grouped(config: { readonly [name: string]: boolean | string[] }) {
   world.insert('acls', { consumer: { id: alice.id }, group: 'early' });
   const bob = world.insert('consumers', { username: 'bob' });
   const hooks = [compiled('acl', config, world)];
-  const as = async (id: string | undefined, headers = {}) => {
+  const as = async (id: string | undefined, headers = {}, anonymous = false) => {
     const consumer = id === undefined ? undefined : { id, username: undefined, customId: undefined };
-    const identity = { consumer, anonymous: false, credential: undefined };
+    const identity = { consumer, anonymous, credential: undefined };
     return call(hooks, 'GET /a', { headers, peerTrusted: true, identity: id === undefined ? undefined : identity });
   };
   return { world, alice, bob, as };
@@ -42,6 +42,15 @@ describe('acl', () => {
   it('responds 401 if no plugin authenticated the caller', async () => {
     const { as } = grouped({ allow: ['gold'] });
     expect((await as(undefined)).response?.status).to.equal(401);
+  });
+
+  it('responds 401 to an anonymous consumer without groups, and 403 to one whose groups are not allowed', async () => {
+    const { as, bob, alice } = grouped({ allow: ['silver'] });
+    expect((await as(bob.id, {}, true)).response?.status).to.equal(401);
+    expect((await as(alice.id, {}, true)).response?.status).to.equal(403);
+    expect((await as(bob.id, {}, false)).response?.status).to.equal(403);
+    const { as: open, bob: other } = grouped({ deny: ['early'] });
+    expect((await open(other.id, {}, true)).response).to.equal(undefined);
   });
 
   it('removes group headers of a client, in any spelling', async () => {

@@ -101,6 +101,27 @@ describe('hmac-auth', () => {
     });
   }
 
+  it('accepts a recent Date although X-Date is not one, and the other way round', async () => {
+    const { hooks } = guarded();
+    const old = new Date(beginning - 300_001).toUTCString();
+    const byDate = { Date: now, Authorization: signed([`date: ${now}`], 'date') };
+    for (const wrong of ['today', old]) {
+      expect((await call(hooks, 'GET /a', { headers: { ...byDate, 'X-Date': wrong } })).response).to.equal(undefined);
+      expect((await call(hooks, 'GET /a', dated({ Date: wrong }))).response).to.equal(undefined);
+    }
+    const both = { 'X-Date': 'today', Date: old, Authorization: byDate.Authorization };
+    expect((await call(hooks, 'GET /a', { headers: both })).response?.status).to.equal(401);
+  });
+
+  it('ignores a credential for a proxy, hides only its own, and refuses where neither header has a signature', async () => {
+    const { hooks } = guarded({ hide_credentials: true });
+    const { response, upstream } = await call(hooks, 'GET /a', dated({ 'Proxy-Authorization': 'Basic YTpi' }));
+    expect(response).to.equal(undefined);
+    expect(upstream.headers).to.include({ 'proxy-authorization': 'Basic YTpi' }).and.not.have.property('authorization');
+    const neither = dated({ 'Proxy-Authorization': 'Basic YTpi', Authorization: 'Bearer x' });
+    expect((await call(hooks, 'GET /a', neither)).response?.status).to.equal(401);
+  });
+
   it('requires signatures over enforce_headers', async () => {
     const { hooks } = guarded({ enforce_headers: ['X-Date', '@request-target'] });
     expect((await call(hooks, 'GET /a', dated())).response?.status).to.equal(401);

@@ -60,6 +60,23 @@ describe('request-transformer', () => {
       expect(unknown.upstream.headers).to.not.have.any.keys('x-user', 'x-consumer-username');
     });
 
+    it('templates read the request as it was before the plugin changed it', async () => {
+      const given = { ...json('{"a":1}'), headers: { 'x-key': '42', 'Content-Type': 'application/json' } };
+      const config = {
+        remove: { headers: ['x-key'] },
+        rename: { headers: ['x-key:x-old'] },
+        replace: { uri: '/k/$(headers["x-key"])' },
+        add: {
+          querystring: ["key:$(headers['x-key'])"],
+          body: ['key:$(headers.x_key)'],
+          headers: ['x-new:$(headers.x_key)'],
+        },
+      };
+      const { target, body, headers } = await transformed(config, 'POST /a', given);
+      expect({ target, body }).to.deep.equal({ target: '/k/42?key=42', body: '{"a":1,"key":"42"}' });
+      expect(headers).to.include({ 'x-new': '42' }).and.not.have.property('x-key');
+    });
+
     it('sends text as UTF-8, without line ends', async () => {
       const { headers } = await transformed(
         { add: { headers: ['x-a:grün', 'x-b:$(query_params.b)'] } },
@@ -138,6 +155,30 @@ describe('request-transformer', () => {
       expect({}).to.not.have.property('a');
     });
 
+    it('adds fields to an empty body, and leaves it empty if nothing is added', async () => {
+      const add = { add: { body: ['k:v'] } };
+      const type = (type: string) => ({ headers: { 'Content-Type': type } });
+      expect((await transformed(add, 'POST /a', json(''))).body).to.equal('{"k":"v"}');
+      expect((await transformed({ append: { body: ['k:v'] } }, 'POST /a', json(''))).body).to.equal('{"k":["v"]}');
+      expect((await transformed(add, 'GET /a', type('application/json'))).body).to.equal('{"k":"v"}');
+      expect((await transformed(add, 'POST /a', form(''))).body).to.equal('k=v');
+      expect((await transformed(add, 'POST /a', type('multipart/form-data; boundary=B'))).body).to.equal(
+        '--B\r\nContent-Disposition: form-data; name="k"\r\n\r\nv\r\n--B--\r\n',
+      );
+      expect((await transformed(add, 'POST /a', type('text/plain'))).body).to.equal('');
+      const others = { remove: { body: ['k'] }, replace: { body: ['k:v'] }, rename: { body: ['a:b'] } };
+      expect((await transformed(others, 'POST /a', json(''))).body).to.equal('');
+    });
+
+    it('keeps the text of JSON members that are not edited: numbers are not rounded', async () => {
+      const sent =
+        '{"n":12345678901234567890,"f":1.0,"d":{"a":[1e400, 0.1000]},"list":[98765432109876543210],"one":9007199254740993}';
+      const config = { add: { body: ['k:v'] }, append: { body: ['list:x', 'one:x'] }, rename: { body: ['n:m'] } };
+      expect((await transformed(config, 'POST /a', json(sent))).body).to.equal(
+        '{"f":1.0,"d":{"a":[1e400, 0.1000]},"list":[98765432109876543210,"x"],"one":[9007199254740993,"x"],"m":12345678901234567890,"k":"v"}',
+      );
+    });
+
     it('refuses a body that is too large to be changed', async () => {
       const hooks = [compiled('request-transformer', { remove: { body: ['secret'] } }, pluginWorld())];
       const { response } = await call(hooks, 'POST /a', form(`secret=1&x=${'y'.repeat(9_000_000)}`));
@@ -155,6 +196,9 @@ describe('request-transformer', () => {
       ["/u/$(query_params.user or 'guest')", 'GET /a?user=a/b', {}, '/u/a%2Fb?user=a/b'],
       ["/u/$(query_params.user or 'guest')", 'GET /a', {}, '/u/guest'],
       ['/u/$(headers["X-User"])/é', 'GET /a', { headers: { 'x-user': 'ü' } }, '/u/%C3%BC/%C3%A9'],
+      ['/n/$(uri_captures[1])', 'GET /a', { captures: captures('50%25off') }, '/n/50%25off'],
+      ['/n/$(uri_captures.user)', 'GET /a', { captures: captures('a+b/c%2Fd;e=é') }, '/n/a+b/c%2Fd;e=%C3%A9'],
+      ['/n/$(query_params.v)', 'GET /a?v=50%25off', {}, '/n/50%25off?v=50%25off'],
       ['/u/$(headers.x_user)', 'GET /a', { headers: { 'x-user': 'u' } }, '/u/u'],
     ] as const) {
       it(`${uri} is ${target} for ${line}`, async () => {

@@ -23,6 +23,12 @@ describe('response-transformer', () => {
     });
   }
 
+  it('keeps the text of members that are not edited, and of numbers in its settings', async () => {
+    const config = { add: { json: ['big:98765432109876543210', 'odd:0x10'], json_types: ['number', 'number'] } };
+    const { body } = await transformed(config as unknown as JsonObject, json('{"n":12345678901234567890,"f":1.0}'));
+    expect(body).to.equal('{"n":12345678901234567890,"f":1.0,"big":98765432109876543210,"odd":16}');
+  });
+
   const all = {
     remove: { json: ['gone'] },
     rename: { json: ['old:new'] },

@@ -67,6 +67,10 @@ describe('request-termination', () => {
       'POST /a?b=1&b=2',
       {
         headers: { 'X-A': ['1', '2'] },
+        rows: {
+          route: { id: 'route-api', paths: ['/a'], strip_path: true, snis: null, service: { id: 'service-api' } },
+          service: { id: 'service-api', host: 'api.internal', path: null, retries: 5 },
+        },
       },
     );
     expect(JSON.parse(response!.body)).to.deep.equal({
@@ -80,8 +84,15 @@ describe('request-termination', () => {
         headers: { host: 'gate.example', 'x-a': '1, 2' },
         query: { b: ['1', '2'] },
       },
+      matched_route: { id: 'route-api', paths: ['/a'], strip_path: true, service: { id: 'service-api' } },
+      matched_service: { id: 'service-api', host: 'api.internal', retries: 5 },
+    });
+    const withoutService = await call(hooksOf('request-termination', { echo: true }), 'GET /a', {
+      rows: { route: { id: 'route-api' }, service: undefined },
+    });
+    expect(JSON.parse(withoutService.response!.body)).to.deep.include({
       matched_route: { id: 'route-api' },
-      matched_service: { id: 'service-api' },
+      matched_service: null,
     });
   });
 

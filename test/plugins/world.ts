@@ -182,6 +182,7 @@ export interface Call {
     readonly body?: string;
   };
   readonly captures?: Exchange['captures'];
+  readonly rows?: Exchange['rows'];
   readonly identity?: Exchange['identity'];
 }
 
@@ -197,6 +198,7 @@ export async function call(hooks: readonly PluginHooks[], line: string, given: C
     routeId: 'route-api',
     serviceId: 'serviceId' in given ? given.serviceId : 'service-api',
     path: given.path ?? request.target.split('?', 1)[0]!,
+    rows: given.rows,
     captures: given.captures,
     identity: given.identity,
     refusal: undefined,
