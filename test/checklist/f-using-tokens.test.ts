@@ -112,7 +112,46 @@ for (const profile of profileNames) {
         expect(inQuery.body.url).to.equal('/x?a=1&b=2');
         const inForm = await there.gate.post('/kong/x', { a: '1', access_token: token });
         expect(inForm.body.body).to.equal('a=1');
+        const send = async (type: string, body: string, headers = {}, query = '') => {
+          const response = await fetch(`${there.gate.proxy}/kong/x${query}`, {
+            method: 'POST',
+            headers: { 'Content-Type': type, ...headers },
+            body,
+          });
+          expect(response.status, type).to.equal(200);
+          const sent = (await response.json()) as { body: string };
+          expect(JSON.stringify(sent), type).not.to.include(token);
+          return sent.body;
+        };
+        const large = '12345678901234567890';
+        expect(await send('application/json', `{"n":${large},"access_token":"${token}"}`)).to.equal(`{"n":${large}}`);
+        const part = (name: string, value: string) =>
+          `--B\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+        const parts = `${part('access_token', token)}${part('a', '1')}`;
+        const multipart = 'multipart/form-data; boundary=B';
+        expect(await send(multipart, `${parts}--B--\r\n`)).to.equal(`${part('a', '1')}--B--\r\n`);
+        await send(multipart, parts);
+        await send('application/json', '{"a":1}', { Authorization: token });
+        await send('application/json', '{"a":1}', { Authorization: `Bearer ${token}` }, `?access_token=${token}`);
+        await send('application/json', `{"access_token":"${token}"}`, {}, `?access_token=${token}`);
       }
+      const scheme = await get({ Authorization: `${kong ? 'token' : 'bearer'} ${token}` }, '?a=1');
+      expect([scheme.status, JSON.stringify(scheme.body).includes(token)]).to.deep.equal([200, false]);
+      const { id: anonymous } = await there.gate.setUp('PUT', '/consumers/nobody-in-particular', {});
+      await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous } });
+      for (const [headers, query] of [
+        [{ Authorization: 'Bearer not a token' }, ''],
+        [{ Authorization: `Bearer ${token}x` }, ''],
+        [{ Authorization: `Bearer ${token}` }, `?access_token=${token}`],
+        [{}, `?b=1&access_token=${token}x`],
+      ] as const) {
+        const { status, body } = await get(headers, query);
+        expect(status).to.equal(200);
+        expect(JSON.stringify(body)).not.to.include(token).and.not.to.include('not a token');
+      }
+      const another = await get({ Authorization: 'Basic YTpi' });
+      expect(JSON.stringify(another.body)).to.include(kong ? 'x-anonymous-consumer' : 'Basic YTpi');
+      await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous: null } });
       await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { hide_credentials: false } });
     });
 

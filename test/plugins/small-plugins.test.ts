@@ -142,6 +142,16 @@ describe('settings, refused with the messages of Kong', () => {
     expect(wrong('ip-restriction', { allow: '10.0.0.1' })).to.deep.equal({ allow: 'expected an array' });
   });
 
+  it('of oauth2: token_expiration is not negative', () => {
+    for (const seconds of [-1, -0.5]) {
+      expect(wrong('oauth2', { enable_client_credentials: true, token_expiration: seconds })).to.deep.equal({
+        token_expiration: 'must not be negative; 0 means that tokens never expire',
+      });
+    }
+    const none = { enable_client_credentials: true, token_expiration: 0 };
+    expect(refusedSettings('oauth2', none)).to.equal(undefined);
+  });
+
   it('of oauth2: booleans are never null', () => {
     for (const name of ['accept_http_if_already_terminated', 'global_credentials']) {
       expect(wrong('oauth2', { enable_client_credentials: true, [name]: null }), name).to.deep.equal({

@@ -96,6 +96,8 @@ describe('The path of a request', () => {
       ['/up/', '/slash/x', 7, '/up/x'],
       ['/up/', '/s/x', undefined, '/up/s/x'],
       ['/up/', '/', undefined, '/up/'],
+      ['/up/', '/', 1, '/up/'],
+      ['/', '/', 1, '/'],
     ];
     for (const [base, path, stripped, upstream] of table) {
       it(`${base} and ${path} ${stripped === undefined ? '' : `without ${path.slice(0, stripped)} `}is ${upstream}`, () => {

@@ -202,6 +202,13 @@ describe('The router', () => {
       expect(goesTo(snapshot, request('GET /a'))).to.equal('/a');
     });
 
+    it('wildcards in server names, as in hosts', () => {
+      const snapshot = routing({ a: { snis: ['*.Foo.test', 'foo.*'], paths: ['/a'] } });
+      const at = (sni: string | undefined) => goesTo(snapshot, request('GET /a', {}, { scheme: 'https', sni }));
+      for (const sni of ['a.foo.test', 'a.b.FOO.test.', 'foo.test', 'foo.example']) expect(at(sni), sni).to.equal('/a');
+      for (const sni of ['afoo.test', 'a.foo.test.example', undefined]) expect(at(sni), sni).to.equal(404);
+    });
+
     it('every header, any of its values in any of the lines, whatever their case', () => {
       const snapshot = routing({ a: { headers: { 'X-A': ['1', '2'], 'X-B': ['~*^v\\d+$'] } } });
       expect(goesTo(snapshot, request('GET /', { 'x-a': ['0', '2'], 'x-b': 'V12' }))).to.equal('/a');
