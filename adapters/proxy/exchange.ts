@@ -8,10 +8,10 @@
 import { errorResponse } from '../../src/gateway/error-response.ts';
 import { clientAddress } from '../../src/gateway/forwarded.ts';
 import { wireValue } from '../../src/gateway/header-hygiene.ts';
-import type { AccessDecision, Handover, Identity, ResponseHead } from '../../src/gateway/plugin.ts';
+import type { AccessDecision, Handover, Identity, MatchedRows, ResponseHead } from '../../src/gateway/plugin.ts';
 import type { DirectResponse } from '../../src/gateway/proxied-request.ts';
 import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
-import type { Match, MatchedRows } from '../../src/gateway/snapshot.ts';
+import type { Match } from '../../src/gateway/snapshot.ts';
 import { isPending } from '../../src/ports/maybe-promise.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import type { PathCaptures } from '../../src/routing/criteria.ts';

@@ -16,11 +16,11 @@ import {
   compileService,
 } from './compile-rows.ts';
 import { errorResponse } from './error-response.ts';
-import type { PluginDefinition, PluginTools } from './plugin.ts';
+import type { MatchedRows, PluginDefinition, PluginTools } from './plugin.ts';
 import { type CompiledPlugin, type PluginSelection, selectPlugins } from './plugin-selection.ts';
 import { rootEndpoints } from './root-endpoints.ts';
 import { ambiguousPath, matched, type RouteTarget } from './route-target.ts';
-import type { MatchedRows, Snapshot } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** What a snapshot is compiled from. */
 export interface Configuration {

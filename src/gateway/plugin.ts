@@ -4,7 +4,7 @@ import type { Consumer } from '../oauth/client.ts';
 import type { Issuer } from '../oauth/issuer.ts';
 import type { Grant } from '../oauth/tokens.ts';
 import type { Counters } from '../ports/counters.ts';
-import type { Json } from '../ports/entity-store.ts';
+import type { Entity, Json } from '../ports/entity-store.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { MaybePromise } from '../ports/maybe-promise.ts';
 import type { Passwords } from '../ports/passwords.ts';
@@ -12,7 +12,6 @@ import type { PluginRecords } from '../ports/plugin-records.ts';
 import type { PathCaptures } from '../routing/criteria.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 import type { RefusalCode } from './refusal-codes.ts';
-import type { MatchedRows } from './snapshot.ts';
 
 /**
  * A plugin: a name, a priority, a description of its settings, and a function that turns settings into hooks once, when
@@ -122,6 +121,12 @@ export interface Exchange {
   refusal: RefusalCode | undefined;
   /** The `client_id` in a request to one of our endpoints. */
   clientId: string | undefined;
+}
+
+/** Rows as the Admin API shows them. */
+export interface MatchedRows {
+  readonly route: Entity;
+  readonly service: Entity | undefined;
 }
 
 export interface Identity {

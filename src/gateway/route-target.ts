@@ -2,9 +2,10 @@ import { type Criteria, type PathCaptures, takenOfPath } from '../routing/criter
 import { encodePath, isAmbiguous, pathOf, textOf, upstreamPath } from '../routing/path.ts';
 import { errorResponse } from './error-response.ts';
 import { forwardedHost, forwardedScheme } from './forwarded.ts';
+import type { MatchedRows } from './plugin.ts';
 import type { SelectedPlugins } from './plugin-selection.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
-import type { Match, MatchedRows, UpstreamService } from './snapshot.ts';
+import type { Match, UpstreamService } from './snapshot.ts';
 
 /** All that a request needs once its route is known (Kong, routing/protocols and routing/strip-and-handling). */
 export interface RouteTarget {

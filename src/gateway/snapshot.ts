@@ -1,7 +1,6 @@
 import type { BalancedTarget, Balancer } from '../balancer/balancer.ts';
-import type { Entity } from '../ports/entity-store.ts';
 import type { PathCaptures } from '../routing/criteria.ts';
-import type { PluginHooks } from './plugin.ts';
+import type { MatchedRows, PluginHooks } from './plugin.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 
 /**
@@ -13,12 +12,6 @@ export interface Snapshot {
   match(request: ProxiedRequest): Match | DirectResponse;
   /** The balancers of upstreams, by the upstream's id. */
   readonly balancers?: ReadonlyMap<string, Balancer> | undefined;
-}
-
-/** Rows as the Admin API shows them. */
-export interface MatchedRows {
-  readonly route: Entity;
-  readonly service: Entity | undefined;
 }
 
 export interface Match {
