@@ -4,14 +4,14 @@
  * them one by one, as Kong does. Tokens can still be written.
  */
 
-import { type DocumentProblem, placeText } from '../../src/declarative/document.ts';
+import { type DocumentProblem, placeText, problemText } from '../../src/declarative/document.ts';
 import type { Loaded } from '../../src/declarative/loaded.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
 import { codes, type RefusalBody } from '../../src/schema/error-bodies.ts';
 import { own } from '../../src/schema/json.ts';
 import type { Body } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
-import { type AdminResponse, badRequest, created, ok, refused } from './response.ts';
+import { type AdminResponse, badRequest, created, ok, refused, withWarnings } from './response.ts';
 
 /** Loads configuration files, for the endpoints. */
 export interface ConfigurationFile {
@@ -38,7 +38,9 @@ export function configurationFileEndpoints(file: ConfigurationFile): readonly En
           if (text === undefined)
             return badRequest("expected a declarative configuration, or one in the field 'config'");
           const loaded = await file.load(text, { checkHash: query.get('check_hash') === '1' });
-          return loaded.outcome === 'loaded' ? created(flattened(loaded)) : responseTo(loaded);
+          return loaded.outcome === 'loaded'
+            ? withWarnings(created(flattened(loaded)), loaded.warnings.map(problemText))
+            : responseTo(loaded);
         },
       },
     },
@@ -90,7 +92,9 @@ function responseTo(loaded: Loaded): AdminResponse {
       return { status: 304 };
     case 'loaded': {
       const { added, changed, removed, skipped } = loaded;
-      return ok({ message: 'the configuration file is active', added, changed, removed, skipped_plugins: skipped });
+      const warnings = loaded.warnings.map(problemText);
+      const message = 'the configuration file is active';
+      return withWarnings(ok({ message, added, changed, removed, skipped_plugins: skipped, warnings }), warnings);
     }
     case 'refused':
       return refused(refusalOf(loaded.problems));

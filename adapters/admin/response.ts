@@ -57,8 +57,23 @@ export function refused(body: RefusalBody): AdminResponse {
 }
 
 /** The row that was read or written, or the response that says why there is none. */
-export type Outcome = { readonly row: Entity; readonly refusal?: undefined } | { readonly refusal: AdminResponse };
+export type Outcome =
+  | { readonly row: Entity; readonly warnings?: readonly string[]; readonly refusal?: undefined }
+  | { readonly refusal: AdminResponse };
 
 export function responseTo(outcome: Outcome, done: (row: Entity) => AdminResponse = ok): AdminResponse {
-  return outcome.refusal ?? done(outcome.row);
+  return outcome.refusal ?? withWarnings(done(outcome.row), outcome.warnings ?? []);
 }
+
+/** In a header, since the body of a response is Kong's. */
+export function withWarnings(response: AdminResponse, warnings: readonly string[]): AdminResponse {
+  if (warnings.length === 0) return response;
+  const more = warnings.length > mostWarnings ? `; and ${warnings.length - mostWarnings} more` : '';
+  const text = warnings
+    .slice(0, mostWarnings)
+    .join('; ')
+    .replace(/[^\x20-\x7e]/g, '?');
+  return { ...response, headers: { ...response.headers, 'X-Portcullis-Warning': `${text}${more}` } };
+}
+
+const mostWarnings = 10;

@@ -3,6 +3,7 @@
  * and gives it to the store. Each function returns the row, or the response that says why there is none.
  */
 
+import { withoutEffect } from '../../src/entities/without-effect.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { type Entity, type EntityStore, referenceIn, type Written } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
@@ -131,7 +132,10 @@ export function rows(options: RowsOptions): Rows {
   async function outcomeOf(description: Description, row: Entity, written: Written): Promise<Outcome> {
     switch (written.outcome) {
       case 'written':
-        return { row: (await hooks.get(description.name)?.afterWrite?.(row)) ?? row };
+        return {
+          row: (await hooks.get(description.name)?.afterWrite?.(row)) ?? row,
+          warnings: withoutEffect(description.name, row).map(({ field, message }) => `${field}: ${message}`),
+        };
       case 'taken':
         return {
           refusal: refused(

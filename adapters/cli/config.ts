@@ -43,6 +43,7 @@ export async function config({ positionals, flags }: CommandLine, { out, err, en
     err.write(`${problemLines(checked.problems, file).join('\n')}\n`);
     return 1;
   }
+  for (const line of problemLines(checked.warnings, file)) err.write(`warning: ${line}\n`);
   const { green } = paintFor(out, env);
   const counts = [...checked.counts].map(([kind, count]) => `${kind} ${count}`).join(', ');
   const skipped = checked.skipped.length === 0 ? '' : `; without ${checked.skipped.join(', ')}`;

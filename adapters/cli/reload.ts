@@ -8,6 +8,7 @@ export async function reload(line: CommandLine, terminal: Terminal): Promise<num
   if (typeof response === 'number') return response;
   const { status, body } = response;
   if (status === 200) {
+    for (const warning of (body.warnings ?? []) as readonly string[]) terminal.err.write(`warning: ${warning}\n`);
     terminal.out.write(`active: ${body.added} added, ${body.changed} changed, ${body.removed} removed\n`);
     return 0;
   }

@@ -61,10 +61,13 @@ export async function openFile(
         'the configuration file cannot be loaded; the configuration is unchanged',
       );
     } else if (loaded.outcome === 'loaded') {
-      const { added, changed, removed, skipped } = loaded;
+      const { added, changed, removed, skipped, warnings } = loaded;
       log.info({ file: from, added, changed, removed }, 'the configuration file is active');
       if (skipped.length > 0)
         log.warn({ plugins: skipped }, 'plugins of the configuration file were skipped, as configured');
+      if (warnings.length > 0) {
+        log.warn({ warnings: problemLines(warnings, from) }, 'parts of the configuration file have no effect');
+      }
     }
   }
 

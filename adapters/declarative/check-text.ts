@@ -12,6 +12,7 @@ export type Checked =
       /** How many there are of each kind. */
       readonly counts: ReadonlyMap<string, number>;
       readonly skipped: readonly string[];
+      readonly warnings: readonly DocumentProblem[];
     };
 
 export function checkText(
@@ -34,5 +35,5 @@ export function checkText(
   if (read.problems !== undefined) return read;
   const counts = new Map<string, number>();
   for (const { description } of read.rows) counts.set(description.name, (counts.get(description.name) ?? 0) + 1);
-  return { counts, skipped: read.skipped.map(({ name }) => name) };
+  return { counts, skipped: read.skipped.map(({ name }) => name), warnings: read.warnings };
 }

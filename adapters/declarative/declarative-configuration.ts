@@ -138,7 +138,7 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     active = digest;
     if (changes.length > 0 || switched) await announcements.publish({ announces: 'everythingChanged' });
     const skipped = read.skipped.map(({ name }) => name);
-    return { outcome: 'loaded', rows: wanted, ...counted, skipped };
+    return { outcome: 'loaded', rows: wanted, ...counted, skipped, warnings: read.warnings };
   }
 
   /**

@@ -47,7 +47,13 @@ export function readText(text: string): TextRead {
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   const refused = [...document.errors, ...document.warnings];
   if (refused.length > 0) {
-    return { problems: refused.map(({ pos, message }) => ({ place: [], line: lineAt(pos[0]), message })) };
+    return {
+      problems: refused.map(({ pos, message, code }) => ({
+        place: [],
+        line: lineAt(pos[0]),
+        message: code === 'MULTIPLE_DOCS' ? secondDocument : message,
+      })),
+    };
   }
   const reader = nodeReader(document, (node) => lineAt(node.range?.[0] ?? 0));
   const { value } = reader.read(document.contents, []);
@@ -63,6 +69,9 @@ interface Measured {
   /** How many values are around its deepest one, itself included. */
   readonly depth: number;
 }
+
+const secondDocument =
+  'a second YAML document begins here, after ---; a configuration is one document: join them or load one of them';
 
 function nodeReader(document: Document.Parsed, lineOfNode: (node: Node) => number) {
   const problems: DocumentProblem[] = [];

@@ -8,7 +8,10 @@ import { isObject, own, sameJson } from '../schema/json.ts';
 import { isUuid } from '../schema/validate.ts';
 import { configurationKinds, type Place, type Report } from './document.ts';
 import { withMarkedRegexes } from './format.ts';
+import { metadataFields, readMetadata } from './metadata.ts';
 import { derivedId } from './named-id.ts';
+import { fieldOfDocument, fieldOfEntity, fieldOfPlugin, type OtherEdition } from './other-edition.ts';
+import { findPlaceholders } from './placeholders.ts';
 
 /** An entity as it is written in the file. */
 export interface Item {
@@ -28,9 +31,11 @@ export function itemsOf(
     readonly skipPlugins: readonly string[];
     readonly oldPaths: boolean;
     readonly report: Report;
+    readonly warn: Report;
   },
 ): { readonly items: readonly Item[]; readonly skipped: readonly { readonly name: string; readonly place: Place }[] } {
-  const { entities, skipPlugins, oldPaths, report } = options;
+  const { entities, skipPlugins, oldPaths, report, warn } = options;
+  const metadata = readMetadata(document, report);
   const kinds = configurationKinds(entities);
   const byName = new Map(kinds.map((description) => [description.name, description]));
   const items: Item[] = [];
@@ -46,11 +51,12 @@ export function itemsOf(
     }
   }
 
-  function visit(description: Description, item: JsonObject, place: Place, parent: Parent | undefined): void {
-    const pluginName = description.name === 'plugins' ? own(item, 'name') : undefined;
+  function visit(description: Description, written: JsonObject, place: Place, parent: Parent | undefined): void {
+    const pluginName = description.name === 'plugins' ? own(written, 'name') : undefined;
     if (typeof pluginName === 'string' && skipPlugins.includes(pluginName)) {
       return void skipped.push({ name: pluginName, place });
     }
+    const item = description.name === 'plugins' ? metadata.withSharedSettings(written, place) : written;
     const fieldsSent: { [field: string]: Json } = Object.create(null);
     const nested: [Description, Json, Place, string][] = [];
     const { fields } = shapeFor(description, item);
@@ -60,9 +66,9 @@ export function itemsOf(
       const field = child === undefined ? undefined : referenceTo(description.name, child.fields);
       if (child === undefined || field === undefined) fieldsSent[name] = value;
       else nested.push([child, value, [...place, name], field]);
-      refuseVaults(value, [...place, name], report);
     }
-    let sent: JsonObject = fieldsSent;
+    let sent = withoutOtherEdition(description, fields, fieldsSent, place);
+    findPlaceholders(description, fields, sent, place, { report, warn });
     if (description.name === 'routes' && oldPaths) sent = withMarkedRegexes(sent);
     sent = withReferences(description, sent, entities);
     if (parent !== undefined) {
@@ -74,6 +80,7 @@ export function itemsOf(
     }
     const id = own(sent, 'id');
     const found = typeof id === 'string' ? id.toLowerCase() : derivedId(description, sent, parent?.id, counts);
+    sent = metadata.withDefaults(description, sent);
     items.push({
       description,
       place,
@@ -88,8 +95,35 @@ export function itemsOf(
     }
   }
 
+  /** Whether a field belongs to another edition of Kong's; reports it. */
+  function isForeign(found: OtherEdition, place: Place): boolean {
+    if (found === undefined) return false;
+    if ('notice' in found) warn(place, found.notice);
+    else report(place, found.problem);
+    return true;
+  }
+
+  function withoutOtherEdition(description: Description, fields: Fields, sent: JsonObject, place: Place): JsonObject {
+    const plugin = description.name === 'plugins' ? own(sent, 'name') : undefined;
+    const config = fields['config']?.type === 'record' ? fields['config'].fields : {};
+    const kept = Object.entries(sent).flatMap(([name, value]): [string, Json][] => {
+      const at = [...place, name];
+      if (!Object.hasOwn(fields, name)) {
+        return isForeign(fieldOfEntity(description.name, name, value), at) ? [] : [[name, value]];
+      }
+      if (name !== 'config' || typeof plugin !== 'string' || !isObject(value)) return [[name, value]];
+      const settings = Object.entries(value).filter(
+        ([setting, its]) =>
+          Object.hasOwn(config, setting) || !isForeign(fieldOfPlugin(plugin, setting, its), [...at, setting]),
+      );
+      return [[name, Object.fromEntries(settings)]];
+    });
+    return Object.fromEntries(kept);
+  }
+
   for (const [name, value] of Object.entries(document)) {
-    if (['_format_version', '_transform', ...remarks].includes(name)) continue;
+    if (['_format_version', '_transform', ...metadataFields, ...remarks].includes(name)) continue;
+    if (!byName.has(name) && isForeign(fieldOfDocument(name, value), [name])) continue;
     const description = byName.get(name);
     if (description !== undefined) list(description, value, [name], undefined);
     else if (name === 'oauth2_tokens') {
@@ -127,13 +161,4 @@ function withReferences(
     written[name] = key !== undefined && typeof value === 'string' ? { [isUuid(value) ? 'id' : key]: value } : value;
   }
   return written;
-}
-
-/** The gate reads no secret store: it would use the reference itself as the secret. */
-function refuseVaults(value: Json, place: Place, report: Report): void {
-  if (typeof value === 'string' && /^\{vault:\/\/|^\$\{\{\s*env\s/.test(value)) {
-    report(place, 'refers to a secret in another store, which the gate does not read; write the value itself');
-  } else if (isObject(value) && place.at(-1) === 'config') {
-    for (const [name, inside] of Object.entries(value)) refuseVaults(inside, [...place, name], report);
-  }
 }

@@ -11,6 +11,7 @@ export type Loaded =
       readonly removed: number;
       /** The plugins that were skipped, as configured. */
       readonly skipped: readonly string[];
+      readonly warnings: readonly DocumentProblem[];
     }
   | { readonly outcome: 'unchanged' }
   | { readonly outcome: 'refused'; readonly problems: readonly DocumentProblem[] };

@@ -5,9 +5,10 @@
  *
  * Items (`items.ts`) become rows (`rows.ts`), and then all rows are checked together (`check-rows.ts`).
  */
+import { withoutEffect } from '../entities/without-effect.ts';
 import { isObject, own } from '../schema/json.ts';
 import { checkRows } from './check-rows.ts';
-import type { ConfigurationDocument, DocumentProblem, Place, Report } from './document.ts';
+import { type ConfigurationDocument, type DocumentProblem, type Place, placeText, type Report } from './document.ts';
 import { formatVersionOf, formatVersions } from './format.ts';
 import { itemsOf } from './items.ts';
 import { type DeclaredRow, type Reading, rowsOf } from './rows.ts';
@@ -20,6 +21,8 @@ export type DocumentRead =
       readonly transform: boolean;
       /** The plugins that were left out. */
       readonly skipped: readonly { readonly name: string; readonly place: Place }[];
+      /** What loads, but probably does not do what its author means. */
+      readonly warnings: readonly DocumentProblem[];
       readonly problems?: undefined;
     }
   | { readonly problems: readonly DocumentProblem[] };
@@ -37,6 +40,9 @@ export function* documentSteps(document: ConfigurationDocument, reading: Reading
   const { entities, skipPlugins } = reading;
   const problems: DocumentProblem[] = [];
   const report: Report = (place, message) => void problems.push({ place, line: document.lineOf(place), message });
+
+  const warnings: DocumentProblem[] = [];
+  const warn: Report = (place, message) => void warnings.push({ place, line: document.lineOf(place), message });
 
   for (const name of skipPlugins) {
     const why = notSkippable(name, isKnownPlugin(entities, name));
@@ -58,12 +64,23 @@ export function* documentSteps(document: ConfigurationDocument, reading: Reading
   const transform = own(value, '_transform') ?? true;
   if (typeof transform !== 'boolean') report(['_transform'], 'expected a boolean');
 
-  const walk = itemsOf(value, { entities, skipPlugins, oldPaths: version !== '3.0', report });
+  const walk = itemsOf(value, { entities, skipPlugins, oldPaths: version !== '3.0', report, warn });
   yield undefined;
-  const rows = yield* rowsOf(walk.items, reading, report);
+  // A value with a placeholder is often invalid too; one message is enough.
+  const reported = new Set(problems.map(({ place }) => placeText(place)));
+  const rows = yield* rowsOf(walk.items, reading, (place, message) => {
+    if (!reported.has(placeText(place))) report(place, message);
+  });
   checkRows(rows, walk.items, document, report);
-  if (problems.length > 0) {
-    return { problems: problems.sort((one, other) => (one.line ?? 0) - (other.line ?? 0)) };
+  for (const { description, row, place } of rows) {
+    for (const { field, message } of withoutEffect(description.name, row)) warn([...place, field], message);
   }
-  return { rows, transform: transform as boolean, skipped: walk.skipped };
+  if (problems.length > 0) {
+    return { problems: byLine(problems) };
+  }
+  return { rows, transform: transform as boolean, skipped: walk.skipped, warnings: byLine(warnings) };
+}
+
+function byLine(problems: readonly DocumentProblem[]): readonly DocumentProblem[] {
+  return problems.toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0));
 }

@@ -92,7 +92,7 @@ export const httpProtocols: SetField = {
   type: 'set',
   required: true,
   default: ['grpc', 'grpcs', 'http', 'https'],
-  elements: { type: 'string', one_of: ['grpc', 'grpcs', 'http', 'https'] },
+  elements: { type: 'string', one_of: ['grpc', 'grpcs', 'http', 'https'], also: { one_of: ['ws', 'wss'] } },
 };
 
 /** The consumer of a credential, which is removed with it. */

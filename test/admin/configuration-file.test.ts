@@ -12,7 +12,7 @@ describe('The Admin API and the configuration file', () => {
   beforeEach(async () => {
     loads = [];
     activeDigest = 'ab'.repeat(32);
-    next = { outcome: 'loaded', rows: [], added: 1, changed: 2, removed: 3, skipped: [] };
+    next = { outcome: 'loaded', rows: [], added: 1, changed: 2, removed: 3, skipped: [], warnings: [] };
     const file: ConfigurationFile = {
       activeDigest: () => activeDigest,
       async load(text, how) {
@@ -90,6 +90,25 @@ describe('The Admin API and the configuration file', () => {
     };
     const { body } = await admin.call('POST /config', { config: 'x' });
     expect(body).to.deep.equal({ services: { i: { id: 'i', name: 'a' } } });
+  });
+
+  it('warnings of the file are in a header, and in the response to a reload', async () => {
+    const warnings = [
+      { place: ['services', 0, 'protocol'], line: 2, message: 'tcp is for streams' },
+      { place: ['routes', 0, 'tags', 0], line: 3, message: 'holds é' },
+    ];
+    const texts = ['services[1].protocol: tcp is for streams', 'routes[1].tags[1]: holds é'];
+    next = { ...(next as Extract<Loaded, { outcome: 'loaded' }>), warnings };
+    const posted = await admin.call('POST /config', { config: 'x' });
+    expect([posted.status, posted.body]).to.deep.equal([201, {}]);
+    expect(posted.headers['x-portcullis-warning']).to.equal(texts.join('; ').replace('é', '?'));
+    const reloaded = await admin.call('POST /config/reload');
+    expect(reloaded.body.warnings).to.deep.equal(texts);
+    expect(reloaded.headers['x-portcullis-warning']).to.equal(posted.headers['x-portcullis-warning']);
+    next = { ...next, warnings: Array(12).fill(warnings[0]) };
+    expect((await admin.call('POST /config', { config: 'x' })).headers['x-portcullis-warning']).to.match(
+      /; and 2 more$/,
+    );
   });
 
   it('an error response names line and field, and nests them as Kong does', async () => {

@@ -314,6 +314,28 @@ describe('The Admin API: entities', () => {
     });
   });
 
+  describe('What has no effect', () => {
+    it('is written as in Kong, and a header warns of it', async () => {
+      const only = 'is for streams, and the gate forwards HTTP, gRPC and WebSockets only';
+      const none = `protocols: the route matches no request: tcp ${only}`;
+      const tcp = { host: 'h', protocol: 'tcp' };
+      const route = { protocols: ['tcp'], destinations: [{ port: 1 }] };
+      for (const [line, body, warning] of [
+        ['POST /services', { name: 's', ...tcp }, `protocol: tcp ${only}`],
+        ['PUT /services/s', tcp, `protocol: tcp ${only}`],
+        ['PATCH /services/s', { protocol: 'udp' }, `protocol: udp ${only}`],
+        ['PATCH /services/s', { protocol: 'http' }, undefined],
+        ['POST /routes', { name: 'r', ...route }, none],
+        ['POST /services/s/routes', route, none],
+        ['PUT /routes/r', { paths: ['/a'] }, undefined],
+      ] as const) {
+        const { status, headers } = await admin.call(line, body);
+        expect(status, line).to.be.oneOf([200, 201]);
+        expect(headers['x-portcullis-warning'], line).to.equal(warning);
+      }
+    });
+  });
+
   describe('Two concurrent writes', () => {
     it('are both applied', async () => {
       await admin.make('POST /services', { name: 'a', host: 'h' });

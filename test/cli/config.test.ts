@@ -47,6 +47,15 @@ describe('The commands around a configuration file', () => {
       ]);
     });
 
+    it('warns of what loads without effect', async () => {
+      const text = "_format_version: '3.0'\nservices:\n- name: a\n  host: h\n  protocol: tcp\n";
+      expect(await check(text)).to.deep.equal({
+        code: 0,
+        out: `${path} can be loaded: services 1\n`,
+        err: `warning: ${path}:5: services[1].protocol: tcp is for streams, and the gate forwards HTTP, gRPC and WebSockets only\n`,
+      });
+    });
+
     it('skips plugins only by name, and none that authenticates', async () => {
       const text = "_format_version: '3.0'\nplugins:\n- name: zipkin\n- name: ldap-auth\n";
       expect((await check(text, '--skip-plugins', 'zipkin')).err).to.match(/^[^\n]*:4: plugins\[2\].name[^\n]*\n$/);

@@ -115,6 +115,14 @@ ${more}`;
     expect(await (await slow).text()).to.equal('upstream /base/slow');
   });
 
+  it('what has no effect is in the log with its line', async () => {
+    writeFileSync(path, `${file()}\nroutes:\n- {name: stream, protocols: [tcp], destinations: [{port: 1}]}\n`);
+    await start();
+    const [warning, ...more] = lines.filter((line) => line.includes('parts of the configuration file have no effect'));
+    expect(more).to.deep.equal([]);
+    expect(warning).to.match(/kong\.yml:\d+: routes\[1\]\.protocols: the route matches no request: tcp is for streams/);
+  });
+
   it('an invalid file leaves the old one active, and the log has line and field', async () => {
     writeFileSync(path, file());
     const { proxy, admin } = await start();

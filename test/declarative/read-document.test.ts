@@ -188,9 +188,9 @@ describe('Reading a declarative configuration', () => {
       ],
       routes: [{ paths: ['/b'], service: 'unknown' }],
       plugins: { name: 'oauth2' },
-      consumer_groups: [],
+      consumer_group: [],
       oauth2_tokens: [],
-      _info: {},
+      _infos: {},
     });
     expect(read.problems?.map(problemText)).to.have.members([
       'services[1].hots: unknown field',
@@ -199,9 +199,9 @@ describe('Reading a declarative configuration', () => {
       'services[3]: expected an object',
       'routes[1].service: the file has none of the services with name "unknown"',
       'plugins: expected an array',
-      `consumer_groups: unknown entity; this gate has ${[...entities.keys()].filter((name) => name !== 'oauth2_tokens').join(', ')}`,
+      `consumer_group: unknown entity; this gate has ${[...entities.keys()].filter((name) => name !== 'oauth2_tokens').join(', ')}`,
       'oauth2_tokens: tokens are in the store only, and no file changes them; remove them from the file',
-      '_info: unknown field',
+      '_infos: unknown field',
     ]);
   });
 

@@ -43,7 +43,14 @@ describe('The syntax of a declarative file', () => {
     expect(problems('a: !!js/function "x"\n')[0]).to.include({ line: 1 });
     expect(problems('a: *unknown\n')[0]!.message).to.match(/unknown/);
     expect(problems('? [a]\n: 1\n')[0]!.message).to.equal('a name has to be text');
-    expect(problems('a: 1\n---\nb: 2\n')[0]!.message).to.match(/multiple documents/);
+    for (const text of ['a: 1\n---\nb: 2\n', '---\na: 1\n---\n', 'a: 1\n...\n---\nb: 2\n']) {
+      const [problem, ...more] = problems(text);
+      expect(more, text).to.deep.equal([]);
+      expect(problem!.message, text).to.equal(
+        'a second YAML document begins here, after ---; a configuration is one document: join them or load one of them',
+      );
+      expect(problem!.line, text).to.be.oneOf([2, 3]);
+    }
   });
 
   it('follows aliases and merges; the values of the map itself come first', () => {
