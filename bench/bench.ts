@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpuSeconds, forked, freePorts, machine, median, ratioOf, versionOf } from './machine.ts';
+import { startGate, startNginx } from './targets.ts';
 
 const { values } = parseArgs({
   options: {
@@ -138,25 +139,17 @@ function report(results: ReadonlyMap<string, readonly Round[]>, nginxVersion: st
 // The targets -----------------------------------------------------------------------------------------------------------
 
 async function nginx(port: number, upstream: number): Promise<Target> {
-  const configuration = join(directory, 'nginx.conf');
-  writeFileSync(
-    configuration,
-    `daemon off; master_process off; worker_processes 1; pid ${directory}/nginx.pid; error_log ${directory}/nginx.log;
-     events { worker_connections 1024; }
-     http {
-       access_log off; keepalive_requests 1000000;
-       client_body_temp_path ${directory}; proxy_temp_path ${directory}; fastcgi_temp_path ${directory};
-       uwsgi_temp_path ${directory}; scgi_temp_path ${directory};
-       upstream up { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 1000000; }
-       server {
-         listen 127.0.0.1:${port};
-         location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; }
-       }
+  const child = await startNginx(
+    directory,
+    port,
+    `upstream up { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 1000000; }
+     server {
+       listen 127.0.0.1:${port};
+       location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; }
      }`,
+    1,
   );
-  const child = spawn('taskset', ['-c', '1', 'nginx', '-c', configuration], { stdio: 'ignore' });
   children.push(child);
-  await untilListening(port);
   return {
     name: 'nginx, plain proxy',
     port,
@@ -169,41 +162,16 @@ async function nginx(port: number, upstream: number): Promise<Target> {
 }
 
 async function gate(port: number, adminPort: number, upstream: number): Promise<Target> {
-  const child = spawn(
-    'taskset',
-    ['-c', '1', process.execPath, join(import.meta.dirname, '../bin/portcullis.js'), 'start'],
-    {
-      stdio: 'ignore',
-      env: {
-        ...process.env,
-        PORTCULLIS_STORE: `lmdb:${join(directory, 'store')}`,
-        PORTCULLIS_STATE_DIR: directory,
-        PORTCULLIS_KEY: 'ab'.repeat(32),
-        PORTCULLIS_PROXY_LISTEN: `127.0.0.1:${port}`,
-        PORTCULLIS_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
-        PORTCULLIS_LOG_LEVEL: 'warn',
-      },
-    },
-  );
+  const { child, create } = await startGate(directory, port, adminPort, 1);
   children.push(child);
-  await untilListening(port);
-  await untilListening(adminPort);
-  const admin = async (path: string, body: unknown) => {
-    const response = await fetch(`http://127.0.0.1:${adminPort}${path}`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  };
-  await admin('/services', { name: 'api', url: `http://127.0.0.1:${upstream}` });
-  await admin('/services/api/routes', { paths: ['/api'] });
-  await admin('/services/api/plugins', {
+  await create('/services', { name: 'api', url: `http://127.0.0.1:${upstream}` });
+  await create('/services/api/routes', { paths: ['/api'] });
+  await create('/services/api/plugins', {
     name: 'oauth2',
     config: { enable_client_credentials: true, scopes: ['read', 'write'] },
   });
-  await admin('/consumers', { username: 'bench', custom_id: 'bench-custom' });
-  await admin('/consumers/bench/oauth2', {
+  await create('/consumers', { username: 'bench', custom_id: 'bench-custom' });
+  await create('/consumers/bench/oauth2', {
     name: 'bench',
     client_id: 'bench',
     client_secret: 'bench',
@@ -232,16 +200,4 @@ async function gate(port: number, adminPort: number, upstream: number): Promise<
         `GET /api/orders/${i} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${tokens[i % tokens.length]}\r\n\r\n`,
     ),
   };
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    try {
-      await fetch(`http://127.0.0.1:${port}/`);
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-  throw new Error(`nothing listens on port ${port}`);
 }

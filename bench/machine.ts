@@ -14,11 +14,11 @@ export function cpuSeconds(pid: number): number {
   return nanoseconds / 1e9;
 }
 
-/** Starts a module of this folder on one core, and waits for its first message. */
-export async function forked(file: string, args: readonly string[], core: number): Promise<ChildProcess> {
+/** Starts a module of this folder, on one core if it is given, and waits for its first message. */
+export async function forked(file: string, args: readonly string[], core?: number): Promise<ChildProcess> {
   const child = fork(join(import.meta.dirname, file), args, { serialization: 'advanced' });
   await new Promise<void>((resolve) => child.once('message', () => resolve()));
-  execFileSync('taskset', ['-a', '-cp', String(core), String(child.pid)], { stdio: 'ignore' });
+  if (core !== undefined) execFileSync('taskset', ['-a', '-cp', String(core), String(child.pid)], { stdio: 'ignore' });
   return child;
 }
 
