@@ -45,6 +45,7 @@ function ownPool(): () => Send {
   class Request implements ResponseReceiver {
     readonly toHead = false;
     readonly requestSent = true;
+    readonly isRepeatable = true;
     readonly #done: () => void;
     #connection: UpstreamConnection | undefined;
 

@@ -1,6 +1,6 @@
 /**
  * Forwards one request to the upstream and its response to the client, each no faster than the receiver reads. Retries
- * where the upstream cannot have processed the request.
+ * requests whose method is idempotent, and others only where no byte of them was written.
  *
  *   acquire connection ──▶ request head, body ──▶ response head, body ──▶ release
  *         ▲── retry: refused, timed out, closed before a response ──┘
@@ -43,6 +43,8 @@ export interface ForwardedExchange extends Exchange {
 export class Forwarding implements ResponseReceiver, BodyReceiver {
   readonly toHead: boolean;
   requestSent = false;
+  /** An idle connection may turn out to be closed. This request can then be sent again as a whole. */
+  readonly isRepeatable: boolean;
   readonly #exchange: ForwardedExchange;
   readonly #request: Incoming;
   readonly #match: Match;
@@ -56,6 +58,10 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   #connection: UpstreamConnection | undefined;
   #sentAt = 0;
   #bodyStarted = false;
+  #bodyEnded = false;
+  /** The body as far as it was sent, for a retry; `undefined`: it cannot be sent again. */
+  #sentPieces: Buffer[] | undefined;
+  #sentLength = 0;
   #upstreamFull = false;
   #clientFull = false;
   #buffered: BufferedResponse | undefined;
@@ -68,6 +74,9 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#service = service;
     this.#method = request.upstreamMethod ?? request.method;
     this.toHead = this.#method === 'HEAD';
+    const { upstreamBody: body, wholeBody } = request;
+    const isKept = wholeBody !== undefined || body === 'none' || (body !== 'chunked' && body <= longestKept);
+    this.isRepeatable = isKept && idempotent.has(this.#method);
     this.#preservedHost = match.preserveHost ? request.header('host') : undefined;
     const { balancing } = service;
     if (balancing !== undefined) {
@@ -169,9 +178,17 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#buffered = undefined;
     this.#sentAt = performance.now();
     const { upstreamBody, wholeBody } = this.#request;
+    const isBodiless = upstreamBody === 'none' || upstreamBody === 0;
+    this.requestSent = isBodiless || wholeBody !== undefined;
+    if (!isBodiless) connection.hold();
     connection.send(this.#head);
-    if (wholeBody !== undefined && wholeBody.length > 0) this.#upstreamFull = !connection.write(wholeBody);
-    this.requestSent = upstreamBody === 'none' || upstreamBody === 0 || wholeBody !== undefined;
+    if (!isBodiless && wholeBody !== undefined) {
+      this.#upstreamFull = !connection.write(wholeBody);
+      connection.flush();
+    } else if (this.#bodyStarted) {
+      this.#sendBodyAgain(connection);
+      connection.flush();
+    }
     if (connection.isConnected) this.connected();
     else connection.limit(this.#service.connectTimeout, this.#sentAt);
   }
@@ -183,14 +200,36 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     // A request body can be read only once, so reading starts when the upstream connection is ready.
     if (this.requestSent || this.#bodyStarted) return;
     this.#bodyStarted = true;
+    if (idempotent.has(this.#method)) this.#sentPieces = [];
     this.#request.sendBody(this);
+    this.#connection?.flushSoon();
+  }
+
+  #sendBodyAgain(connection: UpstreamConnection): void {
+    for (const piece of this.#sentPieces!) this.#upstreamFull = !this.#writePiece(connection, piece);
+    if (this.#bodyEnded) this.#endBody(connection);
+    else if (this.#upstreamFull) this.#request.pauseBody();
+    else this.#request.resumeBody();
+  }
+
+  #writePiece(connection: UpstreamConnection, bytes: Buffer): boolean {
+    return this.#request.upstreamBody === 'chunked' ? connection.writeChunk(bytes) : connection.write(bytes);
+  }
+
+  #endBody(connection: UpstreamConnection): void {
+    if (this.#request.upstreamBody === 'chunked') connection.send('0\r\n\r\n');
+    this.requestSent = true;
   }
 
   requestBodyReceived(bytes: Buffer): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    const room = this.#request.upstreamBody === 'chunked' ? connection.writeChunk(bytes) : connection.write(bytes);
-    if (!room) {
+    if (this.#sentPieces !== undefined) {
+      this.#sentLength += bytes.length;
+      if (this.#sentLength <= longestKept) this.#sentPieces.push(bytes);
+      else this.#sentPieces = undefined;
+    }
+    if (!this.#writePiece(connection, bytes)) {
       this.#upstreamFull = true;
       this.#request.pauseBody();
     }
@@ -200,8 +239,8 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   requestBodyEnded(): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    if (this.#request.upstreamBody === 'chunked') connection.send('0\r\n\r\n');
-    this.requestSent = true;
+    this.#bodyEnded = true;
+    this.#endBody(connection);
     this.#waitOn();
   }
 
@@ -223,6 +262,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
 
   responseHeadReceived(head: UpstreamHead, whole: string | undefined): void {
     if (whole !== undefined) this.#connection = undefined;
+    this.#sentPieces = undefined;
     const exchange = this.#exchange;
     const request = this.#request;
     const now = performance.now();
@@ -328,7 +368,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
       this.#exchange.refusal = `upstream_${kind}`;
       this.#request.abort();
     } else if (wasStale && this.#mayRepeat(responseStarted)) {
-      // The upstream closed the idle connection before the request was written. That is no failure and no attempt.
+      // The upstream closed the idle connection while the request was on its way. That is no failure and no attempt.
       this.#exchange.upstreamAttempts--;
       this.#sendRequest(true);
     } else if (this.#hasRetries && this.#mayRetry(kind, sent, responseStarted)) {
@@ -351,12 +391,13 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   }
 
   #timedOut(sent: boolean): void {
+    const responseStarted = this.#connection!.responseStarted;
     this.#report({ outcome: 'timeout' });
     this.cancel();
     if (this.#request.hasResponded) {
       this.#exchange.refusal = 'upstream_timeout';
       this.#request.abort();
-    } else if (this.#hasRetries && (!sent || this.#mayRepeat(false))) this.#startAttempt(true);
+    } else if (this.#hasRetries && (!sent || this.#mayRepeat(responseStarted))) this.#startAttempt(true);
     else this.#exchange.refuse(504, 'The upstream server is timing out', 'upstream_timeout', 'text');
   }
 
@@ -392,9 +433,9 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     return !sent || this.#mayRepeat(responseStarted);
   }
 
-  /** "A proxy MUST NOT automatically retry non-idempotent requests." (RFC 9110 §9.2.2) Nor one whose body was read. */
+  /** "A proxy MUST NOT automatically retry non-idempotent requests." (RFC 9110 §9.2.2) Nor one whose body is gone. */
   #mayRepeat(responseStarted: boolean): boolean {
-    return !responseStarted && !this.#bodyStarted && idempotent.has(this.#method);
+    return !responseStarted && idempotent.has(this.#method) && (!this.#bodyStarted || this.#sentPieces !== undefined);
   }
 
   /** Restarts the time limit, for what the connection waits for now. */
@@ -434,6 +475,9 @@ interface BufferedResponse {
 
 /** Bytes of a response body that plugins may change. */
 const largestBuffered = 8 * 1_048_576;
+
+/** Bytes of a request body that are kept for a retry until the response begins. */
+const longestKept = 65_536;
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 

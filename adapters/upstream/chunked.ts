@@ -20,6 +20,16 @@ export class ChunkedReader {
   #digits = 0;
   #line = 0;
 
+  /** The next body begins. */
+  reset(): void {
+    this.done = false;
+    this.trailers = '';
+    this.#state = sizeDigits;
+    this.#size = 0;
+    this.#digits = 0;
+    this.#line = 0;
+  }
+
   /** Reads `bytes` from `from` to `to`. Returns where it stopped: after the body when `done`; -1: malformed. */
   read(bytes: Buffer, from: number, to: number, receiver: ChunkReceiver): number {
     let at = from;

@@ -6,6 +6,7 @@
  * All sockets read into one buffer, since every callback is done with it when it returns. So a response that arrives in
  * one piece costs no allocation except its text, and no stream machinery.
  */
+import { readSync } from 'node:fs';
 import { connect as connectPlain, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Deadlines, Limited } from '../deadlines.ts';
@@ -19,8 +20,9 @@ export interface UpstreamSettings {
   readonly ca: string | readonly string[] | undefined;
   /** CA certificates and client certificates of services, by id, read at each handshake. */
   readonly certificates?: UpstreamCertificates | undefined;
-  /** Idle connections kept for one upstream, and for how many milliseconds. */
+  /** Idle connections kept for one upstream; 0: none. */
   readonly idleLimit: number;
+  /** Milliseconds for which an idle connection is kept; 0: no limit. */
   readonly idleTimeout: number;
   /** Requests on one connection; 0: no limit. */
   readonly requestLimit: number;
@@ -41,6 +43,8 @@ export interface ResponseReceiver {
   readonly toHead: boolean;
   /** The whole request is written, so the connection can carry another one after the response. */
   readonly requestSent: boolean;
+  /** The request can be sent again if its connection turns out to be closed. If not, the connection is checked before use. */
+  readonly isRepeatable: boolean;
   connected(): void;
   /** The socket's write buffer is empty again. */
   drained(): void;
@@ -61,7 +65,7 @@ export interface UpstreamFailure {
   readonly kind: 'unresolved' | 'unreachable' | 'closed' | 'malformed';
   /** For the log. */
   readonly cause: string;
-  /** The connection was established, so the upstream may have seen the request. */
+  /** Bytes of the request were written, so the upstream may have seen them. */
   readonly sent: boolean;
   /** It was an idle connection, which the upstream may have closed at that moment. */
   readonly reused: boolean;
@@ -73,7 +77,7 @@ export interface UpstreamFailure {
 export interface ConnectionPool {
   readonly settings: UpstreamSettings;
   readonly deadlines: Deadlines;
-  /** Keeps a connection for the next request, or closes it. */
+  /** Keeps a connection for the next request, for some time (0: without a limit), or closes it. */
   release(connection: UpstreamConnection, milliseconds: number): void;
   /** The connection is closed. */
   remove(connection: UpstreamConnection): void;
@@ -112,6 +116,10 @@ const longestHead = 65_536;
 /** Up to this length, head and body are decoded as one text. */
 const oneText = 16_384;
 const mostInterimResponses = 32;
+const oneByte = Buffer.allocUnsafeSlow(1);
+/** Reads ahead in a body whose response head is not delivered yet. */
+const lookahead = new ChunkedReader();
+const noReceiver: ChunkReceiver = { chunk: () => {} };
 
 export class UpstreamConnection implements Limited, ChunkReceiver {
   deadline = Number.POSITIVE_INFINITY;
@@ -129,7 +137,8 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   #framing: Framing | undefined;
   #left = 0;
   #chunked: ChunkedReader | undefined;
-  #persistent = false;
+  /** This response is the last one on the connection. */
+  #closes = false;
   #idleSeconds = -1;
   #responseStarted = false;
   #interimResponses = 0;
@@ -180,8 +189,10 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
       if (error) this.#unresolved = true;
     });
     this.#socket.on('drain', () => this.#receiver?.drained());
+    // The event `close` follows only at the end of the turn. Until then an idle connection would still be taken.
     this.#socket.on('error', (error) => {
       this.#error = error;
+      this.#socketClosed();
     });
     this.#socket.on('end', () => this.#socketEnded());
     this.#socket.on('close', () => this.#socketClosed());
@@ -191,12 +202,47 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     return this.#receiver === undefined;
   }
 
+  /** Bytes of the response to the current request have arrived. */
+  get responseStarted(): boolean {
+    return this.#responseStarted;
+  }
+
+  /**
+   * What has arrived that the event loop has not delivered yet. It costs a system call, so a request that can be repeated
+   * does without. Only a connection without anything waiting may be used afterwards, since this reads a byte.
+   */
+  waiting(): 'nothing' | 'bytes' | 'end' {
+    const descriptor = (this.#socket as unknown as WithHandle)._handle?.fd ?? -1;
+    // Windows has no descriptors for sockets.
+    if (descriptor < 0) return 'nothing';
+    try {
+      return readSync(descriptor, oneByte, 0, 1, null) === 0 ? 'end' : 'bytes';
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 'nothing' : 'end';
+    }
+  }
+
   use(receiver: ResponseReceiver): void {
     this.#receiver = receiver;
     this.#requests++;
     this.#framing = undefined;
+    this.#closes = false;
     this.#responseStarted = false;
     this.#interimResponses = 0;
+  }
+
+  /** Holds back what is written, so that head and body go out together: one system call, and one moment. */
+  hold(): void {
+    this.#socket.cork();
+  }
+
+  flush(): void {
+    this.#socket.uncork();
+  }
+
+  /** Flushes after the current callback: what arrived together with the head is then written too. */
+  flushSoon(): void {
+    process.nextTick(uncork, this.#socket);
   }
 
   /** Head, or head and body, as latin1. */
@@ -246,8 +292,14 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   }
 
   #connected(): void {
-    this.isConnected = true;
-    this.#receiver?.connected();
+    // What a TLS connection has waiting may be a session ticket.
+    const waiting = this.origin.tls === undefined ? this.waiting() : 'nothing';
+    if (waiting === 'bytes') this.#fail('malformed', 'the upstream sent bytes before it received a request');
+    else if (waiting === 'end') this.#fail('closed', closedByUpstream);
+    else {
+      this.isConnected = true;
+      this.#receiver?.connected();
+    }
   }
 
   #read(bytes: Buffer, length: number): void {
@@ -296,6 +348,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
         this.#fail('malformed', 'an unexpected interim response');
         return;
       }
+      if (!head.persistent) this.#closes = true;
       receiver.interimResponseReceived(head);
       if (this.#receiver !== receiver || from === to) return;
     }
@@ -310,7 +363,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     from: number,
     to: number,
   ): void {
-    this.#persistent = head.persistent;
+    if (!head.persistent) this.#closes = true;
     this.#idleSeconds = head.idleSeconds;
     this.#framing = head.framing;
     const length = head.framing === 'length' ? head.length : head.framing === 'none' ? 0 : -1;
@@ -321,7 +374,14 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
       return;
     }
     if (head.framing === 'length') this.#left = head.length;
-    else if (head.framing === 'chunked') this.#chunked = new ChunkedReader();
+    else if (head.framing === 'chunked') {
+      // The client can still get a 502, as long as its response has not begun.
+      if (from < to && !isWellFormed(bytes, from, to)) {
+        this.#fail('malformed', malformedBody);
+        return;
+      }
+      this.#chunked = new ChunkedReader();
+    }
     receiver.responseHeadReceived(head, undefined);
     if (from < to && this.#receiver === receiver) this.#readBody(receiver, bytes, from, to);
   }
@@ -341,9 +401,10 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
       if (this.#receiver !== receiver) return;
       const trailers = chunked.done ? readTrailers(chunked.trailers) : [];
       if (end === -1 || trailers === undefined) {
-        this.#fail('malformed', 'the chunked body is malformed');
+        this.#fail('malformed', malformedBody);
       } else if (chunked.done) {
         this.#chunked = undefined;
+        if (/^connection[\t ]*:/im.test(chunked.trailers)) this.#closes = true;
         this.#release(receiver, end < to);
         receiver.responseEnded(trailers);
       }
@@ -361,7 +422,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     this.#receiver = undefined;
     const { requestLimit, idleTimeout } = this.#pool.settings;
     const used = requestLimit > 0 && this.#requests + 1 >= requestLimit;
-    if (more || used || !this.#persistent || !receiver.requestSent) {
+    if (more || used || this.#closes || !receiver.requestSent) {
       this.destroy();
       return;
     }
@@ -370,7 +431,8 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     if (this.#paused) this.resume();
     // A second less than the upstream keeps it: a request in flight at that moment would be lost.
     const hinted = this.#idleSeconds === -1 ? idleTimeout : this.#idleSeconds * 1000 - 1000;
-    this.#pool.release(this, Math.min(idleTimeout, hinted));
+    if (hinted <= 0 && this.#idleSeconds !== -1) this.destroy();
+    else this.#pool.release(this, idleTimeout === 0 ? hinted : Math.min(idleTimeout, hinted));
   }
 
   #socketEnded(): void {
@@ -384,7 +446,7 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
 
   #socketClosed(): void {
     if (this.#receiver === undefined) this.destroy();
-    else if (this.isConnected) this.#fail('closed', this.#error?.code ?? 'the upstream closed the connection');
+    else if (this.isConnected) this.#fail('closed', this.#error?.code ?? closedByUpstream);
     else this.#fail(this.#unresolved ? 'unresolved' : 'unreachable', causeOf(this.#error));
   }
 
@@ -400,6 +462,25 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     this.destroy();
     receiver?.failed(failure);
   }
+}
+
+function uncork(socket: Socket): void {
+  socket.uncork();
+}
+
+const closedByUpstream = 'the upstream closed the connection';
+const malformedBody = 'the chunked body is malformed';
+
+/** A socket with the descriptor that it reads from. */
+interface WithHandle {
+  readonly _handle: { readonly fd?: number } | null;
+}
+
+/** Whether a chunked body can begin with these bytes. */
+function isWellFormed(bytes: Buffer, from: number, to: number): boolean {
+  lookahead.reset();
+  const end = lookahead.read(bytes, from, to, noReceiver);
+  return end !== -1 && (!lookahead.done || readTrailers(lookahead.trailers) !== undefined);
 }
 
 /** With several addresses each has its own error; the first represents them. */

@@ -13,7 +13,7 @@ export interface UpstreamHead {
   readonly framing: Framing;
   /** The value of Content-Length, also of a response without a body (HEAD, 304); -1: there was none. */
   readonly length: number;
-  /** The upstream accepts another request on this connection. */
+  /** The connection can carry another request after this response. */
   readonly persistent: boolean;
   /** Seconds that the upstream keeps an idle connection (`Keep-Alive: timeout=5`); -1: it did not say. */
   readonly idleSeconds: number;
@@ -105,6 +105,8 @@ export function readUpstreamHead(text: string, end: number, toHead: boolean): Up
     framing = 'close';
     persistent = false;
   }
+  // A server may still send the body that these fields announce, and it would be the response to the next request.
+  if (framing === 'none' && (toHead || chunked || length > 0)) persistent = false;
   return { status, reason: start[3] ?? '', fields, viaAt, framing, length, persistent, idleSeconds };
 }
 

@@ -54,22 +54,27 @@ export class UpstreamPool implements ConnectionPool {
 
   /** A connection for one request. `fresh`: a new one, after an idle one turned out to be closed. */
   acquire(origin: Origin, receiver: ResponseReceiver, fresh: boolean): UpstreamConnection {
-    const idle = fresh ? undefined : origin.idle.pop();
-    if (idle !== undefined) {
-      idle.use(receiver);
-      return idle;
+    while (!fresh) {
+      const idle = origin.idle.pop();
+      if (idle === undefined) break;
+      if (receiver.isRepeatable || idle.waiting() === 'nothing') {
+        idle.use(receiver);
+        return idle;
+      }
+      idle.destroy();
     }
     const connection = new UpstreamConnection(this, origin, receiver);
-    origin.connections++;
+    // Its last connection may just have been closed, and then the pool does not hold it any more.
+    if (origin.connections++ === 0) this.#origins.set(origin.key, origin);
     this.#open.add(connection);
     this.deadlines.add(connection);
     return connection;
   }
 
-  /** Keeps a connection for the next request, or closes it. */
+  /** Keeps a connection for the next request, for some time (0: without a limit), or closes it. */
   release(connection: UpstreamConnection, milliseconds: number): void {
     const { idle } = connection.origin;
-    if (this.#closed || milliseconds <= 0 || idle.length >= this.settings.idleLimit) {
+    if (this.#closed || idle.length >= this.settings.idleLimit) {
       connection.destroy();
       return;
     }
@@ -84,7 +89,7 @@ export class UpstreamPool implements ConnectionPool {
     const at = origin.idle.lastIndexOf(connection);
     if (at !== -1) origin.idle.splice(at, 1);
     // Clients choose host names, so origins without connections must not pile up.
-    if (--origin.connections === 0) this.#origins.delete(origin.key);
+    if (--origin.connections === 0 && this.#origins.get(origin.key) === origin) this.#origins.delete(origin.key);
   }
 
   /** Closes idle connections now, and the others after their response. */

@@ -241,7 +241,7 @@ const kinds = new Map<string, number>();
 const named: readonly (readonly [kind: number, names: string])[] = [
   [
     HOP,
-    'connection keep-alive proxy-connection proxy upgrade http2-settings transfer-encoding content-length host expect',
+    'connection keep-alive proxy-connection proxy upgrade http2-settings transfer-encoding content-length host expect trailer',
   ],
   [TE, 'te'],
   [IDENTITY, 'x-consumer-id x-consumer-username x-consumer-custom-id x-consumer-groups x-credential-identifier'],

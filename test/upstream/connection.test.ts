@@ -15,6 +15,7 @@ import {
 class Receiver implements ResponseReceiver {
   readonly toHead = false;
   readonly requestSent = true;
+  readonly isRepeatable = true;
   readonly calls: string[] = [];
   readonly #received: (bytes: Buffer) => void;
 
