@@ -38,6 +38,9 @@ describe('The configuration', () => {
       pluginModules: [],
       publicUrl: undefined,
       trustedIps: [],
+      upstreamKeepalivePoolSize: 512,
+      upstreamKeepaliveIdleTimeout: 60_000,
+      upstreamKeepaliveMaxRequests: 10_000,
       plainHttpTokens: 'loopback',
       masterKey: { from: 'file', path: '/settings/master.key', make: true },
       workers: 1,
@@ -64,6 +67,9 @@ describe('The configuration', () => {
       pluginModules: '/plugins/one.ts, two.js',
       publicUrl: 'https://api.example.org',
       trustedIps: '10.0.0.0/8, ::1',
+      upstreamKeepalivePoolSize: '0',
+      upstreamKeepaliveIdleTimeout: '0',
+      upstreamKeepaliveMaxRequests: '0',
       plainHttpTokens: 'never',
       key: 'ab'.repeat(32),
       keyFile: '/key',
@@ -336,6 +342,9 @@ describe('The configuration', () => {
           KONG_SSL_CERT_KEY: '/key.pem',
           KONG_LOG_LEVEL: 'notice',
           KONG_NGINX_WORKER_PROCESSES: 'auto',
+          KONG_UPSTREAM_KEEPALIVE_POOL_SIZE: '60',
+          KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT: '30',
+          KONG_UPSTREAM_KEEPALIVE_MAX_REQUESTS: '100',
         }),
       );
       expect(configuration.proxyListen.map(({ port, ssl, backlog }) => [port, ssl, backlog])).to.deep.equal([
@@ -348,6 +357,9 @@ describe('The configuration', () => {
         tlsFiles: { certificate: '/cert.pem', key: '/key.pem' },
         logLevel: 'info',
         workers: 1,
+        upstreamKeepalivePoolSize: 60,
+        upstreamKeepaliveIdleTimeout: 30_000,
+        upstreamKeepaliveMaxRequests: 100,
       });
     });
     it('in a kong.conf too, with comments and quotes; the environment overrides it, our names override both', () => {
@@ -381,6 +393,15 @@ describe('The configuration', () => {
       ]);
     });
     it('and refuses a wrong value under the name that was written', () => {
+      for (const name of ['POOL_SIZE', 'IDLE_TIMEOUT', 'MAX_REQUESTS']) {
+        for (const wrong of ['-1', '1.5', 'many']) {
+          const kong = `KONG_UPSTREAM_KEEPALIVE_${name}`;
+          expect(refused(fromEnv({ [kong]: wrong }))).to.have.length(1);
+          expect(refused(fromEnv({ [kong]: wrong }))[0]).to.match(new RegExp(`^${kong}: .*not "${wrong}"`));
+          const ours = `PORTCULLIS_UPSTREAM_KEEPALIVE_${name}`;
+          expect(refused(fromEnv({ [ours]: wrong }))[0]).to.match(new RegExp(`^${ours}: `));
+        }
+      }
       expect(refused(fromEnv({ KONG_NGINX_WORKER_PROCESSES: '8' }))[0]).to.match(
         /^KONG_NGINX_WORKER_PROCESSES: 8 workers/,
       );

@@ -54,7 +54,12 @@ export const proxy = partsOf((provide) => {
         ...(renewed === undefined ? {} : { certificate: asServed(renewed.current) }),
         contextFor: certificates.contextFor,
         snapshot: snapshot.current,
-        upstream: { certificates },
+        upstream: {
+          certificates,
+          idleLimit: configuration.upstreamKeepalivePoolSize,
+          idleTimeout: configuration.upstreamKeepaliveIdleTimeout,
+          requestLimit: configuration.upstreamKeepaliveMaxRequests,
+        },
         trustedIps: configuration.trustedIps,
         serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
         log(entry) {

@@ -174,6 +174,38 @@ export const settings = {
     kong: 'TRUSTED_IPS',
     read: readAddresses,
   },
+  upstreamKeepalivePoolSize: {
+    title: 'Idle upstream connections',
+    form: 'number, 0 to 100000',
+    description:
+      'How many idle connections the gate keeps for the next requests to one upstream address. With 0 each request uses a new connection.',
+    recommendation:
+      'The default. Less where an upstream has a low limit of connections; the sum over all gates counts there.',
+    default: '512',
+    kong: 'UPSTREAM_KEEPALIVE_POOL_SIZE',
+    read: wholeNumber('connections', 0, 100_000),
+  },
+  upstreamKeepaliveIdleTimeout: {
+    title: 'Idle time of upstream connections',
+    form: 'seconds, 0 to 86400',
+    description:
+      'How long the gate keeps an idle connection to an upstream. Where a response has `Keep-Alive: timeout=N`, the connection is kept for a second less than N at most. With 0 the gate keeps it until the upstream closes it.',
+    recommendation:
+      'Less than the time after which your upstreams, or a firewall in front of them, close idle connections. A POST that is sent while the upstream closes its connection fails.',
+    default: '60',
+    kong: 'UPSTREAM_KEEPALIVE_IDLE_TIMEOUT',
+    read: secondsFrom(0, 86_400),
+  },
+  upstreamKeepaliveMaxRequests: {
+    title: 'Requests on an upstream connection',
+    form: 'number, 0 to 999999999',
+    description:
+      'How many requests the gate sends on one connection to an upstream; it closes the connection after the last one. With 0 there is no limit.',
+    recommendation: 'The default. Less where your upstreams close a connection themselves after fewer requests.',
+    default: '10000',
+    kong: 'UPSTREAM_KEEPALIVE_MAX_REQUESTS',
+    read: wholeNumber('requests', 0, 999_999_999),
+  },
   plainHttpTokens: {
     title: 'Tokens over plain HTTP',
     form: 'loopback or never',

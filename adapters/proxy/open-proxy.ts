@@ -46,7 +46,7 @@ export interface ProxyOptions {
     readonly ca?: string | readonly string[];
     /** CA certificates and client certificates that services refer to by id. */
     readonly certificates?: UpstreamCertificates;
-    /** Idle connections kept for one upstream, for how many milliseconds, and for how many requests. */
+    /** Idle connections kept for one upstream (0: none), for how many milliseconds (0: no limit), and for how many requests (0: no limit). */
     readonly idleLimit?: number;
     readonly idleTimeout?: number;
     readonly requestLimit?: number;

@@ -159,12 +159,13 @@ describe('Forwarding a request', () => {
       ]);
     });
 
-    it('without its trailers, which no check has seen (RS-10)', async () => {
+    it('without its trailers, which no check has seen (RS-10), and without Trailer, which announces them', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port);
       const request = 'POST / HTTP/1.1\r\nHost: a\r\nTrailer: X-Consumer-ID\r\nTransfer-Encoding: chunked\r\n\r\n';
       await ask(gate.port, `${request}1\r\na\r\n0\r\nX-Consumer-ID: evil\r\n\r\n`);
       expect(upstream.seen[0]!.body).to.equal('a');
+      expect(upstream.seen[0]!.fields.has('trailer')).to.equal(false);
     });
 
     it('that plugins have read, once or more', async () => {
@@ -394,12 +395,96 @@ describe('Forwarding a request', () => {
       expect(upstream.seen).to.have.length(1);
     });
 
-    it('not when the body was read', async () => {
+    const framings = {
+      'a length': ['Content-Length: 4\r\n\r\n', 'abcd'],
+      chunks: ['Transfer-Encoding: chunked\r\n\r\n', '2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n'],
+    } as const;
+    for (const [framing, [fields, body]] of Object.entries(framings)) {
+      it(`with its body again, where the method is idempotent: ${framing}`, async () => {
+        const upstream = await scriptedUpstream(
+          ok,
+          (socket) => socket.destroy(),
+          (socket) => socket.destroy(),
+          ok,
+        );
+        const gate = await openGate(upstream.port);
+        await ask(gate.port, get());
+        expect((await ask(gate.port, `PUT / HTTP/1.1\r\nHost: a\r\n${fields}${body}`)).status).to.equal(200);
+        expect(upstream.seen.map((seen) => seen.body)).to.deep.equal(['', 'abcd', 'abcd', 'abcd']);
+        expect(gate.entries[1]!.upstreamAttempts, 'the idle connection does not count').to.equal(2);
+      });
+
+      it(`with the rest of its body, when the upstream closes in the middle of it: ${framing}`, async () => {
+        let connections = 0;
+        const bodies: string[] = [];
+        const upstream = await tcpUpstream((socket) => {
+          const nth = connections++;
+          let text = '';
+          socket.on('data', (bytes) => {
+            text += bytes.toString('latin1');
+            if (nth === 0 && text.includes('ab')) socket.destroy();
+            else if (/cd(?:\r\n0\r\n\r\n)?$/.test(text)) {
+              bodies.push(text.slice(text.indexOf('\r\n\r\n') + 4));
+              socket.write(ok);
+            }
+          });
+        });
+        const gate = await openGate(upstream.port);
+        const asking = await client(gate.port);
+        const half = body.indexOf('ab') + (framing === 'chunks' ? 4 : 2);
+        asking.send(`PUT / HTTP/1.1\r\nHost: a\r\n${fields}${body.slice(0, half)}`);
+        await eventually(() => connections === 2);
+        asking.send(body.slice(half));
+        expect((await asking.response()).status).to.equal(200);
+        expect(bodies).to.deep.equal([body]);
+      });
+    }
+
+    it('not when the body is too long to be kept', async () => {
       const upstream = await scriptedUpstream((socket) => socket.destroy());
       const gate = await openGate(upstream.port);
-      const response = await ask(gate.port, 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi');
-      expect(response.status).to.equal(502);
+      const body = 'x'.repeat(65_537);
+      const request = `PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+      expect((await ask(gate.port, request)).status).to.equal(502);
       expect(upstream.seen).to.have.length(1);
+    });
+
+    it('not a POST on an idle connection, once a byte of it was written', async () => {
+      const upstream = await scriptedUpstream(ok, (socket) => socket.destroy(), ok);
+      const gate = await openGate(upstream.port);
+      await ask(gate.port, get());
+      const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi';
+      expect((await ask(gate.port, post)).status).to.equal(502);
+      expect(upstream.seen).to.have.length(2);
+    });
+
+    for (const method of ['POST', 'PATCH', 'LOCK']) {
+      it(`no ${method} to a connection that the upstream has closed, whose end is not delivered yet`, async () => {
+        let closeIdle = (): void => {};
+        const upstream = await scriptedUpstream((socket, { lines }) => {
+          socket.write(ok);
+          if (lines[0]!.startsWith('GET')) closeIdle = () => socket.destroy();
+        });
+        const gate = await openGate(upstream.port, {
+          // Called in the same turn in which the connection is chosen.
+          hooks: [{ access: ({ request }) => void (request.method === method && closeIdle()) }],
+        });
+        await ask(gate.port, get());
+        const response = await ask(gate.port, `${method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi`);
+        expect(response.status).to.equal(200);
+        expect(gate.entries[1]!.upstreamAttempts).to.equal(1);
+        expect(upstream.seen.map(({ body }) => body)).to.deep.equal(['', 'hi']);
+      });
+    }
+
+    it('counts for the health of a target, but an idle connection that was closed does not', async () => {
+      const upstream = await scriptedUpstream(ok, (socket) => socket.destroy(), ok);
+      const gate = await openGate(upstream.port, { service: { retries: 0 } });
+      await ask(gate.port, get());
+      const put = 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi';
+      expect((await ask(gate.port, put)).status).to.equal(200);
+      expect(gate.entries[1]!.upstreamAttempts).to.equal(1);
+      expect(gate.problems).to.deep.equal([]);
     });
 
     it('any request when the connection was refused', async () => {
@@ -482,6 +567,9 @@ describe('Forwarding a request', () => {
         'nonsense\r\n\r\n',
         'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
         'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n',
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nok\r\n0\r\n\r\n',
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nx',
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nno colon\r\n\r\n',
         'HTTP/1.1 101 Switching Protocols\r\n\r\n',
         'HTTP/1.1 100 Continue\r\n\r\n'.repeat(100),
         `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}`,

@@ -148,7 +148,7 @@ describe('A response of an upstream', () => {
         expect([status, fields.get('content-length')]).to.deep.equal([200, ['1234']]);
       }
       expect(asking.text).to.equal('');
-      expect(upstream.sockets).to.have.length(1);
+      expect(upstream.sockets, 'an upstream may send the body later').to.have.length(2);
     });
 
     it('without a body, for HEAD, when the upstream would send chunks', async () => {
@@ -184,7 +184,7 @@ describe('A response of an upstream', () => {
         [205, '0', ''],
         [200, '2', 'ok'],
       ]);
-      expect(upstream.sockets).to.have.length(1);
+      expect(upstream.sockets, 'a body that the head announces may still arrive').to.have.length(3);
     });
   });
 
@@ -233,14 +233,23 @@ describe('A response of an upstream', () => {
     const cut: Record<string, string> = {
       'with a length': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf',
       'with chunks': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n',
-      'with a chunk that is malformed': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nxx\r\n',
+      'with a chunk that is malformed': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n|xx\r\n',
+      'with trailers that are malformed':
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n|0\r\nno colon\r\n\r\n',
     };
     for (const [how, response] of Object.entries(cut)) {
       it(how, async () => {
-        const upstream = await scriptedUpstream((socket) => socket.end(response));
+        const [begin, rest] = response.split('|') as [string, string | undefined];
+        const upstream = await scriptedUpstream((socket) => {
+          socket.write(begin);
+          // After the gate has received the beginning.
+          if (rest === undefined) socket.end();
+          else void eventually(() => asking.text.includes('half')).then(() => socket.end(rest));
+        });
         const gate = await openGate(upstream.port);
-        const received = await ask(gate.port, get());
-        expect(received.complete).to.equal(false);
+        const asking = await client(gate.port);
+        const received = await asking.send(get()).response();
+        expect([received.status, received.complete]).to.deep.equal([200, false]);
         expect((await gate.logged()).refusal).to.match(/^upstream_(closed|malformed)$/);
         expect(upstream.seen, 'and is not asked for again').to.have.length(1);
       });

@@ -1,49 +1,7 @@
 import { expect } from 'chai';
-import { Deadlines } from '../../adapters/deadlines.ts';
-import type { ResponseReceiver, UpstreamConnection } from '../../adapters/upstream/connection.ts';
-import type { UpstreamHead } from '../../adapters/upstream/head.ts';
-import { UpstreamPool } from '../../adapters/upstream/pool.ts';
-import {
-  closeLater,
-  closesEverything,
-  eventually,
-  plainService,
-  scriptedUpstream,
-} from '../support/scripted-upstream.ts';
-
-/** Notes each call; the test decides what to do with each piece of the body. */
-class Receiver implements ResponseReceiver {
-  readonly toHead = false;
-  readonly requestSent = true;
-  readonly isRepeatable = true;
-  readonly calls: string[] = [];
-  readonly #received: (bytes: Buffer) => void;
-
-  constructor(received: (bytes: Buffer) => void = () => {}) {
-    this.#received = received;
-  }
-
-  connected(): void {}
-  drained(): void {}
-  interimResponseReceived(): void {}
-  responseHeadReceived(head: UpstreamHead, whole: string | undefined): void {
-    this.calls.push(`${head.status}`);
-    if (whole !== undefined) this.calls.push(whole, 'finished');
-  }
-  responseBodyReceived(bytes: Buffer): void {
-    this.calls.push(bytes.toString());
-    this.#received(bytes);
-  }
-  responseEnded(): void {
-    this.calls.push('finished');
-  }
-  failed(): void {
-    this.calls.push('failed');
-  }
-  expired(): void {
-    this.calls.push('expired');
-  }
-}
+import type { UpstreamConnection } from '../../adapters/upstream/connection.ts';
+import { closesEverything, eventually, scriptedUpstream } from '../support/scripted-upstream.ts';
+import { poolOf, Receiver } from './receiver.ts';
 
 describe('A connection to an upstream', () => {
   closesEverything();
@@ -56,16 +14,11 @@ describe('A connection to an upstream', () => {
   for (const [framing, [begin, rest]] of Object.entries(responses)) {
     it(`paused for a slow client when a response with ${framing} ended is read again for the next request`, async () => {
       const upstream = await scriptedUpstream(begin, whole);
-      const pool = new UpstreamPool(
-        { tlsVerify: false, ca: undefined, idleLimit: 1, idleTimeout: 60_000, requestLimit: 0, lookup: undefined },
-        new Deadlines(),
-      );
-      closeLater(() => pool.destroy());
-      const origin = pool.origin({ ...plainService, port: upstream.port }, undefined);
+      const { pool, origin } = poolOf(upstream.port);
       const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
       let connection: UpstreamConnection;
-      const first = new Receiver((bytes) => {
+      const first = new Receiver({}, (bytes) => {
         if (bytes.toString() === 'ab') upstream.sockets[0]!.write(rest);
         else connection.pause();
       });
@@ -84,14 +37,9 @@ describe('A connection to an upstream', () => {
 
   it('paused when its response ended still notices that the upstream closes it', async () => {
     const upstream = await scriptedUpstream(responses['a length'][0]);
-    const pool = new UpstreamPool(
-      { tlsVerify: false, ca: undefined, idleLimit: 1, idleTimeout: 60_000, requestLimit: 0, lookup: undefined },
-      new Deadlines(),
-    );
-    closeLater(() => pool.destroy());
-    const origin = pool.origin({ ...plainService, port: upstream.port }, undefined);
+    const { pool, origin } = poolOf(upstream.port);
     let connection: UpstreamConnection;
-    const receiver = new Receiver((bytes) => {
+    const receiver = new Receiver({}, (bytes) => {
       if (bytes.toString() === 'ab') upstream.sockets[0]!.end('cd');
       else connection.pause();
     });

@@ -33,7 +33,14 @@ describe('The head of an upstream’s response', () => {
       ['HTTP/1.1 200 OK\nTransfer-Encoding: Chunked\n', 'chunked', true],
       ['HTTP/1.1 200 OK\n', 'close', false],
       ['HTTP/1.1 204 No Content\n', 'none', true],
-      ['HTTP/1.1 304 Not Modified\nContent-Length: 9\n', 'none', true],
+      ['HTTP/1.1 304 Not Modified\n', 'none', true],
+      // A body that these fields announce may still arrive, and would be the response to the next request.
+      ['HTTP/1.1 304 Not Modified\nContent-Length: 9\n', 'none', false],
+      ['HTTP/1.1 204 No Content\nContent-Length: 0\n', 'none', true],
+      ['HTTP/1.1 204 No Content\nContent-Length: 1\n', 'none', false],
+      ['HTTP/1.1 204 No Content\nTransfer-Encoding: chunked\n', 'none', false],
+      ['HTTP/1.1 103 Early Hints\n', 'none', true],
+      ['HTTP/1.1 103 Early Hints\nConnection: close\n', 'none', false],
       ['HTTP/1.0 200 OK\nContent-Length: 5\n', 'length', false],
       ['HTTP/1.0 200 OK\nContent-Length: 5\nConnection: Keep-Alive\n', 'length', true],
       ['HTTP/1.1 200 OK\nContent-Length: 5\nConnection: close\n', 'length', false],
@@ -44,9 +51,11 @@ describe('The head of an upstream’s response', () => {
       it(JSON.stringify(head), () => expect(read(head)).to.include({ framing, persistent }));
     }
 
-    it('a response to HEAD has no body, but the length that it would have', () => {
-      expect(read('HTTP/1.1 200 OK\nContent-Length: 12\n', true)).to.include({ framing: 'none', length: 12 });
-      expect(read('HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n', true)).to.include({ framing: 'none', length: -1 });
+    it('a response to HEAD has no body, but the length that it would have, and is the last on its connection', () => {
+      const none = { framing: 'none', persistent: false };
+      expect(read('HTTP/1.1 200 OK\nContent-Length: 12\n', true)).to.include({ ...none, length: 12 });
+      expect(read('HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n', true)).to.include({ ...none, length: -1 });
+      expect(read('HTTP/1.1 204 No Content\n', true)).to.include(none);
     });
   });
 
