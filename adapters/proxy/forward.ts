@@ -8,18 +8,19 @@
  * With a balanced service, each attempt goes to a target that has not been tried yet, while there is one.
  */
 import { parseHostAndPort, printedHost } from '../../src/address/host.ts';
-import type { BalancedTarget } from '../../src/balancer/balancer.ts';
 import type { Outcome } from '../../src/balancer/health.ts';
 import { forwardedFields, viaName } from '../../src/gateway/forwarded.ts';
-import { type HashInput, hashInput } from '../../src/gateway/hash-input.ts';
+import { hashInput } from '../../src/gateway/hash-input.ts';
 import { passesIdentity, upstreamHead } from '../../src/gateway/header-hygiene.ts';
 import type { Exchange, ResponseHead } from '../../src/gateway/plugin.ts';
 import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
-import type { Balancing, Match, UpstreamService } from '../../src/gateway/snapshot.ts';
+import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
 import type { Origin, ResponseReceiver, UpstreamConnection, UpstreamFailure } from '../upstream/connection.ts';
 import type { UpstreamHead } from '../upstream/head.ts';
+import { BalancedCall } from './balanced-call.ts';
 import type { ExchangeEnvironment } from './environment.ts';
 import type { BodyReceiver, Incoming } from './incoming.ts';
+import { isIdempotent, isRepeatableBody, SentBody } from './repeat.ts';
 import { FieldList } from './response-head.ts';
 
 /** What forwarding uses of the exchange. */
@@ -60,8 +61,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   #bodyStarted = false;
   #bodyEnded = false;
   /** The body as far as it was sent, for a retry; `undefined`: it cannot be sent again. */
-  #sentPieces: Buffer[] | undefined;
-  #sentLength = 0;
+  #sentBody: SentBody | undefined;
   #upstreamFull = false;
   #clientFull = false;
   #buffered: BufferedResponse | undefined;
@@ -74,16 +74,13 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#service = service;
     this.#method = request.upstreamMethod ?? request.method;
     this.toHead = this.#method === 'HEAD';
-    const { upstreamBody: body, wholeBody } = request;
-    const isKept = wholeBody !== undefined || body === 'none' || (body !== 'chunked' && body <= longestKept);
-    this.isRepeatable = isKept && idempotent.has(this.#method);
+    this.isRepeatable = isIdempotent(this.#method) && isRepeatableBody(request);
     this.#preservedHost = match.preserveHost ? request.header('host') : undefined;
     const { balancing } = service;
     if (balancing !== undefined) {
       const hash = hashInput(balancing.balancer.upstream, exchange);
-      this.#balanced = { balancing, hash, tried: [], target: undefined };
-    }
-    if (balancing === undefined) this.#prepareRequest(service, undefined);
+      this.#balanced = new BalancedCall(balancing, hash);
+    } else this.#prepareRequest(service, undefined);
   }
 
   /** Chooses the origin and writes the request head for it. */
@@ -122,7 +119,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.destroy();
-    this.#leaveTarget();
+    this.#balanced?.leave();
     return connection !== undefined;
   }
 
@@ -135,38 +132,16 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
 
   /** False: no target is healthy. */
   #chooseTarget(balanced: BalancedCall): boolean {
-    const { balancing, hash, tried } = balanced;
-    const { balancer } = balancing;
-    this.#leaveTarget();
-    const target = balancer.pick(hash.key, tried);
-    if (target === undefined) return false;
-    tried.push(target);
-    balanced.target = target;
-    balancer.begun(target);
-    this.#prepareRequest(balancing.at(target), balancer.upstream.hostHeader);
+    const service = balanced.choose();
+    if (service === undefined) return false;
+    this.#prepareRequest(service, balanced.hostHeader);
     return true;
-  }
-
-  #leaveTarget(): void {
-    const balanced = this.#balanced;
-    if (balanced?.target === undefined) return;
-    balanced.balancing.balancer.ended(balanced.target);
-    balanced.target = undefined;
   }
 
   /** The outcome of each attempt is a passive health check. */
   #report(outcome: Outcome): void {
-    const balanced = this.#balanced;
-    if (balanced?.target === undefined) return;
-    const { balancer } = balanced.balancing;
-    if (outcome.outcome === 'responded') balancer.measured(balanced.target, this.#exchange.upstreamLatency);
-    if (balancer.report(balanced.target, 'passive', outcome)) {
-      this.#exchange.environment.targetHealthChanged({
-        upstream: balancer.upstream.name,
-        target: balanced.target.name,
-        healthy: balanced.target.state.health.healthy,
-      });
-    }
+    const change = this.#balanced?.report(outcome, this.#exchange.upstreamLatency);
+    if (change !== undefined) this.#exchange.environment.targetHealthChanged(change);
   }
 
   #sendRequest(fresh: boolean): void {
@@ -200,13 +175,13 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     // A request body can be read only once, so reading starts when the upstream connection is ready.
     if (this.requestSent || this.#bodyStarted) return;
     this.#bodyStarted = true;
-    if (idempotent.has(this.#method)) this.#sentPieces = [];
+    if (isIdempotent(this.#method)) this.#sentBody = new SentBody();
     this.#request.sendBody(this);
     this.#connection?.flushSoon();
   }
 
   #sendBodyAgain(connection: UpstreamConnection): void {
-    for (const piece of this.#sentPieces!) this.#upstreamFull = !this.#writePiece(connection, piece);
+    for (const piece of this.#sentBody!.pieces) this.#upstreamFull = !this.#writePiece(connection, piece);
     if (this.#bodyEnded) this.#endBody(connection);
     else if (this.#upstreamFull) this.#request.pauseBody();
     else this.#request.resumeBody();
@@ -224,11 +199,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   requestBodyReceived(bytes: Buffer): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    if (this.#sentPieces !== undefined) {
-      this.#sentLength += bytes.length;
-      if (this.#sentLength <= longestKept) this.#sentPieces.push(bytes);
-      else this.#sentPieces = undefined;
-    }
+    if (this.#sentBody?.add(bytes) === false) this.#sentBody = undefined;
     if (!this.#writePiece(connection, bytes)) {
       this.#upstreamFull = true;
       this.#request.pauseBody();
@@ -262,13 +233,13 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
 
   responseHeadReceived(head: UpstreamHead, whole: string | undefined): void {
     if (whole !== undefined) this.#connection = undefined;
-    this.#sentPieces = undefined;
+    this.#sentBody = undefined;
     const exchange = this.#exchange;
     const request = this.#request;
     const now = performance.now();
     const { status, reason, fields } = head;
     exchange.upstreamLatency = Math.round(now - this.#sentAt);
-    const setCookie = this.#balanced?.hash.setCookie;
+    const setCookie = this.#balanced?.setCookie;
     if (setCookie !== undefined) fields.push('Set-Cookie', setCookie);
     this.#report({ outcome: 'responded', status });
     if (head.viaAt === -1) fields.push('Via', viaName);
@@ -435,7 +406,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
 
   /** "A proxy MUST NOT automatically retry non-idempotent requests." (RFC 9110 §9.2.2) Nor one whose body is gone. */
   #mayRepeat(responseStarted: boolean): boolean {
-    return !responseStarted && idempotent.has(this.#method) && (!this.#bodyStarted || this.#sentPieces !== undefined);
+    return !responseStarted && isIdempotent(this.#method) && (!this.#bodyStarted || this.#sentBody !== undefined);
   }
 
   /** Restarts the time limit, for what the connection waits for now. */
@@ -455,15 +426,6 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   }
 }
 
-/** A request to a balanced service. */
-interface BalancedCall {
-  readonly balancing: Balancing;
-  readonly hash: HashInput;
-  readonly tried: BalancedTarget[];
-  /** The target of the current attempt. */
-  target: BalancedTarget | undefined;
-}
-
 /** A response whose body plugins are to change, as far as it has arrived. */
 interface BufferedResponse {
   readonly head: FieldList;
@@ -475,11 +437,6 @@ interface BufferedResponse {
 
 /** Bytes of a response body that plugins may change. */
 const largestBuffered = 8 * 1_048_576;
-
-/** Bytes of a request body that are kept for a retry until the response begins. */
-const longestKept = 65_536;
-
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** The value of Host: with the port only where it is not the default of the scheme. */
 function authority({ host, port, protocol }: UpstreamService, hostHeader: string | undefined): string {

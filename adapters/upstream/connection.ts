@@ -6,36 +6,20 @@
  * All sockets read into one buffer, since every callback is done with it when it returns. So a response that arrives in
  * one piece costs no allocation except its text, and no stream machinery.
  */
-import { readSync } from 'node:fs';
-import { connect as connectPlain, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Deadlines, Limited } from '../deadlines.ts';
 import { ChunkedReader, type ChunkReceiver } from './chunked.ts';
 import { type Framing, readTrailers, readUpstreamHead, type UpstreamHead } from './head.ts';
-
-export interface UpstreamSettings {
-  /** The default for services whose `tls_verify` is not set. */
-  readonly tlsVerify: boolean;
-  /** CA certificates in PEM, in place of Node's own. */
-  readonly ca: string | readonly string[] | undefined;
-  /** CA certificates and client certificates of services, by id, read at each handshake. */
-  readonly certificates?: UpstreamCertificates | undefined;
-  /** Idle connections kept for one upstream; 0: none. */
-  readonly idleLimit: number;
-  /** Milliseconds for which an idle connection is kept; 0: no limit. */
-  readonly idleTimeout: number;
-  /** Requests on one connection; 0: no limit. */
-  readonly requestLimit: number;
-  /** Resolves host names, in place of the system's resolver. */
-  readonly lookup: LookupFunction | undefined;
-}
-
-export interface UpstreamCertificates {
-  /** In PEM. */
-  authorities(ids: readonly string[]): readonly string[];
-  /** `undefined`: it does not exist, and the gate shows none. */
-  pair(id: string): { readonly cert: string; readonly key: string } | undefined;
-}
+import {
+  causeOf,
+  type OriginTls,
+  openSocket,
+  type UpstreamSettings,
+  uncork,
+  type Waiting,
+  waitingOn,
+} from './socket.ts';
 
 /** Receives the response to a request on a connection. */
 export interface ResponseReceiver {
@@ -83,15 +67,6 @@ export interface ConnectionPool {
   remove(connection: UpstreamConnection): void;
 }
 
-export interface OriginTls {
-  readonly servername: string;
-  readonly verify: boolean;
-  /** Ids of CA certificates; `undefined`: those of the settings. */
-  readonly authorities: readonly string[] | undefined;
-  /** Its id. */
-  readonly clientCertificate: string | undefined;
-}
-
 /** A host and port, with the TLS that connections to it share. */
 export class Origin {
   readonly key: string;
@@ -116,7 +91,6 @@ const longestHead = 65_536;
 /** Up to this length, head and body are decoded as one text. */
 const oneText = 16_384;
 const mostInterimResponses = 32;
-const oneByte = Buffer.allocUnsafeSlow(1);
 /** Reads ahead in a body whose response head is not delivered yet. */
 const lookahead = new ChunkedReader();
 const noReceiver: ChunkReceiver = { chunk: () => {} };
@@ -156,35 +130,8 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
         return true;
       },
     };
-    const { host, port, tls } = origin;
-    const where = {
-      host,
-      port,
-      noDelay: true,
-      onread,
-      ...(settings.lookup === undefined ? {} : { lookup: settings.lookup }),
-    };
-    if (tls === undefined) {
-      this.#socket = connectPlain(where);
-      this.#socket.on('connect', () => this.#connected());
-    } else {
-      const socket = connectTls({
-        ...where,
-        servername: tls.servername,
-        ALPNProtocols: ['http/1.1'],
-        rejectUnauthorized: tls.verify,
-        ...certificatesFor(tls, settings),
-        // A resumed session would skip the check by CA and client certificates, which may have changed.
-        ...(origin.session === undefined || tls.authorities !== undefined || tls.clientCertificate !== undefined
-          ? {}
-          : { session: origin.session }),
-      });
-      socket.on('secureConnect', () => this.#connected());
-      socket.on('session', (session) => {
-        origin.session = session;
-      });
-      this.#socket = socket;
-    }
+    this.#socket = openSocket(origin, settings, onread);
+    this.#socket.on(origin.tls === undefined ? 'connect' : 'secureConnect', () => this.#connected());
     this.#socket.on('lookup', (error) => {
       if (error) this.#unresolved = true;
     });
@@ -207,19 +154,9 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
     return this.#responseStarted;
   }
 
-  /**
-   * What has arrived that the event loop has not delivered yet. It costs a system call, so a request that can be repeated
-   * does without. Only a connection without anything waiting may be used afterwards, since this reads a byte.
-   */
-  waiting(): 'nothing' | 'bytes' | 'end' {
-    const descriptor = (this.#socket as unknown as WithHandle)._handle?.fd ?? -1;
-    // Windows has no descriptors for sockets.
-    if (descriptor < 0) return 'nothing';
-    try {
-      return readSync(descriptor, oneByte, 0, 1, null) === 0 ? 'end' : 'bytes';
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 'nothing' : 'end';
-    }
+  /** What has arrived that the event loop has not delivered yet. A system call: requests that can be repeated do without. */
+  waiting(): Waiting {
+    return waitingOn(this.#socket);
   }
 
   use(receiver: ResponseReceiver): void {
@@ -464,35 +401,12 @@ export class UpstreamConnection implements Limited, ChunkReceiver {
   }
 }
 
-function uncork(socket: Socket): void {
-  socket.uncork();
-}
-
 const closedByUpstream = 'the upstream closed the connection';
 const malformedBody = 'the chunked body is malformed';
-
-/** A socket with the descriptor that it reads from. */
-interface WithHandle {
-  readonly _handle: { readonly fd?: number } | null;
-}
 
 /** Whether a chunked body can begin with these bytes. */
 function isWellFormed(bytes: Buffer, from: number, to: number): boolean {
   lookahead.reset();
   const end = lookahead.read(bytes, from, to, noReceiver);
   return end !== -1 && (!lookahead.done || readTrailers(lookahead.trailers) !== undefined);
-}
-
-/** With several addresses each has its own error; the first represents them. */
-function causeOf(error: (NodeJS.ErrnoException & { readonly errors?: NodeJS.ErrnoException[] }) | undefined): string {
-  return error?.code ?? error?.errors?.[0]?.code ?? 'no connection';
-}
-
-function certificatesFor(
-  { authorities, clientCertificate }: OriginTls,
-  { ca, certificates }: UpstreamSettings,
-): { ca?: string | string[]; cert?: string; key?: string } {
-  const trusted = authorities === undefined ? ca : (certificates?.authorities(authorities) ?? []);
-  const pair = clientCertificate === undefined ? undefined : certificates?.pair(clientCertificate);
-  return { ...(trusted === undefined ? {} : { ca: trusted as string | string[] }), ...pair };
 }

@@ -6,13 +6,8 @@
 import { parseHost, serverNameFor } from '../../src/address/host.ts';
 import type { UpstreamService } from '../../src/gateway/snapshot.ts';
 import type { Deadlines } from '../deadlines.ts';
-import {
-  type ConnectionPool,
-  Origin,
-  type ResponseReceiver,
-  UpstreamConnection,
-  type UpstreamSettings,
-} from './connection.ts';
+import { type ConnectionPool, Origin, type ResponseReceiver, UpstreamConnection } from './connection.ts';
+import type { UpstreamSettings } from './socket.ts';
 
 export class UpstreamPool implements ConnectionPool {
   readonly settings: UpstreamSettings;

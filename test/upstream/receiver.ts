@@ -1,8 +1,9 @@
 /** A pool for one test, and a receiver that notes each call. */
 import { Deadlines } from '../../adapters/deadlines.ts';
-import type { ResponseReceiver, UpstreamFailure, UpstreamSettings } from '../../adapters/upstream/connection.ts';
+import type { ResponseReceiver, UpstreamFailure } from '../../adapters/upstream/connection.ts';
 import type { UpstreamHead } from '../../adapters/upstream/head.ts';
 import { UpstreamPool } from '../../adapters/upstream/pool.ts';
+import type { UpstreamSettings } from '../../adapters/upstream/socket.ts';
 import type { UpstreamService } from '../../src/gateway/snapshot.ts';
 import { closeLater, plainService } from '../support/scripted-upstream.ts';
 
