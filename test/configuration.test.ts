@@ -12,6 +12,7 @@ import {
   readConfiguration,
   type SettingSources,
 } from '../adapters/configuration.ts';
+import { gateHeaders } from '../src/gateway/gate-headers.ts';
 
 const directories = { state: '/state', settings: '/settings' };
 const read = (sources: SettingSources): ConfigurationReading => readConfiguration(sources, directories);
@@ -41,6 +42,7 @@ describe('The configuration', () => {
       upstreamKeepalivePoolSize: 512,
       upstreamKeepaliveIdleTimeout: 60_000,
       upstreamKeepaliveMaxRequests: 10_000,
+      headers: gateHeaders(['server_tokens', 'latency_tokens', 'X-Kong-Request-Id']),
       plainHttpTokens: 'loopback',
       masterKey: { from: 'file', path: '/settings/master.key', make: true },
       workers: 1,
@@ -70,6 +72,7 @@ describe('The configuration', () => {
       upstreamKeepalivePoolSize: '0',
       upstreamKeepaliveIdleTimeout: '0',
       upstreamKeepaliveMaxRequests: '0',
+      headers: 'off',
       plainHttpTokens: 'never',
       key: 'ab'.repeat(32),
       keyFile: '/key',
@@ -195,6 +198,13 @@ describe('The configuration', () => {
       ['PORTCULLIS_TRUSTED_IPS', '10.0.0.0/8/8', /neither an address nor a network/],
       ['PORTCULLIS_TRUSTED_IPS', '10.0.0.0/', /neither an address nor a network/],
       ['PORTCULLIS_TRUSTED_IPS', 'unix:', /neither an address nor a network/],
+      [
+        'PORTCULLIS_HEADERS',
+        'latency_tokens, X-Kong-Latency',
+        /"X-Kong-Latency" is unknown; it takes off, or server_tokens/,
+      ],
+      ['PORTCULLIS_HEADERS', 'off, Via', /"off" is unknown/],
+      ['KONG_HEADERS', 'constructor', /"constructor" is unknown/],
       ['PORTCULLIS_PLAIN_HTTP_TOKENS', 'always', /takes loopback or never/],
       ['PORTCULLIS_KEY', 'ab'.repeat(31), /shorter than 32 bytes/],
       ['PORTCULLIS_KEY', 'no key at all!', /neither hexadecimal nor base64url/],

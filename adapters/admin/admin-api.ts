@@ -85,6 +85,7 @@ export function adminApi(options: AdminApiOptions): Koa {
   app.use(async (ctx, next) => {
     const start = clock.now();
     await next();
+    if (!options.settings.headers.adminLatency) return;
     ctx.set('X-Kong-Admin-Latency', String(Math.max(0, Math.round(clock.now() - start))));
   });
   app.use(async (ctx, next) => {

@@ -1,6 +1,7 @@
 /** The settings of the gate under Kong's names, as `GET /` shows them: tools look for listeners and for the router here. */
 import { printedHostAndPort } from '../../src/address/host.ts';
 import type { PluginDescription } from '../../src/entities/plugins.ts';
+import { type GateHeaders, sentHeaders } from '../../src/gateway/gate-headers.ts';
 import type { JsonObject } from '../../src/schema/description.ts';
 
 export interface Listener {
@@ -17,16 +18,18 @@ export interface RuntimeSettings {
   readonly adminListen: readonly Listener[];
   /** Addresses and networks. */
   readonly trustedIps: readonly string[];
+  readonly headers: GateHeaders;
 }
 
 export function kongSettings(
-  { proxyListen, adminListen, trustedIps }: RuntimeSettings,
+  { proxyListen, adminListen, trustedIps, headers }: RuntimeSettings,
   plugins: readonly PluginDescription[],
 ): JsonObject {
   return {
     admin_listen: listenTexts(adminListen),
     admin_listeners: adminListen.map(kongListener),
     admin_ssl_enabled: adminListen.some(({ ssl }) => ssl),
+    headers: sentHeaders(headers),
     loaded_plugins: Object.fromEntries(plugins.map(({ name }) => [name, true])),
     plugins: ['bundled'],
     proxy_listen: listenTexts(proxyListen),

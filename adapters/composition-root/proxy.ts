@@ -61,6 +61,7 @@ export const proxy = partsOf((provide) => {
           requestLimit: configuration.upstreamKeepaliveMaxRequests,
         },
         trustedIps: configuration.trustedIps,
+        headers: configuration.headers,
         serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
         log(entry) {
           metrics.count(entry);

@@ -10,6 +10,7 @@ import {
   oneOf,
   readAddresses,
   readAdminToken,
+  readHeaders,
   readHosts,
   readKey,
   readLogLevel,
@@ -205,6 +206,16 @@ export const settings = {
     default: '10000',
     kong: 'UPSTREAM_KEEPALIVE_MAX_REQUESTS',
     read: wholeNumber('requests', 0, 999_999_999),
+  },
+  headers: {
+    title: 'Headers of the gate',
+    form: 'off; or server_tokens, latency_tokens, or names of fields',
+    description:
+      'Header fields that the gate adds to responses. `server_tokens`: Server and Via. `latency_tokens`: X-Kong-Proxy-Latency and X-Kong-Upstream-Latency of forwarded requests, X-Kong-Response-Latency of responses of the gate itself, X-Kong-Admin-Latency. X-Kong-Upstream-Status and X-Kong-Request-Id by name. The log has the request id in any case.',
+    recommendation: 'The default. `X-Kong-Request-Id` alone tells callers less about the gate.',
+    default: 'server_tokens, latency_tokens, X-Kong-Request-Id',
+    kong: 'HEADERS',
+    read: readHeaders,
   },
   plainHttpTokens: {
     title: 'Tokens over plain HTTP',

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { isHostName, isLoopbackHost, parseHost } from '../../src/address/host.ts';
 import { isNetwork, parseIpAddress } from '../../src/address/ip-address.ts';
+import { type GateHeaders, gateHeaderNames, gateHeaders } from '../../src/gateway/gate-headers.ts';
 import { isProblem, type Reading } from './reading.ts';
 
 export function readPath(text: string): Reading<string> {
@@ -125,6 +126,17 @@ export const readAddresses = listOf((address) =>
     ? { value: address }
     : { problem: `${JSON.stringify(address)} is neither an address nor a network, as in 10.0.0.0/8 or 2001:db8::1` },
 );
+
+const readHeaderName = (name: string): Reading<string> =>
+  gateHeaderNames.some((known) => known.toLowerCase() === name.toLowerCase())
+    ? { value: name }
+    : { problem: `${JSON.stringify(name)} is unknown; it takes off, or ${gateHeaderNames.join(', ')}` };
+
+export function readHeaders(text: string): Reading<GateHeaders> {
+  if (text.trim() === 'off') return { value: gateHeaders([]) };
+  const names = listOf(readHeaderName)(text);
+  return isProblem(names) ? names : { value: gateHeaders(names.value) };
+}
 
 export const readHosts = listOf((text) => {
   const host = parseHost(text);

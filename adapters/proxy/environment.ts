@@ -1,6 +1,7 @@
 /** What all proxied requests of a gate share, and what they report. */
 
 import type { Networks } from '../../src/address/ip-address.ts';
+import type { GateHeaders } from '../../src/gateway/gate-headers.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
 import type { AccessLogEntry } from './access-log.ts';
@@ -13,6 +14,8 @@ export interface ExchangeEnvironment {
   readonly limits: ForwardLimits;
   /** The value of `Server` in responses of the gate itself. */
   readonly serverName: string;
+  /** Which fields the gate adds to responses. */
+  readonly headers: GateHeaders;
   readonly log: ((entry: AccessLogEntry) => void) | undefined;
   /** Logs an internal error. The client gets only a 500 or 503. */
   readonly failed: (error: unknown, about: { readonly requestId: string; readonly routeId: string }) => void;

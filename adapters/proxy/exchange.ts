@@ -307,9 +307,12 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
   }
 
   #addGateFields(head: ResponseHead): void {
-    head.setHeader('X-Kong-Response-Latency', String(Math.round(performance.now() - this.request.startedAt)));
-    if (head.header('server') === undefined) head.setHeader('Server', this.environment.serverName);
-    head.setHeader('X-Kong-Request-Id', this.requestId);
+    const { headers, serverName } = this.environment;
+    if (headers.responseLatency) {
+      head.setHeader('X-Kong-Response-Latency', String(Math.round(performance.now() - this.request.startedAt)));
+    }
+    if (headers.server && head.header('server') === undefined) head.setHeader('Server', serverName);
+    if (headers.requestId) head.setHeader('X-Kong-Request-Id', this.requestId);
   }
 }
 

@@ -242,16 +242,17 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     const setCookie = this.#balanced?.setCookie;
     if (setCookie !== undefined) fields.push('Set-Cookie', setCookie);
     this.#report({ outcome: 'responded', status });
-    if (head.viaAt === -1) fields.push('Via', viaName);
-    else fields[head.viaAt] += `, ${viaName}`;
-    fields.push(
-      'X-Kong-Upstream-Latency',
-      String(exchange.upstreamLatency),
-      'X-Kong-Proxy-Latency',
-      String(Math.round(this.#sentAt - request.startedAt)),
-      'X-Kong-Request-Id',
-      request.requestId,
-    );
+    const { headers } = exchange.environment;
+    if (headers.via) {
+      if (head.viaAt === -1) fields.push('Via', viaName);
+      else fields[head.viaAt] += `, ${viaName}`;
+    }
+    if (headers.upstreamLatency) fields.push('X-Kong-Upstream-Latency', String(exchange.upstreamLatency));
+    if (headers.proxyLatency) {
+      fields.push('X-Kong-Proxy-Latency', String(Math.round(this.#sentAt - request.startedAt)));
+    }
+    if (headers.upstreamStatus) fields.push('X-Kong-Upstream-Status', String(status));
+    if (headers.requestId) fields.push('X-Kong-Request-Id', request.requestId);
     const list = new FieldList(status, fields);
     if (exchange.hasRespondHooks && !exchange.runRespondHooks(list)) return;
     const isBuffered = exchange.hasBodyHooks && exchange.wantsBody(list);

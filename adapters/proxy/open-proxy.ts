@@ -5,6 +5,7 @@
 import type { LookupFunction } from 'node:net';
 import { parseNetworks } from '../../src/address/ip-address.ts';
 import type { ConnectionCounts } from '../../src/gateway/connection-counts.ts';
+import { type GateHeaders, gateHeaders } from '../../src/gateway/gate-headers.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
 import { Deadlines } from '../deadlines.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
@@ -39,6 +40,8 @@ export interface ProxyOptions {
   readonly targetHealthChanged?: (change: TargetHealthChange) => void;
   /** The value of `Server` in responses of the gate itself. */
   readonly serverName?: string;
+  /** Which fields the gate adds to responses. Kong's default: server, latencies and request id. */
+  readonly headers?: GateHeaders;
   readonly upstream?: {
     /** Whether upstream certificates are verified, for services that do not set it. Kong's default: no. */
     readonly tlsVerify?: boolean;
@@ -118,6 +121,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     new Deadlines(),
   );
   const serverName = options.serverName ?? 'kong/3.9.1';
+  const headers = options.headers ?? gateHeaders();
   let requests = 0;
   let inFlight = 0;
   const log = (entry: AccessLogEntry) => {
@@ -130,6 +134,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     pool,
     limits,
     serverName,
+    headers,
     log,
     failed: options.failed,
     upstreamFailed: options.upstreamFailed ?? (() => {}),
@@ -142,6 +147,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     limits,
     trusts: trusted.has,
     serverName,
+    headers,
     rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection) => {
       requests++;
       options.log?.(rejectedEntry(requestId, problem, connection));

@@ -6,6 +6,7 @@ import { type AdminApiOptions, adminApi } from '../../adapters/admin/admin-api.t
 import { respondMalformed } from '../../adapters/admin/malformed.ts';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import { memoryGrants } from '../../adapters/store-memory/grants.ts';
+import { gateHeaders } from '../../src/gateway/gate-headers.ts';
 import type { Announcement, Announcements } from '../../src/ports/announcements.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
 import { announcingEntityStore, announcingGrants } from '../../src/records/announcing.ts';
@@ -57,7 +58,7 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
     },
     allowedHosts: [],
     version: '0.0.0',
-    settings: { proxyListen: [], adminListen: [], trustedIps: [] },
+    settings: { proxyListen: [], adminListen: [], trustedIps: [], headers: gateHeaders() },
     nodeId: 'node',
     balancerOf: () => undefined,
     file: {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { gateHeaders } from '../../src/gateway/gate-headers.ts';
 import { pluginDescriptions } from '../support/plugin-descriptions.ts';
 import { type Gate, gate } from './gate.ts';
 
@@ -50,6 +51,7 @@ describe('The Admin API: information about the gate', () => {
         ],
         adminListen: [{ ...plain, host: '127.0.0.1', port: 8001 }],
         trustedIps: ['10.0.0.0/8'],
+        headers: gateHeaders(['via', 'X-Kong-Request-Id']),
       },
     });
     try {
@@ -69,6 +71,7 @@ describe('The Admin API: information about the gate', () => {
         proxy_ssl_enabled: true,
         admin_ssl_enabled: false,
         trusted_ips: ['10.0.0.0/8'],
+        headers: ['Via', 'X-Kong-Request-Id'],
       });
     } finally {
       await other.close();
@@ -108,6 +111,9 @@ describe('The Admin API: information about the gate', () => {
     const slow = await gate();
     const { store } = slow.options;
     await slow.close();
+    const silent = await gate({ settings: { ...slow.options.settings, headers: gateHeaders([]) } });
+    expect((await silent.call('GET /services')).headers).not.to.have.property('x-kong-admin-latency');
+    await silent.close();
     const timed = await gate({
       store: {
         ...store,

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { readHeaders } from '../../adapters/configuration/values.ts';
+import { gateHeaders } from '../../src/gateway/gate-headers.ts';
 import {
   ask,
   client,
@@ -30,6 +32,55 @@ describe('A response of an upstream', () => {
     for (const latency of ['x-kong-upstream-latency', 'x-kong-proxy-latency']) {
       expect(fields.get(latency)!.join()).to.match(/^\d{1,3}$/);
     }
+  });
+
+  describe('with the setting headers', () => {
+    const added = [
+      'via',
+      'x-kong-upstream-latency',
+      'x-kong-proxy-latency',
+      'x-kong-request-id',
+      'x-kong-upstream-status',
+    ];
+    const ofGate = ['server', 'x-kong-response-latency', 'x-kong-request-id'];
+    const sent = (fields: ReadonlyMap<string, unknown>, names: readonly string[]) =>
+      names.filter((name) => fields.has(name));
+
+    for (const [text, forwarded, direct] of [
+      ['off', [], []],
+      ['server_tokens, latency_tokens, X-Kong-Request-Id', added.slice(0, 4), ofGate],
+      ['server_tokens', ['via'], ['server']],
+      ['latency_tokens', added.slice(1, 3), ['x-kong-response-latency']],
+      ['Server', [], ['server']],
+      ['via', ['via'], []],
+      ['x-kong-upstream-status, X-KONG-PROXY-LATENCY', ['x-kong-proxy-latency', 'x-kong-upstream-status'], []],
+      ['X-Kong-Response-Latency', [], ['x-kong-response-latency']],
+    ] as const) {
+      it(`${text}: only those fields are added`, async () => {
+        const reading = readHeaders(text);
+        const headers = 'value' in reading ? reading.value : expect.fail(reading.problem);
+        const upstream = await scriptedUpstream('HTTP/1.1 207 X\r\nContent-Length: 2\r\n\r\nok');
+        const gate = await openGate(upstream.port, { headers });
+        const { fields } = await ask(gate.port, get());
+        expect(sent(fields, added)).to.have.members([...forwarded]);
+        if (fields.has('x-kong-upstream-status')) expect(fields.get('x-kong-upstream-status')).to.deep.equal(['207']);
+        expect((await gate.logged()).requestId).to.match(/^[0-9a-f]{32}$/);
+        const closed = await openGate(1, { headers });
+        expect(sent((await ask(closed.port, get())).fields, ofGate)).to.have.members([...direct]);
+        const malformed = await ask(gate.port, 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n');
+        expect(malformed.status).to.equal(400);
+        for (const name of sent(malformed.fields, ofGate)) expect(direct, name).to.include(name);
+      });
+    }
+
+    it('off: the fields of the upstream stay', async () => {
+      const upstream = await scriptedUpstream(
+        'HTTP/1.1 200 OK\r\nServer: nginx\r\nVia: 1.1 inner\r\nX-Kong-Upstream-Status: 5\r\nContent-Length: 0\r\n\r\n',
+      );
+      const gate = await openGate(upstream.port, { headers: gateHeaders([]) });
+      const { fields } = await ask(gate.port, get());
+      expect([fields.get('server'), fields.get('via')]).to.deep.equal([['nginx'], ['1.1 inner']]);
+    });
   });
 
   it('loses its hop-by-hop fields', async () => {

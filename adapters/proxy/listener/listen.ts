@@ -15,6 +15,7 @@ import { createServer as createHttps, type Server as HttpsServer } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { errorResponse } from '../../../src/gateway/error-response.ts';
+import type { GateHeaders } from '../../../src/gateway/gate-headers.ts';
 import { Deadlines } from '../../deadlines.ts';
 import type { RequestProblem } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
@@ -71,6 +72,7 @@ export interface ListenerOptions {
   readonly limits: ListenerLimits;
   readonly trusts: (address: string) => boolean;
   readonly serverName: string;
+  readonly headers: GateHeaders;
   readonly environment: ListenerEnvironment;
   /** Called for a request that could not be parsed, with the response it got. */
   readonly rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection) => void;
@@ -266,7 +268,11 @@ function refuseRest(options: ListenerOptions, connection: ClientConnection, prob
 }
 
 /** Responds to bytes that are not a request, and closes the connection. */
-function reject({ serverName, rejected }: ListenerOptions, connection: ClientConnection, problem: RequestProblem) {
+function reject(
+  { serverName, headers: sent, rejected }: ListenerOptions,
+  connection: ClientConnection,
+  problem: RequestProblem,
+) {
   const requestId = newRequestId();
   const { status, message } = problem;
   const { headers, body } = errorResponse({ requestId, header: () => undefined }, status, message, {
@@ -277,8 +283,8 @@ function reject({ serverName, rejected }: ListenerOptions, connection: ClientCon
     ['Content-Length', String(body.length)],
     ['Connection', 'close'],
     ['Date', new Date().toUTCString()],
-    ['Server', serverName],
-    ['X-Kong-Request-Id', requestId],
+    ...(sent.server ? [['Server', serverName]] : []),
+    ...(sent.requestId ? [['X-Kong-Request-Id', requestId]] : []),
   ];
   const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   connection.socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`, 'latin1');
