@@ -9,10 +9,15 @@
  */
 import type { Announcement, Announcements } from '../src/ports/announcements.ts';
 import type { Entity, EntityKind, EntityStore } from '../src/ports/entity-store.ts';
-import { allRows } from '../src/records/pages.ts';
+import type { MaybePromise } from '../src/ports/maybe-promise.ts';
+import { eachPage } from '../src/records/pages.ts';
+import { turns } from './turns.ts';
 
 /** By the name of the kind, then by id. */
 export type RowsByKind = ReadonlyMap<string, ReadonlyMap<string, Entity>>;
+
+/** The rows of a batch, by the name of the kind, then by id; `undefined`: the row was removed. */
+export type ChangedRows = ReadonlyMap<string, ReadonlyMap<string, Entity | undefined>>;
 
 export interface LiveRows {
   /** One map for the whole time; its content changes. A row is never edited: a changed row is another object. */
@@ -25,8 +30,11 @@ export async function liveRows(options: {
   readonly store: Pick<EntityStore, 'get' | 'page'>;
   readonly kinds: readonly EntityKind[];
   readonly announcements: Announcements;
-  /** Called after the first read and after each batch of changes, before their publishers continue. */
-  readonly changed: (rows: RowsByKind) => void;
+  /**
+   * Called after the first read and after each batch of changes, one batch at a time, before their publishers continue.
+   * `changes`: what was read; `undefined`: all rows.
+   */
+  readonly changed: (rows: RowsByKind, changes: ChangedRows | undefined) => MaybePromise<void>;
 }): Promise<LiveRows> {
   const { store, kinds, announcements, changed } = options;
   const byName = new Map(kinds.map((kind) => [kind.name, kind]));
@@ -40,30 +48,44 @@ export async function liveRows(options: {
     batch = emptyBatch(false);
     queued = undefined;
     try {
-      if (readsAll) await readAll();
-      else await readChanged(changes);
+      await changed(rows, readsAll ? await readAll() : await readChanged(changes));
     } catch (error) {
       batch.readsAll = true;
       throw error;
     }
-    changed(rows);
   }
 
-  async function readAll(): Promise<void> {
-    const found: (readonly Entity[])[] = [];
-    for (const kind of kinds) found.push(await allRows(store, kind));
-    for (const [at, { name }] of kinds.entries()) rows.set(name, new Map(found[at]!.map((row) => [row.id, row])));
-  }
-
-  async function readChanged(changes: Iterable<EntityChange>): Promise<void> {
-    const found: (Entity | undefined)[] = [];
-    const read = [...changes];
-    for (const { kind, id } of read) found.push(await store.get(byName.get(kind)!, id));
-    for (const [at, { kind, id }] of read.entries()) {
-      const row = found[at];
-      if (row === undefined) rows.get(kind)!.delete(id);
-      else rows.get(kind)!.set(id, row);
+  async function readAll(): Promise<undefined> {
+    const found = new Map<string, Map<string, Entity>>();
+    const turn = turns();
+    for (const kind of kinds) {
+      const all = new Map<string, Entity>();
+      found.set(kind.name, all);
+      await eachPage(store, kind, { size: rowsInPage }, (page) => {
+        for (const row of page) all.set(row.id, row);
+        return turn();
+      });
     }
+    for (const [name, all] of found) rows.set(name, all);
+  }
+
+  async function readChanged(changes: Iterable<EntityChange>): Promise<ChangedRows> {
+    const found = new Map<string, Map<string, Entity | undefined>>();
+    const turn = turns();
+    for (const { kind, id } of changes) {
+      const read = found.get(kind) ?? new Map<string, Entity | undefined>();
+      found.set(kind, read);
+      if (!read.has(id)) read.set(id, await store.get(byName.get(kind)!, id));
+      await turn();
+    }
+    for (const [kind, read] of found) {
+      const there = rows.get(kind)!;
+      for (const [id, row] of read) {
+        if (row === undefined) there.delete(id);
+        else there.set(id, row);
+      }
+    }
+    return found;
   }
 
   /** Changes announced while a batch is being read wait for the next one, which reads them together. */
@@ -90,6 +112,8 @@ export async function liveRows(options: {
   }
   return { rows, close };
 }
+
+const rowsInPage = 200;
 
 type EntityChange = Extract<Announcement, { readonly announces: 'entityChanged' }>;
 

@@ -1,14 +1,16 @@
 /**
  * The current configuration snapshot, kept in step with the store. A change compiles a new snapshot out of what it
- * touches; requests in flight keep the old one. The publisher of a change continues only when the new snapshot is
+ * touches, in turns if that is much; the old one serves requests meanwhile, and requests in flight keep it. Changes that
+ * come meanwhile are compiled together. The publisher of a change continues only when the new snapshot is
  * current, so the change applies to the next request.
  */
-import { compileSnapshot } from '../src/gateway/compile-snapshot.ts';
+import { changeSteps, compileSteps, type SnapshotChanges } from '../src/gateway/compile-snapshot.ts';
 import type { PluginDefinition, PluginTools } from '../src/gateway/plugin.ts';
 import type { Snapshot } from '../src/gateway/snapshot.ts';
 import type { Announcements } from '../src/ports/announcements.ts';
 import type { Entity, EntityKind, EntityStore } from '../src/ports/entity-store.ts';
 import { liveRows } from './live-rows.ts';
+import { inTurns } from './turns.ts';
 
 export interface LiveSnapshot {
   current(): Snapshot;
@@ -35,19 +37,23 @@ export async function liveSnapshot(options: {
     store,
     kinds,
     announcements,
-    changed(rows) {
+    async changed(rows, changes) {
       const all = (kind: string) => [...(rows.get(kind)?.values() ?? [])];
-      current = compileSnapshot({
-        services: all('services'),
-        routes: all('routes'),
-        plugins: all('plugins'),
-        upstreams: all('upstreams'),
-        targets: all('targets'),
-        definitions,
-        tools,
-        refused,
-        ...(current === undefined ? {} : { previous: current }),
-      });
+      const compiling = { definitions, tools, refused, previous: current };
+      const steps =
+        changes === undefined || current === undefined
+          ? compileSteps(
+              {
+                services: all('services'),
+                routes: all('routes'),
+                plugins: all('plugins'),
+                upstreams: all('upstreams'),
+                targets: all('targets'),
+              },
+              compiling,
+            )
+          : changeSteps(Object.fromEntries(changes) as SnapshotChanges, compiling);
+      current = await inTurns(steps);
       renewed?.(current);
     },
   });

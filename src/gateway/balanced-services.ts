@@ -39,22 +39,38 @@ export interface UsableService {
   readonly balancer: Balancer | undefined;
 }
 
-/** The services that compiled, by id, with a balancer where their host is the name of an upstream. */
+/**
+ * The services that compiled, by id, with a balancer where their host is the name of an upstream. Looks at the services
+ * in `changed`; at all of them if the balancers changed.
+ */
 export function usableServices(
   services: CompiledRows<CompiledService>,
-  balancers: Iterable<Balancer>,
-  previous: ReadonlyMap<string, UsableService> | undefined,
-): ReadonlyMap<string, UsableService> {
-  const byName = new Map([...balancers].map((balancer) => [balancer.upstream.name, balancer]));
-  const usable = new Map<string, UsableService>();
-  for (const [id, { value: of }] of services) {
-    if (of === undefined) continue;
-    const balancer = byName.get(of.upstream.host);
-    const before = previous?.get(id);
-    if (before?.of === of && before.balancer === balancer) usable.set(id, before);
-    else usable.set(id, { service: balancer === undefined ? of : balanced(of, balancer), of, balancer });
+  changed: Iterable<string>,
+  balancers: ReadonlyMap<string, Balancer>,
+  previous: { readonly usable: ReadonlyMap<string, UsableService>; readonly balancers: ReadonlyMap<string, Balancer> },
+): { readonly usable: ReadonlyMap<string, UsableService>; readonly changed: readonly string[] } {
+  const byName = new Map([...balancers.values()].map((balancer) => [balancer.upstream.name, balancer]));
+  const ids = balancers === previous.balancers ? new Set(changed) : new Set([...services.keys(), ...changed]);
+  const differing: string[] = [];
+  const next = new Map<string, UsableService | undefined>();
+  for (const id of ids) {
+    const of = services.get(id)?.value;
+    const balancer = of === undefined ? undefined : byName.get(of.upstream.host);
+    const before = previous.usable.get(id);
+    if (before?.of === of && before?.balancer === balancer) continue;
+    differing.push(id);
+    next.set(
+      id,
+      of === undefined ? undefined : { service: balancer === undefined ? of : balanced(of, balancer), of, balancer },
+    );
   }
-  return usable;
+  if (differing.length === 0) return { usable: previous.usable, changed: differing };
+  const usable = new Map(previous.usable);
+  for (const [id, one] of next) {
+    if (one === undefined) usable.delete(id);
+    else usable.set(id, one);
+  }
+  return { usable, changed: differing };
 }
 
 function balanced(service: CompiledService, balancer: Balancer): CompiledService {

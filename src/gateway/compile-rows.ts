@@ -21,34 +21,63 @@ export interface Compiled<T> {
   readonly value: T | undefined;
 }
 
+/** Rows that changed, by id; `undefined`: the row was removed. */
+export type RowChanges = ReadonlyMap<string, Entity | undefined>;
+
+/** A value that changed. */
+export interface Difference<T> {
+  readonly id: string;
+  readonly before: T | undefined;
+  readonly after: T | undefined;
+}
+
+/** How many rows make one step. */
+const rowsInStep = 50;
+
+/** The changes that make `before` of `rows`. */
+export function* changesOf<T>(before: CompiledRows<T>, rows: readonly Entity[]): Generator<undefined, RowChanges> {
+  const changes = new Map<string, Entity | undefined>();
+  const present = new Set<string>();
+  for (const [at, row] of rows.entries()) {
+    if (at % 1000 === 999) yield undefined;
+    present.add(row.id);
+    if (!sameRow(before.get(row.id)?.row, row)) changes.set(row.id, row);
+  }
+  for (const id of before.keys()) if (!present.has(id)) changes.set(id, undefined);
+  return changes;
+}
+
 /**
- * Compiles rows of one kind, except those that are the same in `before`. Where `compile` throws, `refuse` is called and
- * `otherwise` gives the value.
+ * Applies changes to compiled rows of one kind. Where `compile` throws, `refuse` is called and `otherwise` gives the value.
+ * Returns the rows, the same object if none of them changed, and which values changed.
  */
-export function compileRows<T>(
-  rows: readonly Entity[],
-  before: CompiledRows<T> | undefined,
+export function* compileRows<T>(
+  before: CompiledRows<T>,
+  changes: RowChanges,
   compile: (row: Entity) => T | undefined,
   refuse: (id: string, why: string) => void,
   otherwise: (row: Entity) => T | undefined = () => undefined,
-): CompiledRows<T> {
-  const compiled = new Map<string, Compiled<T>>();
-  for (const row of rows) {
-    const known = before?.get(row.id);
-    if (known !== undefined && sameRow(known.row, row)) {
-      compiled.set(row.id, known);
-      continue;
-    }
+): Generator<undefined, { readonly rows: CompiledRows<T>; readonly changed: readonly Difference<T>[] }> {
+  const real = [...changes].filter(([id, row]) => !sameRow(before.get(id)?.row, row));
+  if (real.length === 0) return { rows: before, changed: [] };
+  const rows = new Map(before);
+  const changed: Difference<T>[] = [];
+  for (const [at, [id, row]] of real.entries()) {
+    if (at % rowsInStep === rowsInStep - 1) yield undefined;
     let value: T | undefined;
-    try {
-      value = compile(row);
-    } catch (error) {
-      refuse(row.id, error instanceof Error ? error.message : String(error));
-      value = otherwise(row);
+    if (row === undefined) rows.delete(id);
+    else {
+      try {
+        value = compile(row);
+      } catch (error) {
+        refuse(id, error instanceof Error ? error.message : String(error));
+        value = otherwise(row);
+      }
+      rows.set(id, { row, value });
     }
-    compiled.set(row.id, { row, value });
+    changed.push({ id, before: before.get(id)?.value, after: value });
   }
-  return compiled;
+  return { rows, changed };
 }
 
 export interface CompiledService {

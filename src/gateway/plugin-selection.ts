@@ -19,61 +19,63 @@ export interface SelectedPlugins {
   readonly authenticates: boolean;
 }
 
+/** Does not change. The next one shares with it what did not change. */
 export interface PluginSelection {
-  /** The same object as in the previous selection if nothing changed. */
-  of(routeId: string, serviceId: string | undefined): SelectedPlugins;
+  /** The plugins of a route: the same object as `previous` if none of them changed. */
+  of(routeId: string, serviceId: string | undefined, previous: SelectedPlugins | undefined): SelectedPlugins;
+  next(changed: readonly PluginChange[]): PluginSelection;
 }
 
-export function selectPlugins(
-  plugins: readonly CompiledPlugin[],
-  previous: PluginSelection | undefined,
-): PluginSelection {
-  const byName = [...Map.groupBy(plugins, ({ definition }) => definition.name)].map(([, instances]) => instances);
+export interface PluginChange {
+  readonly before: CompiledPlugin | undefined;
+  readonly after: CompiledPlugin | undefined;
+}
+
+export const noPlugins: PluginSelection = selectionOf(new Map());
+
+/** `byName`: the instances of each plugin. */
+function selectionOf(byName: ReadonlyMap<string, Instances>): PluginSelection {
   // Plugins with the same priority run in alphabetical order, so that the order is the same on every gate.
-  byName.sort(([one], [other]) => {
-    const { definition: first } = one!;
-    const { definition: second } = other!;
-    return second.priority - first.priority || (first.name < second.name ? -1 : 1);
-  });
-  const before = previous === undefined ? undefined : memories.get(previous);
-  const memory: Memory = { selected: new Map(), consumers: new Map() };
-  const all = byName.map((instances) => instancesOf(instances, before, memory));
-  const selection: PluginSelection = {
-    of(routeId, serviceId) {
-      const runners = all.map((instances) => instances.on(routeId, serviceId)).filter((runner) => runner !== undefined);
-      const key = JSON.stringify([routeId, serviceId]);
-      const known = before?.selected.get(key);
-      const kept =
-        known !== undefined && sameRunners(known.runners, runners)
-          ? known
-          : {
-              runners,
-              selected: {
-                hooks: runners.map((runner) => hooksOf(runner)),
-                authenticates: runners.some(({ definition }) => definition.authenticates),
-              },
-            };
-      memory.selected.set(key, kept);
-      return kept.selected;
+  const all = [...byName.values()].sort(
+    ({ definition: first }, { definition: second }) =>
+      second.priority - first.priority || (first.name < second.name ? -1 : 1),
+  );
+  return {
+    of(routeId, serviceId, previous) {
+      const runners = all
+        .map((instances) => runnerOn(instances, routeId, serviceId))
+        .filter((runner) => runner !== undefined);
+      const known = previous === undefined ? undefined : runnersOf.get(previous);
+      if (previous !== undefined && known !== undefined && sameRunners(known, runners)) return previous;
+      const selected: SelectedPlugins = {
+        hooks: runners.map((runner) => hooksOf(runner)),
+        authenticates: runners.some(({ definition }) => definition.authenticates),
+      };
+      runnersOf.set(selected, runners);
+      return selected;
+    },
+
+    next(changed) {
+      const instances = new Map(byName);
+      // Another version of an instance may be of another plugin.
+      const single = changed.flatMap(({ before, after }): PluginChange[] => [
+        { before, after: undefined },
+        { before: undefined, after },
+      ]);
+      const named = Map.groupBy(single, ({ before, after }) => (after ?? before)?.definition.name);
+      for (const [name, those] of named) {
+        if (name === undefined) continue;
+        const next = instancesAfter(byName.get(name), those);
+        if (next === undefined) instances.delete(name);
+        else instances.set(name, next);
+      }
+      return selectionOf(instances);
     },
   };
-  memories.set(selection, memory);
-  return selection;
 }
 
-interface Remembered {
-  readonly runners: readonly Runner[];
-  readonly selected: SelectedPlugins;
-}
-
-/** What the next selection may reuse of this one. */
-interface Memory {
-  readonly selected: Map<string, Remembered>;
-  /** By plugin and place. */
-  readonly consumers: Map<string, ReadonlyMap<string, CompiledPlugin>>;
-}
-
-const memories = new WeakMap<PluginSelection, Memory>();
+/** What each selection was made of, so that the next one can return the same object. */
+const runnersOf = new WeakMap<SelectedPlugins, readonly Runner[]>();
 
 /** The instances of one plugin that a route may need. */
 interface Runner {
@@ -84,52 +86,67 @@ interface Runner {
   readonly byConsumer: readonly ReadonlyMap<string, CompiledPlugin>[];
 }
 
+/** All instances of one plugin, by their places. Many routes share the maps of consumers. */
 interface Instances {
-  on(routeId: string, serviceId: string | undefined): Runner | undefined;
+  readonly definition: PluginDefinition;
+  readonly anyone: ReadonlyMap<string, CompiledPlugin>;
+  readonly consumers: ReadonlyMap<string, ReadonlyMap<string, CompiledPlugin>>;
 }
 
-function instancesOf(instances: readonly CompiledPlugin[], before: Memory | undefined, memory: Memory): Instances {
-  const { definition } = instances[0]!;
-  const anyone = new Map<string, CompiledPlugin>();
-  const byPlace = new Map<string, Map<string, CompiledPlugin>>();
-  for (const plugin of instances) {
-    const { routeId, serviceId, consumerId } = plugin.place;
-    const at = place(routeId, serviceId);
-    if (consumerId === undefined) anyone.set(at, plugin);
-    else {
-      const there = byPlace.get(at) ?? new Map<string, CompiledPlugin>();
-      byPlace.set(at, there);
-      there.set(consumerId, plugin);
-    }
-  }
-  // Compared here, once, since many routes share the long maps.
-  const consumers = new Map<string, ReadonlyMap<string, CompiledPlugin>>();
-  for (const [at, there] of byPlace) {
-    const key = `${definition.name} ${at}`;
-    const known = before?.consumers.get(key);
-    const kept = known !== undefined && sameConsumers(known, there) ? known : there;
-    memory.consumers.set(key, kept);
-    consumers.set(at, kept);
-  }
-  return {
-    on(routeId, serviceId) {
-      const both = serviceId === undefined ? undefined : place(routeId, serviceId);
-      const route = place(routeId, undefined);
-      const service = serviceId === undefined ? undefined : place(undefined, serviceId);
-      const everywhere = place(undefined, undefined);
-      const routeAndService = both === undefined ? undefined : anyone.get(both);
-      const always =
-        routeAndService ??
-        anyone.get(route) ??
-        (service === undefined ? undefined : anyone.get(service)) ??
-        anyone.get(everywhere);
-      // An instance for route and service is more specific than one for a consumer alone.
-      const byConsumer = [both, route, service, routeAndService === undefined ? everywhere : undefined]
-        .map((at) => (at === undefined ? undefined : consumers.get(at)))
-        .filter((there) => there !== undefined);
-      return always === undefined && byConsumer.length === 0 ? undefined : { definition, always, byConsumer };
-    },
+/** `undefined`: no instance is left. */
+function instancesAfter(before: Instances | undefined, changed: readonly PluginChange[]): Instances | undefined {
+  const anyone = new Map(before?.anyone);
+  const consumers = new Map(before?.consumers);
+  const copied = new Set<string>();
+  const consumersAt = (at: string): Map<string, CompiledPlugin> => {
+    if (!copied.has(at)) consumers.set(at, new Map(consumers.get(at)));
+    copied.add(at);
+    return consumers.get(at) as Map<string, CompiledPlugin>;
   };
+  let definition = before?.definition;
+  const each = (
+    change: 'before' | 'after',
+    visit: (of: Map<string, CompiledPlugin>, key: string, one: CompiledPlugin) => void,
+  ) => {
+    for (const { [change]: plugin } of changed) {
+      if (plugin === undefined) continue;
+      const { routeId, serviceId, consumerId } = plugin.place;
+      const at = place(routeId, serviceId);
+      if (consumerId === undefined) visit(anyone, at, plugin);
+      else visit(consumersAt(at), consumerId, plugin);
+    }
+  };
+  each('before', (there, key, plugin) => {
+    if (there.get(key) === plugin) there.delete(key);
+  });
+  each('after', (there, key, plugin) => {
+    definition = plugin.definition;
+    there.set(key, plugin);
+  });
+  for (const at of copied) if (consumers.get(at)!.size === 0) consumers.delete(at);
+  return definition === undefined || anyone.size + consumers.size === 0 ? undefined : { definition, anyone, consumers };
+}
+
+function runnerOn(
+  { definition, anyone, consumers }: Instances,
+  routeId: string,
+  serviceId: string | undefined,
+): Runner | undefined {
+  const both = serviceId === undefined ? undefined : place(routeId, serviceId);
+  const route = place(routeId, undefined);
+  const service = serviceId === undefined ? undefined : place(undefined, serviceId);
+  const everywhere = place(undefined, undefined);
+  const routeAndService = both === undefined ? undefined : anyone.get(both);
+  const always =
+    routeAndService ??
+    anyone.get(route) ??
+    (service === undefined ? undefined : anyone.get(service)) ??
+    anyone.get(everywhere);
+  // An instance for route and service is more specific than one for a consumer alone.
+  const byConsumer = [both, route, service, routeAndService === undefined ? everywhere : undefined]
+    .map((at) => (at === undefined ? undefined : consumers.get(at)))
+    .filter((there) => there !== undefined);
+  return always === undefined && byConsumer.length === 0 ? undefined : { definition, always, byConsumer };
 }
 
 function place(routeId: string | undefined, serviceId: string | undefined): string {
@@ -187,10 +204,4 @@ function sameRunners(one: readonly Runner[], other: readonly Runner[]): boolean 
       );
     })
   );
-}
-
-function sameConsumers(one: ReadonlyMap<string, CompiledPlugin>, other: ReadonlyMap<string, CompiledPlugin>): boolean {
-  if (one.size !== other.size) return false;
-  for (const [id, plugin] of one) if (other.get(id) !== plugin) return false;
-  return true;
 }

@@ -6,22 +6,24 @@
  */
 import { fitsBesidesPath, type RoutingInput } from '../routing/criteria.ts';
 import { encodePath, upstreamPath } from '../routing/path.ts';
-import { inOrder, type Routed } from '../routing/router.ts';
+import { type Found, inOrder, type Routed } from '../routing/router.ts';
 import type { DirectResponse, ProxiedRequest } from './proxied-request.ts';
 import { type RouteTarget, refusedPath, refusedProtocol } from './route-target.ts';
 import type { Match } from './snapshot.ts';
 
-/** Returns `undefined` for requests that are for no such endpoint. */
+/**
+ * Returns `undefined` for requests that are for no such endpoint. The routes are looked through at the first request for
+ * one: a change of the configuration does not wait for it.
+ */
 export function rootEndpoints(
-  routed: readonly Routed<RouteTarget>[],
+  routed: () => Iterable<Routed<RouteTarget>>,
 ): (request: ProxiedRequest, input: RoutingInput) => Match | DirectResponse | undefined {
-  const issuing = inOrder(routed).flatMap(({ criteria, target }) => {
-    const issuer = target.plugins.hooks.find(({ issues }) => issues !== undefined)?.issues;
-    return issuer === undefined ? [] : [{ criteria, target, server: `${issuer} ${target.service?.id}` }];
-  });
+  let known: readonly Issuing[] | undefined;
   return (request, input) => {
     const { path } = input;
-    if (issuing.length === 0 || !isEndpoint(request.method, path)) return undefined;
+    if (!isEndpoint(request.method, path)) return undefined;
+    known ??= issuingIn(routed());
+    const issuing = known;
     const fitting = issuing.filter(({ criteria }) => fitsBesidesPath(criteria, input));
     const [first] = fitting;
     if (first === undefined) return undefined;
@@ -44,6 +46,22 @@ export function rootEndpoints(
       captures: undefined,
     };
   };
+}
+
+/** A route with an authorization server. */
+interface Issuing extends Found<RouteTarget> {
+  readonly server: string;
+}
+
+/** In the order that routes are tried. */
+function issuingIn(routed: Iterable<Routed<RouteTarget>>): readonly Issuing[] {
+  const issuing = [...routed].filter(({ target }) => serverOf(target) !== undefined);
+  return inOrder(issuing).map(({ criteria, target }) => ({ criteria, target, server: serverOf(target)! }));
+}
+
+function serverOf({ plugins, service }: RouteTarget): string | undefined {
+  const issuer = plugins.hooks.find(({ issues }) => issues !== undefined)?.issues;
+  return issuer === undefined ? undefined : `${issuer} ${service?.id}`;
 }
 
 function isEndpoint(method: string, path: string): boolean {

@@ -9,7 +9,7 @@ import {
   routingInput,
 } from '../../src/routing/criteria.ts';
 import { normalizePath, pathOf } from '../../src/routing/path.ts';
-import { inOrder, type Routed, router } from '../../src/routing/router.ts';
+import { inOrder, type Routed, type Router, router } from '../../src/routing/router.ts';
 import { request } from '../gateway/request.ts';
 
 /** Tries every route in turn: the specification of `router`, too slow to be used. */
@@ -85,7 +85,7 @@ describe('The index of the router', () => {
         (routes, requests) => {
           const routed = routes.flatMap((route, i) => {
             const id = String((i * 7919) % 100).padStart(3, '0');
-            return criteriaOf(route).map((criteria, part) => ({ id, criteria, target: `${id}.${part}` }));
+            return criteriaOf(route).map((criteria, part) => ({ id, part, criteria, target: `${id}.${part}` }));
           });
           const { find } = router(routed);
           for (const one of requests) {
@@ -96,6 +96,73 @@ describe('The index of the router', () => {
       ),
       { numRuns: 500 },
     );
+  });
+
+  it('after any changes finds what a router made of the remaining routes finds; the earlier router stays as it was', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fields, { maxLength: 25 }),
+        fc.array(
+          fc.record({ removed: fc.array(fc.nat(24), { maxLength: 6 }), added: fc.array(fc.nat(24), { maxLength: 6 }) }),
+          {
+            minLength: 1,
+            maxLength: 5,
+          },
+        ),
+        fc.array(sent, { minLength: 1, maxLength: 8 }),
+        (routes, changes, requests) => {
+          const all = routes.map((route, i) => {
+            const id = String((i * 7919) % 100).padStart(3, '0');
+            return criteriaOf(route).map((criteria, part) => ({ id, part, criteria, target: `${id}.${part}` }));
+          });
+          const subjects = requests.map((one) => routingInput(one, normalizePath(pathOf(one.target))));
+          const foundBy = ({ find }: Router<string>) => subjects.map((subject) => find(subject)?.target);
+          const present = new Set<number>(all.keys());
+          let current = router(all.flat());
+          for (const { removed, added } of changes) {
+            const before = foundBy(current);
+            const gone = removed.filter((n) => present.delete(n));
+            const come = [...new Set(added)].filter((n) => n < all.length && !present.has(n));
+            for (const n of come) present.add(n);
+            const routed = (places: readonly number[]) => places.flatMap((n) => all[n]!);
+            const next = finished(current.next(routed(gone), routed(come)));
+            expect(foundBy(current)).to.deep.equal(before);
+            expect(foundBy(next)).to.deep.equal(foundBy(router(routed([...present]))));
+            current = next;
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('a change among ten thousand routes reads only those that change', () => {
+    let ranked = 0;
+    const routed = (i: number) => {
+      const [criteria] = criteriaOf({
+        ...{ methods: null, hosts: null, headers: null, snis: null, regexPriority: 0 },
+        paths: [`/api/${i}/`],
+      });
+      const { rank } = criteria!;
+      const counted = Object.defineProperty({ ...criteria! }, 'rank', {
+        get() {
+          ranked++;
+          return rank;
+        },
+      });
+      return { id: String(i), part: 0, criteria: counted, target: String(i) };
+    };
+    const all = Array.from({ length: 10_000 }, (_, i) => routed(i));
+    const before = router(all);
+    ranked = 0;
+    const after = finished(before.next([all[7]!], [routed(10_001)]));
+    expect(ranked).to.equal(2);
+    const find = (path: string, { find }: Router<string>) => find(routingInput(request(`GET ${path}`), path))?.target;
+    expect(find('/api/7/x', before)).to.equal('7');
+    expect(find('/api/7/x', after)).to.equal(undefined);
+    expect(find('/api/10001/x', after)).to.equal('10001');
+    expect(find('/api/10000/x', after)).to.equal(undefined);
+    expect(find('/api/71/x', after)).to.equal('71');
   });
 
   it('tries few of a thousand routes', () => {
@@ -112,7 +179,7 @@ describe('The index of the router', () => {
         paths: [i % 3 === 0 ? `~/api/${i}/\\d+$` : `/api/${i}/`],
       });
       const counting = Object.defineProperty({ ...criteria! }, 'methods', { get: () => void asked++ });
-      return { id: String(i), criteria: counting, target: String(i) };
+      return { id: String(i), part: 0, criteria: counting, target: String(i) };
     });
     const { find } = router(routed);
     for (const [path, host, target] of [
@@ -127,3 +194,10 @@ describe('The index of the router', () => {
     }
   });
 });
+
+function finished<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
