@@ -1,4 +1,5 @@
 /** The gate's metrics in Prometheus text format, for `GET /metrics` of the Admin API. No label holds a value from a client. */
+import { type Budgets, budgetsOf } from '../src/records/budget.ts';
 import type { AccessLogEntry } from './proxy/access-log.ts';
 
 export interface Metrics {
@@ -12,11 +13,24 @@ export interface Metrics {
 /** Upper bounds in milliseconds. */
 const bounds = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
-export function metrics(): Metrics {
+export function metrics(budgets: Budgets = budgetsOf()): Metrics {
   const byStatus = new Map<number, number>();
   const byRefusal = new Map<string, number>();
   /** Requests per bound, not cumulative; the last place is for those above all bounds. */
   const buckets = [...bounds, Number.POSITIVE_INFINITY].map(() => 0);
+  const limited = [
+    ['body_bytes', budgets.bodyBytes],
+    ['connections', budgets.connections],
+    ['connections_per_address', budgets.connectionsPerAddress],
+    ['hashes', budgets.hashes],
+    ['streams', budgets.streams],
+  ] as const;
+  const ofBudgets = (
+    name: string,
+    type: string,
+    help: string,
+    value: (budget: { readonly used: number; readonly limit: number; readonly rejected: number }) => number,
+  ) => family(name, type, help, 'resource', new Map(limited.map(([resource, budget]) => [resource, value(budget)])));
   let reusedChallenges = 0;
   let count = 0;
   let sum = 0;
@@ -71,6 +85,14 @@ export function metrics(): Metrics {
           accepted,
         ),
         ...single('portcullis_connections_active', 'gauge', 'Open client connections.', active),
+        ...ofBudgets('portcullis_budget_used', 'gauge', 'What callers hold of each limited resource.', (b) => b.used),
+        ...ofBudgets('portcullis_budget_limit', 'gauge', 'The limit of each resource.', (b) => b.limit),
+        ...ofBudgets(
+          'portcullis_budget_rejected_total',
+          'counter',
+          'How often a caller got a 503 because a resource was used up.',
+          (b) => b.rejected,
+        ),
         '',
       ].join('\n'),
   };

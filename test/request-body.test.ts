@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { readBody } from '../adapters/request-body.ts';
 import { listening } from './transports/listening.ts';
@@ -8,13 +9,13 @@ import { listening } from './transports/listening.ts';
 describe('A request body up to a limit', () => {
   const limit = 100_000;
   let server: Awaited<ReturnType<typeof listening>>;
-  let reads: Promise<Buffer | undefined>[];
+  let reads: Promise<Buffer | 'late' | undefined>[];
 
   beforeEach(async () => {
     reads = [];
     server = await listening(
       createServer(async (incoming, response) => {
-        const read = readBody(incoming, incoming.headers['content-length'], limit);
+        const read = readBody(incoming, incoming.headers['content-length'], { size: limit });
         reads.push(read);
         response.end(
           String(
@@ -55,8 +56,8 @@ describe('A request body up to a limit', () => {
   });
 
   it('the Content-Length alone tells that it is too long', async () => {
-    expect(await readBody(null, '100001', limit)).to.equal(undefined);
-    expect(await readBody(null, '100000', limit)).to.have.length(0);
+    expect(await readBody(null, '100001', { size: limit })).to.equal(undefined);
+    expect(await readBody(null, '100000', { size: limit })).to.have.length(0);
   });
 
   it('a client that disconnects makes the read fail', async () => {
@@ -79,7 +80,28 @@ describe('A request body up to a limit', () => {
         cancelled = true;
       },
     });
-    expect(await readBody(stream, null, limit)).to.equal(undefined);
+    expect(await readBody(stream, null, { size: limit })).to.equal(undefined);
     expect(cancelled).to.equal(true);
+  });
+
+  it('a body that stops to arrive is late: of a Node stream, and of the Fetch API', async () => {
+    const half = new Readable({ read: () => undefined });
+    half.push('half');
+    expect(await readBody(half, '10', { size: limit, time: 20 })).to.equal('late');
+    const stream = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(Buffer.from('half')) });
+    expect(await readBody(stream, '10', { size: limit, time: 20 })).to.equal('late');
+  });
+
+  it('the time is counted from piece to piece: a slow body that goes on is read whole', async () => {
+    const slow = Readable.from(
+      (async function* () {
+        for (let piece = 0; piece < 10; piece++) {
+          yield 'a';
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      })(),
+      { objectMode: false },
+    );
+    expect(await readBody(slow, null, { size: limit, time: 400 })).to.have.length(10);
   });
 });

@@ -53,6 +53,8 @@ export interface AdminApiOptions {
   readonly balancerOf: HealthOptions['balancerOf'];
   /** Loads configuration files. */
   readonly file: ConfigurationFile;
+  /** Milliseconds to wait for the next piece of a body. */
+  readonly bodyTime?: number;
   /** The counters in Prometheus' text format. */
   readonly metrics: () => string;
 }
@@ -115,18 +117,18 @@ export function adminApi(options: AdminApiOptions): Koa {
       print(ctx, error instanceof Unavailable ? unavailable : unexpected);
     }
   });
-  app.use(routerOf([...endpoints, ...apiEndpoints(call)]).routes());
+  app.use(routerOf([...endpoints, ...apiEndpoints(call)], options.bodyTime).routes());
   app.use((ctx) => print(ctx, notFound));
   return app;
 }
 
 /** Of two endpoints that match a path, the first one handles it: a fixed segment stands before a key. */
-function routerOf(endpoints: readonly Endpoint[]): Router {
+function routerOf(endpoints: readonly Endpoint[], bodyTime: number | undefined): Router {
   const router = new Router({ sensitive: true });
   for (const endpoint of endpoints) {
     const path = routePath(endpoint.path);
     for (const [method] of methodsOf(endpoint)) {
-      router.register(path, [method], async (ctx) => print(ctx, await responseTo(ctx, endpoint, method)));
+      router.register(path, [method], async (ctx) => print(ctx, await responseTo(ctx, endpoint, method, bodyTime)));
     }
     router.options(path, (ctx) => print(ctx, optionsOf(endpoint)));
     router.all(path, (ctx) => print(ctx, methodNotAllowed));
@@ -134,12 +136,17 @@ function routerOf(endpoints: readonly Endpoint[]): Router {
   return router;
 }
 
-async function responseTo(ctx: RouterContext, endpoint: Endpoint, method: Method): Promise<AdminResponse> {
+async function responseTo(
+  ctx: RouterContext,
+  endpoint: Endpoint,
+  method: Method,
+  time: number | undefined,
+): Promise<AdminResponse> {
   const handler = endpoint.methods[method]!;
   const keys = keyNames(endpoint.path).map((name) => ctx.params[name]!);
   const query = new URLSearchParams(ctx.querystring);
   if (method === 'GET' || method === 'DELETE') return handler({ keys, query, body: { form: false, sent: {} } });
-  const read = await readBody(ctx.req, endpoint);
+  const read = await readBody(ctx.req, { ...endpoint, time });
   return 'refusal' in read ? read.refusal : handler({ keys, query, body: read.body });
 }
 

@@ -28,12 +28,16 @@ const unparsable: BodyRead = { refusal: badRequest('Cannot parse JSON body') };
 /** Bytes of a request body. */
 const largestBody = 10 * 1_048_576;
 
-export async function readBody(request: IncomingMessage, { readsText = false } = {}): Promise<BodyRead> {
+export async function readBody(
+  request: IncomingMessage,
+  { readsText = false, time }: { readonly readsText?: boolean; readonly time?: number | undefined } = {},
+): Promise<BodyRead> {
   const contentType = request.headers['content-type'];
   const type = mediaType(contentType);
   const isText = readsText && textual.test(type);
   if (contentType !== undefined && !isText && ![json, urlencoded, multipart].includes(type)) return unsupported;
-  const bytes = await readBytes(request, request.headers['content-length'], largestBody);
+  const bytes = await readBytes(request, request.headers['content-length'], { size: largestBody, time });
+  if (bytes === 'late') return late;
   if (bytes === undefined) return tooLarge;
   if (isText) return { body: { form: false, sent: {}, text: bytes.toString('utf8') } };
   switch (type) {
@@ -104,6 +108,8 @@ const unsupported: BodyRead = {
     415,
   ),
 };
+
+const late: BodyRead = { refusal: message(408, 'The request took too long', { Connection: 'close' }) };
 
 const tooLarge: BodyRead = {
   // The rest of the body is not read.

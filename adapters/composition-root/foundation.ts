@@ -1,6 +1,7 @@
 /** What everything else stands on: the log, metrics, the clock, randomness, keys, and the kinds of entities. */
 import { describeEntities } from '../../src/entities/entities.ts';
 import type { Vault } from '../../src/ports/vault.ts';
+import { budgetsOf } from '../../src/records/budget.ts';
 import { loadPlugins } from '../configuration/plugin-modules.ts';
 import type { Configuration } from '../configuration.ts';
 import { systemEntropy } from '../crypto/entropy.ts';
@@ -17,7 +18,16 @@ export const foundation = (configuration: Configuration, log?: Log) =>
   partsOf((provide) => {
     provide(t.configuration, {}, () => configuration);
     provide(t.log, {}, () => log ?? openLog({ level: configuration.logLevel }));
-    provide(t.metrics, {}, metrics);
+    provide(t.budgets, {}, () =>
+      budgetsOf({
+        bodyBytes: configuration.limitBodyMemory * 1_048_576,
+        connections: configuration.limitConnections,
+        connectionsPerAddress: configuration.limitConnectionsPerAddress,
+        streams: configuration.limitStreams,
+        hashes: configuration.limitHashes,
+      }),
+    );
+    provide(t.metrics, { budgets: t.budgets }, ({ budgets }) => metrics(budgets));
     provide(t.nodeClock, {}, () => clockFor({ isShared: configuration.store.kind === 'mongodb' }));
     provide(t.clock, { clock: t.nodeClock }, ({ clock }) => clock);
     provide(t.entropy, {}, () => systemEntropy());

@@ -72,6 +72,7 @@ export const operations = partsOf((provide) => {
         allowedHosts: configuration.adminHosts,
         version: version(),
         settings: configuration,
+        bodyTime: configuration.limitBodyTime,
         nodeId: entropy.uuid(),
         connections: () => proxy.connections(),
         balancerOf: (upstreamId) => snapshot.current().balancers?.get(upstreamId),

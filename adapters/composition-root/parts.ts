@@ -18,6 +18,7 @@ import type { Entropy, Successors } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import type { Vault } from '../../src/ports/vault.ts';
 import type { RememberedBearers } from '../../src/records/bearers.ts';
+import type { Budgets } from '../../src/records/budget.ts';
 import type { RememberedRecords } from '../../src/records/plugin-records.ts';
 import type { OpenAdmin } from '../admin/open-admin.ts';
 import type { Plugins } from '../configuration/plugin-modules.ts';
@@ -61,6 +62,7 @@ export const tokens = {
   configuration: token<Configuration>('Configuration'),
   log: token<Log>('Log'),
   metrics: token<Metrics>('Metrics'),
+  budgets: token<Budgets>('Budgets'),
   clock: token<Clock>('Clock'),
   nodeClock: token<NodeClock>('NodeClock'),
   entropy: token<Entropy>('Entropy'),

@@ -46,9 +46,10 @@ export const proxy = partsOf((provide) => {
       certificates: t.certificates,
       server: t.authorizationServer,
       metrics: t.metrics,
+      budgets: t.budgets,
       log: t.log,
     },
-    async ({ configuration, snapshot, tls: { renewed }, certificates, server, metrics, log }) => {
+    async ({ configuration, snapshot, tls: { renewed }, certificates, server, metrics, budgets, log }) => {
       const opened = await openProxy({
         listen: configuration.proxyListen,
         ...(renewed === undefined ? {} : { certificate: asServed(renewed.current) }),
@@ -62,6 +63,8 @@ export const proxy = partsOf((provide) => {
         },
         trustedIps: configuration.trustedIps,
         headers: configuration.headers,
+        limits: { clientBody: configuration.limitBodyTime },
+        budgets,
         serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
         log(entry) {
           metrics.count(entry);

@@ -66,14 +66,14 @@ export interface OAuthRoutesOptions extends EndpointOptions {
  * If the store cannot be reached, the response is 503 and the app emits the error (`app.on('error', …)`).
  */
 export function oauthRoutes(gate: Gate, options: OAuthRoutesOptions = {}): Middleware {
-  knownOptions('oauthRoutes', options, ['prefix', 'audience', 'secure']);
+  knownOptions('oauthRoutes', options, ['prefix', 'audience', 'secure', 'bodyTimeout']);
   const { prefix = '/oauth2' } = options;
   const { issuer, read } = nodeEndpoint('oauthRoutes', gate, options);
   return oauthEndpoints({
     server: gate.server,
     prefix: prefix === '' ? '' : pathOption('prefix', prefix, '/oauth2'),
     // Koa knows the scheme and the address behind a proxy (`app.proxy`).
-    read: (ctx) => ({ issuer, request: read(ctx.req, { secure: ctx.secure, from: ctx.ip }) }),
+    read: async (ctx) => ({ issuer, request: await read(ctx.req, { secure: ctx.secure, from: ctx.ip }) }),
     failed: (error, ctx) => void ctx.app.emit('error', error, ctx),
   });
 }

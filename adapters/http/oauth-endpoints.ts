@@ -7,18 +7,18 @@ import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import type { AuthorizationServer } from '../../src/authorization-server.ts';
 import type { Exchange, Handover } from '../../src/gateway/plugin.ts';
+import type { Issuer } from '../../src/oauth/issuer.ts';
 import type { EndpointHandover } from '../../src/plugins/oauth2.ts';
+import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
 import { unavailable } from '../../src/wire/endpoint.ts';
-import type { OAuthResponse } from '../../src/wire/response.ts';
-import { largestBody } from '../library/calls.ts';
-import { readBody } from '../request-body.ts';
+import type { EndpointRequest, OAuthResponse } from '../../src/wire/response.ts';
 
 export interface Endpoints {
   readonly server: AuthorizationServer;
   /** The path before `/token` and `/authorize`. */
   readonly prefix: string;
-  /** The issuer and the head of a request. Without `body`, the endpoint reads the body from the connection. */
-  read(ctx: Context): EndpointHandover & { readonly body?: Uint8Array | undefined };
+  /** The issuer, and the whole request. */
+  read(ctx: Context): MaybePromise<{ readonly issuer: Issuer; readonly request: EndpointRequest }>;
   /** Receives each response of the authorization server, for the log. */
   responded?(ctx: Context, response: OAuthResponse): void;
   /** Receives the error where there was no response. The client gets 503. */
@@ -29,9 +29,8 @@ export interface Endpoints {
 export function oauthEndpoints({ server, prefix, read, responded, failed }: Endpoints): Middleware {
   const answer = (endpoint: 'token' | 'authorize') => async (ctx: Context) => {
     try {
-      const { issuer, request, body } = read(ctx);
-      const whole = body ?? (await readBody(ctx.req, ctx.req.headers['content-length'], largestBody));
-      const response = await server[endpoint](issuer, { ...request, body: whole });
+      const { issuer, request } = await read(ctx);
+      const response = await server[endpoint](issuer, request);
       responded?.(ctx, response);
       print(ctx, response);
     } catch (error) {
@@ -77,7 +76,8 @@ export function handedOverEndpoints(
       prefix: '/oauth2',
       read(ctx) {
         const { handover, exchange } = handedOver.get(ctx.req)!;
-        return { ...(handover.to as EndpointHandover), body: exchange.request.wholeBody };
+        const { issuer, request } = handover.to as EndpointHandover;
+        return { issuer, request: { ...request, body: exchange.request.wholeBody } };
       },
       responded(ctx, { refusal, clientId }) {
         const { exchange } = handedOver.get(ctx.req)!;

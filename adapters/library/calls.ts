@@ -84,7 +84,7 @@ export async function fetchedRequest(
     transport: secure ? 'secure' : 'plain',
     query: url.search.slice(1),
     contentType: request.headers.get('content-type') ?? undefined,
-    body: await readBody(request.body, request.headers.get('content-length'), largestBody),
+    body: await readBody(request.body, request.headers.get('content-length'), { size: largestBody }),
     authorization: context.authorization ?? request.headers.get('authorization') ?? undefined,
     realm,
     from: context.from,

@@ -4,9 +4,11 @@ import type { TLSSocket } from 'node:tls';
 import type { Issuer } from '../../src/oauth/issuer.ts';
 import { isLoopbackCall } from '../../src/wire/loopback.ts';
 import type { EndpointRequest } from '../../src/wire/response.ts';
+import { readBody } from '../request-body.ts';
+import { largestBody } from './calls.ts';
 import type { Gate } from './create-gate.ts';
 import { authorizationOf, targetOf } from './incoming.ts';
-import { audienceOption, booleanOption } from './options.ts';
+import { audienceOption, booleanOption, secondsOption } from './options.ts';
 
 /** Which tokens an endpoint issues, and how a client may reach it. */
 export interface EndpointOptions {
@@ -17,13 +19,15 @@ export interface EndpointOptions {
    * a request over plain HTTP is refused (RFC 6749 §3.2), unless it comes from this machine and its Host is a loopback name.
    */
   readonly secure?: boolean | undefined;
+  /** Seconds to wait for the next piece of a body; then the response is 408. 60 by default. */
+  readonly bodyTimeout?: number | undefined;
 }
 
 /** An endpoint that receives secrets, on a server of Node. */
 export interface NodeEndpoint {
   readonly issuer: Issuer;
-  /** The request without its body, which must still be unread. `context` is what the framework knows better than the connection. */
-  read(request: IncomingMessage, context?: RequestContext): Omit<EndpointRequest, 'body'>;
+  /** The request with its body, which must still be unread. `context` is what the framework knows better than the connection. */
+  read(request: IncomingMessage, context?: RequestContext): Promise<EndpointRequest>;
 }
 
 interface RequestContext {
@@ -32,11 +36,16 @@ interface RequestContext {
 }
 
 /** `mounted`: the function that the program mounts, for the error if it is mounted in the wrong place. */
-export function nodeEndpoint(mounted: string, gate: Gate, { audience, secure = false }: EndpointOptions): NodeEndpoint {
+export function nodeEndpoint(
+  mounted: string,
+  gate: Gate,
+  { audience, secure = false, bodyTimeout }: EndpointOptions,
+): NodeEndpoint {
   const alwaysSecure = booleanOption('secure', secure);
+  const bodyTime = bodyTimeout === undefined ? undefined : secondsOption('bodyTimeout', bodyTimeout, 1, 3600) * 1000;
   return {
     issuer: gate.issuerFor(audience === undefined ? undefined : audienceOption('audience', audience)),
-    read(request, context) {
+    async read(request, context) {
       if (request.readableDidRead)
         throw new Error(`${mounted} must be mounted before the code that reads request bodies`);
       return {
@@ -47,6 +56,7 @@ export function nodeEndpoint(mounted: string, gate: Gate, { audience, secure = f
         authorization: authorizationOf(request)[0],
         realm: gate.realm,
         from: context?.from ?? request.socket.remoteAddress,
+        body: await readBody(request, request.headers['content-length'], { size: largestBody, time: bodyTime }),
       };
     },
   };

@@ -17,7 +17,7 @@ import { Unavailable } from '../../src/ports/unavailable.ts';
 import type { PathCaptures } from '../../src/routing/criteria.ts';
 import type { ExchangeEnvironment } from './environment.ts';
 import { type ForwardedExchange, Forwarding } from './forward.ts';
-import { BodyTimeout, ClientGone, type Incoming, type IncomingObserver, type RequestProblem } from './incoming.ts';
+import { BodyUnread, ClientGone, type Incoming, type IncomingObserver, type RequestProblem } from './incoming.ts';
 import { FieldList } from './response-head.ts';
 
 export function beginExchange(environment: ExchangeEnvironment, incoming: Incoming): void {
@@ -182,11 +182,16 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     this.#forwarding?.clientDrained();
   }
 
-  requestFailed({ status, message, refusal }: RequestProblem): void {
+  requestFailed({ status, message, refusal, retryAfter }: RequestProblem): void {
     this.#forwarding?.cancel();
-    if (this.request.hasResponded) this.request.abort();
+    if (this.request.hasResponded) {
+      this.request.abort();
+      return;
+    }
+    this.refusal = refusal;
     // In Kong, nginx itself responds to these, in plain text unless the client accepts another type.
-    else this.refuse(status, message, refusal, 'text');
+    const headers = retryAfter === undefined ? [] : ([['Retry-After', String(retryAfter)]] as const);
+    this.respond(errorResponse(this.request, status, message, { otherwise: 'text', headers }));
   }
 
   closed(): void {
@@ -259,6 +264,13 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
       this.#refuse(response);
       return;
     }
+    // The limits of a body (time, size, memory) are those of every other route.
+    const body = this.request.readBody(handover.largestBody);
+    if (isPending(body)) this.#wait(body, () => this.#toEndpoint(handover));
+    else this.#toEndpoint(handover);
+  }
+
+  #toEndpoint(handover: Handover): void {
     this.request.handOver(handover, this, (head) => {
       this.status = head.status;
       this.#addGateFields(head);
@@ -288,7 +300,7 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
 
   #interrupted(error: unknown): void {
     if (error instanceof ClientGone) return;
-    if (error instanceof BodyTimeout) this.refuse(408, 'Request timeout', 'body_timeout', 'text');
+    if (error instanceof BodyUnread) this.requestFailed(error.problem);
     else this.fail(error);
   }
 

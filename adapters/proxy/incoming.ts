@@ -50,7 +50,7 @@ export interface Incoming extends ProxiedRequest {
   /** Ends the response so that the client notices that it is incomplete. */
   abort(): void;
 
-  /** Has an OAuth endpoint respond. `beforeHead` is called before it sends its head; false: the head must not be sent. */
+  /** Has an OAuth endpoint respond, after the body was read. `beforeHead` is called before it sends its head; false: the head must not be sent. */
   handOver(handover: Handover, exchange: Exchange, beforeHead: (head: ResponseHead) => boolean): void;
 }
 
@@ -58,6 +58,8 @@ export interface RequestProblem {
   readonly status: number;
   readonly message: string;
   readonly refusal: RefusalCode;
+  /** Seconds after which the client may try again. */
+  readonly retryAfter?: number;
 }
 
 export interface IncomingObserver {
@@ -77,5 +79,12 @@ export interface BodyReceiver {
 /** The client disconnected while its body was read. */
 export class ClientGone extends Error {}
 
-/** The client stopped sending while its body was read. */
-export class BodyTimeout extends Error {}
+/** The body could not be read: the client stopped sending, or the gate has no memory for it. */
+export class BodyUnread extends Error {
+  readonly problem: RequestProblem;
+
+  constructor(problem: RequestProblem) {
+    super(problem.message);
+    this.problem = problem;
+  }
+}

@@ -7,6 +7,7 @@ import { parseNetworks } from '../../src/address/ip-address.ts';
 import type { ConnectionCounts } from '../../src/gateway/connection-counts.ts';
 import { type GateHeaders, gateHeaders } from '../../src/gateway/gate-headers.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
+import { type Budgets, budgetsOf } from '../../src/records/budget.ts';
 import { Deadlines } from '../deadlines.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import type { UpstreamCertificates } from '../upstream/socket.ts';
@@ -15,6 +16,7 @@ import type { ExchangeEnvironment, TargetHealthChange, UpstreamProblem } from '.
 import { beginExchange } from './exchange.ts';
 import type { RequestProblem } from './incoming.ts';
 import type { ClientConnection } from './listener/connection.ts';
+import { ConnectionLimits } from './listener/connection-limits.ts';
 import { type Certificate, type ContextFor, type Listener, type ListenerAddress, listen } from './listener/listen.ts';
 import type { ServeEndpoint } from './listener/node-incoming.ts';
 
@@ -57,6 +59,8 @@ export interface ProxyOptions {
     readonly lookup?: LookupFunction;
   };
   readonly limits?: Partial<ProxyLimits>;
+  /** What all callers together may hold; defaults where it is not given. */
+  readonly budgets?: Budgets;
 }
 
 /** Times in milliseconds. */
@@ -141,11 +145,14 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     targetHealthChanged: options.targetHealthChanged ?? (() => {}),
   };
   let draining = false;
+  const budgets = options.budgets ?? budgetsOf();
   const common = {
     certificate: options.certificate,
     contextFor: options.contextFor,
     limits,
     trusts: trusted.has,
+    connections: new ConnectionLimits(budgets, trusted.has),
+    streams: budgets.streams,
     serverName,
     headers,
     rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection) => {
@@ -163,6 +170,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
       headSize: limits.headSize,
       clientBody: limits.clientBody,
       clientSend: limits.clientSend,
+      bodyBytes: budgets.bodyBytes,
       isDraining: () => draining,
     },
   } satisfies Omit<Parameters<typeof listen>[0], 'address'>;

@@ -10,7 +10,6 @@ import { unavailable } from '../../src/wire/endpoint.ts';
 import { refuseHandshake } from '../../src/wire/handshake.ts';
 import type { OAuthResponse } from '../../src/wire/response.ts';
 import { admittedBearers } from '../library/admitted-bearers.ts';
-import { largestBody } from '../library/calls.ts';
 import type { Gate } from '../library/create-gate.ts';
 import { authorizationOf, targetOf, warn } from '../library/incoming.ts';
 import { type EndpointOptions, nodeEndpoint } from '../library/node-endpoint.ts';
@@ -22,7 +21,6 @@ import {
   readRequirement,
   requirementOptions,
 } from '../library/options.ts';
-import { readBody } from '../request-body.ts';
 
 export type { EndpointOptions } from '../library/node-endpoint.ts';
 export type { Requirement } from '../library/options.ts';
@@ -173,15 +171,13 @@ export function tokenRoute(
   gate: Gate,
   options: TokenRouteOptions = {},
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  knownOptions('tokenRoute', options, ['path', 'audience', 'secure', 'onError']);
+  knownOptions('tokenRoute', options, ['path', 'audience', 'secure', 'bodyTimeout', 'onError']);
   const { onError = warn } = options;
   const path = pathOption('path', options.path ?? '/oauth2/token', '/oauth2/token');
   const { issuer, read } = nodeEndpoint('tokenRoute', gate, options);
 
   async function responseTo(request: IncomingMessage): Promise<OAuthResponse> {
-    const head = read(request);
-    const body = await readBody(request, request.headers['content-length'], largestBody);
-    return gate.server.token(issuer, { ...head, body });
+    return gate.server.token(issuer, await read(request));
   }
 
   return (request, response) => {

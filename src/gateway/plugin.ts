@@ -96,6 +96,8 @@ export type AccessDecision = undefined | DirectResponse | Handover;
 /** The request is for one of our own endpoints, which the Koa application of the listener serves. */
 export interface Handover {
   readonly handover: 'token' | 'authorize';
+  /** The whole body is read first, up to this many bytes. The endpoint finds a longer one missing. */
+  readonly largestBody: number;
   /** What the endpoint needs from the plugin; opaque to the proxy. */
   readonly to: unknown;
 }

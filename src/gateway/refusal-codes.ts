@@ -11,6 +11,11 @@ export const gateRefusals = {
     'The request line and the headers together are too long. Send fewer or shorter headers; check the cookies.',
   head_timeout: 'The head of the request did not arrive in time.',
   body_timeout: 'The body of the request did not arrive in time.',
+  body_memory_full: 'Request bodies fill the memory for them (limit_body_memory). Retry after the time in Retry-After.',
+  connections_full: 'The gate has as many connections as limit_connections allows. Retry later.',
+  connections_from_address_full:
+    'The address has as many connections as limit_connections_per_address allows. If it is a proxy of yours, name it in trusted_ips.',
+  streams_full: 'All HTTP/2 connections together have as many requests as limit_streams allows. Retry later.',
   expectation_failed: 'The Expect header has another value than 100-continue.',
   client_timeout: 'The client did not read the response in time.',
   client_gone: 'The client disconnected before it had the response. Logged as 499.',

@@ -47,6 +47,10 @@ export const refusals = {
     ...both('invalid_request', 'The body is too large'),
     remedy: 'Send only the parameters of the request; together they must not exceed 1 MiB.',
   },
+  body_late: {
+    ...both('invalid_request', 'The body did not arrive in time'),
+    remedy: 'Send the whole body at once. The connection was closed.',
+  },
   parameter_repeated: {
     ...both('invalid_request', '{detail} must be given once'),
     remedy: 'Send the parameter once, in one place.',

@@ -34,7 +34,10 @@ export interface EndpointHandover {
   readonly request: Omit<EndpointRequest, 'body'>;
 }
 
-/** A body that may hold an access token is read up to this size. Larger bodies are not read, and a token in them is not found. */
+/**
+ * Bodies of the endpoints, and bodies that may hold an access token, are read up to this size. A larger one is not read: the
+ * endpoint refuses it, and a token in it is not found.
+ */
 const largestBody = 1_048_576;
 
 export const oauth2 = definePlugin({
@@ -53,7 +56,11 @@ export const oauth2 = definePlugin({
         const endpoint = endpointOf(exchange.path);
         if (endpoint !== undefined) {
           const issuer = issuerAt(exchange.serviceId);
-          return { handover: endpoint, to: { issuer, request: endpointRequest(settings, exchange, tools) } };
+          return {
+            handover: endpoint,
+            largestBody,
+            to: { issuer, request: endpointRequest(settings, exchange, tools) },
+          };
         }
         return authenticate(issuerAt(exchange.serviceId), exchange);
       },

@@ -4,7 +4,7 @@ import type { AuthorizationOutcome } from '../authorization/vocabulary.ts';
 import { printForm, queryOf, readForm, withQuery as replaceQuery } from '../content/form.ts';
 import type { Issuer } from '../oauth/issuer.ts';
 import { type Refusal, wordsOf } from '../oauth/refusals.ts';
-import { insecure, refusalBody, refuseMethod } from './endpoint.ts';
+import { insecure, refusalBody, refuseMethod, unreadBody } from './endpoint.ts';
 import { type Parameters, parseForm, readParameters } from './parameters.ts';
 import { type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 import type { RequestStamp } from './token-endpoint.ts';
@@ -171,5 +171,5 @@ function percentEncode(text: string): string {
 function directRefusal(issuer: Issuer, refusal: Refusal, echo: Parameters): OAuthResponse {
   const body: Record<string, unknown> = refusalBody(issuer, refusal);
   if (echo.has('state')) body['state'] = echo.get('state');
-  return { status: refusal.reason === 'body_too_large' ? 413 : 400, headers: notStored, body, refusal };
+  return { ...(unreadBody(refusal.reason) ?? { status: 400, headers: notStored }), body, refusal };
 }

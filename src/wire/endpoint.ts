@@ -1,6 +1,6 @@
 /** The checks that both endpoints make before they read parameters. */
 import type { Issuer } from '../oauth/issuer.ts';
-import { type OAuthError, type Refusal, refusals, wordsOf } from '../oauth/refusals.ts';
+import { type OAuthError, type Refusal, type RefusalReason, refusals, wordsOf } from '../oauth/refusals.ts';
 import { bearerChallenge, type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 
 /** Both endpoints accept POST only (Kong; RFC 6749 §3.2 for the token endpoint). */
@@ -48,6 +48,15 @@ export const unavailable: OAuthResponse = {
   body: bodyOf(refusals.temporarily_unavailable.rfc9700),
   refusal: { reason: 'temporarily_unavailable' },
 };
+
+/** The status and headers where the body of a request was not read. */
+export function unreadBody(reason: RefusalReason): Pick<OAuthResponse, 'status' | 'headers'> | undefined {
+  if (reason === 'body_too_large') return { status: 413, headers: notStored };
+  if (reason !== 'body_late') return undefined;
+  // "A server SHOULD send the "close" connection option" with 408, "since 408 implies that the server has decided to close
+  // the connection rather than continue waiting." (RFC 9110 §15.5.9; RFC 7231 §6.5.7)
+  return { status: 408, headers: [['Connection', 'close'], ...notStored] };
+}
 
 /** A refusal that only the caller receives. */
 export function refusalBody(issuer: Issuer, refusal: Refusal): { error: string; error_description: string } {

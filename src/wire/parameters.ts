@@ -16,8 +16,8 @@ export interface EncodedParameters {
   /** The query of the request-target, without `?`. */
   readonly query: string;
   readonly contentType: string | undefined;
-  /** `undefined`: larger than the limit. */
-  readonly body: Uint8Array | undefined;
+  /** `undefined`: larger than the limit. `late`: it did not arrive in time. */
+  readonly body: Uint8Array | 'late' | undefined;
 }
 
 /** More parameters than any legitimate request has. */
@@ -30,6 +30,7 @@ export function readParameters(
   { query, contentType, body }: EncodedParameters,
 ): { readonly parameters: Parameters } | Refusal {
   if (body === undefined) return { reason: 'body_too_large' };
+  if (body === 'late') return { reason: 'body_late' };
   const type = mediaType(contentType);
   if (profile.parameters === 'strict') {
     // "using the "application/x-www-form-urlencoded" format [...] in the HTTP request entity-body" (RFC 6749 §4.1.3)

@@ -18,8 +18,8 @@ export interface EndpointRequest {
   readonly transport: 'secure' | 'plain' | 'ambiguous';
   readonly query: string;
   readonly contentType: string | undefined;
-  /** `undefined`: larger than the limit. */
-  readonly body: Uint8Array | undefined;
+  /** `undefined`: larger than the limit. `late`: it did not arrive in time. */
+  readonly body: Uint8Array | 'late' | undefined;
   /** The value of the header with the client credentials. */
   readonly authorization: string | undefined;
   readonly realm: string | undefined;

@@ -12,7 +12,7 @@ import type { Issuer } from '../oauth/issuer.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 import { sameScope, splitScope } from '../oauth/scope.ts';
 import { readClientAuthentication } from './client-authentication.ts';
-import { insecure, refusalBody, refuseMethod } from './endpoint.ts';
+import { insecure, refusalBody, refuseMethod, unreadBody } from './endpoint.ts';
 import { type Parameters, readParameters } from './parameters.ts';
 import { type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 
@@ -150,7 +150,8 @@ function refusalResponse(
       refusal: about,
     };
   }
-  if (refusal.reason === 'body_too_large') return { status: 413, headers: notStored, body, refusal: about };
+  const unread = unreadBody(refusal.reason);
+  if (unread !== undefined) return { ...unread, body, refusal: about };
   // "If the client attempted to authenticate via the "Authorization" request header field, the authorization server
   // MUST respond with an HTTP 401 (Unauthorized) status code and include the "WWW-Authenticate" response header field
   // matching the authentication scheme used by the client." (RFC 6749 §5.2)

@@ -217,7 +217,7 @@ describe('An exchange', () => {
       };
       for (const [how, write] of Object.entries(writings)) {
         const gate = await openGate(1, {
-          hooks: [{ respond }, { access: () => ({ handover: 'token', to: how }) }],
+          hooks: [{ respond }, { access: () => ({ handover: 'token', largestBody: 100, to: how }) }],
           serveEndpoint: (handover, exchange, request, response) => {
             expect([handover.to, exchange.routeId, request.url]).to.deep.equal([how, 'route-1', '/oauth2/token']);
             write(response);
@@ -234,7 +234,7 @@ describe('An exchange', () => {
 
   it('hands a request over to an OAuth endpoint with all its headers', async () => {
     const gate = await openGate(1, {
-      hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
+      hooks: [{ access: () => ({ handover: 'token', largestBody: 100, to: undefined }) }],
       serveEndpoint: (_handover, _exchange, { headers }, response) => void response.end(JSON.stringify(headers)),
     });
     const { body } = await ask(
@@ -246,10 +246,9 @@ describe('An exchange', () => {
 
   it('hands a request over to an OAuth endpoint with its body, after 100 (Continue)', async () => {
     const gate = await openGate(1, {
-      hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
-      serveEndpoint: async (_handover, exchange, request, response) => {
-        let text = '';
-        for await (const piece of request) text += piece;
+      hooks: [{ access: () => ({ handover: 'token', largestBody: 100, to: undefined }) }],
+      serveEndpoint: async (_handover, exchange, _request, response) => {
+        const text = Buffer.from(exchange.request.wholeBody!).toString();
         exchange.refusal = 'client_authentication_failed';
         exchange.clientId = 'app';
         response.statusCode = 400;
@@ -309,7 +308,7 @@ describe('An exchange', () => {
     it('an endpoint, synchronously or later', async () => {
       for (const serveEndpoint of [boom, async () => boom()]) {
         const gate = await openGate(1, {
-          hooks: [{ access: () => ({ handover: 'token', to: undefined }) }],
+          hooks: [{ access: () => ({ handover: 'token', largestBody: 100, to: undefined }) }],
           serveEndpoint,
         });
         const { status, body } = await ask(gate.port, get());
@@ -320,7 +319,7 @@ describe('An exchange', () => {
 
     it('a plugin that sees the response of an endpoint: the client does not get that response', async () => {
       const gate = await openGate(1, {
-        hooks: [{ access: () => ({ handover: 'token', to: undefined }) }, { respond: boom }],
+        hooks: [{ access: () => ({ handover: 'token', largestBody: 100, to: undefined }) }, { respond: boom }],
         serveEndpoint: (_handover, _exchange, _request, response) => {
           response.end('a token');
         },

@@ -330,12 +330,11 @@ describe('HTTP/2', () => {
   it('hands a request over to an OAuth endpoint', async () => {
     const gate = await openGate(1, {
       hooks: [
-        { access: () => ({ handover: 'token', to: undefined }) },
+        { access: () => ({ handover: 'token', largestBody: 100, to: undefined }) },
         { respond: (_exchange, head) => head.setHeader('X-Seen', String(head.status)) },
       ],
-      serveEndpoint: async (_handover, _exchange, request, response) => {
-        let text = '';
-        for await (const piece of request) text += piece;
+      serveEndpoint: async (_handover, exchange, _request, response) => {
+        const text = Buffer.from(exchange.request.wholeBody!).toString();
         response.statusCode = 201;
         response.end(text);
       },

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { parseIpAddress } from '../../../src/address/ip-address.ts';
 import type { Deadlines, Limited } from '../../deadlines.ts';
+import type { RequestProblem } from '../incoming.ts';
 
 /** A request in the queue of its connection. */
 export interface QueuedRequest {
@@ -23,6 +24,8 @@ export class ClientConnection implements Limited {
   readonly scheme: 'http' | 'https';
   readonly sni: string | undefined;
   readonly socket: Socket;
+  /** Why all its requests are refused: there are too many connections. */
+  readonly refused: RequestProblem | undefined;
   /** No further request is accepted: the connection ends with the response in progress. */
   closing = false;
   /** The bytes that come next cannot be parsed. */
@@ -39,8 +42,9 @@ export class ClientConnection implements Limited {
   /** Bytes received when it became idle. */
   #bytesReadWhenIdle = 0;
 
-  constructor(socket: Socket, trusts: (address: string) => boolean) {
+  constructor(socket: Socket, trusts: (address: string) => boolean, refused?: RequestProblem) {
     this.socket = socket;
+    this.refused = refused;
     // A dual-stack listener reports IPv4 peers as `::ffff:192.0.2.1`.
     this.peer = parseIpAddress(socket.remoteAddress ?? '') ?? socket.remoteAddress ?? '';
     this.peerTrusted = trusts(this.peer);

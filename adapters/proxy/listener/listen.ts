@@ -16,10 +16,12 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { errorResponse } from '../../../src/gateway/error-response.ts';
 import type { GateHeaders } from '../../../src/gateway/gate-headers.ts';
+import type { Budget } from '../../../src/records/budget.ts';
 import { Deadlines } from '../../deadlines.ts';
 import type { RequestProblem } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
 import { ClientConnection } from './connection.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import { badRequest, headTooLarge } from './message.ts';
 import { type ListenerEnvironment, NodeIncoming } from './node-incoming.ts';
 import { lookForPreface } from './preface.ts';
@@ -71,6 +73,9 @@ export interface ListenerOptions {
   readonly contextFor: ContextFor | undefined;
   readonly limits: ListenerLimits;
   readonly trusts: (address: string) => boolean;
+  readonly connections: ConnectionLimits;
+  /** Streams of all HTTP/2 connections. */
+  readonly streams: Budget;
   readonly serverName: string;
   readonly headers: GateHeaders;
   readonly environment: ListenerEnvironment;
@@ -108,6 +113,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     socket.on('close', () => sockets.delete(socket));
     // The reader of the connection gets a `close` too, and acts on that.
     socket.on('error', () => {});
+    options.connections.opened(socket);
   });
   server.on(arrivals, (socket: Socket) => {
     if ((socket as Partial<TLSSocket>).alpnProtocol === 'h2') {
@@ -231,7 +237,8 @@ function http1Reader(
   const begin = (request: GateRequest, response: GateResponse): void => {
     const connection = connectionOf(request.socket)!;
     request.begun = true;
-    if (!connection.closing) connection.enqueue(new NodeIncoming(options.environment, connection, request, response));
+    if (connection.closing) return;
+    connection.enqueue(new NodeIncoming(options.environment, connection, request, response, connection.refused));
   };
   const typed = server as unknown as Http1Server<typeof GateRequest, typeof GateResponse>;
   typed.on('request', begin);
@@ -247,7 +254,7 @@ function http1Reader(
     else refuseRest(options, connection, problem);
   });
   return (socket) => {
-    const connection = new ClientConnection(socket, options.trusts);
+    const connection = new ClientConnection(socket, options.trusts, options.connections.problemOf(socket));
     connection.limitIdle(idle);
     (socket as Connected)[ofSocket] = connection;
     for (const read of readers) read.call(server, socket);
@@ -310,10 +317,17 @@ function problemOf({ code = '' }: NodeJS.ErrnoException): RequestProblem | undef
   }
 }
 
+const tooManyStreams: RequestProblem = {
+  status: 503,
+  message: 'The gate has too many requests on HTTP/2 connections; try again',
+  refusal: 'streams_full',
+  retryAfter: 1,
+};
+
 // HTTP/2 -------------------------------------------------------------------------------------------------------------
 
 function http2Reader(sessions: Set<ServerHttp2Session>, options: ListenerOptions): (socket: Socket) => void {
-  const { limits, environment } = options;
+  const { limits, environment, streams } = options;
   const server = createHttp2({
     Http2ServerRequest,
     Http2ServerResponse: GateHttp2Response as never,
@@ -341,7 +355,13 @@ function http2Reader(sessions: Set<ServerHttp2Session>, options: ListenerOptions
   });
   const begin = (request: Http2ServerRequest, response: GateHttp2Response): void => {
     const { session } = request.stream;
-    if (session !== undefined) new NodeIncoming(environment, connections.get(session)!, request, response).begin();
+    if (session === undefined) return;
+    const connection = connections.get(session)!;
+    let { refused } = connection;
+    if (refused !== undefined) session.close();
+    else if (streams.take(1)) response.on('close', () => streams.release(1));
+    else refused = tooManyStreams;
+    new NodeIncoming(environment, connection, request, response, refused).begin();
   };
   const typed = server as unknown as Http2Server<
     typeof IncomingMessage,
@@ -353,7 +373,7 @@ function http2Reader(sessions: Set<ServerHttp2Session>, options: ListenerOptions
   typed.on('checkContinue', begin);
   typed.on('checkExpectation', begin);
   return (socket) => {
-    arriving = new ClientConnection(socket, options.trusts);
+    arriving = new ClientConnection(socket, options.trusts, options.connections.problemOf(socket));
     // If the end arrived together with the first bytes, it has been read already, and node:http2 would never see it.
     socket.on('end', () => socket.destroy());
     server.emit('connection', socket);

@@ -11,9 +11,10 @@ import {
 } from '../../../src/gateway/header-hygiene.ts';
 import type { Exchange, Handover, ResponseHead } from '../../../src/gateway/plugin.ts';
 import type { MaybePromise } from '../../../src/ports/maybe-promise.ts';
+import type { Budget } from '../../../src/records/budget.ts';
 import {
   type BodyReceiver,
-  BodyTimeout,
+  BodyUnread,
   ClientGone,
   type Incoming,
   type IncomingObserver,
@@ -21,6 +22,7 @@ import {
 } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
 import type { ClientConnection, QueuedRequest } from './connection.ts';
+import { HeldBody } from './held-body.ts';
 import { badRequest, examineHttp1, examineHttp2 } from './message.ts';
 import type { GateHttp2Response, GateResponse } from './responses.ts';
 
@@ -36,6 +38,8 @@ export interface ListenerEnvironment {
   /** Milliseconds between two pieces of a body, and until a client has read what was sent to it. */
   readonly clientBody: number;
   readonly clientSend: number;
+  /** Bytes of bodies that are held in memory. */
+  readonly bodyBytes: Budget;
   /** Whether responses close their connections, because the gate is stopping. */
   readonly isDraining: () => boolean;
 }
@@ -82,14 +86,14 @@ export class NodeIncoming implements Incoming, QueuedRequest {
   #flow: 'still' | 'flowing' | 'ended' | 'discarded' = 'still';
   #receiver: BodyReceiver | undefined;
   #reading: Reading | undefined;
-  #pieces: Buffer[] = [];
-  #read = 0;
+  readonly #held: HeldBody;
 
   constructor(
     environment: ListenerEnvironment,
     connection: ClientConnection,
     request: IncomingMessage | Http2ServerRequest,
     response: GateResponse | GateHttp2Response,
+    refused?: RequestProblem,
   ) {
     this.#environment = environment;
     this.#connection = connection;
@@ -101,10 +105,11 @@ export class NodeIncoming implements Incoming, QueuedRequest {
     this.target = message.target;
     this.httpVersion = message.httpVersion;
     this.rawHeaders = message.rawHeaders;
-    this.problem = message.problem;
+    this.problem = message.problem ?? refused;
     this.upgrade = message.upgrade;
     this.#body = message.body;
     this.#expectsContinue = message.expectsContinue;
+    this.#held = new HeldBody(environment.bodyBytes);
     connection.inFlight++;
     response.on('close', whenClosed);
   }
@@ -149,6 +154,7 @@ export class NodeIncoming implements Incoming, QueuedRequest {
     clearTimeout(reading?.timer);
     clearTimeout(this.#restTimer);
     this.#receiver = undefined;
+    this.#held.release();
     this.#observer?.closed();
     reading?.reject(new ClientGone());
     this.#connection.completed(this);
@@ -228,13 +234,13 @@ export class NodeIncoming implements Incoming, QueuedRequest {
       this.wholeBody = new Uint8Array(0);
       return this.wholeBody;
     }
-    if (this.#read > limit || (this.#body !== 'chunked' && this.#body > limit)) return undefined;
+    if (this.#held.length > limit || (this.#body !== 'chunked' && this.#body > limit)) return undefined;
     if (this.#reading !== undefined) throw new Error('the body is being read already');
     return new Promise((resolve, reject) => {
       const { clientBody } = this.#environment;
       const timer =
         clientBody > 0
-          ? setTimeout(() => this.#stopReading()?.reject(new BodyTimeout()), clientBody).unref()
+          ? setTimeout(() => this.#stopReading()?.reject(new BodyUnread(bodyTimeout)), clientBody).unref()
           : undefined;
       this.#reading = { limit, resolve, reject, timer };
       this.#start();
@@ -247,10 +253,10 @@ export class NodeIncoming implements Incoming, QueuedRequest {
   }
 
   sendBody(receiver: BodyReceiver): void {
-    const pieces = this.#pieces;
-    this.#pieces = [];
+    const { bytes } = this.#held;
+    this.#held.release();
     this.#receiver = receiver;
-    for (const piece of pieces) receiver.requestBodyReceived(piece);
+    if (bytes.length > 0) receiver.requestBodyReceived(bytes);
     if (this.#flow === 'ended') receiver.requestBodyEnded();
     else this.#start();
   }
@@ -286,15 +292,19 @@ export class NodeIncoming implements Incoming, QueuedRequest {
     this.bytesReceived += piece.length;
     const reading = this.#reading;
     if (reading !== undefined) {
-      this.#pieces.push(piece);
-      this.#read += piece.length;
+      if (!this.#held.add(piece)) {
+        this.#request.pause();
+        this.#held.release();
+        this.#stopReading()?.reject(new BodyUnread(bodyMemoryFull));
+        return;
+      }
       reading.timer?.refresh();
-      if (this.#read > reading.limit) {
+      if (this.#held.length > reading.limit) {
         this.#request.pause();
         this.#stopReading()?.resolve(undefined);
       }
     } else if (this.#receiver !== undefined) this.#receiver.requestBodyReceived(piece);
-    else if (this.#flow !== 'discarded') this.#pieces.push(piece);
+    else if (this.#flow !== 'discarded' && !this.#held.add(piece)) this.failRequest(bodyMemoryFull);
   }
 
   #ended(): void {
@@ -307,8 +317,7 @@ export class NodeIncoming implements Incoming, QueuedRequest {
     this.#flow = 'ended';
     const reading = this.#stopReading();
     if (reading !== undefined) {
-      this.wholeBody = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.#read);
-      this.#pieces = [];
+      this.wholeBody = this.#held.bytes;
       reading.resolve(this.wholeBody);
     } else this.#receiver?.requestBodyEnded();
   }
@@ -406,14 +415,12 @@ export class NodeIncoming implements Incoming, QueuedRequest {
     this.#handedOver = true;
     const response = this.#response;
     response.beforeHead = beforeHead;
-    this.#sendContinue();
-    if (this.#pieces.length > 0) {
-      // A plugin began to read the body and found it too long. The endpoint reads it from the start.
-      this.#request.removeAllListeners('data').removeAllListeners('end');
-      this.#request.unshift(Buffer.concat(this.#pieces));
-      this.#pieces = [];
+    if (this.#mustClose() && !('stream' in response)) {
+      response.setHeader('Connection', 'close');
+      this.#lingerAfterResponse();
     }
-    if (this.#mustClose() && !('stream' in response)) response.setHeader('Connection', 'close');
+    // A body that was too long for the endpoint still arrives.
+    response.once('finish', () => this.#responseWritten());
     const failed = (error: unknown): void => {
       this.#environment.failed(error, { requestId: this.requestId, routeId: exchange.routeId });
       if (response.headersSent) this.abort();
@@ -461,24 +468,26 @@ export class NodeIncoming implements Incoming, QueuedRequest {
     }
     // A client that did not send in time does not get another chance on this connection (RFC 9110 §15.5.9).
     const closes = status === 408 || this.#mustClose();
-    if (closes) {
-      fields.push('Connection', 'close');
-      this.#connection.closing = true;
-    }
+    if (closes) fields.push('Connection', 'close');
     const chunks = length === -1 && this.httpVersion === '1.1' && this.method !== 'HEAD' && hasBody(status);
     if (!chunks) withoutTrailer(fields);
     // Last: once node:http knows a length, it re-encodes Content-Disposition and garbles it.
     if (length !== -1) fields.push('Content-Length', String(length));
     if (reason === '') response.writeHead(status, fields);
     else response.writeHead(status, reason, fields);
+    if (closes) this.#lingerAfterResponse();
+  }
+
+  #lingerAfterResponse(): void {
+    this.#connection.closing = true;
     // node:http calls this when the last response is written.
-    if (closes) this.#connection.socket.destroySoon = () => this.#connection.linger();
+    this.#connection.socket.destroySoon = () => this.#connection.linger();
   }
 
   /** The response is written. The rest of the request is read and dropped, or the connection ends. */
   #responseWritten(): void {
     this.#receiver = undefined;
-    this.#pieces = [];
+    if (this.wholeBody === undefined) this.#held.release();
     if (this.#flow === 'flowing') {
       this.#flow = 'discarded';
       this.#request.resume();
@@ -533,6 +542,14 @@ export class NodeIncoming implements Incoming, QueuedRequest {
     return this.#body === 'chunked' || this.#body - this.bytesReceived > smallRest;
   }
 }
+
+const bodyTimeout: RequestProblem = { status: 408, message: 'Request timeout', refusal: 'body_timeout' };
+const bodyMemoryFull: RequestProblem = {
+  status: 503,
+  message: 'The gate has no memory for another request body; try again',
+  refusal: 'body_memory_full',
+  retryAfter: 1,
+};
 
 interface Reading {
   readonly limit: number;
