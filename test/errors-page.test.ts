@@ -72,6 +72,7 @@ function ofTheWire(): readonly (string | undefined)[] {
     token({}, { transport: 'ambiguous' }),
     token({ scope: 'a' }, { contentType: 'text/plain' }),
     token({}, { body: undefined }),
+    token({}, { body: 'late' }),
     token({ scope: ['a', 'b'] }),
     token({ client_id: 'printer', client_secret: secretOf(printer) }),
     authorize({ request_uri: 'https://client.example/request' }),

@@ -42,7 +42,7 @@ export function nodeEndpoint(
   { audience, secure = false, bodyTimeout }: EndpointOptions,
 ): NodeEndpoint {
   const alwaysSecure = booleanOption('secure', secure);
-  const bodyTime = bodyTimeout === undefined ? undefined : secondsOption('bodyTimeout', bodyTimeout, 1, 3600) * 1000;
+  const bodyTime = bodyTimeout === undefined ? undefined : secondsOption('bodyTimeout', bodyTimeout, 1, 3600);
   return {
     issuer: gate.issuerFor(audience === undefined ? undefined : audienceOption('audience', audience)),
     async read(request, context) {

@@ -203,5 +203,11 @@ for (const profile of [kong, rfc9700]) {
         reason: 'body_too_large',
       });
     });
+
+    it('a body that did not arrive in time is refused', () => {
+      expect(readParameters(profile, known, { query: '', contentType: form, body: 'late' })).to.deep.equal({
+        reason: 'body_late',
+      });
+    });
   });
 }
