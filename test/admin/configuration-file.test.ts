@@ -49,7 +49,7 @@ describe('The Admin API and the configuration file', () => {
     expect((await admin.call('GET /status')).body.configuration_hash).to.equal('ab'.repeat(16));
   });
 
-  it('tokens are not part of the file: they can be written and removed', async () => {
+  it('KD-01: tokens are not part of the file: they can be written and removed', async () => {
     const { status, body } = await admin.call('POST /oauth2_tokens', { expires_in: 1 });
     expect([status, body.name]).to.deep.equal([400, 'schema violation']);
     expect((await admin.call('DELETE /oauth2_tokens/none')).status).to.equal(204);
@@ -111,7 +111,7 @@ describe('The Admin API and the configuration file', () => {
     );
   });
 
-  it('an error response names line and field, and nests them as Kong does', async () => {
+  it('KD-02: an error response names line and field, and nests them as Kong does', async () => {
     next = {
       outcome: 'refused',
       problems: [
@@ -137,7 +137,7 @@ describe('The Admin API and the configuration file', () => {
     expect(({} as Record<string, unknown>)['0']).to.equal(undefined);
   });
 
-  it('GET /config prints the configuration also without a file; POST needs an active file', async () => {
+  it('KD-02: GET /config prints the configuration also without a file; POST needs an active file', async () => {
     activeDigest = undefined;
     expect((await admin.call('GET /config')).body).to.deep.equal({ config: '_format_version: "3.0"\n' });
     const { status, body } = await admin.call('POST /config', { config: 'x' });

@@ -315,7 +315,7 @@ describe('The Admin API: entities', () => {
   });
 
   describe('What has no effect', () => {
-    it('is written as in Kong, and a header warns of it', async () => {
+    it('KD-16: is written as in Kong, and a header warns of it', async () => {
       const only = 'is for streams, and the gate forwards HTTP, gRPC and WebSockets only';
       const none = `protocols: the route matches no request: tcp ${only}`;
       const tcp = { host: 'h', protocol: 'tcp' };

@@ -101,7 +101,7 @@ describe('The Admin API: requests', () => {
     }
   });
 
-  it('a field that may stand once is refused twice', async () => {
+  it('KD-17: a field that may stand once is refused twice', async () => {
     const head = `GET /services HTTP/1.1\r\nConnection: close\r\n`;
     const local = 'Host: localhost\r\n';
     for (const twice of [

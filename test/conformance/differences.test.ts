@@ -38,6 +38,28 @@ describe('The intended differences from Kong', () => {
     expect(errorsOf(compared, meant)).to.deep.equal({ unmeant: ['a/b:3'], gone: ['a/b:4'], unknown: ['a/b:5'] });
   });
 
+  it('without a recording have a test whose name begins with their id', () => {
+    const root = join(import.meta.dirname, '..', '..');
+    const [, text = ''] = readFileSync(join(root, 'docs', 'differences-from-kong.md'), 'utf8').split(
+      '\n## Differences without a recording\n',
+    );
+    const lines = text.split(/^- /m).slice(1);
+    expect(lines.length).to.be.greaterThan(10);
+    const ids = lines.map((line) => /^\*\*(KD-\d\d)\*\* /.exec(line)?.[1] ?? line);
+    expect(ids).to.deep.equal(ids.map((_, at) => `KD-${String(at + 1).padStart(2, '0')}`));
+    for (const [at, line] of lines.entries()) {
+      const files = [...line.matchAll(/`(test\/[\w./-]+\.test\.ts)`/g)].map(([, file]) => file!);
+      expect(files, ids[at]).not.to.deep.equal([]);
+      for (const file of files) {
+        const tests = readFileSync(join(root, file), 'utf8');
+        expect(
+          tests.includes(`it('${ids[at]}: `) || tests.includes(`describe('${ids[at]}: `),
+          `${ids[at]} ${file}`,
+        ).to.equal(true);
+      }
+    }
+  });
+
   it('are for recorded steps only', () => {
     const golden = (topic: string) =>
       readFileSync(join(import.meta.dirname, 'kong', 'golden', `${topic}.jsonl`), 'utf8')

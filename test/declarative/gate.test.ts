@@ -87,7 +87,7 @@ ${more}`;
   };
   const call = (url: string, token: string) => fetch(url, { headers: { Authorization: `Bearer ${token}` } });
 
-  it('issues tokens that stay valid after a reload and a restart', async () => {
+  it('KD-01: issues tokens that stay valid after a reload and a restart', async () => {
     writeFileSync(path, file());
     const { proxy } = await start();
     const token = await tokenFrom(proxy);

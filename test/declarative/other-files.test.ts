@@ -193,7 +193,7 @@ describe('Files of other programs: fields of Kong’s other edition', () => {
     ]);
   });
 
-  it('a plugin may have the protocols ws and wss', () => {
+  it('KD-18: a plugin may have the protocols ws and wss', () => {
     const protocols = ['grpc', 'grpcs', 'http', 'https', 'ws', 'wss'];
     for (const name of ['oauth2', 'acl', 'cors']) {
       const config = name === 'oauth2' ? oauth2 : name === 'acl' ? { allow: ['g'] } : {};

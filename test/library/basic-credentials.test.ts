@@ -79,7 +79,7 @@ for (const profile of ['rfc9700', 'kong'] as const) {
       }
     });
 
-    it('where the readings name two clients, the request is refused as ambiguous', async () => {
+    it('KD-14: where the readings name two clients, the request is refused as ambiguous', async () => {
       const client = { clientSecret: 's', redirectUris: ['https://a.example/'] };
       const gate = createGate({
         profile,

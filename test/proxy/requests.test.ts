@@ -148,7 +148,7 @@ describe('A request to the proxy', () => {
     expect(upstream.seen).to.deep.equal([]);
   });
 
-  describe('with a head that is too large is refused with 431', () => {
+  describe('KD-10: with a head that is too large is refused with 431', () => {
     const heads: Record<string, string> = {
       'a field of 1 MB': get('/', `X-Big: ${'x'.repeat(1_000_000)}`),
       'a target of 1 MB': get(`/${'x'.repeat(1_000_000)}`),

@@ -51,7 +51,7 @@ describe('Certificates that an operator wrote', () => {
     expect(await shownTo('c.example')).to.equal(own);
   });
 
-  it('with a second pair are served with the first, and the log says so', async () => {
+  it('KD-05: with a second pair are served with the first, and the log says so', async () => {
     const alternative = { cert_alt: rsa.cert, key_alt: rsa.key };
     const { id } = await gate.setUp('POST', '/certificates', { ...b, ...alternative, snis: ['two.example'] });
     expect(await shownTo('two.example')).to.equal('b.example');
