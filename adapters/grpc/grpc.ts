@@ -8,8 +8,9 @@ import type { Bearer } from '../../src/oauth/tokens.ts';
 import { admittedBearers } from '../library/admitted-bearers.ts';
 import type { Gate } from '../library/create-gate.ts';
 import { warn } from '../library/incoming.ts';
-import { InvalidOption, knownOptions, type Requirement, readRequirement, scopesOption } from '../library/options.ts';
+import { functionOption, gateArgument, InvalidOption, knownOptions, type Requirement } from '../library/options.ts';
 import type { Denied } from '../library/outcomes.ts';
+import { currentStream, watchRepeatedFields } from './repeated-fields.ts';
 
 export type { Requirement } from '../library/options.ts';
 
@@ -30,25 +31,32 @@ export interface BearerInterceptorOptions extends Omit<Requirement, 'scopes'> {
  * token with `bearerOf(call)`. A denied call ends with UNAUTHENTICATED, or PERMISSION_DENIED if the token lacks scope, with
  * a message for people and the challenge (RFC 6750 §3) as metadata `www-authenticate`.
  *
- * The token is read from the metadata `authorization` only. If a client sends that field twice, Node's HTTP/2 keeps the
- * first, for this check and for the handler.
+ * The token is read from the metadata `authorization` only. A call that sends that field twice is denied. Make the
+ * interceptor before the server listens: only then it can see that.
  */
 export function bearerInterceptor(gate: Gate, options: BearerInterceptorOptions = {}): ServerInterceptor {
   knownOptions('bearerInterceptor', options, ['scopes', 'audience', 'except', 'onError']);
-  const { scopes = [], except = [], onError = warn } = options;
-  const { audience } = readRequirement({ audience: options.audience });
-  const scopesOf = typeof scopes === 'function' ? scopes : always(scopesOption('scopes', scopes));
+  const { scopes = [], except = [] } = options;
+  const onError = functionOption('onError', options.onError, warn);
+  const read = gateArgument('bearerInterceptor', gate).requirement;
+  const { audience, scopes: always = [] } = read({
+    audience: options.audience,
+    ...(typeof scopes === 'function' ? {} : { scopes }),
+  });
+  const scopesOf = typeof scopes === 'function' ? scopes : () => always;
   const open = pathsOption(except);
+  watchRepeatedFields();
 
   return (method, call) => {
     if (open.has(method.path)) return new ServerInterceptingCall(call);
+    const isRepeated = currentStream.authorizations > 1;
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
           async onReceiveMetadata(metadata, pass) {
             try {
               const outcome = await gate.checkRequest(
-                { authorization: credentialsIn(metadata) },
+                { authorization: credentialsIn(metadata, isRepeated) },
                 {
                   scopes: scopesOf(method.path),
                   audience,
@@ -77,14 +85,14 @@ const bearers = admittedBearers<Metadata>('no bearer: this call did not pass bea
  * server: the interceptor is missing, the method is listed in `except`, or a later interceptor replaced the metadata.
  */
 export function bearerOf(call: { readonly metadata: Metadata }): Bearer {
-  return bearers.get(call.metadata);
+  return bearers.get(call?.metadata);
 }
 
 /** Every token that the metadata presents. A binary field is not a token, and next to a text field it counts as a second one. */
-function credentialsIn(metadata: Metadata): readonly string[] {
+function credentialsIn(metadata: Metadata, isRepeated: boolean): readonly string[] {
   const texts = metadata.get('authorization').map(String);
-  const isSingle = texts.length === 0 || metadata.get('authorization-bin').length === 0;
-  return isSingle ? texts : [...texts, 'authorization-bin'];
+  const isSingle = texts.length === 0 || (metadata.get('authorization-bin').length === 0 && !isRepeated);
+  return isSingle ? texts : [...texts, 'a second authorization'];
 }
 
 function refusal({ status: httpStatus, description, challenge }: Denied): {
@@ -99,10 +107,6 @@ function refusal({ status: httpStatus, description, challenge }: Denied): {
     details: description,
     metadata,
   };
-}
-
-function always(scopes: readonly string[]): () => readonly string[] {
-  return () => scopes;
 }
 
 function pathsOption(paths: unknown): ReadonlySet<string> {

@@ -6,7 +6,7 @@ import { admittedBearers } from '../library/admitted-bearers.ts';
 import type { Gate } from '../library/create-gate.ts';
 import { authorizationOf, targetOf } from '../library/incoming.ts';
 import { type EndpointOptions, nodeEndpoint } from '../library/node-endpoint.ts';
-import { knownOptions, pathOption, type Requirement, readRequirement, requirementOptions } from '../library/options.ts';
+import { gateArgument, knownOptions, pathOption, type Requirement } from '../library/options.ts';
 import { oauthEndpoints, print } from './oauth-endpoints.ts';
 
 export type { EndpointOptions } from '../library/node-endpoint.ts';
@@ -26,8 +26,7 @@ export interface BearerState {
  * If the store cannot be reached, the response is 503 and the app emits the error (`app.on('error', …)`).
  */
 export function bearer(gate: Gate, requirement: Requirement = {}): Middleware<BearerState> {
-  knownOptions('bearer', requirement, requirementOptions);
-  const required = readRequirement(requirement);
+  const required = gateArgument('bearer', gate).requirement(requirement);
   return async (ctx, next) => {
     let outcome: Awaited<ReturnType<Gate['checkRequest']>>;
     try {
@@ -50,7 +49,7 @@ const bearers = admittedBearers<Request>('no bearer: this request did not pass t
 
 /** The bearer of the access token of this request. Throws if the request did not pass `bearer`, which is a bug of the app. */
 export function bearerOf(ctx: Pick<Context, 'request'>): Bearer {
-  return bearers.get(ctx.request);
+  return bearers.get(ctx?.request);
 }
 
 export interface OAuthRoutesOptions extends EndpointOptions {

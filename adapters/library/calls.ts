@@ -1,10 +1,11 @@
 /** The forms of a request that a program may pass to the gate, and what the core reads from them. */
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import { isLoopbackCall } from '../../src/wire/loopback.ts';
 import type { EndpointRequest } from '../../src/wire/response.ts';
 import { readBody } from '../request-body.ts';
 import { authorizationOf, targetOf } from './incoming.ts';
-import { InvalidOption, knownOptions } from './options.ts';
+import { booleanOption, InvalidOption, knownOptions } from './options.ts';
 
 /** The decoded parameters of an OAuth request (RFC 6749 §3.1, §3.2): Koa's `ctx.query`, `URLSearchParams`, or an object. */
 export type ParametersGiven = URLSearchParams | Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -13,18 +14,29 @@ export type ParametersGiven = URLSearchParams | Readonly<Record<string, string |
 export interface CallContext {
   /** The value of the header `Authorization`, for clients that authenticate with HTTP Basic (RFC 6749 §2.3.1). */
   readonly authorization?: string | undefined;
-  /** The IP address of the client. Failed client authentications are counted by it, and without it not at all. */
+  /**
+   * The IP address of the caller, as the connection has it (`socket.remoteAddress`). Failed client authentications are
+   * counted by it, and without it not at all. A `Request` over plain HTTP is accepted only from a loopback address.
+   */
   readonly from?: string | undefined;
   /** The service that the tokens are for, as in `IssuerOptions.audience`. The gate's own by default. */
   readonly audience?: string | undefined;
   /**
    * Whether the request came over TLS: `false` is refused, because its secrets came in plain text (RFC 6749 §3.2). By
-   * default `true` for parameters, and for a `Request` what its URL says; set it behind a proxy that terminates TLS.
+   * default `true` for parameters. A `Request` over plain HTTP is refused by default, unless `from` is a loopback address,
+   * its header `Host` is a loopback name, and no proxy forwarded it. Set `true` behind a proxy that terminates TLS.
    */
   readonly secure?: boolean | undefined;
 }
 
-export const callContextOptions = ['authorization', 'from', 'audience', 'secure'] as const;
+export function checkCallContext(of: string, context: CallContext): void {
+  knownOptions(of, context, ['authorization', 'from', 'audience', 'secure']);
+  const { authorization, from, secure } = context;
+  for (const [name, value] of Object.entries({ authorization, from })) {
+    if (value !== undefined && typeof value !== 'string') throw new InvalidOption(name, 'must be a string');
+  }
+  if (secure !== undefined) booleanOption('secure', secure);
+}
 
 /** Bytes of a form. The parameters of a valid request have a few kilobytes. */
 export const largestBody = 1_048_576;
@@ -36,13 +48,7 @@ export function formRequest(
   realm: string | undefined,
   more: Readonly<Record<string, string>> = {},
 ): EndpointRequest {
-  // A request that is not parsed yet: no parameter is a function.
-  if (!(parameters instanceof URLSearchParams) && typeof parameters['on'] === 'function') {
-    throw new InvalidOption(
-      'parameters',
-      "must be the parsed parameters of the body, not a request of Node's own servers",
-    );
-  }
+  checkParameters(parameters);
   const form = new URLSearchParams();
   for (const [name, value] of pairs(parameters)) {
     // Some clients write a repeated parameter as `name[]`.
@@ -61,6 +67,18 @@ export function formRequest(
   };
 }
 
+/** Throws where the names and values of an object are not parameters. Without this check they would count as missing. */
+function checkParameters(parameters: ParametersGiven): void {
+  if (parameters instanceof URLSearchParams) return;
+  if (typeof parameters !== 'object' || parameters === null || Symbol.iterator in parameters) {
+    throw new InvalidOption('parameters', 'must be URLSearchParams or an object with a value for each name');
+  }
+  // No parameter is a function.
+  if (typeof parameters['on'] === 'function' || isFetched(parameters)) {
+    throw new InvalidOption('parameters', 'must be the parsed parameters of the request, not the request itself');
+  }
+}
+
 function* pairs(parameters: ParametersGiven): Iterable<readonly [string, string]> {
   if (parameters instanceof URLSearchParams) {
     yield* parameters;
@@ -77,8 +95,11 @@ export async function fetchedRequest(
   context: CallContext,
   realm: string | undefined,
 ): Promise<EndpointRequest> {
+  if (request.bodyUsed || request.body?.locked) {
+    throw new InvalidOption('request', 'has a body that was read before; pass the Request, or the parsed parameters');
+  }
   const url = new URL(request.url);
-  const secure = context.secure ?? url.protocol === 'https:';
+  const secure = context.secure ?? (url.protocol === 'https:' || isLoopback(request, context));
   return {
     method: request.method,
     transport: secure ? 'secure' : 'plain',
@@ -89,6 +110,11 @@ export async function fetchedRequest(
     realm,
     from: context.from,
   };
+}
+
+/** Never by `request.url`: frameworks make it of the header `Host`, which the caller chooses. */
+function isLoopback({ headers }: Request, { from }: CallContext): boolean {
+  return from !== undefined && isLoopbackCall(from, (name) => headers.get(name) ?? undefined);
 }
 
 /** The parts of a request that may carry an access token (RFC 6750 §2). */
@@ -109,6 +135,9 @@ export function presentedBy(request: PresentedRequest | Request | NodeRequest): 
     knownOptions('checkRequest', request, presentedOptions);
     if (request.query !== undefined && typeof request.query !== 'string') {
       throw new InvalidOption('query', 'must be the query of the request-target, not decoded, without ?');
+    }
+    for (const value of [request.authorization ?? []].flat()) {
+      if (typeof value !== 'string') throw new InvalidOption('authorization', 'must be a string or a list of strings');
     }
     return request;
   }

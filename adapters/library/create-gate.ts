@@ -21,7 +21,7 @@ import { systemClock } from '../crypto/system-clock.ts';
 import { openVault } from '../crypto/vault.ts';
 import {
   type CallContext,
-  callContextOptions,
+  checkCallContext,
   fetchedRequest,
   formRequest,
   isFetched,
@@ -33,7 +33,14 @@ import {
 import { type IssuerOptions, issuerOf, issuerOptions } from './issuer-options.ts';
 import { type ListedClient, listedClients } from './listed-clients.ts';
 import { memoryStore, type Store } from './memory-store.ts';
-import { audienceOption, InvalidOption, knownOptions, type Requirement } from './options.ts';
+import {
+  audienceOption,
+  clockOption,
+  InvalidOption,
+  knownOptions,
+  type Requirement,
+  readRequirement,
+} from './options.ts';
 import {
   type AuthorizeOutcome,
   admittedOrDenied,
@@ -89,7 +96,7 @@ export interface Gate {
   /**
    * The token endpoint (RFC 6749 §3.2): `issued`, or `refused` with the error response (§5.2). Takes the parsed parameters,
    * or a `Request` of the Fetch API and reads its body. Rejects only if the store cannot be reached or the body cannot be
-   * read.
+   * read, and with `InvalidOption` for something else, such as a `Request` whose body was read before.
    */
   exchange(parameters: ParametersGiven | Request, context?: CallContext): Promise<ExchangeOutcome>;
   /**
@@ -112,6 +119,12 @@ export interface Gate {
   readonly issuer: Issuer;
   /** The realm of challenges (RFC 6750 §3). */
   readonly realm: string | undefined;
+  /**
+   * Checks a requirement once, so that a mistake throws when the program starts: `InvalidOption` for a scope that this gate
+   * never issues. Scopes of another audience, and all scopes of a gate with a `store` and without the option `scopes`, are
+   * not known here and pass.
+   */
+  requirement(given: Requirement): Requirement;
   /** The same settings with another audience. `undefined`: the gate's own. */
   issuerFor(audience: string | undefined): Issuer;
   /** The token endpoint and the authorization endpoint on the level of HTTP, for your own transport. */
@@ -125,7 +138,7 @@ export interface Gate {
 /** Composes a gate. Throws `InvalidOption` if the name of an option is unknown or its value is not allowed. */
 export function createGate(options: GateOptions = {}): Gate {
   knownOptions('createGate', options, gateOptions);
-  const clock = clockOption(options.clock);
+  const clock = clockOption(options.clock ?? systemClock);
   const entropy = systemEntropy();
   const issuer = issuerOf(options, entropy);
   const { realm } = options;
@@ -143,10 +156,20 @@ export function createGate(options: GateOptions = {}): Gate {
   const issuerFor = (audience: string | undefined): Issuer =>
     audience === undefined ? issuer : { ...issuer, ...boundTo(audience) };
 
-  function checkRead(
-    read: ReturnType<typeof readBearer>,
-    { scopes: requiredScope = [], audience }: Requirement,
-  ): MaybePromise<CheckOutcome> {
+  const issuesElsewhere = options.store !== undefined && options.scopes === undefined;
+  function requirement(of: string, given: Requirement): Requirement {
+    const read = readRequirement(of, given);
+    if (issuesElsewhere || (read.audience ?? issuer.id) !== issuer.id) return read;
+    const missing = read.scopes?.find((scope) => !issuer.scopes?.includes(scope));
+    if (missing === undefined) return read;
+    throw new InvalidOption(
+      'scopes',
+      `has ${missing}, which this gate never issues; add it to the scopes of createGate`,
+    );
+  }
+
+  function checkRead(read: ReturnType<typeof readBearer>, given: Requirement): MaybePromise<CheckOutcome> {
+    const { scopes: requiredScope = [], audience } = given;
     if (typeof read === 'string') return deniedUnread(issuer.profile, realm, read, requiredScope);
     const foundIn = read.in === 'header' ? 'header' : 'query';
     return whenThere(
@@ -160,32 +183,36 @@ export function createGate(options: GateOptions = {}): Gate {
   }
 
   return {
-    check(accessToken, requirement = {}) {
-      if (accessToken === undefined) return checkRead('missing', requirement);
+    check(accessToken, given = {}) {
+      const required = requirement('check', given);
+      if (accessToken === undefined) return checkRead('missing', required);
       // A text that cannot be a token by its form is not looked up in the store (RFC 6750 §2.1).
       const read =
         typeof accessToken === 'string' ? readBearer(issuer.profile, `Bearer ${accessToken}`, '') : 'malformed';
-      return checkRead(read === 'missing' ? 'malformed' : read, requirement);
+      return checkRead(read === 'missing' ? 'malformed' : read, required);
     },
 
-    checkRequest(request, requirement = {}) {
+    checkRequest(request, given = {}) {
+      const required = requirement('checkRequest', given);
       const { authorization, query = '' } = presentedBy(request);
       // "Clients MUST NOT use more than one method to transmit the token in each request." (RFC 6750 §2)
-      if (typeof authorization === 'object' && authorization.length > 1) return checkRead('repeated', requirement);
+      if (typeof authorization === 'object' && authorization.length > 1) return checkRead('repeated', required);
       const value = typeof authorization === 'object' ? authorization[0] : authorization;
-      return checkRead(readBearer(issuer.profile, value, query), requirement);
+      return checkRead(readBearer(issuer.profile, value, query), required);
     },
 
     async exchange(parameters, context = {}) {
-      knownOptions('exchange', context, callContextOptions);
+      checkCallContext('exchange', context);
       const request = isFetched(parameters)
         ? await fetchedRequest(parameters, context, realm)
         : formRequest(parameters, context, realm);
       return issuedOrRefused(issuer.profile, await server.token(issuerFor(context.audience), request));
     },
 
-    async authorize(parameters, { subject }, context = {}) {
+    async authorize(parameters, consent, context = {}) {
       knownOptions('authorize', context, ['audience']);
+      knownOptions('consent', consent, ['subject']);
+      const { subject } = consent;
       if (typeof subject !== 'string' || subject.trim() === '') {
         throw new InvalidOption('subject', 'must name the resource owner');
       }
@@ -204,6 +231,7 @@ export function createGate(options: GateOptions = {}): Gate {
 
     issuer,
     realm,
+    requirement: (given) => requirement('requirement', given),
     issuerFor,
     server,
     ports,
@@ -217,18 +245,15 @@ function boundTo(audience: string): Pick<Issuer, 'audience' | 'codesBoundTo'> {
 }
 
 async function grantOf(grants: Grants, what: string | { readonly grantId: string }): Promise<Grant | undefined> {
-  if (typeof what !== 'string') return (await grants.get(what.grantId))?.grant;
+  if (typeof what !== 'string') {
+    knownOptions('revoke', what, ['grantId']);
+    if (typeof what.grantId !== 'string') throw new InvalidOption('grantId', 'must be the id of a grant');
+    return (await grants.get(what.grantId))?.grant;
+  }
   return (await grants.byAccessToken(what)) ?? (await grants.byRefreshToken(what))?.grant;
 }
 
 // Options -------------------------------------------------------------------------------------------------------------
-
-function clockOption(clock: Clock | undefined): Clock {
-  if (clock === undefined) return systemClock;
-  if (typeof clock?.now !== 'function')
-    throw new InvalidOption('clock', 'must have a function now() that returns milliseconds');
-  return clock;
-}
 
 function storeOption(store: Store): Store {
   if (typeof store !== 'object' || store === null) throw new InvalidOption('store', 'must be an object');

@@ -3,8 +3,10 @@
  * Their ids are derived from their names, so that a grant finds its client again after a restart.
  */
 import { createHash } from 'node:crypto';
+import { isHashedSecret } from '../../src/oauth/hashed-secret.ts';
 import { redirectUriProblem } from '../../src/oauth/redirect-uri.ts';
 import type { Entity, EntityStore } from '../../src/ports/entity-store.ts';
+import { readPhc } from '../crypto/secret-hash.ts';
 import { InvalidOption, knownOptions } from './options.ts';
 import { consumersKind } from './records.ts';
 
@@ -73,6 +75,9 @@ function check(place: string, client: ListedClient): void {
       throw new InvalidOption(`${place}.clientSecret`, "is missing; a client without a secret needs type: 'public'");
     }
     checkText(`${place}.clientSecret`, clientSecret);
+    if (isHashedSecret(clientSecret) && readPhc(clientSecret) === undefined) {
+      throw new InvalidOption(`${place}.clientSecret`, 'is a PHC string that no secret matches: check its parts');
+    }
   } else if (clientSecret !== undefined) {
     throw new InvalidOption(`${place}.clientSecret`, 'is not allowed for a public client, which cannot keep it secret');
   }

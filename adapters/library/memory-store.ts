@@ -8,6 +8,7 @@ import { systemClock } from '../crypto/system-clock.ts';
 import { memoryAuthorizationCodes } from '../store-memory/authorization-codes.ts';
 import { memoryEntityStore } from '../store-memory/entity-store.ts';
 import { memoryGrants } from '../store-memory/grants.ts';
+import { clockOption } from './options.ts';
 
 /**
  * The store of a gate: `memoryStore()`, or your own object with these ports. `storageContract` of `portcullis/testing` tests
@@ -27,6 +28,7 @@ export interface Store {
 
 /** A store in memory, for tests and for a single process. Its rows are lost when the process ends. */
 export function memoryStore(clock: Clock = systemClock): Required<Store> & { readonly entities: EntityStore } {
+  clockOption(clock);
   return {
     grants: memoryGrants(clock),
     codes: memoryAuthorizationCodes(clock),

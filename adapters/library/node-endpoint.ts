@@ -8,7 +8,7 @@ import { readBody } from '../request-body.ts';
 import { largestBody } from './calls.ts';
 import type { Gate } from './create-gate.ts';
 import { authorizationOf, targetOf } from './incoming.ts';
-import { audienceOption, booleanOption, secondsOption } from './options.ts';
+import { audienceOption, booleanOption, gateArgument, secondsOption } from './options.ts';
 
 /** Which tokens an endpoint issues, and how a client may reach it. */
 export interface EndpointOptions {
@@ -41,6 +41,7 @@ export function nodeEndpoint(
   gate: Gate,
   { audience, secure = false, bodyTimeout }: EndpointOptions,
 ): NodeEndpoint {
+  gateArgument(mounted, gate);
   const alwaysSecure = booleanOption('secure', secure);
   const bodyTime = bodyTimeout === undefined ? undefined : secondsOption('bodyTimeout', bodyTimeout, 1, 3600);
   return {
@@ -53,7 +54,8 @@ export function nodeEndpoint(
         transport: alwaysSecure || context?.secure || isSafe(request) ? 'secure' : 'plain',
         query: targetOf(request).query,
         contentType: request.headers['content-type'],
-        authorization: authorizationOf(request)[0],
+        // Two are not one of them: joined, they cannot be read, and the client is not authenticated.
+        authorization: joined(authorizationOf(request)),
         realm: gate.realm,
         from: context?.from ?? request.socket.remoteAddress,
         body: await readBody(request, request.headers['content-length'], { size: largestBody, time: bodyTime }),
@@ -61,6 +63,8 @@ export function nodeEndpoint(
     },
   };
 }
+
+const joined = (values: readonly string[]): string | undefined => (values.length === 0 ? undefined : values.join(', '));
 
 /** Whether no other machine can read the secrets of this request: it came over TLS, or from this machine itself. */
 function isSafe(request: IncomingMessage): boolean {

@@ -1,5 +1,6 @@
 /** Checks of options for `createGate` and the transports: a wrong value or an unknown name throws when the program starts. */
 import { isScopeToken, type Scope } from '../../src/oauth/scope.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { nearest } from '../configuration/suggestion.ts';
 
 /** An option has a value that is not allowed, or an unknown name. Always a bug of the program, never of a client. */
@@ -71,12 +72,36 @@ export interface Requirement {
 
 export const requirementOptions = ['scopes', 'audience'] as const;
 
-/** Checks a requirement once, so that a mistake throws when the program starts and not at the first request. */
-export function readRequirement({ scopes, audience }: Requirement): Requirement {
+/** Checks the form of a requirement. `Gate.requirement` also checks that the gate can issue such a token. */
+export function readRequirement(of: string, given: Requirement): Requirement {
+  knownOptions(of, given, requirementOptions);
+  const { scopes, audience } = given;
   return {
     scopes: scopes === undefined ? [] : scopesOption('scopes', scopes),
     audience: audience === undefined ? undefined : audienceOption('audience', audience),
   };
+}
+
+/** The first argument of a transport. */
+export function gateArgument<G extends { readonly checkRequest: unknown }>(of: string, gate: G): G {
+  if (typeof gate?.checkRequest !== 'function') {
+    throw new InvalidOption(of, 'must receive a gate, made with createGate, as its first argument');
+  }
+  return gate;
+}
+
+/** A function, or `otherwise` if there is none. */
+export function functionOption<F>(name: string, value: F | undefined, otherwise: F): F {
+  if (value === undefined) return otherwise;
+  if (typeof value !== 'function') throw new InvalidOption(name, 'must be a function');
+  return value;
+}
+
+/** The clock of a gate or a store. */
+export function clockOption(clock: Clock): Clock {
+  if (typeof clock?.now !== 'function')
+    throw new InvalidOption('clock', 'must have a function now() that returns milliseconds');
+  return clock;
 }
 
 /** A path that begins with a slash and does not end with one. */

@@ -1,7 +1,7 @@
 /** The outcomes of a gate: unions to `switch` over by `state`. A refusal is an outcome; only an unreachable store rejects. */
 import type { AccessOutcome } from '../../src/access/bearer-token.ts';
 import type { Profile } from '../../src/oauth/profile.ts';
-import { type Refusal, type RefusalReason, refusals, wordsOf } from '../../src/oauth/refusals.ts';
+import { type Refusal, type RefusalReason, type RefusalText, refusals, wordsOf } from '../../src/oauth/refusals.ts';
 import type { Bearer } from '../../src/oauth/tokens.ts';
 import { type BearerRead, deniedRead, deniedResponse } from '../../src/wire/bearer.ts';
 import type { OAuthResponse } from '../../src/wire/response.ts';
@@ -126,8 +126,13 @@ function refused(profile: Profile, refusal: Refusal, response: OAuthResponse): R
     reason: refusal.reason,
     error: error === '' || refusal.reason === 'token_missing' ? undefined : error,
     description,
-    remedy: refusals[refusal.reason].remedy,
+    remedy: remedyOf(refusals[refusal.reason]),
     status: response.status,
     response,
   };
+}
+
+/** What to do about a refusal in a program that embeds the gate. */
+export function remedyOf({ remedy, embedded }: RefusalText): string {
+  return embedded ?? remedy;
 }

@@ -3,6 +3,7 @@ import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts'
 import type { Clock } from '../../src/ports/clock.ts';
 import type { EntityStore } from '../../src/ports/entity-store.ts';
 import type { Grants } from '../../src/ports/grants.ts';
+import { InvalidOption, knownOptions } from '../library/options.ts';
 
 /** Opens an empty port of the store under test. The store must read the time from `clock`, which the tests change. */
 export interface OpenedForContract {
@@ -18,7 +19,12 @@ export interface OpenedForContract {
  *
  *     await storageContract('the Redis store', { codes: (clock) => redisCodes(clock), grants: (clock) => redisGrants(clock) });
  */
-export async function storageContract(name: string, { codes, grants, entities }: OpenedForContract): Promise<void> {
+export async function storageContract(name: string, opened: OpenedForContract): Promise<void> {
+  knownOptions('storageContract', opened, ['codes', 'grants', 'entities']);
+  const { codes, grants, entities } = opened;
+  if (codes === undefined && grants === undefined && entities === undefined) {
+    throw new InvalidOption('storageContract', 'must receive codes, grants or entities to test');
+  }
   if (codes !== undefined) {
     const { behavesAsAuthorizationCodes } = await import('../../test/contract/authorization-codes.ts');
     behavesAsAuthorizationCodes(name, codes);

@@ -5,7 +5,7 @@
 import { newGrant } from '../../src/grants/new-grant.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { createGate, type Gate, type GateOptions } from '../library/create-gate.ts';
-import { knownOptions, scopesOption, secondsOption } from '../library/options.ts';
+import { gateArgument, InvalidOption, knownOptions, scopesOption, secondsOption } from '../library/options.ts';
 
 export { memoryStore } from '../library/memory-store.ts';
 export { type OpenedForContract, storageContract } from './storage-contract.ts';
@@ -20,16 +20,21 @@ export interface HandClock extends Clock {
 
 /** A clock that starts at `start`, in milliseconds since the epoch. By default at noon of 1 January 2030 (UTC). */
 export function handClock(start = Date.UTC(2030, 0, 1, 12)): HandClock {
-  let now = start;
+  let now = timeOption('start', start);
   return {
     now: () => now,
     pass(seconds) {
-      now += seconds * 1000;
+      now += timeOption('seconds', seconds) * 1000;
     },
     turn(to) {
-      now = to;
+      now = timeOption('to', to);
     },
   };
+}
+
+function timeOption(name: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new InvalidOption(name, 'must be a finite number');
+  return value;
 }
 
 /** The client of every test gate: confidential, with the secret `test-secret` and one redirect URI. */
@@ -44,11 +49,12 @@ export interface TestGate extends Gate {
 }
 
 /** `createGate` with a store in memory and a `HandClock` unless the options say otherwise, and with `testClient` as the first client. */
-export function testGate({
-  clock = handClock(),
-  clients = [],
-  ...options
-}: Omit<GateOptions, 'clock'> & { readonly clock?: HandClock | undefined } = {}): TestGate {
+export function testGate(
+  options: Omit<GateOptions, 'clock'> & { readonly clock?: HandClock | undefined } = {},
+): TestGate {
+  if (typeof options !== 'object' || options === null) throw new InvalidOption('testGate', 'must be an object');
+  const { clock = handClock(), clients = [] } = options;
+  if (!Array.isArray(clients)) throw new InvalidOption('clients', 'must be a list');
   return { ...createGate({ ...options, clients: [testClient, ...clients], clock }), clock };
 }
 
@@ -70,9 +76,9 @@ export interface TokenMade {
 export async function tokenFor(gate: Gate, made: TokenMade = {}): Promise<string> {
   knownOptions('tokenFor', made, ['scopes', 'subject', 'client', 'audience', 'expiresIn']);
   const clientId = made.client ?? testClient.clientId;
-  const { clients, grants, entropy } = gate.ports;
+  const { clients, grants, entropy } = gateArgument('tokenFor', gate).ports;
   const client = await clients.find(clientId);
-  if (client === undefined) throw new Error(`the gate has no client ${clientId}`);
+  if (client === undefined) throw new InvalidOption('client', `must be a client of the gate; it has no ${clientId}`);
   const at = gate.clock.now();
   const { grant } = newGrant(gate.issuerFor(made.audience), {
     grantId: entropy.uuid(),

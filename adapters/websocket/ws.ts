@@ -14,11 +14,12 @@ import type { Gate } from '../library/create-gate.ts';
 import { authorizationOf, targetOf, warn } from '../library/incoming.ts';
 import { type EndpointOptions, nodeEndpoint } from '../library/node-endpoint.ts';
 import {
+  functionOption,
+  gateArgument,
   InvalidOption,
   knownOptions,
   pathOption,
   type Requirement,
-  readRequirement,
   requirementOptions,
 } from '../library/options.ts';
 
@@ -69,11 +70,12 @@ export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: B
  */
 export function guardUpgrade(gate: Gate, options: GuardUpgradeOptions): UpgradeListener {
   knownOptions('guardUpgrade', options, [...requirementOptions, 'sockets', 'origins', 'tokenFrom', 'onError']);
-  const { sockets, onError = warn } = options;
-  if (typeof sockets?.handleUpgrade !== 'function') {
+  const { sockets, scopes, audience } = options;
+  const onError = functionOption('onError', options.onError, warn);
+  const required = gateArgument('guardUpgrade', gate).requirement({ scopes, audience });
+  if (typeof sockets?.handleUpgrade !== 'function' || typeof sockets.emit !== 'function') {
     throw new InvalidOption('sockets', 'must be a WebSocketServer, made with noServer: true');
   }
-  const required = readRequirement(options);
   const origins = originsOption(options.origins);
   const places = placesOption(options.tokenFrom ?? ['header']);
 
@@ -172,7 +174,7 @@ export function tokenRoute(
   options: TokenRouteOptions = {},
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   knownOptions('tokenRoute', options, ['path', 'audience', 'secure', 'bodyTimeout', 'onError']);
-  const { onError = warn } = options;
+  const onError = functionOption('onError', options.onError, warn);
   const path = pathOption('path', options.path ?? '/oauth2/token', '/oauth2/token');
   const { issuer, read } = nodeEndpoint('tokenRoute', gate, options);
 

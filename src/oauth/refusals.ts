@@ -15,6 +15,8 @@ export interface RefusalText {
   readonly rfc9700: OAuthError;
   /** For the developer or operator: what happened and what to do. */
   readonly remedy: string;
+  /** The remedy in a program that embeds the gate, where `remedy` names settings that only the gate has. */
+  readonly embedded?: string;
 }
 
 const both = (error: string, description: string): { kong: OAuthError; rfc9700: OAuthError } => ({
@@ -28,6 +30,8 @@ export const refusals = {
     rfc9700: { error: 'invalid_request', description: 'You must use HTTPS' },
     remedy:
       'Call the TLS port. Behind a proxy that ends TLS, list it in PORTCULLIS_TRUSTED_IPS and set config.accept_http_if_already_terminated. On loopback see PORTCULLIS_PLAIN_HTTP_TOKENS.',
+    embedded:
+      'Use https. If a proxy terminates TLS and only it can reach this server, set secure: true. A request from this machine is accepted over http if its Host is a loopback name and exchange receives the address of the caller as from.',
   },
   forwarded_proto_ambiguous: {
     kong: { error: 'access_denied', description: 'Only one X-Forwarded-Proto header allowed' },
@@ -81,6 +85,8 @@ export const refusals = {
     ...both('temporarily_unavailable', 'Too many attempts of client authentication; try again later'),
     remedy:
       'Try again after the seconds in Retry-After. Either this client failed too often from this address (config.limit_failures), or too many hashed secrets wait to be checked.',
+    embedded:
+      'Try again after the seconds in Retry-After. Either this client failed too often from this address (option limitFailures), or too many hashed secrets wait to be checked.',
   },
   client_secret_disallowed: {
     kong: { error: 'invalid_request', description: 'client_secret is disallowed for public clients' },
@@ -121,17 +127,23 @@ export const refusals = {
     rfc9700: { error: 'unsupported_grant_type', description: 'This grant type is not supported here' },
     remedy:
       'Enable the grant in the plugin (config.enable_…), or use another one. Profile rfc9700 never has the password grant.',
+    embedded:
+      'Add the grant to the option grantTypes, or use another one. Profile rfc9700 never has the password grant.',
   },
   response_type_unsupported: {
     kong: { error: 'unsupported_response_type', description: 'Invalid response_type' },
     rfc9700: { error: 'unsupported_response_type', description: 'This response_type is not supported here' },
     remedy:
       'Use response_type=code, with config.enable_authorization_code. Profile rfc9700 never has the implicit grant.',
+    embedded:
+      'Use response_type=code, with authorization_code in the option grantTypes. Profile rfc9700 never has the implicit grant.',
   },
   provision_key_wrong: {
     kong: { error: 'invalid_provision_key', description: 'Invalid provision_key' },
     rfc9700: { error: 'invalid_request', description: 'Invalid provision_key' },
     remedy: 'Send the provision_key of the plugin. Only your login page may know it.',
+    embedded:
+      'Send the value of the option provisionKey. Only your login page may know it. Within the program call gate.authorize, which needs no key.',
   },
   authenticated_userid_missing: {
     kong: { error: 'invalid_authenticated_userid', description: 'Missing authenticated_userid parameter' },
@@ -146,16 +158,19 @@ export const refusals = {
     kong: { error: 'invalid_scope', description: '"{detail}" is an invalid scope' },
     rfc9700: { error: 'invalid_scope', description: 'This scope is not offered here: {detail}' },
     remedy: 'Ask only for scope tokens that config.scopes of the plugin lists.',
+    embedded: 'Ask only for scope tokens of the option scopes.',
   },
   scope_missing: {
     ...both('invalid_scope', 'You must specify a scope'),
     remedy: 'config.mandatory_scope is set: name at least one scope token.',
+    embedded: 'The option mandatoryScope is true: name at least one scope token.',
   },
   scope_exceeds_grant: {
     kong: { error: 'invalid_scope', description: 'Scope mismatch' },
     rfc9700: { error: 'invalid_scope', description: 'The scope exceeds what was granted, or is no longer offered' },
     remedy:
       'Ask for no more than was granted. If config.scopes of the plugin was narrowed, ask the resource owner again.',
+    embedded: 'Ask for no more than was granted. If the option scopes was narrowed, ask the resource owner again.',
   },
   code_missing: {
     kong: { error: 'invalid_request', description: 'Invalid code' },
@@ -229,6 +244,7 @@ export const refusals = {
   service_missing: {
     ...both('invalid_request', 'This route has no service that a token could be bound to'),
     remedy: 'Give the route a service, or set config.global_credentials on the plugin.',
+    embedded: 'Set the option audience.',
   },
   token_missing: {
     kong: { error: 'invalid_request', description: 'The access token is missing' },
@@ -250,10 +266,12 @@ export const refusals = {
     },
     rfc9700: { error: 'invalid_token', description: 'The access token is invalid or has expired' },
     remedy: 'Get a token at this service, or set config.global_credentials on its plugin.',
+    embedded: 'Get a token that is issued for the audience of this gate.',
   },
   anonymous_consumer_unknown: {
     ...both('invalid_token', 'The access token is invalid or has expired'),
     remedy: 'config.anonymous names a consumer that does not exist: create it, or clear the setting.',
+    embedded: 'Send a valid access token.',
   },
   scope_insufficient: {
     ...both('insufficient_scope', 'The access token lacks scope: {detail}'),

@@ -62,7 +62,7 @@ describe('createGate', () => {
     });
 
     it('RS-08: names the missing scope, and says what to do', async () => {
-      const gate = testGate({ realm: 'orders' });
+      const gate = testGate({ realm: 'orders', scopes: ['read', 'write'] });
       const outcome = await gate.check(await tokenFor(gate, { scopes: ['read'] }), { scopes: ['read', 'write'] });
       expect(outcome).to.include({
         state: 'denied',
@@ -154,7 +154,7 @@ describe('createGate', () => {
     expect(thrown)
       .to.be.instanceOf(InvalidOption)
       .with.property('message')
-      .that.includes('the parsed parameters of the body');
+      .that.includes('must be the parsed parameters of the request');
   });
 
   describe('checkRequest', () => {

@@ -1,11 +1,12 @@
 import { gateRefusals } from '../../src/gateway/refusal-codes.ts';
-import { type OAuthError, type RefusalReason, refusals } from '../../src/oauth/refusals.ts';
+import { type OAuthError, type RefusalReason, type RefusalText, refusals } from '../../src/oauth/refusals.ts';
 
 /** docs/errors.md, made of the table of refusals. */
 export function errorsPage(): string {
   const rows = (Object.keys(refusals) as RefusalReason[]).map((reason) => {
-    const { kong, rfc9700, remedy } = refusals[reason];
-    return `| <a id="${reason}"></a>\`${reason}\` | ${words(kong)} | ${words(rfc9700)} | ${cell(remedy)} |`;
+    const { kong, rfc9700, remedy, embedded }: RefusalText = refusals[reason];
+    const whatToDo = embedded === undefined ? remedy : `${remedy} With createGate: ${embedded}`;
+    return `| <a id="${reason}"></a>\`${reason}\` | ${words(kong)} | ${words(rfc9700)} | ${cell(whatToDo)} |`;
   });
   return [
     '# Errors',

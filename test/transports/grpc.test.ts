@@ -130,6 +130,29 @@ describe('the gate in a gRPC server', () => {
     expect(outcomeOf(await failureOf(fromServer(world, metadata)))).to.include({ outcome: 'unauthenticated' });
   });
 
+  it('RS-02, RS-19: two fields are denied, from the first call of a server on', async () => {
+    const authorization = await good();
+    for (let n = 0; n < 2; n++) {
+      const own = await openGrpc(gate);
+      for (const values of [
+        [authorization, authorization],
+        [authorization, 'Bearer another'],
+        ['Basic YTpi', authorization],
+        [authorization, authorization, authorization],
+      ]) {
+        const { headers } = await rawCall(
+          own.port,
+          values.flatMap((value) => ['authorization', value]),
+        );
+        expect(headers, String(values.length)).to.include({ 'grpc-status': '16' });
+        expect(headers['www-authenticate']).to.include('error="invalid_request"');
+      }
+      expect(own.handled()).to.equal(0);
+      expect(await fromServer(own, metadataOf(authorization)), 'the next call').to.have.length(3);
+      own.close();
+    }
+  });
+
   it('RS-02, RS-19: two fields, as another interceptor may make them, are denied', async () => {
     const authorization = await good();
     const interceptor = bearerInterceptor(gate);
@@ -246,17 +269,14 @@ function failureOf(called: Promise<unknown>): Promise<ServiceError> {
 /** A call without a gRPC library, to read the frames themselves. */
 async function rawCall(
   port: number,
-  headers: Record<string, string>,
+  headers: Record<string, string> | readonly string[],
   shape: Shape = orders.one,
 ): Promise<{ readonly headers: IncomingHttpHeaders; readonly isWhole: boolean }> {
-  const session = connect(`http://127.0.0.1:${port}`);
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': shape.path,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-    ...headers,
-  });
+  // Node's client refuses to repeat a field that has one value, unless this option is set.
+  const session = connect(`http://127.0.0.1:${port}`, { ...({ strictSingleValueFields: false } as object) });
+  const own = [':method', 'POST', ':path', shape.path, 'content-type', 'application/grpc', 'te', 'trailers'];
+  const fields = Array.isArray(headers) ? headers : Object.entries(headers).flat();
+  const stream = session.request([...own, ...fields]);
   stream.end(Buffer.from([0, 0, 0, 0, 2, 0x7b, 0x7d]));
   let hasMore = false;
   stream.on('data', () => {

@@ -38,6 +38,31 @@ describe('the gate in a Koa app', () => {
   const credentials = { client_id: testClient.clientId, client_secret: testClient.clientSecret };
   const scoped = { scopes: ['read', 'write'] };
 
+  it('CA-04: two Authorization headers at the token endpoint authenticate no client', async () => {
+    const gate = testGate({ scopes: ['read'] });
+    const basic = `Basic ${Buffer.from(`${testClient.clientId}:${testClient.clientSecret}`).toString('base64')}`;
+    const ask = async (authorization: string[]) => {
+      const sent = request(`${await open(gate)}/oauth2/token`, {
+        method: 'POST',
+        headers: [
+          'host',
+          '127.0.0.1',
+          'connection',
+          'close',
+          'content-type',
+          'application/x-www-form-urlencoded',
+          ...authorization.flatMap((value) => ['authorization', value]),
+        ],
+      }).end('grant_type=client_credentials');
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    expect(await ask([basic])).to.equal(200);
+    expect(await ask([basic, basic])).to.equal(401);
+    expect(await ask([basic, 'Bearer x'])).to.equal(401);
+  });
+
   describe('the bearer middleware', () => {
     it('RS-02: two Authorization headers are refused', async () => {
       const gate = testGate(scoped);
@@ -236,13 +261,13 @@ describe('the gate in a Koa app', () => {
     });
 
     it('accept only POST', async () => {
-      const response = await fetch(`${await open(testGate())}/oauth2/token`);
+      const response = await fetch(`${await open(testGate(scoped))}/oauth2/token`);
       expect(response.status).to.equal(405);
       expect(response.headers.get('allow')).to.equal('POST');
     });
 
     it('refuse plain HTTP, unless the client is on this machine', async () => {
-      const url = await open(testGate());
+      const url = await open(testGate(scoped));
       const plain = await fetch(`${url}/oauth2/token`, {
         ...form({ grant_type: 'client_credentials', ...credentials }),
         headers: { 'x-forwarded-for': '192.0.2.1' },
@@ -253,7 +278,7 @@ describe('the gate in a Koa app', () => {
 
     it('accept plain HTTP if the app says that a proxy terminates TLS', async () => {
       const app = new Koa();
-      app.use(oauthRoutes(testGate(), { secure: true, prefix: '/auth' }));
+      app.use(oauthRoutes(testGate(scoped), { secure: true, prefix: '/auth' }));
       const response = await fetch(`${await serve(app)}/auth/token`, {
         ...form({ grant_type: 'client_credentials', ...credentials }),
         headers: { 'x-forwarded-for': '192.0.2.1' },
@@ -263,7 +288,7 @@ describe('the gate in a Koa app', () => {
 
     it('refuse a body that is too large with an error body', async () => {
       const response = await fetch(
-        `${await open(testGate())}/oauth2/token`,
+        `${await open(testGate(scoped))}/oauth2/token`,
         form({ grant_type: 'x'.repeat(1_100_000) }),
       );
       expect(response.status).to.equal(413);
@@ -301,9 +326,9 @@ describe('the gate in a Koa app', () => {
             ctx.body = 'orders';
           });
           const app = new Koa();
-          if (order === 'before') app.use(oauthRoutes(testGate()));
+          if (order === 'before') app.use(oauthRoutes(testGate(scoped)));
           app.use(router.routes()).use(router.allowedMethods());
-          if (order === 'after') app.use(oauthRoutes(testGate()));
+          if (order === 'after') app.use(oauthRoutes(testGate(scoped)));
           const url = await serve(app);
           expect((await token(`${url}/oauth2/token`)).status, order).to.equal(200);
           expect(await (await fetch(`${url}/orders`)).text(), order).to.equal('orders');
@@ -315,7 +340,7 @@ describe('the gate in a Koa app', () => {
 
       it('work as one of its routes, under a prefix', async () => {
         const router = new Router({ prefix: '/shop' });
-        router.all('/auth/*rest', oauthRoutes(testGate(), { prefix: '/shop/auth' }));
+        router.all('/auth/*rest', oauthRoutes(testGate(scoped), { prefix: '/shop/auth' }));
         const app = new Koa();
         app.use(router.routes()).use(router.allowedMethods());
         const url = await serve(app);
@@ -327,7 +352,7 @@ describe('the gate in a Koa app', () => {
 
     it('match their paths literally', async () => {
       const app = new Koa();
-      app.use(oauthRoutes(testGate(), { prefix: '/a:b/(d)*+!' }));
+      app.use(oauthRoutes(testGate(scoped), { prefix: '/a:b/(d)*+!' }));
       const url = await serve(app);
       const status = async (path: string) =>
         (await fetch(url + path, form({ grant_type: 'client_credentials', ...credentials }))).status;
@@ -361,7 +386,7 @@ describe('the gate in a Koa app', () => {
         await ctx.req.toArray();
         await next();
       });
-      app.use(oauthRoutes(testGate()));
+      app.use(oauthRoutes(testGate(scoped)));
       const response = await fetch(`${await serve(app)}/oauth2/token`, form({ grant_type: 'client_credentials' }));
       expect(response.status).to.equal(503);
       expect(errors[0]?.message).to.include('must be mounted before the code that reads request bodies');
