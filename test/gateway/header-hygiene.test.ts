@@ -81,6 +81,14 @@ describe('The head of an upstream request', () => {
       expect(lines([...named, 'x-one: 1', 'X_Two: 2', 'X-THREE: 3', 'X-Four: 4'])).to.deep.equal(['x-four: 4']);
     });
 
+    it('drops Trailer, since the gate drops the trailers of a request', () => {
+      for (const body of ['chunked', 12] as const) {
+        expect(lines(['Trailer: X-Sum', 'trailer: X-Consumer-ID', 'X-A: 1'], { body })).to.include('x-a: 1');
+        expect(lines(['Trailer: X-Sum', 'trailer: X-Consumer-ID'], { body }).join()).not.to.include('trailer');
+      }
+      expect(upstreamFields(head(['Trailer: X-Sum', 'X-A: 1']))).to.deep.equal(['x-a', '1']);
+    });
+
     it('keeps of TE only trailers', () => {
       expect(lines(['TE: trailers'])).to.deep.equal(['te: trailers']);
       expect(lines(['TE: gzip, Trailers;q=1', 'te: trailers'])).to.deep.equal(['te: trailers']);

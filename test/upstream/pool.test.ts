@@ -72,7 +72,7 @@ describe('The pool of upstream connections', () => {
       await eventually(() => origin.idle.length === 1);
       expect(connection.waiting()).to.equal('nothing');
       peers[0]!.destroy();
-      await eventually(() => connection.waiting() === 'end' || origin.idle.length === 0);
+      expect(origin.idle, 'no turn of the event loop has passed').to.deep.equal([connection]);
       expect(pool.acquire(origin, new Receiver({ isRepeatable: false }), false)).not.to.equal(connection);
     });
   });
