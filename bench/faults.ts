@@ -1,6 +1,6 @@
 /**
  * How many calls fail because their upstream closes connections at the wrong moment: the gate and nginx in one run, in front
- * of the same upstream. Nobody can save every call: a POST that the upstream may have received must not be sent again
+ * of the same upstream. Some calls have to fail: a POST that the upstream may have received must not be sent again
  * (RFC 9110 §9.2.2). The upstream counts what it processes, and no call may be processed twice.
  *
  *   npm run bench:faults [-- --calls 1500 --connections 16]

@@ -159,7 +159,7 @@ describe('Forwarding a request', () => {
       ]);
     });
 
-    it('without its trailers, which no check has seen (RS-10), and without Trailer, which announces them', async () => {
+    it('KD-19: without its trailers, which no check has seen (RS-10), and without Trailer, which announces them', async () => {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port);
       const request = 'POST / HTTP/1.1\r\nHost: a\r\nTrailer: X-Consumer-ID\r\nTransfer-Encoding: chunked\r\n\r\n';
@@ -440,7 +440,7 @@ describe('Forwarding a request', () => {
       });
     }
 
-    it('not when the body is too long to be kept', async () => {
+    it('KD-21: not when the body is too long to be kept', async () => {
       const upstream = await scriptedUpstream((socket) => socket.destroy());
       const gate = await openGate(upstream.port);
       const body = 'x'.repeat(65_537);

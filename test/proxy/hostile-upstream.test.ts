@@ -25,7 +25,7 @@ interface Plan {
   readonly interim: string;
   readonly framing: 'length' | 'chunks' | 'end' | '204' | '304';
   readonly fault: keyof typeof faults;
-  /** Where the response is cut into pieces, as shares of its length. Each piece arrives in a turn of its own. */
+  /** Where the response is cut into pieces, as shares of its length. Each piece arrives in another turn. */
   readonly cuts: readonly number[];
 }
 
@@ -211,7 +211,7 @@ describe('A hostile upstream', () => {
     expect(gate.failures).to.deep.equal([]);
   });
 
-  it('that answers HEAD with a late body does not make it the response to the next caller', async () => {
+  it('KD-20: that answers HEAD with a late body does not make it the response to the next caller', async () => {
     const late = new WeakSet<Socket>();
     const upstream = await scriptedUpstream((socket, { lines }) => {
       if (!lines[0]!.startsWith('HEAD')) {
@@ -230,7 +230,7 @@ describe('A hostile upstream', () => {
     }
   });
 
-  it('whose first chunk is malformed gets its client a 502, which the log shows', async () => {
+  it('KD-22: whose first chunk is malformed gets its client a 502, which the log shows', async () => {
     const upstream = await scriptedUpstream(
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n',
     );
