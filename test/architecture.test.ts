@@ -53,13 +53,14 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   // BlockList and isIP do no I/O.
   'src/address': ['node:net'],
 
-  'adapters/proxy': ['src', 'adapters/deadlines', 'adapters/upstream'],
+  'adapters/proxy': ['src', 'adapters/raw-targets', 'adapters/deadlines', 'adapters/upstream'],
   'adapters/upstream': ['src', 'adapters/deadlines'],
   'adapters/deadlines': [],
   'adapters/health-checks': ['src'],
   'adapters/request-body': [],
+  'adapters/raw-targets': [],
   'adapters/http': ['src', 'adapters/library', 'adapters/request-body', '@koa/router', 'koa'],
-  'adapters/admin': ['src', 'adapters/request-body', 'adapters/turns', '@koa/router', 'koa'],
+  'adapters/admin': ['src', 'adapters/raw-targets', 'adapters/request-body', 'adapters/turns', '@koa/router', 'koa'],
   'adapters/library': [
     'src',
     'adapters/announcements',

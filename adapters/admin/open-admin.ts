@@ -1,6 +1,7 @@
 /** The listeners of the Admin API. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { targetReader } from '../raw-targets.ts';
 import { type AdminApiOptions, adminApi } from './admin-api.ts';
 import { respondMalformed } from './malformed.ts';
 
@@ -33,7 +34,12 @@ export async function openAdmin(
   try {
     for (const { host, port } of listen) {
       const server = createServer({ requestTimeout: 60_000, headersTimeout: 15_000 }, handle);
-      server.on('clientError', respondMalformed);
+      const [read] = server.listeners('connection') as ((socket: Socket) => void)[];
+      const targets = targetReader((socket) => read!.call(server, socket), { size: 16_384, milliseconds: 15_000 });
+      server.removeAllListeners('connection').on('connection', targets.read);
+      server.on('clientError', (error, socket) => {
+        if (!targets.readAgain(error, socket as Socket)) respondMalformed(error, socket);
+      });
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(port, host, resolve);

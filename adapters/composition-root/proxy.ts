@@ -1,5 +1,6 @@
 /** The listeners for proxied calls, and the certificates that they and the upstream connections use. */
 import { hostname } from 'node:os';
+import { defaultRealIp } from '../../src/gateway/forwarded.ts';
 import type { Configuration } from '../configuration.ts';
 import { handedOverEndpoints } from '../http/oauth-endpoints.ts';
 import type { Log } from '../logging.ts';
@@ -50,6 +51,10 @@ export const proxy = partsOf((provide) => {
       log: t.log,
     },
     async ({ configuration, snapshot, tls: { renewed }, certificates, server, metrics, budgets, log }) => {
+      const { realIpHeader } = configuration;
+      if (configuration.trustedIps.length > 0 && realIpHeader === undefined) {
+        log.warn({ setting: 'real_ip_header' }, realIpNotSet);
+      }
       const opened = await openProxy({
         listen: configuration.proxyListen,
         ...(renewed === undefined ? {} : { certificate: asServed(renewed.current) }),
@@ -65,6 +70,13 @@ export const proxy = partsOf((provide) => {
         headers: configuration.headers,
         limits: { clientBody: configuration.limitBodyTime },
         budgets,
+        realIp: {
+          header: realIpHeader?.toLowerCase() ?? defaultRealIp.header,
+          recursive: configuration.realIpRecursive === 'on',
+        },
+        ...(realIpHeader === undefined && {
+          forwardedForIgnored: () => log.warn({ setting: 'real_ip_header' }, forwardedForIgnored),
+        }),
         serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
         log(entry) {
           metrics.count(entry);
@@ -79,6 +91,11 @@ export const proxy = partsOf((provide) => {
     },
   );
 });
+
+const advice =
+  'Set real_ip_header to X-Forwarded-For with real_ip_recursive, if your proxies send that; set it to X-Real-IP to keep the default';
+const realIpNotSet = `real_ip_header is not set: client addresses are read from X-Real-IP of trusted proxies. ${advice}`;
+const forwardedForIgnored = `a trusted proxy sent X-Forwarded-For without X-Real-IP, so the proxy counts as the client. ${advice}`;
 
 export function logHealthChange(log: Log, change: TargetHealthChange, by: 'active' | 'passive'): void {
   if (change.healthy) log.info({ ...change, by }, 'a target is healthy again');

@@ -18,6 +18,7 @@ import {
   readPath,
   readPaths,
   readPublicUrl,
+  readRealIpHeader,
   readStore,
   readWorkers,
   secondsFrom,
@@ -169,7 +170,7 @@ export const settings = {
     title: 'Trusted proxies',
     form: 'address or network, …, as in 10.0.0.0/8, 2001:db8::1',
     description:
-      'Peers whose X-Forwarded-For, -Proto, -Host and -Port the gate accepts. It replaces those fields from all other peers (RFC 9700 §4.13).',
+      'Peers whose X-Forwarded-For, -Proto, -Host and -Port, and whose `real_ip_header`, the gate accepts. It replaces those fields from all other peers (RFC 9700 §4.13).',
     recommendation: 'The addresses of your load balancers, and no others.',
     default: '',
     kong: 'TRUSTED_IPS',
@@ -216,6 +217,27 @@ export const settings = {
     default: 'server_tokens, latency_tokens, X-Kong-Request-Id',
     kong: 'HEADERS',
     read: readHeaders,
+  },
+  realIpHeader: {
+    title: 'Header with the client address',
+    form: 'name of a header, as X-Forwarded-For',
+    description:
+      'The header in which a trusted proxy names the address of its client, for ip-restriction, rate limits, the log and `X-Real-IP` upstream. The last address in it counts. Headers of peers that are not in `trusted_ips` are never read.',
+    recommendation:
+      'Set it together with `trusted_ips`: `X-Forwarded-For` with `real_ip_recursive` on, or `X-Real-IP`, as your proxies send it. While it is not set, the gate warns.',
+    otherwise: 'X-Real-IP',
+    kong: 'REAL_IP_HEADER',
+    read: readRealIpHeader,
+  },
+  realIpRecursive: {
+    title: 'Skip trusted proxies in the header',
+    form: 'on or off',
+    description:
+      '`on` skips addresses of trusted proxies in `real_ip_header`, from the last to the first, and uses the first that is not trusted. `off` uses the last address.',
+    recommendation: '`on` with `X-Forwarded-For` behind more than one proxy.',
+    default: 'off',
+    kong: 'REAL_IP_RECURSIVE',
+    read: oneOf('on', 'off'),
   },
   plainHttpTokens: {
     title: 'Tokens over plain HTTP',

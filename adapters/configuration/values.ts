@@ -47,6 +47,13 @@ function longEnough(key: Uint8Array): Reading<Uint8Array> {
   return key.length >= 32 ? { value: key } : { problem: 'is shorter than 32 bytes (openssl rand -hex 32)' };
 }
 
+export function readRealIpHeader(text: string): Reading<string> {
+  if (text.toLowerCase() === 'proxy_protocol') return { problem: 'cannot be proxy_protocol, which is not supported' };
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
+    ? { value: text }
+    : { problem: 'takes the name of a header, as X-Forwarded-For' };
+}
+
 export function readPublicUrl(text: string): Reading<string> {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))

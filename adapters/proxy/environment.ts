@@ -1,6 +1,7 @@
 /** What all proxied requests of a gate share, and what they report. */
 
 import type { Networks } from '../../src/address/ip-address.ts';
+import type { RealIp } from '../../src/gateway/forwarded.ts';
 import type { GateHeaders } from '../../src/gateway/gate-headers.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
@@ -10,6 +11,9 @@ import type { AccessLogEntry } from './access-log.ts';
 export interface ExchangeEnvironment {
   readonly snapshot: () => Snapshot;
   readonly trusted: Networks;
+  readonly realIp: RealIp;
+  /** A trusted proxy names its client only in X-Forwarded-For. */
+  readonly forwardedForIgnored: () => void;
   readonly pool: UpstreamPool;
   readonly limits: ForwardLimits;
   /** The value of `Server` in responses of the gate itself. */

@@ -6,12 +6,12 @@
  */
 
 import { errorResponse } from '../../src/gateway/error-response.ts';
-import { clientAddress } from '../../src/gateway/forwarded.ts';
+import { clientAddress, onlyForwardedFor } from '../../src/gateway/forwarded.ts';
 import { wireValue } from '../../src/gateway/header-hygiene.ts';
 import type { AccessDecision, Handover, Identity, MatchedRows, ResponseHead } from '../../src/gateway/plugin.ts';
 import type { DirectResponse } from '../../src/gateway/proxied-request.ts';
 import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
-import type { Match } from '../../src/gateway/snapshot.ts';
+import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
 import { isPending } from '../../src/ports/maybe-promise.ts';
 import { Unavailable } from '../../src/ports/unavailable.ts';
 import type { PathCaptures } from '../../src/routing/criteria.ts';
@@ -47,7 +47,9 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
   constructor(environment: ExchangeEnvironment, incoming: Incoming) {
     this.environment = environment;
     this.request = incoming;
-    this.clientAddress = incoming.peerTrusted ? clientAddress(incoming, environment.trusted) : incoming.peer;
+    const { trusted, realIp } = environment;
+    this.clientAddress = incoming.peerTrusted ? clientAddress(incoming, trusted, realIp) : incoming.peer;
+    if (incoming.peerTrusted && onlyForwardedFor(incoming)) environment.forwardedForIgnored();
   }
 
   get requestId(): string {
@@ -312,10 +314,17 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
       this.refuse(503, `Services of protocol ${service.protocol} are not proxied`, 'protocol_unsupported');
     } else if (this.request.upgrade !== undefined) {
       this.refuse(400, `Upgrading to ${this.request.upgrade} is not possible here`, 'upgrade_unsupported');
-    } else {
-      this.#forwarding = new Forwarding(this, match, service);
-      this.#forwarding.begin();
-    }
+    } else if (match.requestBuffering === true && this.request.upstreamBody === 'chunked') {
+      // A larger body streams, as one whose length the client sent.
+      const body = this.request.readBody(largestBuffered);
+      if (isPending(body)) this.#wait(body, () => this.#startForwarding(match, service));
+      else this.#startForwarding(match, service);
+    } else this.#startForwarding(match, service);
+  }
+
+  #startForwarding(match: Match, service: UpstreamService): void {
+    this.#forwarding = new Forwarding(this, match, service);
+    this.#forwarding.begin();
   }
 
   #addGateFields(head: ResponseHead): void {
@@ -327,6 +336,9 @@ class GateExchange implements ForwardedExchange, IncomingObserver {
     if (headers.requestId) head.setHeader('X-Kong-Request-Id', this.requestId);
   }
 }
+
+/** Bytes of a request body without a length that the gate reads as a whole, to send its length. */
+const largestBuffered = 1_048_576;
 
 // "The server MUST send an Upgrade header field in a 426 response to indicate the required protocol(s)" (RFC 9110 §15.5.22)
 function isUpgrade(name: string): boolean {

@@ -5,6 +5,7 @@
 import type { LookupFunction } from 'node:net';
 import { parseNetworks } from '../../src/address/ip-address.ts';
 import type { ConnectionCounts } from '../../src/gateway/connection-counts.ts';
+import { defaultRealIp, type RealIp } from '../../src/gateway/forwarded.ts';
 import { type GateHeaders, gateHeaders } from '../../src/gateway/gate-headers.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
 import { type Budgets, budgetsOf } from '../../src/records/budget.ts';
@@ -17,7 +18,14 @@ import { beginExchange } from './exchange.ts';
 import type { RequestProblem } from './incoming.ts';
 import type { ClientConnection } from './listener/connection.ts';
 import { ConnectionLimits } from './listener/connection-limits.ts';
-import { type Certificate, type ContextFor, type Listener, type ListenerAddress, listen } from './listener/listen.ts';
+import {
+  type Certificate,
+  type ContextFor,
+  type Line,
+  type Listener,
+  type ListenerAddress,
+  listen,
+} from './listener/listen.ts';
 import type { ServeEndpoint } from './listener/node-incoming.ts';
 
 export interface ProxyOptions {
@@ -32,6 +40,10 @@ export interface ProxyOptions {
   readonly serveEndpoint: ServeEndpoint;
   /** Addresses and networks of peers whose forwarding headers are trusted. */
   readonly trustedIps?: readonly string[];
+  /** How a trusted peer names its client. Kong's default: the last address in X-Real-IP. */
+  readonly realIp?: RealIp;
+  /** Called once, when a trusted peer names its client only in X-Forwarded-For. */
+  readonly forwardedForIgnored?: () => void;
   /** Called once for each request, when it is complete. */
   readonly log?: (entry: AccessLogEntry) => void;
   /** Called with the error that a plugin or an endpoint threw. The client gets only a 500. */
@@ -132,9 +144,15 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     inFlight--;
     options.log?.(entry);
   };
+  let { forwardedForIgnored } = options;
   const environment: ExchangeEnvironment = {
     snapshot: options.snapshot,
     trusted,
+    realIp: options.realIp ?? defaultRealIp,
+    forwardedForIgnored() {
+      forwardedForIgnored?.();
+      forwardedForIgnored = undefined;
+    },
     pool,
     limits,
     serverName,
@@ -155,9 +173,9 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     streams: budgets.streams,
     serverName,
     headers,
-    rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection) => {
+    rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection, line: Line) => {
       requests++;
-      options.log?.(rejectedEntry(requestId, problem, connection));
+      options.log?.(rejectedEntry(requestId, problem, connection, line));
     },
     environment: {
       begin: (incoming) => {
@@ -219,11 +237,12 @@ function rejectedEntry(
   requestId: string,
   { status, refusal }: RequestProblem,
   connection: ClientConnection,
+  line: Line,
 ): AccessLogEntry {
   return {
     requestId,
-    method: '',
-    path: '',
+    method: line?.method ?? '',
+    path: line?.path ?? '',
     scheme: connection.scheme,
     httpVersion: '1.1',
     host: '',

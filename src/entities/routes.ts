@@ -1,4 +1,5 @@
 /** Kong's routes: which requests go to a service. The protocols of a route decide what it can match by. */
+import { checkMethod } from '../routing/methods.ts';
 import { checkHeaderPattern, checkRoutePath } from '../routing/route-pattern.ts';
 import type { Description, Field, StringField, Subschema } from '../schema/description.ts';
 import {
@@ -14,7 +15,7 @@ import {
   timestamp,
 } from '../schema/fields.ts';
 
-const methods: Field = { type: 'set', elements: method };
+const methods: Field = { type: 'set', elements: { ...method, check: checkMethod } };
 const hosts: Field = { type: 'array', elements: routeHost };
 const routePath: StringField = {
   type: 'string',

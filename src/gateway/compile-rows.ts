@@ -119,6 +119,7 @@ export interface CompiledRoute {
   /** The criteria for paths in lower case, matched without regard to case. */
   readonly anyCase: () => readonly Criteria[];
   readonly preserveHost: boolean;
+  readonly requestBuffering: boolean;
   /** 426, or the status of the redirection to https. */
   readonly httpsRedirect: number;
 }
@@ -144,6 +145,7 @@ export function compileRoute(row: Entity): CompiledRoute | undefined {
     protocols: new Set(protocols),
     stripPath: flag(row, 'strip_path', true),
     preserveHost: flag(row, 'preserve_host', false),
+    requestBuffering: flag(row, 'request_buffering', true),
     httpsRedirect: number(row, 'https_redirect_status_code', 426),
   };
 }

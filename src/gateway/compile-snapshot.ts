@@ -328,18 +328,6 @@ function routeTarget(
   const isUnchanged =
     previous?.plugins === plugins && previous.service === service?.upstream && previous.protocols === route.protocols;
   if (isUnchanged) return previous;
-  const { protocols, stripPath, strictPaths, preserveHost, httpsRedirect } = route;
-  const base = service?.base ?? '/';
-  return {
-    routeId,
-    rows,
-    service: service?.upstream,
-    base,
-    stripPath,
-    strictPaths,
-    preserveHost,
-    protocols,
-    httpsRedirect,
-    plugins,
-  };
+  const { serviceId: _, criteria: __, anyCase: ___, ...behaviour } = route;
+  return { ...behaviour, routeId, rows, service: service?.upstream, base: service?.base ?? '/', plugins };
 }

@@ -1,5 +1,5 @@
 import { parseHostAndPort, printedHost } from '../address/host.ts';
-import { type Networks, parseIpAddress, parseIpAddressWithPort } from '../address/ip-address.ts';
+import { type Networks, parseIpAddressWithPort } from '../address/ip-address.ts';
 import type { ProxiedRequest } from './proxied-request.ts';
 
 /**
@@ -26,7 +26,6 @@ export function forwardedFields(
   const trusted = (name: string): string | undefined => (peerTrusted ? request.header(name) || undefined : undefined);
   const forwardedFor = request.header('x-forwarded-for');
   const via = request.header('via');
-  const realIp = trusted('x-real-ip');
   const fields = [
     'X-Forwarded-For',
     forwardedFor ? `${forwardedFor}, ${request.peer}` : about.clientAddress,
@@ -37,8 +36,7 @@ export function forwardedFields(
     'X-Forwarded-Path',
     trusted('x-forwarded-path') ?? pathAsSent(request.target),
     'X-Real-IP',
-    // Kong takes this from X-Real-IP only, so an address in X-Forwarded-For alone is not used.
-    realIp !== undefined && parseIpAddress(realIp) !== undefined ? realIp : request.peer,
+    about.clientAddress,
     'Via',
     via ? `${via}, ${viaName}` : viaName,
     'X-Kong-Request-Id',
@@ -68,31 +66,44 @@ export function forwardedHost(request: ProxiedRequest): string {
   return asked === undefined ? '' : printedHost(asked.host);
 }
 
+/** Where a trusted proxy says which address its client has (`real_ip_header`, `real_ip_recursive`). */
+export interface RealIp {
+  /** In lower case. */
+  readonly header: string;
+  /** Whether addresses of trusted proxies in the header are skipped, from the last to the first. */
+  readonly recursive: boolean;
+}
+
+/** Kong's defaults. */
+export const defaultRealIp: RealIp = { header: 'x-real-ip', recursive: false };
+
 /**
- * The address of the client, in normal form: the peer's; if the peer is a trusted proxy, the last address in X-Forwarded-For
- * that is not a trusted proxy itself, else the one in X-Real-IP. With `x-real-ip` only X-Real-IP is read, as Kong does unless
- * `real_ip_header` is set. An entry that is no address ends the search, so a client cannot choose its address.
+ * The address of the client, in normal form: the peer's; if the peer is a trusted proxy, the last address in the header. With
+ * `recursive`, the last address that is not a trusted proxy itself. An entry that is no address ends the search, so a client
+ * cannot choose its address.
  */
 export function clientAddress(
   request: Pick<ProxiedRequest, 'peer' | 'peerTrusted' | 'header'>,
   trusted: Networks,
-  by: 'x-forwarded-for' | 'x-real-ip' = 'x-forwarded-for',
+  { header, recursive }: RealIp = defaultRealIp,
 ): string {
-  if (!request.peerTrusted) return request.peer;
-  const forwardedFor = by === 'x-forwarded-for' ? request.header('x-forwarded-for') : undefined;
-  if (!forwardedFor) {
-    return parseIpAddressWithPort((request.header('x-real-ip') ?? '').trim()) ?? request.peer;
-  }
+  const said = request.peerTrusted ? request.header(header) : undefined;
+  if (!said) return request.peer;
   let known = request.peer;
-  for (let end = forwardedFor.length; end >= 0; ) {
-    const comma = end === 0 ? -1 : forwardedFor.lastIndexOf(',', end - 1);
-    const address = parseIpAddressWithPort(forwardedFor.slice(comma + 1, end).trim());
+  for (let end = said.length; end >= 0; ) {
+    const comma = end === 0 ? -1 : said.lastIndexOf(',', end - 1);
+    const address = parseIpAddressWithPort(said.slice(comma + 1, end).trim());
     if (address === undefined) return known;
     known = address;
-    if (!trusted.has(address)) return known;
+    if (!recursive || !trusted.has(address)) return known;
     end = comma;
   }
   return known;
+}
+
+/** Whether a proxy names its client only in X-Forwarded-For, which is not read unless `real_ip_header` says so. */
+export function onlyForwardedFor(request: Pick<ProxiedRequest, 'header'>): boolean {
+  return request.header('x-real-ip') === undefined && request.header('x-forwarded-for') !== undefined;
 }
 
 function pathAsSent(target: string): string {

@@ -41,6 +41,7 @@ export function rootEndpoints(
       upstreamTarget: query === -1 ? upstream : upstream + request.target.slice(query),
       strippedPrefix: undefined,
       preserveHost: target.preserveHost,
+      requestBuffering: target.requestBuffering,
       hooks: target.plugins.hooks,
       authenticates: target.plugins.authenticates,
       captures: undefined,

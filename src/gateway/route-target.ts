@@ -17,6 +17,7 @@ export interface RouteTarget {
   readonly stripPath: boolean;
   readonly strictPaths: boolean;
   readonly preserveHost: boolean;
+  readonly requestBuffering: boolean;
   readonly protocols: ReadonlySet<string>;
   /** 426, or the status of the redirection to https. */
   readonly httpsRedirect: number;
@@ -52,6 +53,7 @@ export function matched(
     upstreamTarget: query === -1 ? upstream : upstream + request.target.slice(query),
     strippedPrefix: prefix,
     preserveHost: target.preserveHost,
+    requestBuffering: target.requestBuffering,
     hooks: target.plugins.hooks,
     authenticates: target.plugins.authenticates,
     captures: capturesOf(criteria, path),

@@ -28,6 +28,8 @@ export interface Match {
   readonly strippedPrefix: string | undefined;
   /** Send the client's Host upstream (`preserve_host`) instead of the service's. */
   readonly preserveHost: boolean;
+  /** Read a body without a length as a whole, and send it with its length (`request_buffering`). */
+  readonly requestBuffering?: boolean;
   /** In the order that they run. */
   readonly hooks: readonly PluginHooks[];
   /** Whether one of the plugins authenticates the caller. */

@@ -13,6 +13,11 @@ export function pathOf(target: string): string {
   return query === -1 ? target : target.slice(0, query);
 }
 
+/** A request-target as a client may send it, with all octets above 0x7F percent-encoded, as nginx accepts them. */
+export function encodeTarget(target: string): string {
+  return ascii.test(target) ? target : target.replace(/[\x80-\xff]/g, percentEncoded);
+}
+
 /** The normalised path, for matching. Returns an ordinary path unchanged. */
 export function normalizePath(path: string): string {
   if (isPlain(path)) return path;
@@ -48,7 +53,11 @@ export function isAmbiguous(path: string): boolean {
 
 /** Encodes the octets of a path for a request line. What is encoded already stays as it is. */
 export function encodePath(path: string): string {
-  return path.replace(unsafe, (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  return path.replace(unsafe, percentEncoded);
+}
+
+function percentEncoded(octet: string): string {
+  return `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 /** Whether a path is the same before and after normalisation and encoding. */

@@ -18,7 +18,7 @@ describe('A. Clients and their redirect URIs', () => {
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
 
-  it('AZ-09: registration refuses control characters and user information in every profile', async () => {
+  it('KD-25: AZ-09: registration refuses control characters and user information in every profile', async () => {
     for (const uri of [
       'https://u:p@h.example/cb',
       'https://u@h.example/cb',

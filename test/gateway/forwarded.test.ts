@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type Networks, parseNetworks } from '../../src/address/ip-address.ts';
-import { clientAddress, forwardedFields, forwardedHost } from '../../src/gateway/forwarded.ts';
+import { clientAddress, forwardedFields, forwardedHost, type RealIp } from '../../src/gateway/forwarded.ts';
 import type { ProxiedRequest } from '../../src/gateway/proxied-request.ts';
 import { request } from './request.ts';
 
@@ -112,10 +112,11 @@ describe('The headers that say where a request came from', () => {
 
 describe('The address of a client', () => {
   const trusted = networks('127.0.0.1', '10.0.0.0/8', 'fd00::/8');
-  const of = (headers: Record<string, string | string[]>, peerTrusted = true, by?: 'x-real-ip' | 'x-forwarded-for') =>
+  const forwardedFor = { header: 'x-forwarded-for', recursive: true };
+  const of = (headers: Record<string, string | string[]>, by?: RealIp, peerTrusted = true) =>
     clientAddress(request('GET /', headers, { peer: '127.0.0.1', peerTrusted }), trusted, by);
 
-  for (const [what, forwardedFor, address] of [
+  for (const [what, said, address] of [
     ['the one before the trusted peer', '1.2.3.4', '1.2.3.4'],
     ['the last that is not a trusted proxy', '6.6.6.6, 1.2.3.4, 10.1.1.1', '1.2.3.4'],
     ['the first where all are trusted', '10.3.3.3, 10.2.2.2', '10.3.3.3'],
@@ -129,25 +130,35 @@ describe('The address of a client', () => {
     ['the peer where no entry is an address', 'unknown', '127.0.0.1'],
     ['the peer where all entries are empty', ',', '127.0.0.1'],
   ] as const) {
-    it(`is ${what}: ${forwardedFor}`, () => {
-      expect(of({ 'X-Forwarded-For': forwardedFor })).to.equal(address);
+    it(`is ${what}: ${said}`, () => {
+      expect(of({ 'X-Forwarded-For': said }, forwardedFor)).to.equal(address);
+      expect(of({ 'X-Client': said }, { header: 'x-client', recursive: true })).to.equal(address);
     });
   }
 
   it('is found in several header lines as in one', () => {
-    expect(of({ 'X-Forwarded-For': ['6.6.6.6', '1.2.3.4, 10.0.0.1'] })).to.equal('1.2.3.4');
+    expect(of({ 'X-Forwarded-For': ['6.6.6.6', '1.2.3.4, 10.0.0.1'] }, forwardedFor)).to.equal('1.2.3.4');
   });
 
-  it('is the one in X-Real-IP, if only that was sent, or only that is to be read', () => {
+  it('is the last one in X-Real-IP unless a setting says otherwise (Kong)', () => {
     expect(of({ 'X-Real-IP': '5.6.7.8' })).to.equal('5.6.7.8');
-    expect(of({ 'X-Real-IP': ' 5.6.7.8 ' })).to.equal('5.6.7.8');
-    expect(of({ 'X-Real-IP': '5.6.7.8', 'X-Forwarded-For': '1.2.3.4' })).to.equal('1.2.3.4');
-    expect(of({ 'X-Real-IP': '5.6.7.8', 'X-Forwarded-For': '1.2.3.4' }, true, 'x-real-ip')).to.equal('5.6.7.8');
-    expect(of({ 'X-Forwarded-For': '1.2.3.4' }, true, 'x-real-ip')).to.equal('127.0.0.1');
-    expect(of({ 'X-Real-IP': '5.6.7.8, 1.1.1.1' })).to.equal('127.0.0.1');
+    expect(of({ 'X-Real-IP': '10.9.9.9', 'X-Forwarded-For': '10.1.1.1' })).to.equal('10.9.9.9');
+    expect(of({ 'X-Forwarded-For': '1.2.3.4' })).to.equal('127.0.0.1');
+    expect(of({ 'X-Real-IP': '5.6.7.8, 1.1.1.1' })).to.equal('1.1.1.1');
+    expect(of({ 'X-Real-IP': '5.6.7.8, 10.1.1.1' })).to.equal('10.1.1.1');
+    expect(of({ 'X-Real-IP': '5.6.7.8:80' })).to.equal('5.6.7.8');
+    expect(of({ 'X-Real-IP': 'unknown' })).to.equal('127.0.0.1');
+    expect(of({ 'X-Real-IP': '' })).to.equal('127.0.0.1');
+  });
+
+  it('is the last one in the header, trusted or not, without real_ip_recursive', () => {
+    const last = { header: 'x-forwarded-for', recursive: false };
+    expect(of({ 'X-Forwarded-For': '6.6.6.6, 1.2.3.4, 10.1.1.1' }, last)).to.equal('10.1.1.1');
+    expect(of({ 'X-Forwarded-For': '6.6.6.6, 1.2.3.4', 'X-Real-IP': '5.6.7.8' }, last)).to.equal('1.2.3.4');
   });
 
   it('is the peer if that is not trusted, whatever it sends', () => {
-    expect(of({ 'X-Forwarded-For': '1.2.3.4', 'X-Real-IP': '5.6.7.8' }, false)).to.equal('127.0.0.1');
+    expect(of({ 'X-Forwarded-For': '1.2.3.4', 'X-Real-IP': '5.6.7.8' }, undefined, false)).to.equal('127.0.0.1');
+    expect(of({ 'X-Forwarded-For': '1.2.3.4' }, forwardedFor, false)).to.equal('127.0.0.1');
   });
 });

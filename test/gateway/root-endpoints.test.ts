@@ -35,7 +35,7 @@ function gate(routes: Readonly<Record<string, Fields>>, service: Fields = {}) {
 describe('The OAuth endpoints at the root', () => {
   const internal = { Host: 'internal.example' };
 
-  it('are those of the only authorization server, below the path of its service', () => {
+  it('KD-26: are those of the only authorization server, below the path of its service', () => {
     const ask = gate({ one: { paths: ['/private'] } });
     expect(ask('POST /oauth2/token?a=1')).to.equal('one /base/oauth2/token?a=1');
     expect(ask('POST /oauth2/token/')).to.equal('one /base/oauth2/token/');

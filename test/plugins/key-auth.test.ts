@@ -221,3 +221,20 @@ describe('key-auth', () => {
     expect(refusedSettings('key-auth', { nope: 1 })).to.deep.equal({ config: { nope: 'unknown field' } });
   });
 });
+
+describe('key-auth with a multipart body', () => {
+  it('KD-27: hides a key also where the closing delimiter is missing; the last part is dropped', async () => {
+    const world = pluginWorld();
+    const { id } = world.insert('consumers', { username: 'alice' });
+    world.insert('keyauth_credentials', { consumer: { id }, key: 'k1' });
+    const hooks = [compiled('key-auth', { key_in_body: true, hide_credentials: true }, world)];
+    const part = (name: string, value: string) =>
+      `--B\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+    const { response, upstream } = await call(hooks, 'POST /a', {
+      headers: { 'Content-Type': 'multipart/form-data; boundary=B' },
+      body: `${part('apikey', 'k1')}${part('a', '1')}${part('b', '2')}`,
+    });
+    expect(response).to.equal(undefined);
+    expect(upstream.body).to.equal(`${part('a', '1')}--B--\r\n`);
+  });
+});

@@ -148,7 +148,7 @@ describe('An identity header', () => {
         hooks: [
           {
             access({ clientAddress }) {
-              expect(clientAddress).to.equal('9.9.9.9');
+              expect(clientAddress).to.equal('8.8.8.8');
               return undefined;
             },
           },
@@ -166,7 +166,7 @@ describe('An identity header', () => {
         '8.8.8.8',
         'for=9.9.9.9',
       ]);
-      expect(await gate.logged()).to.include({ clientAddress: '9.9.9.9', status: 200 });
+      expect(await gate.logged()).to.include({ clientAddress: '8.8.8.8', status: 200 });
     });
   });
 });

@@ -38,6 +38,31 @@ describe('The proxy', () => {
       expect((await ask(gate.port, get())).body).to.equal('127.0.0.1 true');
     });
 
+    it('and reports once that a trusted peer names its client in X-Forwarded-For only', async () => {
+      let reported = 0;
+      const gate = await openGate(1, {
+        trustedIps: ['127.0.0.1'],
+        forwardedForIgnored: () => reported++,
+        match: () => ({ status: 200, headers: [], body: '' }),
+      });
+      for (const [fields, expected] of [
+        [[], 0],
+        [['X-Real-IP: 1.2.3.4'], 0],
+        [['X-Real-IP: 1.2.3.4', 'X-Forwarded-For: 1.2.3.4'], 0],
+        [['X-Forwarded-For: 1.2.3.4'], 1],
+        [['X-Forwarded-For: 1.2.3.4'], 1],
+      ] as const) {
+        await ask(gate.port, get('/', ...fields));
+        expect(reported, fields.join()).to.equal(expected);
+      }
+      const stranger = await openGate(1, {
+        forwardedForIgnored: () => reported++,
+        match: () => ({ status: 200, headers: [], body: '' }),
+      });
+      await ask(stranger.port, get('/', 'X-Forwarded-For: 1.2.3.4'));
+      expect(reported).to.equal(1);
+    });
+
     it('no listener if one fails', async () => {
       const taken = await openGate(1);
       const free = await openProxy({ ...nothing, listen: [plain] });

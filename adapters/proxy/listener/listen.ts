@@ -18,6 +18,7 @@ import { errorResponse } from '../../../src/gateway/error-response.ts';
 import type { GateHeaders } from '../../../src/gateway/gate-headers.ts';
 import type { Budget } from '../../../src/records/budget.ts';
 import { Deadlines } from '../../deadlines.ts';
+import { lineOf, targetReader } from '../../raw-targets.ts';
 import type { RequestProblem } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
 import { ClientConnection } from './connection.ts';
@@ -80,7 +81,7 @@ export interface ListenerOptions {
   readonly headers: GateHeaders;
   readonly environment: ListenerEnvironment;
   /** Called for a request that could not be parsed, with the response it got. */
-  readonly rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection) => void;
+  readonly rejected: (requestId: string, problem: RequestProblem, connection: ClientConnection, line: Line) => void;
 }
 
 export interface Listener {
@@ -232,6 +233,12 @@ function http1Reader(
   // No limit: node:http would drop further fields silently, and message.ts could not reject the request.
   server.maxHeadersCount = 0;
   const connectionOf = (socket: object) => (socket as Connected)[ofSocket];
+  const targets = targetReader(
+    (socket) => {
+      for (const read of readers) read.call(server, socket);
+    },
+    { size: options.limits.headSize, milliseconds: options.limits.head },
+  );
   const idle = { deadlines: new Deadlines(), milliseconds: options.limits.idle };
 
   const begin = (request: GateRequest, response: GateResponse): void => {
@@ -244,34 +251,39 @@ function http1Reader(
   typed.on('request', begin);
   typed.on('checkContinue', begin);
   typed.on('checkExpectation', begin);
-  typed.on('connect', (_request, socket) => {
-    refuseRest(options, connectionOf(socket)!, noTunnels);
+  typed.on('connect', ({ method, url }, socket) => {
+    refuseRest(options, connectionOf(socket)!, noTunnels, { method: method!, path: url! });
   });
   typed.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const connection = connectionOf(socket);
     const problem = problemOf(error);
     if (connection === undefined || problem === undefined || !socket.writable) socket.destroy();
-    else refuseRest(options, connection, problem);
+    else if (connection.failed || connection.latest !== undefined || !targets.readAgain(error, connection.socket)) {
+      refuseRest(options, connection, problem, lineOf(error));
+    }
   });
   return (socket) => {
     const connection = new ClientConnection(socket, options.trusts, options.connections.problemOf(socket));
     connection.limitIdle(idle);
     (socket as Connected)[ofSocket] = connection;
-    for (const read of readers) read.call(server, socket);
+    targets.read(socket);
   };
 }
 
 const ofSocket = Symbol('client connection');
 type Connected = Socket & { [ofSocket]?: ClientConnection };
 
+/** Method and path of a request that was refused; `undefined` if they could not be read. */
+export type Line = ReturnType<typeof lineOf>;
+
 /** The bytes that come next cannot be parsed. Requests read before get their responses first. */
-function refuseRest(options: ListenerOptions, connection: ClientConnection, problem: RequestProblem): void {
+function refuseRest(options: ListenerOptions, connection: ClientConnection, problem: RequestProblem, line: Line): void {
   if (connection.failed) return;
   connection.failed = true;
   const latest = connection.latest as NodeIncoming | undefined;
   if (latest !== undefined && !latest.isComplete) latest.failRequest(problem);
-  else if (latest !== undefined) connection.whenIdle = () => reject(options, connection, problem);
-  else reject(options, connection, problem);
+  else if (latest !== undefined) connection.whenIdle = () => reject(options, connection, problem, line);
+  else reject(options, connection, problem, line);
 }
 
 /** Responds to bytes that are not a request, and closes the connection. */
@@ -279,7 +291,8 @@ function reject(
   { serverName, headers: sent, rejected }: ListenerOptions,
   connection: ClientConnection,
   problem: RequestProblem,
-) {
+  line: Line,
+): void {
   const requestId = newRequestId();
   const { status, message } = problem;
   const { headers, body } = errorResponse({ requestId, header: () => undefined }, status, message, {
@@ -296,7 +309,7 @@ function reject(
   const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   connection.socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`, 'latin1');
   connection.linger();
-  rejected(requestId, problem, connection);
+  rejected(requestId, problem, connection, line);
 }
 
 const noTunnels: RequestProblem = { status: 405, message: 'Method not allowed', refusal: 'method_not_allowed' };

@@ -4,6 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import { acceptedMethods } from '../../../src/routing/methods.ts';
+import { encodeTarget } from '../../../src/routing/path.ts';
 import type { RequestProblem } from '../incoming.ts';
 
 export interface Message {
@@ -116,7 +118,7 @@ export function examineHttp1(request: IncomingMessage): Message {
 export function examineHttp2(request: Http2ServerRequest, headSize: number): Message {
   const rawHeaders: string[] = [];
   const received = request.rawHeaders;
-  const target = request.url ?? '';
+  const target = encodeTarget(request.url ?? '');
   let problem: RequestProblem | undefined;
   let authority: string | undefined;
   let hostName: string | undefined;
@@ -182,8 +184,8 @@ export function examineHttp2(request: Http2ServerRequest, headSize: number): Mes
 
 function commonProblem(method: string): RequestProblem | undefined {
   // Methods are case-sensitive (RFC 9110 §9.1). An upstream that accepts `get` as GET would serve what a route for GET
-  // alone guards. HTTP/1.1 parsers, Kong's nginx too, accept only upper case.
-  if (!/^[A-Z_-]+$/.test(method)) return badRequest;
+  // alone guards. node:http parses no method but these, so node:http2 must not accept others.
+  if (!acceptedMethods.has(method)) return badRequest;
   // TRACE would echo the fields that the gate adds (Kong's nginx, token/methods-and-paths).
   return method === 'TRACE' ? { status: 405, message: 'Method not allowed', refusal: 'method_not_allowed' } : undefined;
 }
@@ -197,4 +199,6 @@ const expectationFailed: RequestProblem = { status: 417, message: 'Expectation f
 
 /** uri-host [ ":" port ] (RFC 9110 §7.2), without percent-encoding, which is unused in host names and which programs decode differently. */
 const host = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
-const requestTarget = /^\/[\x21-\x7e]*$/;
+// "origin-form = absolute-path [ "?" query ]" (RFC 9112 §3.2.1) has no fragment. An upstream that drops it would serve another
+// path than the one that was matched.
+const requestTarget = /^\/[\x21\x22\x24-\x7e]*$/;
