@@ -1,6 +1,6 @@
 /**
  * Text that another program should have replaced. The gate replaces nothing: a placeholder in the place of a secret would
- * become the secret, which everybody can read.
+ * become the secret, and that text is public.
  */
 import type { Json } from '../ports/entity-store.ts';
 import type { Description, Field, Fields, JsonObject } from '../schema/description.ts';

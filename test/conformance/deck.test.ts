@@ -101,6 +101,82 @@ describe('decK', () => {
     expect(Object.values(dumped).flat()).to.have.length(Object.values(wanted).flat().length);
   });
 
+  it('dump: each collection is one GET for each page', async () => {
+    await client.sync(wanted);
+    client.calls.length = 0;
+    await client.dump(tags);
+    const collections = ['certificates', 'snis', 'ca_certificates', 'vaults', 'key-sets', 'keys', 'partials'];
+    collections.push('services', 'routes', 'filter-chains', 'consumers', 'consumer_groups', 'upstreams', 'oauth2');
+    collections.push('key-auths', 'hmac-auths', 'jwts', 'basic-auths', 'mtls-auths', 'acls', 'plugins');
+    const absent = ['vaults', 'partials', 'filter-chains', 'consumer_groups', 'mtls-auths'];
+    expect(client.calls).to.deep.equal([
+      ...collections.map((name) => `GET /${name}?size=1000&tags=team-a ${absent.includes(name) ? 404 : 200}`),
+      `GET /upstreams/${uuid(6)}/targets?size=1000 200`,
+    ]);
+  });
+
+  it('diff: the root, then the collections, then the schemas of what the file has; nothing is written', async () => {
+    await client.sync(wanted);
+    client.calls.length = 0;
+    await client.diff({ keys: wanted['keys']!, services: wanted['services']! });
+    expect(client.calls[0]).to.equal('GET / 200');
+    expect(client.calls.at(-1)).to.equal('GET /schemas/services 200');
+    expect(client.calls.every((call) => call.startsWith('GET '))).to.equal(true);
+    const root = (await admin.call('GET /', undefined, { 'kong-admin-token': 'a-token-of-enough-letters' })).body;
+    // What go-kong's tests and decK read.
+    expect(root).to.have.nested.property('configuration.router_flavor', 'traditional_compatible');
+    expect(root).to.have.nested.property('configuration.database', 'postgres');
+    expect(root.version).to.match(/^\d+\.\d+\.\d+$/);
+  });
+
+  it('certificates: a change without names keeps them, and names are rows of their own', async () => {
+    await client.sync(wanted);
+    client.calls.length = 0;
+    const dumped = await client.dump();
+    const certificates = dumped['certificates']!.map((row) => ({ ...row, tags: ['other'] }));
+    const snis = [...dumped['snis']!, { id: uuid(30), name: 'b.example', certificate: { id: uuid(8) } }];
+    await client.sync({ ...dumped, certificates, snis });
+    expect(client.calls.filter((call) => !call.startsWith('GET '))).to.deep.equal([
+      `PUT /certificates/${uuid(8)} 200`,
+      `PUT /snis/${uuid(30)} 200`,
+    ]);
+    const { body } = await admin.call(`GET /certificates/${uuid(8)}`, undefined, {
+      'kong-admin-token': 'a-token-of-enough-letters',
+    });
+    expect([body.snis, body.tags]).to.deep.equal([['a.example', 'b.example'], ['other']]);
+  });
+
+  it('targets: a new weight or address is one PUT, and keeps the id', async () => {
+    await client.sync(wanted);
+    const dumped = await client.dump();
+    client.calls.length = 0;
+    const targets = dumped['targets']!.map((row) => ({ ...row, target: '10.0.0.2:81', weight: 3 }));
+    await client.sync({ ...dumped, targets });
+    expect(client.calls.filter((call) => !call.startsWith('GET '))).to.deep.equal([
+      `PUT /upstreams/${uuid(6)}/targets/${uuid(7)} 200`,
+    ]);
+    expect((await client.dump())['targets']).to.have.length(1);
+    expect(await client.diff({ ...dumped, targets })).to.deep.equal([]);
+  });
+
+  it('CA certificates: one in use is refused, as in Kong; without its service it is deleted', async () => {
+    const services = [{ id: uuid(1), name: 'api', host: 'h', protocol: 'https', ca_certificates: [uuid(10)] }];
+    const used = { services, ca_certificates: wanted['ca_certificates']! };
+    await client.sync(used);
+    expect(await client.diff(used)).to.deep.equal([]);
+    const refused = await client.sync({ services }).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    expect(refused).to.include(`DELETE /ca_certificates/${uuid(10)}: 400`);
+    client.calls.length = 0;
+    await client.reset();
+    expect(client.calls.filter((call) => !call.startsWith('GET '))).to.deep.equal([
+      `DELETE /services/${uuid(1)} 204`,
+      `DELETE /ca_certificates/${uuid(10)} 204`,
+    ]);
+  });
+
   it('keys: a set before its keys, a change by id, and a set is deleted after its keys', async () => {
     await client.sync(wanted);
     client.calls.length = 0;

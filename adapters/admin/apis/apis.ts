@@ -50,11 +50,16 @@ export function apiEndpoints(call: Call): readonly Endpoint[] {
       path: '/apis',
       methods: {
         async GET() {
-          const services = await call('GET', '/services', { keys: [], query: `size=1000&tags=${group}` });
-          const rows = (services.body as { readonly data: readonly JsonObject[] }).data;
-          const apis = await Promise.all(rows.map(({ id }) => one(String(id))));
-          const data = apis.filter((api) => api !== undefined).map(printed);
-          return ok({ data, total: data.length });
+          const data: JsonObject[] = [];
+          let after = '';
+          for (;;) {
+            const page = await call('GET', '/services', { keys: [], query: `size=1000&tags=${group}${after}` });
+            const rows = page.body as { readonly data: readonly JsonObject[]; readonly offset?: string };
+            const apis = await Promise.all(rows.data.map(({ id }) => one(String(id))));
+            for (const api of apis) if (api !== undefined) data.push(printed(api));
+            if (rows.offset === undefined) return ok({ data, total: data.length });
+            after = `&offset=${encodeURIComponent(rows.offset)}`;
+          }
         },
         POST: ({ body }) => make(call, one, body.sent),
       },
