@@ -69,6 +69,14 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'adapters/request-body',
     'adapters/store-memory',
   ],
+  'adapters/durable': [
+    'src',
+    'adapters/announcements',
+    'adapters/crypto',
+    'adapters/library',
+    'adapters/store-lmdb',
+    'adapters/store-mongodb',
+  ],
   'adapters/grpc': ['src', 'adapters/library', '@grpc/grpc-js'],
   'adapters/websocket': ['src', 'adapters/library', 'adapters/request-body', 'ws'],
   // The contract of a store, which the package offers to those who write one.

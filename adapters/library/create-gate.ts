@@ -58,7 +58,7 @@ export interface GateOptions extends IssuerOptions {
   readonly store?: Store | undefined;
   /** The clients (RFC 6749 §2), for an app with few of them. By default the clients in `store.entities`. */
   readonly clients?: readonly ListedClient[] | undefined;
-  /** Returns the time in milliseconds since the epoch. The clock of the system by default. */
+  /** Returns the time in milliseconds since the epoch. By default the clock of the store, or that of the system. */
   readonly clock?: Clock | undefined;
   /**
    * A secret of 32 bytes or more, the same in every process that shares the store. Needed only with `refreshTokenGrace`:
@@ -138,7 +138,7 @@ export interface Gate {
 /** Composes a gate. Throws `InvalidOption` if the name of an option is unknown or its value is not allowed. */
 export function createGate(options: GateOptions = {}): Gate {
   knownOptions('createGate', options, gateOptions);
-  const clock = clockOption(options.clock ?? systemClock);
+  const clock = clockOption(options.clock ?? options.store?.clock ?? systemClock);
   const entropy = systemEntropy();
   const issuer = issuerOf(options, entropy);
   const { realm } = options;

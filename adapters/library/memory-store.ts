@@ -11,7 +11,8 @@ import { memoryGrants } from '../store-memory/grants.ts';
 import { clockOption } from './options.ts';
 
 /**
- * The store of a gate: `memoryStore()`, or your own object with these ports. `storageContract` of `portcullis/testing` tests
+ * The store of a gate: `memoryStore()`, `lmdbStore` of `portcullis/lmdb`, `mongodbStore` of `portcullis/mongodb`, or your own
+ * object with these ports. `storageContract` of `portcullis/testing` tests
  * one.
  */
 export interface Store {
@@ -24,6 +25,8 @@ export interface Store {
    * they expire or their grant or client changes; without it every check reads the store.
    */
   readonly announcements?: Announcements | undefined;
+  /** The clock that the store reads. The gate uses it, unless `createGate` receives another one. */
+  readonly clock?: Clock | undefined;
 }
 
 /** A store in memory, for tests and for a single process. Its rows are lost when the process ends. */
@@ -34,5 +37,6 @@ export function memoryStore(clock: Clock = systemClock): Required<Store> & { rea
     codes: memoryAuthorizationCodes(clock),
     entities: memoryEntityStore(),
     announcements: inProcessAnnouncements(),
+    clock,
   };
 }

@@ -38,6 +38,8 @@ import Koa from 'koa';
 import { type Bearer, type CheckOutcome, InvalidOption, type Store } from 'portcullis';
 import { bearerInterceptor, bearerOf as ofCall } from 'portcullis/grpc';
 import { bearer, oauthRoutes } from 'portcullis/koa';
+import { type DurableStore, lmdbStore } from 'portcullis/lmdb';
+import { mongodbStore } from 'portcullis/mongodb';
 import { handClock, memoryStore, testGate, tokenFor } from 'portcullis/testing';
 import { bearerOf as ofHandshake, guardUpgrade, tokenRoute } from 'portcullis/ws';
 import { WebSocketServer } from 'ws';
@@ -54,6 +56,11 @@ const guard = guardUpgrade(gate, { sockets, origins: ['https://app.example'] });
 // @ts-expect-error: scopes are a list
 const wrong = () => bearer(gate, { scopes: 'read' });
 try { wrong(); } catch (error) { if (!(error instanceof InvalidOption)) throw error; }
+const durable: Promise<DurableStore>[] = [];
+const open = () => { durable.push(mongodbStore({ url: 'mongodb://127.0.0.1/orders', key: new Uint8Array(32) })); };
+const kept: DurableStore = lmdbStore({ directory: 'orders.lmdb', key: new Uint8Array(32) });
+await kept.close();
+if (durable.length > 0) open();
 console.log(admitted?.grant.subject, [server, guard, ofCall, ofHandshake, tokenRoute(gate)].length);
 `;
 
