@@ -137,7 +137,7 @@ for (const profile of profileNames) {
       }
       const scheme = await get({ Authorization: `${kong ? 'token' : 'bearer'} ${token}` }, '?a=1');
       expect([scheme.status, JSON.stringify(scheme.body).includes(token)]).to.deep.equal([200, false]);
-      const { id: anonymous } = await there.gate.setUp('PUT', '/consumers/nobody-in-particular', {});
+      const { id: anonymous } = await there.gate.setUp('PUT', '/consumers/anonymous-caller', {});
       await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous } });
       for (const [headers, query] of [
         [{ Authorization: 'Bearer not a token' }, ''],
