@@ -4,7 +4,7 @@
  */
 import type { AccessOutcome } from '../access/bearer-token.ts';
 import { queryOf, readForm, withQuery } from '../content/form.ts';
-import { mediaType, urlencoded } from '../content/media-type.ts';
+import { json, mediaType, multipart, urlencoded } from '../content/media-type.ts';
 import { type Introduction, introduce, introduction } from '../gateway/identity.ts';
 import type { AccessDecision, Exchange, PluginPlace, PluginTools } from '../gateway/plugin.ts';
 import type { DirectResponse, ProxiedRequest } from '../gateway/proxied-request.ts';
@@ -166,7 +166,8 @@ function bearerCheck(
    * Removes the token from what goes upstream, from every place where this profile or the other reads tokens. As in Kong, a
    * query and a form are encoded again if the token came in one of them. A header of another scheme stays.
    */
-  function hide({ request }: Exchange, read: BearerRead): MaybePromise<undefined> {
+  function hide({ request, identity }: Exchange, read: BearerRead): MaybePromise<undefined> {
+    const isAnonymous = identity?.anonymous === true;
     const isOutsideHeader = read === 'missing' || (typeof read !== 'string' && read.in !== 'header');
     if (!isOutsideHeader) request.removeHeader(settings.auth_header_name);
     const query = queryOf(request.upstreamTarget);
@@ -176,14 +177,22 @@ function bearerCheck(
     }
     const contentType = request.header('content-type');
     const isForm = mediaType(contentType) === urlencoded;
-    if (came !== 'body' && !(came === 'query' && isForm && request.method !== 'GET')) return undefined;
+    // Kong encodes a form again that came with a token in the query. A caller without a valid token may have one in a body
+    // that this profile does not read.
+    const looks = came === 'body' || (came === 'query' && isForm) || (isAnonymous && hasFields(contentType));
+    if (!looks || request.method === 'GET') return undefined;
     return whenThere(request.readBody(largestBody), (body) => {
       if (body === undefined || body.length === 0) return undefined;
-      if (isForm) request.replaceBody(Buffer.from(withoutToken(Buffer.from(body).toString('utf8'))));
-      else {
-        const fields = bodyFields(contentType, body, 'all bodies');
-        fields?.remove('access_token');
-        if (fields !== undefined) request.replaceBody(fields.print());
+      if (isForm) {
+        const form = Buffer.from(body).toString('utf8');
+        if (came === 'query' || came === 'body' || namesToken(form))
+          request.replaceBody(Buffer.from(withoutToken(form)));
+        return undefined;
+      }
+      const fields = bodyFields(contentType, body, 'all bodies');
+      if (fields?.has('access_token')) {
+        fields.remove('access_token');
+        request.replaceBody(fields.print());
       }
       return undefined;
     });
@@ -215,6 +224,10 @@ function introductionOf(bearer: Bearer): Introduction {
   );
   introductions.set(bearer, making);
   return making;
+}
+
+function hasFields(contentType: string | undefined): boolean {
+  return [urlencoded, json, multipart].includes(mediaType(contentType));
 }
 
 function namesToken(form: string): boolean {

@@ -149,6 +149,22 @@ for (const profile of profileNames) {
         expect(status).to.equal(200);
         expect(JSON.stringify(body)).not.to.include(token).and.not.to.include('not a token');
       }
+      for (const [type, body] of [
+        ['application/json', `{"a":1,"access_token":"${token}x"}`],
+        ['application/x-www-form-urlencoded', `a=1&access_token=${token}x`],
+      ] as const) {
+        const response = await fetch(`${there.gate.proxy}/${profile}/x`, {
+          method: 'POST',
+          headers: { 'Content-Type': type, Authorization: 'Bearer wrong' },
+          body,
+        });
+        const text = await response.text();
+        expect([response.status, text.includes(token), text.includes('wrong')], type).to.deep.equal([
+          200,
+          false,
+          false,
+        ]);
+      }
       const another = await get({ Authorization: 'Basic YTpi' });
       expect(JSON.stringify(another.body)).to.include(kong ? 'x-anonymous-consumer' : 'Basic YTpi');
       await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { anonymous: null } });
