@@ -1,19 +1,28 @@
 /** The authorization server, as a transport calls it. */
 import { authorizationEndpoint } from './authorization/authorization-endpoint.ts';
+import type { AuthorizationOutcome } from './authorization/vocabulary.ts';
 import { drive } from './driver/drive.ts';
 import { authorizationPerformers, grantPerformers, type Ports } from './driver/perform.ts';
 import { authorizationCodeGrant } from './grants/authorization-code.ts';
 import { clientCredentialsGrant } from './grants/client-credentials.ts';
 import { passwordGrant } from './grants/password.ts';
 import { refreshTokenGrant } from './grants/refresh-token.ts';
+import { isProvisionKey } from './grants/resource-owner.ts';
 import { unsupportedGrant } from './grants/unsupported.ts';
 import type { GrantOutcome } from './grants/vocabulary.ts';
 import type { Issuer } from './oauth/issuer.ts';
+import { type AttemptRefused, type Attempts, isRefused } from './ports/attempts.ts';
 import type { Clock } from './ports/clock.ts';
 import { type MaybePromise, whenThere } from './ports/maybe-promise.ts';
-import { authorizationResponse, readAuthorizationCall } from './wire/authorization-endpoint.ts';
+import { authorizationResponse, directRefusal, readAuthorizationCall } from './wire/authorization-endpoint.ts';
 import type { EndpointRequest, OAuthResponse } from './wire/response.ts';
-import { type RequestStamp, readTokenCall, type TokenCall, tokenResponse } from './wire/token-endpoint.ts';
+import {
+  type RequestStamp,
+  readTokenCall,
+  refusalResponse,
+  type TokenCall,
+  tokenResponse,
+} from './wire/token-endpoint.ts';
 
 export interface AuthorizationServer {
   /** The token endpoint (RFC 6749 §3.2). */
@@ -22,7 +31,7 @@ export interface AuthorizationServer {
   authorize(issuer: Issuer, request: EndpointRequest): MaybePromise<OAuthResponse>;
 }
 
-export function authorizationServer(ports: Ports, clock: Clock): AuthorizationServer {
+export function authorizationServer(ports: Ports & { readonly attempts: Attempts }, clock: Clock): AuthorizationServer {
   const performers = grantPerformers(ports);
   const authorizing = authorizationPerformers(ports);
 
@@ -31,6 +40,9 @@ export function authorizationServer(ports: Ports, clock: Clock): AuthorizationSe
     attempt: ports.entropy.token(),
     grantId: ports.entropy.uuid(),
   });
+
+  const rateLimited = ({ tryAgainAfter }: AttemptRefused) =>
+    ({ reason: 'provision_key_rate_limited', retryAfter: tryAgainAfter }) as const;
 
   const run = (call: TokenCall): MaybePromise<GrantOutcome> => {
     switch (call.grant) {
@@ -47,17 +59,44 @@ export function authorizationServer(ports: Ports, clock: Clock): AuthorizationSe
     }
   };
 
+  /**
+   * Provision keys are guessed like secrets, and limited like them. The login page has an address of its own, so that guesses
+   * of others do not limit it.
+   */
+  function limitGuesses<T extends GrantOutcome | AuthorizationOutcome>(
+    issuer: Issuer,
+    { from }: EndpointRequest,
+    provisionKey: unknown,
+    run: () => MaybePromise<T>,
+  ): MaybePromise<T | AttemptRefused> {
+    const limited = issuer.limitsFailures ? from : undefined;
+    return ports.attempts.limit<T>(limited, `provision key of ${issuer.id}`, run, (outcome) => {
+      if (outcome.state === 'refused' && outcome.reason === 'provision_key_wrong') return 'failed';
+      // Not every request that has a key has it compared.
+      return isProvisionKey(provisionKey, issuer) ? 'proven' : 'undecided';
+    });
+  }
+
   return {
     token(issuer, request) {
       const read = readTokenCall(issuer, request, draw());
       if ('status' in read) return read;
-      return whenThere(run(read.call), (outcome) => tokenResponse(read, outcome));
+      const { echo, call } = read;
+      const outcome = echo.has('provision_key')
+        ? limitGuesses(issuer, request, echo.get('provision_key'), () => run(call))
+        : run(call);
+      return whenThere(outcome, (outcome) =>
+        isRefused(outcome) ? refusalResponse(issuer, rateLimited(outcome), echo) : tokenResponse(read, outcome),
+      );
     },
     authorize(issuer, request) {
       const read = readAuthorizationCall(issuer, request, draw());
       if ('status' in read) return read;
-      return whenThere(drive(authorizationEndpoint, read.request, authorizing), (outcome) =>
-        authorizationResponse(read, outcome),
+      const authorizes = () => drive(authorizationEndpoint, read.request, authorizing);
+      return whenThere(limitGuesses(issuer, request, read.request.provisionKey, authorizes), (outcome) =>
+        isRefused(outcome)
+          ? directRefusal(issuer, rateLimited(outcome), read.echo)
+          : authorizationResponse(read, outcome),
       );
     },
   };

@@ -65,6 +65,17 @@ function ofTheWire(): readonly (string | undefined)[] {
     now(world.token(issuers.rfc9700, form, printer, request)).refusal?.reason;
   const authorize = (form: Form) =>
     now(world.authorize(issuers.rfc9700, { ...authorizationForm(printer), ...form })).refusal?.reason;
+  const guesses = Array.from(
+    { length: 11 },
+    () =>
+      now(
+        world.authorize(
+          { ...issuers.rfc9700, limitsFailures: true },
+          { ...authorizationForm(printer), provision_key: 'a guess' },
+          { from: '192.0.2.1' },
+        ),
+      ).refusal?.reason,
+  );
   const both = readBearer(profiles.rfc9700, 'Bearer abc', 'access_token=abc');
   return [
     token({}, { method: 'GET' }),
@@ -79,6 +90,7 @@ function ofTheWire(): readonly (string | undefined)[] {
     refuseHandshake(issuers.rfc9700, { method: 'POST', origin: undefined }, undefined)?.refusal?.reason,
     refuseHandshake(issuers.rfc9700, { method: 'GET', origin: 'https://a.example' }, new Set())?.refusal?.reason,
     unavailable.refusal?.reason,
+    guesses.at(-1),
     typeof both === 'string' ? deniedRead(both, []).reason : undefined,
   ];
 }

@@ -35,8 +35,8 @@ export const foundation = (configuration: Configuration, log?: Log) =>
     provide(t.entities, { plugins: t.plugins }, ({ plugins }) => describeEntities(plugins.descriptions));
     provide(t.vault, { log: t.log }, ({ log }) => vault(configuration, log));
     provide(t.successors, { vault: t.vault }, ({ vault }) => derivedSuccessors(vault));
-    provide(t.secretHashes, { announcements: t.announcements }, ({ announcements }) => {
-      const hashes = secretHashes();
+    provide(t.secretHashes, { announcements: t.announcements, budgets: t.budgets }, ({ announcements, budgets }) => {
+      const hashes = secretHashes({ budget: budgets.hashes });
       announcements.subscribe(hashes.apply);
       return hashes;
     });

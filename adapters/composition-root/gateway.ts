@@ -15,10 +15,16 @@ import { logHealthChange } from './proxy.ts';
 export const gateway = partsOf((provide) => {
   provide(
     t.pluginRecords,
-    { stores: t.stores, store: t.entityStore, entities: t.entities, announcements: t.announcements },
-    ({ stores, store, entities, announcements }) => {
+    {
+      configuration: t.configuration,
+      stores: t.stores,
+      store: t.entityStore,
+      entities: t.entities,
+      announcements: t.announcements,
+    },
+    ({ configuration, stores, store, entities, announcements }) => {
       const isFresh = stores.announcements?.isFresh;
-      const records = rememberedRecords(store, (name) => kindIn(entities, name), undefined, isFresh);
+      const records = rememberedRecords(store, (name) => kindIn(entities, name), configuration.limitTokens, isFresh);
       announcements.subscribe(records.apply);
       return records;
     },

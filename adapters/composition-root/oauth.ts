@@ -3,16 +3,19 @@ import { authorizationServer } from '../../src/authorization-server.ts';
 import { gate } from '../../src/gate.ts';
 import { rememberedBearers } from '../../src/records/bearers.ts';
 import { registeredClients } from '../../src/records/clients.ts';
-import { limitedClients } from '../../src/records/failed-attempts.ts';
+import { failedAttempts, limitedClients } from '../../src/records/failed-attempts.ts';
 import { kindIn } from './kinds.ts';
 import { partsOf, tokens as t } from './parts.ts';
 
 export const oauth = partsOf((provide) => {
+  provide(t.attempts, { configuration: t.configuration, clock: t.clock }, ({ configuration, clock }) =>
+    failedAttempts(clock, { most: configuration.limitFailureCounts }),
+  );
   provide(
     t.clients,
-    { store: t.entityStore, entities: t.entities, hashes: t.secretHashes, clock: t.clock },
-    ({ store, entities, hashes, clock }) =>
-      limitedClients(registeredClients(store, kindIn(entities, 'oauth2_credentials'), hashes), clock),
+    { store: t.entityStore, entities: t.entities, hashes: t.secretHashes, attempts: t.attempts },
+    ({ store, entities, hashes, attempts }) =>
+      limitedClients(registeredClients(store, kindIn(entities, 'oauth2_credentials'), hashes), attempts),
   );
   provide(
     t.bearers,
@@ -31,7 +34,7 @@ export const oauth = partsOf((provide) => {
         ...stores.announcements,
         readAgainAfter: configuration.stalenessLimit,
       };
-      const bearers = rememberedBearers({ grants, store, clock }, kinds, undefined, shared);
+      const bearers = rememberedBearers({ grants, store, clock }, kinds, configuration.limitTokens, shared);
       announcements.subscribe(bearers.apply);
       return bearers;
     },
@@ -41,6 +44,7 @@ export const oauth = partsOf((provide) => {
     t.authorizationServer,
     {
       clients: t.clients,
+      attempts: t.attempts,
       codes: t.codes,
       grants: t.grants,
       entropy: t.entropy,

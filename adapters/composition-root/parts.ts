@@ -9,6 +9,7 @@ import type { Entities } from '../../src/entities/entities.ts';
 import type { BearerCheck } from '../../src/gate.ts';
 import type { PluginTools } from '../../src/gateway/plugin.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
+import type { Attempts } from '../../src/ports/attempts.ts';
 import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts';
 import type { Clients } from '../../src/ports/clients.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -76,6 +77,7 @@ export const tokens = {
   entityStore: token<EntityStore>('EntityStore'),
   grants: token<Grants>('Grants'),
   codes: token<AuthorizationCodes>('AuthorizationCodes'),
+  attempts: token<Attempts>('Attempts'),
   clients: token<Clients>('Clients'),
   bearers: token<RememberedBearers>('Bearers'),
   gate: token<BearerCheck>('BearerCheck'),

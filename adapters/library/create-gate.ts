@@ -147,10 +147,10 @@ export function createGate(options: GateOptions = {}): Gate {
   if (records === undefined) throw new InvalidOption('clients', 'must be listed, because the store has no entities');
   const { announcements } = store;
   const grants = announcements === undefined ? store.grants : announcingGrants(store.grants, announcements);
-  const { clients, bearers } = readRecords(records, grants, announcements, clock);
+  const { clients, bearers, attempts } = readRecords(records, grants, announcements, clock);
   const successors = derivedSuccessors(openVault({ current: keyOption(options.key) }));
   const ports = { clients, codes: store.codes, grants, bearers, entropy, successors };
-  const server = authorizationServer(ports, clock);
+  const server = authorizationServer({ ...ports, attempts }, clock);
   const access = gate(bearers, clock);
 
   const issuerFor = (audience: string | undefined): Issuer =>

@@ -25,6 +25,7 @@ export function grantPerformers(ports: Ports): Performers<GrantEvents, GrantEffe
     authenticateClient: ({ authentication }) =>
       whenThere(clients.authenticate(authentication), ({ client, proof, retryAfter }) => {
         if (proof === 'rateLimited') return { event: 'clientRateLimited', retryAfter: retryAfter ?? 1 };
+        if (proof === 'busy') return { event: 'clientRateLimited', retryAfter: 1, busy: true };
         if (proof === 'ambiguous') return { event: 'clientAmbiguous' };
         return proof === 'proven' && client !== undefined
           ? { event: 'clientAuthenticated', client }

@@ -48,7 +48,7 @@ export const gateRefusals = {
   credential_repeated: 'The request has more than one credential.',
   credential_malformed: 'The credential is malformed, or lacks a claim.',
   credential_invalid: 'The credential belongs to no consumer, or has expired.',
-  attempts_rate_limited: 'Too many passwords wait to be checked. Retry after the time in Retry-After.',
+  attempts_rate_limited: 'Too many passwords of this user wait to be checked. Retry after the time in Retry-After.',
   // The gate
   store_unavailable: 'The store is unavailable, so no request is admitted. Check the store; the gate needs no restart.',
   internal_error: 'An error of the gate. The log has it under the same request id.',

@@ -67,7 +67,10 @@ export function clientAuthentication<Q extends TokenRequest>({
           ...refuse('client_authentication_ambiguous'),
           failedAuthentication: request.authentication.method,
         }),
-        clientRateLimited: (_state, { retryAfter }) => ({ ...refuse('client_rate_limited'), retryAfter }),
+        clientRateLimited: (_state, { retryAfter, busy }) => ({
+          ...refuse(busy ? 'hashes_full' : 'client_rate_limited'),
+          retryAfter,
+        }),
       },
     },
   };

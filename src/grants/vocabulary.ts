@@ -103,6 +103,8 @@ export interface ClientRejected extends Event<'clientRejected'> {
 export interface ClientAmbiguous extends Event<'clientAmbiguous'> {}
 /** Too many attempts failed, or too many slow hashes wait: this attempt was not tried. */
 export interface ClientRateLimited extends Event<'clientRateLimited'> {
+  /** Too many secrets of all clients wait to be checked. */
+  readonly busy?: true;
   /** Seconds. */
   readonly retryAfter: number;
 }

@@ -84,9 +84,22 @@ export const refusals = {
   client_rate_limited: {
     ...both('temporarily_unavailable', 'Too many attempts of client authentication; try again later'),
     remedy:
-      'Try again after the seconds in Retry-After. Either this client failed too often from this address (config.limit_failures), or too many hashed secrets wait to be checked.',
+      'Try again after the seconds in Retry-After. This client failed too often from this address (config.limit_failures), or too many requests of this client wait for the check of its hashed secret.',
     embedded:
-      'Try again after the seconds in Retry-After. Either this client failed too often from this address (option limitFailures), or too many hashed secrets wait to be checked.',
+      'Try again after the seconds in Retry-After. This client failed too often from this address (option limitFailures), or too many requests of this client wait for the check of its hashed secret.',
+  },
+  hashes_full: {
+    ...both('temporarily_unavailable', 'Too many secrets wait to be checked; try again later'),
+    remedy:
+      'Try again after the seconds in Retry-After. As many hashed secrets wait to be checked as limit_hashes allows.',
+    embedded: 'Try again after the seconds in Retry-After. Too many hashed secrets wait to be checked.',
+  },
+  provision_key_rate_limited: {
+    ...both('temporarily_unavailable', 'Too many wrong provision keys; try again later'),
+    remedy:
+      'Try again after the seconds in Retry-After. This address sent too many wrong provision keys (config.limit_failures).',
+    embedded:
+      'Try again after the seconds in Retry-After. This address sent too many wrong provision keys (option limitFailures).',
   },
   client_secret_disallowed: {
     kong: { error: 'invalid_request', description: 'client_secret is disallowed for public clients' },

@@ -2,6 +2,7 @@
 import { errorResponse } from '../gateway/error-response.ts';
 import type { Exchange, PluginTools } from '../gateway/plugin.ts';
 import type { ProxiedRequest } from '../gateway/proxied-request.ts';
+import type { RefusalCode } from '../gateway/refusal-codes.ts';
 import { type Entity, referenceIn } from '../ports/entity-store.ts';
 import { whenThere } from '../ports/maybe-promise.ts';
 import * as auth from './authentication.ts';
@@ -26,7 +27,8 @@ export const basicAuth = definePlugin({
       const invalid = () => auth.unauthorized(exchange, challenge, 'credential_invalid');
       return whenThere(tools.records.findBy('basicauth_credentials', 'username', read.username), (row) =>
         whenThere(verified(row, read, tools), (proof) => {
-          if (proof === 'rateLimited') return tooManyAttempts(exchange);
+          if (proof === 'rateLimited') return tooManyAttempts(exchange, 429, 'attempts_rate_limited');
+          if (proof === 'busy') return tooManyAttempts(exchange, 503, 'hashes_full');
           if (proof === 'failed' || row === undefined) return invalid();
           return auth.callerOf(row, read.username, invalid, tools);
         }),
@@ -69,8 +71,8 @@ function verified(row: Entity | undefined, { username, password }: Read, tools: 
 }
 
 /** Too many passwords wait to be verified. This one was not looked at, so the response is no 401. */
-function tooManyAttempts({ request }: Exchange): auth.Refused {
+function tooManyAttempts({ request }: Exchange, status: 429 | 503, refusal: RefusalCode): auth.Refused {
   const headers = [['Retry-After', '1']] as const;
-  const response = errorResponse(request, 429, 'Too many attempts; try again later', { headers });
-  return { response, refusal: 'attempts_rate_limited' };
+  const response = errorResponse(request, status, 'Too many attempts; try again later', { headers });
+  return { response, refusal };
 }

@@ -5,7 +5,7 @@ import type { Proof } from './secret-verifier.ts';
 export interface Clients {
   find(clientId: string): MaybePromise<Client | undefined>;
   /**
-   * Whether `authentication` proves the identity of the client that it names. An unknown client costs the same work as a
+   * Whether `authentication` proves the identity of the client that it names. An unknown client takes the same time as a
    * wrong secret, and the result does not say why a proof failed. A public client has no secret: it fails if it sends one.
    * Of credentials with several readings one that is right proves the identity; `ambiguous`: the readings name two clients.
    */

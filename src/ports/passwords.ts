@@ -2,7 +2,7 @@ import type { MaybePromise } from './maybe-promise.ts';
 import type { Proof } from './secret-verifier.ts';
 
 export interface Passwords {
-  /** Whether `password` is the one of a credential. Without a credential the same work is done, and fails. */
+  /** Whether `password` is the one of a credential. Without a credential it takes the same time, and fails. */
   verify(credential: StoredPassword | undefined, password: string, username: string): MaybePromise<Proof>;
 }
 

@@ -1,9 +1,9 @@
 /**
  * Clients in the entity store (Kong's oauth2 credentials), and how they are authenticated.
  *
- * An unknown client costs the same work as a wrong secret: one comparison of digests and, once the gate has seen a hashed
- * secret, one slow hash. Where no secret is hashed, a flood of guesses must not cause slow hashes. Basic credentials with
- * several readings cost that work once for each, whichever of them is right.
+ * A failure takes the same time whether the client is unknown, its secret is plain or its secret is hashed: one comparison of
+ * digests, and the time of one slow hash. Only a hashed secret costs the work of that hash. Basic credentials with several
+ * readings take that time once for each, whichever of them is right.
  */
 import { type Client, type ClientCredentials, readingsOf } from '../oauth/client.ts';
 import { isHashedSecret } from '../oauth/hashed-secret.ts';
@@ -19,8 +19,6 @@ export function registeredClients(
   hashes: SecretVerifier,
   same: (one: string, other: string) => boolean = sameSecret,
 ): Clients {
-  let sawHashedSecret = false;
-
   function prove(row: Entity | undefined, readings: readonly ClientCredentials[]): MaybePromise<ClientProof> {
     const client = row === undefined ? undefined : clientOf(row);
     // A reading that names no client, or the other one, is compared for the time that it takes, and never matches.
@@ -29,11 +27,10 @@ export function registeredClients(
     if (client?.type === 'public') {
       // "The authorization server MUST NOT [...] rely on public client authentication" (RFC 6749 §2.3)
       const sendsNone = readings.some((reading) => isOfClient(reading) && !reading.clientSecret);
-      return { client, proof: sendsNone ? 'proven' : 'failed' };
+      if (sendsNone) return { client, proof: 'proven' };
     }
-    const stored = text(row?.['client_secret']);
+    const stored = client?.type === 'public' ? undefined : text(row?.['client_secret']);
     const isHashed = stored !== undefined && (row?.['hash_secret'] === true || isHashedSecret(stored));
-    if (isHashed) sawHashedSecret = true;
     const plain = isHashed ? undefined : stored;
     let isSame = false;
     for (const reading of readings) {
@@ -42,11 +39,10 @@ export function registeredClients(
       if (equal && isOfClient(reading)) isSame = true;
     }
     if (isSame) return { client, proof: 'proven' };
-    if (!sawHashedSecret) return { client, proof: 'failed' };
     const secrets = readings.map((one) => (isOfClient(one) ? (one.clientSecret ?? '') : undefined));
     return whenThere(
       // The hash itself never authenticates: only the secret that it was made of does.
-      hashes.verify(client?.id ?? `unknown ${readings[0]?.clientId}`, isHashed ? stored : undefined, ...secrets),
+      hashes.verify(client?.id ?? `unknown ${readings.at(-1)?.clientId}`, isHashed ? stored : undefined, ...secrets),
       (proof) => ({ client, proof }),
     );
   }
@@ -75,7 +71,7 @@ export function registeredClients(
 
 /** Two clients are named, and no reading is the right one. The same work was done. */
 function ambiguous(proof: ClientProof['proof']): ClientProof {
-  return { client: undefined, proof: proof === 'rateLimited' ? proof : 'ambiguous' };
+  return { client: undefined, proof: proof === 'rateLimited' || proof === 'busy' ? proof : 'ambiguous' };
 }
 
 /** The client of a stored row. */

@@ -4,7 +4,7 @@ import type { AuthorizationOutcome } from '../authorization/vocabulary.ts';
 import { printForm, queryOf, readForm, withQuery as replaceQuery } from '../content/form.ts';
 import type { Issuer } from '../oauth/issuer.ts';
 import { type Refusal, wordsOf } from '../oauth/refusals.ts';
-import { insecure, refusalBody, refuseMethod, unreadBody } from './endpoint.ts';
+import { insecure, refusalBody, refuseMethod, tryLater, unreadBody } from './endpoint.ts';
 import { type Parameters, parseForm, readParameters } from './parameters.ts';
 import { type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 import type { RequestStamp } from './token-endpoint.ts';
@@ -168,8 +168,12 @@ function percentEncode(text: string): string {
 }
 
 /** "the authorization server SHOULD inform the resource owner of the error and MUST NOT automatically redirect" (RFC 6749 §4.1.2.1) */
-function directRefusal(issuer: Issuer, refusal: Refusal, echo: Parameters): OAuthResponse {
+export function directRefusal(
+  issuer: Issuer,
+  refusal: Refusal & { readonly retryAfter?: number },
+  echo: Parameters,
+): OAuthResponse {
   const body: Record<string, unknown> = refusalBody(issuer, refusal);
   if (echo.has('state')) body['state'] = echo.get('state');
-  return { ...(unreadBody(refusal.reason) ?? { status: 400, headers: notStored }), body, refusal };
+  return { ...(unreadBody(refusal.reason) ?? tryLater(refusal) ?? { status: 400, headers: notStored }), body, refusal };
 }

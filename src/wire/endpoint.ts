@@ -58,6 +58,16 @@ export function unreadBody(reason: RefusalReason): Pick<OAuthResponse, 'status' 
   return { status: 408, headers: [['Connection', 'close'], ...notStored] };
 }
 
+/** The status and headers of a request that was not tried, because too many failed or wait. */
+export function tryLater({
+  reason,
+  retryAfter = 1,
+}: Refusal & { readonly retryAfter?: number }): Pick<OAuthResponse, 'status' | 'headers'> | undefined {
+  const headers = [['Retry-After', String(retryAfter)], ...notStored] as const;
+  if (reason === 'client_rate_limited' || reason === 'provision_key_rate_limited') return { status: 429, headers };
+  return reason === 'hashes_full' ? { status: 503, headers } : undefined;
+}
+
 /** A refusal that only the caller receives. */
 export function refusalBody(issuer: Issuer, refusal: Refusal): { error: string; error_description: string } {
   return bodyOf(wordsOf(refusal, issuer.profile.name));

@@ -12,7 +12,7 @@ import type { Issuer } from '../oauth/issuer.ts';
 import type { Refusal } from '../oauth/refusals.ts';
 import { sameScope, splitScope } from '../oauth/scope.ts';
 import { readClientAuthentication } from './client-authentication.ts';
-import { insecure, refusalBody, refuseMethod, unreadBody } from './endpoint.ts';
+import { insecure, refusalBody, refuseMethod, tryLater, unreadBody } from './endpoint.ts';
 import { type Parameters, readParameters } from './parameters.ts';
 import { type EndpointRequest, notStored, type OAuthResponse } from './response.ts';
 
@@ -132,7 +132,7 @@ export function tokenResponse({ call, echo }: ReadTokenCall, outcome: GrantOutco
 
 const none: Parameters = new Map();
 
-function refusalResponse(
+export function refusalResponse(
   issuer: Issuer,
   refusal: Refusal & { readonly retryAfter?: number },
   echo: Parameters,
@@ -142,14 +142,8 @@ function refusalResponse(
   if (issuer.profile.parameters === 'lenient' && echo.has('state')) body['state'] = echo.get('state');
   const about =
     refusal.detail === undefined ? { reason: refusal.reason } : { reason: refusal.reason, detail: refusal.detail };
-  if (refusal.reason === 'client_rate_limited') {
-    return {
-      status: 429,
-      headers: [['Retry-After', String(refusal.retryAfter ?? 1)], ...notStored],
-      body,
-      refusal: about,
-    };
-  }
+  const later = tryLater(refusal);
+  if (later !== undefined) return { ...later, body, refusal: about };
   const unread = unreadBody(refusal.reason);
   if (unread !== undefined) return { ...unread, body, refusal: about };
   // "If the client attempted to authenticate via the "Authorization" request header field, the authorization server

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { readPhc, type SlowHash, secretHashes } from '../../adapters/crypto/secret-hash.ts';
+import { readPhc, type SlowHash, secretHashes, type Timing } from '../../adapters/crypto/secret-hash.ts';
+import { Budget } from '../../src/records/budget.ts';
 
 /** As Kong 3.9.1 wrote it for the secret `s3cret`. */
 const kongs = '$pbkdf2-sha512$i=10000,l=32$3me1eyrg3GUFSB9rACTYjg$wy0EyR36adKPxl4UNzMRs1jrvU4zS0M1G3n67RZziCY';
@@ -66,21 +67,103 @@ describe('Hashed client secrets', () => {
     fc.assert(fc.property(fc.string(), (text) => readPhc(text) === undefined));
   });
 
-  it('CA-08: take the same work for an unknown client', async () => {
-    const calls: [number, number, number][] = [];
-    const counting: SlowHash = async (_secret, salt, iterations, length) => {
-      calls.push([salt.length, iterations, length]);
-      return new Uint8Array(length);
-    };
-    const hashes = secretHashes({}, counting);
-    expect(await hashes.verify('known', kongs, 'wrong')).to.equal('failed');
-    expect(await hashes.verify('unknown', undefined, 'wrong')).to.equal('failed');
-    expect(await hashes.verify('broken', '$pbkdf2-sha512$', 'wrong')).to.equal('failed');
-    expect(calls).to.deep.equal([
-      [16, 10_000, 32],
-      [16, 10_000, 32],
-      [16, 10_000, 32],
-    ]);
+  describe('that are not there (unknown clients, plain secrets)', () => {
+    /** Time that passes only when a test says so. */
+    function heldTime() {
+      const pauses: { readonly milliseconds: number; readonly end: () => Promise<void> }[] = [];
+      let at = 0;
+      const timing: Timing = {
+        now: () => at,
+        pause: (milliseconds) =>
+          new Promise((resolve) => {
+            pauses.push({
+              milliseconds,
+              end: async () => {
+                resolve(undefined);
+                await new Promise(setImmediate);
+              },
+            });
+          }),
+      };
+      return { pauses, timing, advance: (milliseconds: number) => void (at += milliseconds) };
+    }
+
+    it('CA-08: take the time of a hash, without a hash for each', async () => {
+      const { held, slow } = heldHash();
+      const { pauses, timing, advance } = heldTime();
+      const hashes = secretHashes({}, slow, timing);
+      const known = hashes.verify('known', cheap(), 'wrong');
+      advance(17);
+      await held[0]!.finish();
+      expect(await known).to.equal('failed');
+      const unknown = [
+        hashes.verify('unknown', undefined, 'wrong'),
+        hashes.verify('broken', '$pbkdf2-sha512$', 'wrong'),
+        hashes.verify('two readings', undefined, 'wrong', undefined),
+      ];
+      expect(pauses.map(({ milliseconds }) => milliseconds)).to.deep.equal([17, 17, 17]);
+      for (const pause of pauses.slice(0, 3)) await pause.end();
+      expect(pauses, 'one for each reading').to.have.length(4);
+      await pauses[3]!.end();
+      expect(await Promise.all(unknown)).to.deep.equal(['failed', 'failed', 'failed']);
+      expect(held, 'no hash for them').to.have.length(1);
+    });
+
+    it('CA-08: the first one after a start measures how long a hash takes; later ones at most once a second', async () => {
+      const { held, slow } = heldHash();
+      const { pauses, timing, advance } = heldTime();
+      const hashes = secretHashes({}, slow, timing);
+      const first = Array.from({ length: 100 }, (_, n) => hashes.verify(`unknown ${n}`, undefined, 'x'));
+      expect(held).to.have.length(1);
+      advance(5);
+      await held[0]!.finish();
+      expect(new Set(await Promise.all(first))).to.deep.equal(new Set(['failed']));
+      advance(1001);
+      for (let n = 0; n < 10; n++) void hashes.verify(`later ${n}`, undefined, 'x');
+      expect(held).to.have.length(2);
+      expect(pauses.map(({ milliseconds }) => milliseconds)).to.deep.equal(Array(10).fill(5));
+    });
+
+    it('CA-06: 1,000 unknown clients at once delay no known one, and take none of its places', async () => {
+      const { held, slow } = heldHash();
+      const { timing } = heldTime();
+      const hashes = secretHashes({ budget: new Budget(4) }, slow, timing);
+      const flood = Array.from({ length: 1000 }, (_, n) => hashes.verify(`unknown ${n}`, undefined, 'x'));
+      expect(flood.filter((result) => typeof result === 'string')).to.deep.equal([]);
+      const known = hashes.verify('known', cheap(), 'right');
+      expect(held.at(-1)!.secret).to.equal('right');
+      await held.at(-1)!.finish(right);
+      expect(await known).to.equal('proven');
+    });
+
+    it('CA-08: wait and are rejected like a wrong secret of a known client, also under load', async () => {
+      const { held, slow } = heldHash();
+      const { pauses, timing } = heldTime();
+      const hashes = secretHashes({ budget: new Budget(3) }, slow, timing);
+      void hashes.verify('first', cheap(), 'x');
+      await held[0]!.finish();
+      for (const client of ['a', 'b', 'c']) void hashes.verify(client, cheap(), 'x');
+      void hashes.verify('unknown', undefined, 'x');
+      void hashes.verify('known', cheap(), 'x');
+      expect([held.length, pauses.length], 'both places are taken').to.deep.equal([3, 0]);
+      await held[1]!.finish();
+      expect([held.length, pauses.length], 'c has the place').to.deep.equal([4, 0]);
+      await held[2]!.finish();
+      expect([held.length, pauses.length], 'the turn of the unknown one, then of the known one').to.deep.equal([5, 1]);
+      for (const client of ['d', 'e', 'f']) void hashes.verify(client, cheap(), 'x');
+      expect(['other', 'another'].map((id) => hashes.verify(id, undefined, 'x'))).to.deep.equal(['busy', 'busy']);
+      expect(['g', 'h'].map((id) => hashes.verify(id, cheap(), 'x'))).to.deep.equal(['busy', 'busy']);
+    });
+
+    it('CA-06: at most as many wait for one unknown client as for a known one', () => {
+      const { slow } = heldHash();
+      const { timing } = heldTime();
+      const hashes = secretHashes({ waitingForOne: 2 }, slow, timing);
+      for (const phc of [undefined, cheap()]) {
+        const results = [1, 2, 3, 4].map((n) => hashes.verify(String(phc), phc, String(n)));
+        expect(results.slice(3), String(phc)).to.deep.equal(['rateLimited']);
+      }
+    });
   });
 
   it('run two at a time, and one for each client, in the order of the requests', async () => {
@@ -104,10 +187,10 @@ describe('Hashed client secrets', () => {
 
   it('CA-01: of one attempt with several secrets take one place in the queue, and all are hashed', async () => {
     const { held, slow } = heldHash();
-    const hashes = secretHashes({ waiting: 1 }, slow);
+    const hashes = secretHashes({ budget: new Budget(1) }, slow);
     const several = hashes.verify('client', cheap(), 'right', 'other', undefined);
     expect(hashes.verify('client', cheap(), 'a'), 'waits').to.not.be.a('string');
-    expect(hashes.verify('client', cheap(), 'b'), 'one waits already').to.equal('rateLimited');
+    expect(hashes.verify('client', cheap(), 'b'), 'one waits already').to.equal('busy');
     await held[0]!.finish(right);
     await held[1]!.finish();
     await held[2]!.finish();
@@ -131,7 +214,7 @@ describe('Hashed client secrets', () => {
 
   it('CA-06: are rate limited at once when too many wait, for one client sooner than for all', async () => {
     const { held, slow } = heldHash();
-    const hashes = secretHashes({ waiting: 4, waitingForOne: 2 }, slow);
+    const hashes = secretHashes({ budget: new Budget(4), waitingForOne: 2 }, slow);
     const rejected: unknown[] = [];
     const ask = (client: string, n: number) => {
       const result = hashes.verify(client, cheap(), `${client} ${n}`);
@@ -144,7 +227,7 @@ describe('Hashed client secrets', () => {
       ['flooded', 4, 'rateLimited'],
     ]);
     asked.push(...[0, 1, 2].map((n) => ask('b', n)), ask('c', 0));
-    expect(rejected.slice(2)).to.deep.equal([['c', 0, 'rateLimited']]);
+    expect(rejected.slice(2)).to.deep.equal([['c', 0, 'busy']]);
     while (held.length > 0) await held.shift()!.finish();
     expect((await Promise.all(asked)).filter((result) => result === 'failed')).to.have.length(6);
     const later = hashes.verify('c', cheap(), 'right');

@@ -47,6 +47,11 @@ describe('Performing an effect', () => {
       event: 'clientRateLimited',
       retryAfter: 1,
     });
+    expect(eventFor({ client: printer, proof: 'busy' })).to.deep.equal({
+      event: 'clientRateLimited',
+      retryAfter: 1,
+      busy: true,
+    });
   });
 
   it('redeemAuthorizationCode: redeemed, replayed, mismatched, unknown', () => {

@@ -120,17 +120,19 @@ describe('Registered clients', () => {
       expect(await prove('public', secret)).to.include({ proof: 'failed', clientId: 'public' });
   });
 
-  it('CA-08: an unknown client costs the same work as a wrong secret, whether secrets are hashed or not', async () => {
+  it('CA-08: an unknown client takes the same steps as a wrong secret, whether secrets are hashed or not', async () => {
     const plain = registered(['plain']);
-    expect((await plain.prove('plain', 'wrong')).work).to.deep.equal(['comparison']);
+    expect((await plain.prove('plain', 'wrong')).work).to.deep.equal(['comparison', 'slow hash']);
     expect(await plain.prove('unknown', 'wrong')).to.deep.equal({
       clientId: undefined,
       proof: 'failed',
-      work: ['comparison'],
+      work: ['comparison', 'slow hash'],
     });
-    expect((await plain.prove(undefined, undefined)).work).to.deep.equal(['comparison']);
+    expect((await plain.prove(undefined, undefined)).work).to.deep.equal(['comparison', 'slow hash']);
 
-    const mixed = registered(['plain', 'hashed']);
+    const mixed = registered(['plain', 'hashed', 'public']);
+    expect((await mixed.prove('unknown', 'wrong')).work, 'first').to.deep.equal(['comparison', 'slow hash']);
+    expect((await mixed.prove('public', 'wrong')).work).to.deep.equal(['comparison', 'slow hash']);
     expect((await mixed.prove('hashed', 'wrong')).work).to.deep.equal(['comparison', 'slow hash']);
     expect((await mixed.prove('plain', 'wrong')).work).to.deep.equal(['comparison', 'slow hash']);
     expect((await mixed.prove('unknown', 'wrong')).work).to.deep.equal(['comparison', 'slow hash']);
@@ -189,11 +191,16 @@ describe('Registered clients', () => {
       for (const [one, other] of [
         ['plain right', 'plain wrong'],
         ['plain wrong', 'plain right'],
+      ] as const) {
+        expect((await plain.proveReadings(one, other)).work, `${one}, ${other}`).to.deep.equal(both);
+      }
+      for (const [one, other] of [
         ['plain wrong', 'plain bad'],
         ['plain wrong', 'other wrong'],
         ['other wrong', 'third wrong'],
       ] as const) {
-        expect((await plain.proveReadings(one, other)).work, `${one}, ${other}`).to.deep.equal(both);
+        const { work } = await plain.proveReadings(one, other);
+        expect(work, `${one}, ${other}`).to.deep.equal([...both, 'slow hash', 'slow hash']);
       }
       const hashed = registered(['hashed']);
       for (const [one, other] of [

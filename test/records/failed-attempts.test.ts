@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Client, ClientAuthentication } from '../../src/oauth/client.ts';
 import type { Clients } from '../../src/ports/clients.ts';
-import { limitedClients } from '../../src/records/failed-attempts.ts';
+import { failedAttempts, limitedClients } from '../../src/records/failed-attempts.ts';
 
 const printer: Client = {
   id: '1',
@@ -20,12 +20,13 @@ const clients: Clients = {
 function world(inner = clients) {
   let now = 1_000;
   const limits = { perClient: 3, perAddress: 8, window: 60_000, most: 100 };
-  const limited = limitedClients(inner, { now: () => now }, limits);
+  const attempts = failedAttempts({ now: () => now }, limits);
+  const limited = limitedClients(inner, attempts);
   const attempt = async (clientSecret: string, from: string | undefined, clientId = 'printer') => {
     const authentication: ClientAuthentication = { method: 'client_secret_post', clientId, clientSecret, from };
     return await limited.authenticate(authentication);
   };
-  return { limited, attempt, advance: (milliseconds: number) => void (now += milliseconds) };
+  return { limited, attempts, attempt, advance: (milliseconds: number) => void (now += milliseconds) };
 }
 
 describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
@@ -72,7 +73,59 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
   it('CA-06: an address that tries many clients is rate limited too', async () => {
     const { attempt } = world();
     for (let i = 0; i < 8; i++) await attempt('wrong', '192.0.2.1', `client-${i}`);
-    expect((await attempt('wrong', '192.0.2.1', 'another')).proof).to.equal('rateLimited');
+    expect((await attempt('wrong', '192.0.2.1', 'another')).proof).to.equal('failed');
+    expect((await attempt('wrong', '192.0.2.1', 'another')).proof, 'one attempt for each client').to.equal(
+      'rateLimited',
+    );
+    expect((await attempt('wrong', '192.0.2.1', 'client-0')).proof).to.equal('rateLimited');
+  });
+
+  it('CA-06: failures of other clients at the same address do not limit a client', async () => {
+    const { attempt } = world();
+    for (let i = 0; i < 1000; i++) await attempt('wrong', '192.0.2.1', `unknown-${i}`);
+    for (let i = 0; i < 20; i++) expect((await attempt(right, '192.0.2.1')).proof).to.equal('proven');
+  });
+
+  it('CA-06: failures with very many clients do not evict the count of one', async () => {
+    const { attempt, attempts } = world();
+    for (let i = 0; i < 3; i++) await attempt('wrong', '192.0.2.1');
+    for (let i = 0; i < 1000; i++) await attempt('wrong', `192.0.2.${i % 250}`, `unknown-${i}`);
+    expect((await attempt(right, '192.0.2.1')).proof).to.equal('rateLimited');
+    expect(attempts.counted).to.be.at.most(200);
+  });
+
+  it('CA-06: of attempts at the same time no more run than may fail; the others wait, and right ones all succeed', async () => {
+    const held: (() => void)[] = [];
+    const { limited } = world({
+      find: () => printer,
+      authenticate: ({ clientSecret }) =>
+        new Promise((resolve) => {
+          held.push(() => resolve({ client: printer, proof: clientSecret === right ? 'proven' : 'failed' }));
+        }),
+    });
+    const all = async (clientSecret: string, from: string) => {
+      const proofs = Promise.all(
+        Array.from({ length: 50 }, () =>
+          limited.authenticate({ method: 'client_secret_post', clientId: 'printer', clientSecret, from }),
+        ),
+      );
+      let most = 0;
+      let isOver = false;
+      void proofs.then(() => {
+        isOver = true;
+      });
+      while (!isOver) {
+        most = Math.max(most, held.length);
+        held.shift()?.();
+        await new Promise(setImmediate);
+      }
+      return { most, proofs: (await proofs).map(({ proof }) => proof) };
+    };
+    const wrong = await all('wrong', '192.0.2.1');
+    expect(wrong.most).to.equal(3);
+    expect(wrong.proofs.filter((proof) => proof === 'failed')).to.have.length(3);
+    expect(wrong.proofs.filter((proof) => proof === 'rateLimited')).to.have.length(47);
+    expect(new Set((await all(right, '192.0.2.2')).proofs)).to.deep.equal(new Set(['proven']));
   });
 
   it('the count of a window begins with the first failure and ends with the window', async () => {
@@ -95,14 +148,21 @@ describe('Failed client authentications (RFC 6749 §2.3.1)', () => {
     }
   });
 
-  it('keeps a bounded number of counts, the newest', async () => {
+  it('keeps a bounded number of counts: of those with the fewest failures the newest', async () => {
     const { attempt } = world();
-    for (let i = 0; i < 3; i++) await attempt('wrong', '198.51.100.1');
-    // Each address makes two counts, so 50 of them fill the table.
-    for (let i = 0; i < 50; i++) await attempt('wrong', `192.0.2.${i}`);
-    expect((await attempt(right, '198.51.100.1')).proof).to.equal('proven');
-    for (let i = 0; i < 2; i++) await attempt('wrong', '192.0.2.49');
-    expect((await attempt(right, '192.0.2.49')).proof).to.equal('rateLimited');
+    for (let i = 0; i < 2; i++) await attempt('wrong', '198.51.100.1');
+    await attempt('wrong', '198.51.100.2');
+    for (let i = 0; i < 99; i++) await attempt('wrong', `192.0.2.${i}`);
+    // The only failure of 198.51.100.2 was dropped, those of 198.51.100.1 were not.
+    for (const [last, proof] of [
+      [1, 'rateLimited'],
+      [2, 'proven'],
+      [98, 'proven'],
+    ] as const) {
+      await attempt('wrong', `198.51.100.${last}`);
+      if (last === 2) await attempt('wrong', '198.51.100.2');
+      expect((await attempt(right, `198.51.100.${last}`)).proof).to.equal(proof);
+    }
   });
 
   it('a whole /64 of IPv6 addresses counts as one', async () => {

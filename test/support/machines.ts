@@ -120,6 +120,7 @@ const replies: Readonly<Record<string, fc.Arbitrary<Event>>> = {
     },
     { weight: 1, arbitrary: fc.constant({ event: 'clientAmbiguous' }) },
     { weight: 1, arbitrary: fc.constant({ event: 'clientRateLimited', retryAfter: 7 }) },
+    { weight: 1, arbitrary: fc.constant({ event: 'clientRateLimited', retryAfter: 1, busy: true }) },
   ),
   redeemAuthorizationCode: fc.oneof(
     anyRecord.map((record) => ({ event: 'codeRedeemed', record })),

@@ -22,6 +22,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Entropy, Successors } from '../../src/ports/entropy.ts';
 import type { Grants } from '../../src/ports/grants.ts';
 import { isPending, type MaybePromise, whenThere } from '../../src/ports/maybe-promise.ts';
+import { failedAttempts } from '../../src/records/failed-attempts.ts';
 import type { EndpointRequest, OAuthResponse } from '../../src/wire/response.ts';
 
 // Who takes part ----------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ export function makeWorld(replace: Partial<Ports> & { readonly clock?: World['cl
     entropy: replace.entropy ?? countingEntropy(),
     successors: replace.successors ?? successors,
   };
-  const server = authorizationServer(ports, clock);
+  const server = authorizationServer({ ...ports, attempts: failedAttempts(clock) }, clock);
   const door = gate(bearersOf(ports.grants, registered), clock);
 
   const world: World = {
