@@ -223,7 +223,7 @@ describe('key-auth', () => {
 });
 
 describe('key-auth with a multipart body', () => {
-  it('KD-27: hides a key also where the closing delimiter is missing; the last part is dropped', async () => {
+  it('KD-24: hides a key also where the closing delimiter is missing; the last part is dropped', async () => {
     const world = pluginWorld();
     const { id } = world.insert('consumers', { username: 'alice' });
     world.insert('keyauth_credentials', { consumer: { id }, key: 'k1' });

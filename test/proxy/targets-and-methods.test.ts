@@ -39,7 +39,7 @@ async function overHttp2(port: number, method: string, path: string): Promise<nu
 describe('A request target', () => {
   closesEverything();
 
-  it('KD-24: with a fragment is refused, and nothing goes upstream', async () => {
+  it('with a fragment is refused, and nothing goes upstream', async () => {
     for (const target of ['/secret#.css', '/#', '/x?q=1#f', '/x#?q']) {
       expect(await sent('GET', target), target).to.deep.equal([400, undefined]);
     }
