@@ -26,11 +26,23 @@ export interface Configuration extends Omit<Settings, Combined> {
   readonly masterKey: MasterKey;
   /** `undefined`: the gate makes its own certificate and keeps it in the state directory. */
   readonly tlsFiles: { readonly certificate: string; readonly key: string } | undefined;
+  /** `undefined`: the Admin listeners have the certificate of the proxy. */
+  readonly adminTlsFiles: { readonly certificate: string; readonly key: string } | undefined;
   readonly stateDirectory: string;
 }
 
 /** Settings that the configuration has in another form. */
-type Combined = 'adminToken' | 'store' | 'configTakesOver' | 'key' | 'keyFile' | 'sslCert' | 'sslCertKey' | 'stateDir';
+type Combined =
+  | 'adminToken'
+  | 'store'
+  | 'configTakesOver'
+  | 'key'
+  | 'keyFile'
+  | 'sslCert'
+  | 'sslCertKey'
+  | 'adminSslCert'
+  | 'adminSslCertKey'
+  | 'stateDir';
 
 export type Store =
   | { readonly kind: 'memory' }
@@ -61,13 +73,15 @@ export type ConfigurationReading =
 /** Returns the configuration, or all problems at once. */
 export function readConfiguration(
   sources: SettingSources,
-  directories: Directories = directoriesOf({
-    env: sources.env ?? {},
-    home: homedir(),
-    isRoot: process.getuid?.() === 0,
-    platform: process.platform,
-  }),
+  defaultDirectories: () => Directories | undefined = () =>
+    directoriesOf({
+      env: sources.env ?? {},
+      home: homeDirectory(),
+      isRoot: process.getuid?.() === 0,
+      platform: process.platform,
+    }),
 ): ConfigurationReading {
+  const directories = defaultDirectories();
   const { given, problems, warnings } = gather(sources, settingNames, kongNames());
   const values: Record<string, unknown> = {};
   const refused = [...problems];
@@ -80,7 +94,7 @@ export function readConfiguration(
   }
   if (refused.length > 0) return { ok: false, problems: refused, warnings };
   const all = values as unknown as Settings;
-  const clashes = contradictions(all, given);
+  const clashes = contradictions(all, given, directories);
   if (clashes.length > 0) return { ok: false, problems: clashes, warnings };
   return {
     ok: true,
@@ -98,7 +112,7 @@ export function problemLine({ from, problem }: SettingProblem): string {
 type GivenSettings = ReadonlyMap<string, Given>;
 
 /** Problems of settings that contradict each other. */
-function contradictions(all: Settings, given: GivenSettings): SettingProblem[] {
+function contradictions(all: Settings, given: GivenSettings, directories: Directories | undefined): SettingProblem[] {
   const problems: SettingProblem[] = [];
   const refuse = (name: SettingName, problem: string) =>
     problems.push({ from: given.get(name)?.from ?? inEnvironment(name), problem });
@@ -106,15 +120,18 @@ function contradictions(all: Settings, given: GivenSettings): SettingProblem[] {
   if (all.proxyListen.length === 0 && all.adminListen.length === 0) {
     refuse('proxyListen', 'is off, and the Admin listener is off as well: the gate has nothing to do');
   }
-  for (const listen of all.adminListen) {
-    if (listen.ssl || listen.http2) {
-      refuse(
-        'adminListen',
-        `${printedHostAndPort(listen)}: the Admin API is served over plain HTTP; leave ssl and http2 out`,
-      );
-    }
-    if (all.proxyListen.some(({ host, port }) => port !== 0 && host === listen.host && port === listen.port)) {
-      refuse('adminListen', `${printedHostAndPort(listen)} is a proxy listener already`);
+  const listeners = ['proxyListen', 'adminListen', 'statusListen'] as const;
+  const known = {
+    proxyListen: 'is a proxy listener already',
+    adminListen: 'is an Admin listener already',
+    statusListen: 'is a status listener already',
+  };
+  for (const [at, name] of listeners.entries()) {
+    for (const listen of all[name]) {
+      const other = listeners
+        .slice(0, at)
+        .find((one) => all[one].some(({ host, port }) => port !== 0 && host === listen.host && port === listen.port));
+      if (other !== undefined) refuse(name, `${printedHostAndPort(listen)} ${known[other]}`);
     }
   }
   const exposed = all.adminListen.filter(({ host }) => !isLoopbackHost(host));
@@ -135,10 +152,25 @@ function contradictions(all: Settings, given: GivenSettings): SettingProblem[] {
         `(openssl rand -hex 32) or ${inEnvironment('keyFile')}`,
     );
   }
-  if ((all.sslCert === undefined) !== (all.sslCertKey === undefined)) {
-    const [present, absent] =
-      all.sslCert === undefined ? (['sslCertKey', 'sslCert'] as const) : (['sslCert', 'sslCertKey'] as const);
+  for (const [one, other] of [
+    ['sslCert', 'sslCertKey'],
+    ['adminSslCert', 'adminSslCertKey'],
+  ] as const) {
+    if ((all[one] === undefined) === (all[other] === undefined)) continue;
+    const [present, absent] = all[one] === undefined ? [other, one] : [one, other];
     refuse(present, `needs ${inEnvironment(absent)} as well`);
+  }
+  if (directories === undefined) {
+    const needsStore = all.store.kind === 'lmdb' && all.store.directory === undefined;
+    const usesTls = [all.proxyListen, all.adminListen, all.statusListen].some((listens) =>
+      listens.some(({ ssl }) => ssl),
+    );
+    if (all.stateDir === undefined && (needsStore || (usesTls && all.sslCert === undefined))) {
+      refuse('stateDir', `has no default, because ${noHome}; set it to a directory for the store and the certificate`);
+    }
+    if (all.store.kind === 'lmdb' && all.key === undefined && all.keyFile === undefined) {
+      refuse('keyFile', `has no default, because ${noHome}; set it, or ${inEnvironment('key')}`);
+    }
   }
   return problems;
 }
@@ -146,8 +178,9 @@ function contradictions(all: Settings, given: GivenSettings): SettingProblem[] {
 /** Warnings: the gate starts, but the operator should know. */
 function remarks(all: Settings, given: GivenSettings): string[] {
   const lines: string[] = [];
-  for (const name of ['proxyListen', 'adminListen'] as const) {
+  for (const name of ['proxyListen', 'adminListen', 'statusListen'] as const) {
     const ineffective = new Set(all[name].flatMap((listen) => listen.ineffective));
+    if (name !== 'proxyListen' && all[name].some(({ http2 }) => http2)) ineffective.add('http2');
     if (ineffective.size > 0) lines.push(`${given.get(name)?.from}: ${[...ineffective].join(', ')} has no effect`);
   }
   for (const name of ['key', 'adminToken'] as const) {
@@ -165,10 +198,13 @@ function remarks(all: Settings, given: GivenSettings): string[] {
   return lines;
 }
 
-function complete(all: Settings, directories: Directories): Configuration {
-  const { key, keyFile, sslCert, sslCertKey, stateDir, ...others } = all;
-  const stateDirectory = stateDir ?? directories.state;
+function complete(all: Settings, directories: Directories | undefined): Configuration {
+  const { key, keyFile, sslCert, sslCertKey, adminSslCert, adminSslCertKey, stateDir, ...others } = all;
+  // Without default directories all that is needed was given: see `contradictions`.
+  const stateDirectory = stateDir ?? directories?.state ?? '';
   const { adminToken, store, configTakesOver } = others;
+  const tlsFiles = (certificate: string | undefined, path: string | undefined) =>
+    certificate === undefined || path === undefined ? undefined : { certificate, key: path };
   return {
     ...others,
     adminToken: adminToken === 'none' ? undefined : adminToken,
@@ -177,12 +213,28 @@ function complete(all: Settings, directories: Directories): Configuration {
     configTakesOver: configTakesOver === 'yes',
     masterKey:
       key === undefined
-        ? { from: 'file', path: keyFile ?? join(directories.settings, 'master.key'), make: store.kind !== 'mongodb' }
+        ? {
+            from: 'file',
+            path: keyFile ?? join(directories?.settings ?? '', 'master.key'),
+            make: store.kind !== 'mongodb',
+          }
         : { from: 'bytes', bytes: key },
-    tlsFiles: sslCert === undefined || sslCertKey === undefined ? undefined : { certificate: sslCert, key: sslCertKey },
+    tlsFiles: tlsFiles(sslCert, sslCertKey),
+    adminTlsFiles: tlsFiles(adminSslCert, adminSslCertKey),
     stateDirectory,
   };
 }
+
+/** `undefined`: HOME is not set, and the system knows no user with this id, as in many containers. */
+function homeDirectory(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    return undefined;
+  }
+}
+
+const noHome = 'HOME is not set and this user has no entry in the user database';
 
 /** Our name for each name of Kong's. */
 function kongNames(): ReadonlyMap<string, SettingName> {

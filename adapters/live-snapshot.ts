@@ -16,6 +16,7 @@ export interface LiveSnapshot {
   current(): Snapshot;
   /** The rows it was compiled from, by kind. */
   rows(kind: string): readonly Entity[];
+  row(kind: string, id: string): Entity | undefined;
   close(): void;
 }
 
@@ -60,6 +61,7 @@ export async function liveSnapshot(options: {
   return {
     current: () => current!,
     rows: (kind) => [...(rows.get(kind)?.values() ?? [])],
+    row: (kind, id) => rows.get(kind)?.get(id),
     close,
   };
 }

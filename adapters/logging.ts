@@ -5,7 +5,8 @@
  * redacts whatever looks like one in the finished line, at every level, errors included.
  */
 import { styleText } from 'node:util';
-import { type DestinationStream, destination, type LogFn, pino } from 'pino';
+import { type DestinationStream, type LogFn, pino } from 'pino';
+import { fileAt, logOutput, standardOutput } from './logging/output.ts';
 
 export interface Log {
   readonly debug: LogFn;
@@ -16,8 +17,12 @@ export interface Log {
   request(entry: object): void;
   /** Written at every level, also `silent`: the gate is ready. */
   announce(fields: object, message: string): void;
-  /** Resolves when everything is written. Later lines are lost. */
-  close(): Promise<void>;
+  /** Opens the log file again, after a rotation. `false`: the log is not in a file. Throws if the file cannot be opened. */
+  reopen(): boolean;
+  /** Lines that could not be written since the start. */
+  lostLines(): number;
+  /** Resolves when everything is written, or after `within` milliseconds (1000). Later lines are ignored. */
+  close(within?: number): Promise<void>;
 }
 
 export interface LogOptions {
@@ -26,12 +31,23 @@ export interface LogOptions {
   readonly secrets?: readonly string[];
   /** Written to instead of standard output. */
   readonly to?: { write(line: string): void };
+  /** Appended to instead of standard output. */
+  readonly file?: string | undefined;
+  /** Bytes of lines that wait for the reader of the log. Lines beyond it are lost. */
+  readonly buffer?: number;
   /** Readable lines instead of JSON. */
   readonly readable?: { readonly colours: boolean } | undefined;
 }
 
-export function openLog({ level, secrets = [], to, readable }: LogOptions): Log {
-  const output = to === undefined ? standardOutput() : { write: to.write.bind(to), close: async () => {} };
+export function openLog({ level, secrets = [], to, file, buffer = 4_194_304, readable }: LogOptions): Log {
+  const output =
+    to === undefined
+      ? logOutput({
+          open: file === undefined ? standardOutput : () => fileAt(file),
+          limit: buffer,
+          recovered: (lines) => always.warn({ lines }, 'lines of the log were lost, because it could not be written'),
+        })
+      : { write: to.write.bind(to), lost: () => 0, reopen() {}, close: async () => {} };
   const stream = readable === undefined ? output : readableLines(output, readable.colours);
   const redact = lineRedactor(secrets);
   const log = pino(
@@ -52,30 +68,13 @@ export function openLog({ level, secrets = [], to, readable }: LogOptions): Log 
     error: log.error.bind(log),
     request: (entry) => log.info(entry, 'request'),
     announce: (fields, message) => always.info(fields, message),
-    close: output.close,
-  };
-}
-
-/** Writes asynchronously, so that a slow reader of the log does not slow the gate. */
-function standardOutput(): { write(line: string): void; close(): Promise<void> } {
-  const output = destination({ dest: 1, sync: false });
-  let open = true;
-  // The reader closed the pipe: from now on nothing is written.
-  output.on('close', () => {
-    open = false;
-  });
-  return {
-    write(line) {
-      if (open) output.write(line);
+    reopen() {
+      if (file === undefined) return false;
+      output.reopen();
+      return true;
     },
-    async close() {
-      if (!open) return;
-      open = false;
-      await new Promise<void>((closed) => {
-        output.once('close', closed);
-        output.end();
-      });
-    },
+    lostLines: output.lost,
+    close: (within = 1000) => output.close(within),
   };
 }
 

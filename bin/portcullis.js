@@ -1,10 +1,34 @@
-#!/usr/bin/env node
+#!/bin/sh
+//usr/bin/env true; flag=; case $(node --version) in v22.1[89].* | v22.[2-9]?.* | v2[4-9].* | v[3-9]?.*) flag=--disable-sigusr1 ;; esac
+//usr/bin/env true; exec node $flag "$0" "$@"
+// A shell runs the two lines above, for JavaScript they are comments. SIGUSR1 would open Node's debugger, which shows the
+// master key to everyone who can connect to it.
+
 /*
  * The command `portcullis`. Uses only syntax of old Node versions, to report that Node 22.18 is needed, the first version
  * that runs TypeScript without a build. A checkout runs its sources, a package its build.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+
+// A gate handles these signals later (adapters/cli/signals.ts). Until then they must not end it.
+if (/^(start|demo|protect)$/.test(process.argv[2] || '')) {
+  ['SIGHUP', 'SIGUSR1', 'SIGUSR2'].forEach((signal) => {
+    process.on(signal, () => {});
+  });
+}
+
+// Started as `node bin/portcullis.js`: the same process begins again with the flag.
+var flag = '--disable-sigusr1';
+if (
+  process.allowedNodeEnvironmentFlags.has(flag) &&
+  process.execArgv.concat((process.env.NODE_OPTIONS || '').split(' ')).indexOf(flag) === -1 &&
+  process.execve !== undefined &&
+  process.channel === undefined &&
+  process.platform !== 'win32'
+) {
+  process.execve(process.execPath, [process.argv0, flag].concat(process.execArgv, process.argv.slice(1)), process.env);
+}
 
 var version = process.versions.node.split('.').map(Number);
 if (version[0] < 22 || (version[0] === 22 && version[1] < 18)) {

@@ -15,7 +15,7 @@ import {
 import { gateHeaders } from '../src/gateway/gate-headers.ts';
 
 const directories = { state: '/state', settings: '/settings' };
-const read = (sources: SettingSources): ConfigurationReading => readConfiguration(sources, directories);
+const read = (sources: SettingSources): ConfigurationReading => readConfiguration(sources, () => directories);
 const fromEnv = (env: Record<string, string>) => read({ env });
 
 describe('The configuration', () => {
@@ -28,6 +28,8 @@ describe('The configuration', () => {
     expect(adminListen.map(({ host, port }) => [host, port])).to.deep.equal([['127.0.0.1', 8001]]);
     expect(rest).to.deep.equal({
       adminToken: undefined,
+      adminTlsFiles: undefined,
+      statusListen: [],
       adminHosts: [],
       store: { kind: 'lmdb', directory: '/state/store' },
       storeTimeout: 2_000,
@@ -57,6 +59,8 @@ describe('The configuration', () => {
       masterKey: { from: 'file', path: '/settings/master.key', make: true },
       workers: 1,
       logLevel: 'info',
+      logFile: undefined,
+      logBuffer: 4_194_304,
       drainLimit: 10_000,
       tlsFiles: undefined,
       stateDirectory: '/state',
@@ -68,6 +72,9 @@ describe('The configuration', () => {
       proxyListen: '127.0.0.1:1',
       adminListen: '127.0.0.1:2',
       adminToken: 'a-token-of-enough-letters',
+      adminSslCert: '/admin.pem',
+      adminSslCertKey: '/admin-key.pem',
+      statusListen: '127.0.0.1:3',
       adminHosts: 'Gate.internal, *',
       store: 'memory:',
       storeTimeout: '5',
@@ -98,13 +105,20 @@ describe('The configuration', () => {
       limitFailureCounts: '2000',
       limitTokens: '500',
       logLevel: 'warn',
+      logFile: '/gate.log',
+      logBuffer: '65536',
       drainLimit: '25',
       sslCert: '/cert.pem',
       sslCertKey: '/key.pem',
       stateDir: '/elsewhere',
     };
     // Some settings need another one.
-    const alsoNeeded: Partial<Record<SettingName, SettingName>> = { sslCert: 'sslCertKey', sslCertKey: 'sslCert' };
+    const alsoNeeded: Partial<Record<SettingName, SettingName>> = {
+      sslCert: 'sslCertKey',
+      sslCertKey: 'sslCert',
+      adminSslCert: 'adminSslCertKey',
+      adminSslCertKey: 'adminSslCert',
+    };
 
     for (const name of names) {
       it(`${inFile(name)} = ${inEnvironment(name)} = ${onCommandLine(name)}`, () => {
@@ -239,7 +253,13 @@ describe('The configuration', () => {
       ['PORTCULLIS_DRAIN_LIMIT', '3601', /takes a number of seconds from 0 to 3600/],
       ['PORTCULLIS_SSL_CERT', '/cert.pem', /needs PORTCULLIS_SSL_CERT_KEY as well/],
       ['PORTCULLIS_SSL_CERT_KEY', '/key.pem', /needs PORTCULLIS_SSL_CERT as well/],
-      ['PORTCULLIS_ADMIN_LISTEN', '127.0.0.1:8001 ssl', /served over plain HTTP/],
+      ['PORTCULLIS_ADMIN_SSL_CERT', '/cert.pem', /needs PORTCULLIS_ADMIN_SSL_CERT_KEY as well/],
+      ['PORTCULLIS_ADMIN_SSL_CERT_KEY', '/key.pem', /needs PORTCULLIS_ADMIN_SSL_CERT as well/],
+      ['PORTCULLIS_STATUS_LISTEN', '127.0.0.1', /has no host and port/],
+      ['PORTCULLIS_STATUS_LISTEN', '0.0.0.0:8000', /is a proxy listener already/],
+      ['PORTCULLIS_STATUS_LISTEN', '127.0.0.1:8001', /is an Admin listener already/],
+      ['PORTCULLIS_LOG_BUFFER', '65535', /takes a number of bytes from 65536 to 268435456/],
+      ['PORTCULLIS_LOG_BUFFER', '1MB', /takes a number of bytes from 65536 to 268435456/],
       ['PORTCULLIS_ADMIN_LISTEN', '127.0.0.1:8000, 127.0.0.1:8000', /twice/],
     ];
     for (const [variable, value, says] of wrong) {
@@ -368,7 +388,10 @@ describe('The configuration', () => {
       const configuration = accepted(
         fromEnv({
           KONG_PROXY_LISTEN: '0.0.0.0:80 reuseport backlog=16384, 0.0.0.0:443 http2 ssl reuseport backlog=16384',
-          KONG_ADMIN_LISTEN: '127.0.0.1:9001 reuseport backlog=16384',
+          KONG_ADMIN_LISTEN: '127.0.0.1:9001 reuseport backlog=16384, 127.0.0.1:9444 http2 ssl reuseport backlog=16384',
+          KONG_ADMIN_SSL_CERT: '/admin.pem',
+          KONG_ADMIN_SSL_CERT_KEY: '/admin-key.pem',
+          KONG_STATUS_LISTEN: '0.0.0.0:8100',
           KONG_DECLARATIVE_CONFIG: '/kong/kong.yml',
           KONG_TRUSTED_IPS: '0.0.0.0/0,::/0',
           KONG_REAL_IP_HEADER: 'X-Forwarded-For',
@@ -382,6 +405,11 @@ describe('The configuration', () => {
           KONG_UPSTREAM_KEEPALIVE_MAX_REQUESTS: '100',
         }),
       );
+      expect(configuration.adminListen.map(({ port, ssl }) => [port, ssl])).to.deep.equal([
+        [9001, false],
+        [9444, true],
+      ]);
+      expect(configuration.statusListen.map(({ port }) => port)).to.deep.equal([8100]);
       expect(configuration.proxyListen.map(({ port, ssl, backlog }) => [port, ssl, backlog])).to.deep.equal([
         [80, false, 16_384],
         [443, true, 16_384],
@@ -392,6 +420,7 @@ describe('The configuration', () => {
         realIpHeader: 'X-Forwarded-For',
         realIpRecursive: 'on',
         tlsFiles: { certificate: '/cert.pem', key: '/key.pem' },
+        adminTlsFiles: { certificate: '/admin.pem', key: '/admin-key.pem' },
         logLevel: 'info',
         workers: 1,
         upstreamKeepalivePoolSize: 60,
@@ -471,6 +500,32 @@ describe('The configuration', () => {
     }
     const page = readFileSync(join(import.meta.dirname, '..', 'docs', 'configuration.md'), 'utf8');
     expect(page).to.equal(configurationPage());
+  });
+
+  describe('of a user without a home', () => {
+    const homeless = (env: Record<string, string>) => readConfiguration({ env }, () => undefined);
+    const stateDir = /^PORTCULLIS_STATE_DIR: has no default, because HOME is not set/;
+    const keyFile = /^PORTCULLIS_KEY_FILE: has no default, because HOME is not set.*PORTCULLIS_KEY$/;
+    const plain = { PORTCULLIS_PROXY_LISTEN: '127.0.0.1:0' };
+
+    it('names what has to be set', () => {
+      const [first, second, ...more] = refused(homeless({}));
+      expect(first).to.match(stateDir);
+      expect(second).to.match(keyFile);
+      expect(more).to.deep.equal([]);
+      expect(refused(homeless({ PORTCULLIS_STORE: 'memory:' }))).to.have.length(1);
+      expect(refused(homeless({ ...plain, PORTCULLIS_STORE: 'lmdb:/store' }))).to.satisfy(([line]: string[]) =>
+        keyFile.test(line!),
+      );
+    });
+
+    it('is complete where the directories are named, or not needed', () => {
+      accepted(homeless({ PORTCULLIS_STATE_DIR: '/state', PORTCULLIS_KEY_FILE: '/key' }));
+      accepted(homeless({ ...plain, PORTCULLIS_STORE: 'lmdb:/store', PORTCULLIS_KEY: 'ab'.repeat(32) }));
+      accepted(homeless({ ...plain, PORTCULLIS_STORE: 'memory:' }));
+      const tls = { PORTCULLIS_SSL_CERT: '/cert.pem', PORTCULLIS_SSL_CERT_KEY: '/key.pem' };
+      accepted(homeless({ ...tls, PORTCULLIS_STORE: 'memory:' }));
+    });
   });
 });
 

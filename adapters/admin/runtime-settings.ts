@@ -16,13 +16,14 @@ export interface Listener {
 export interface RuntimeSettings {
   readonly proxyListen: readonly Listener[];
   readonly adminListen: readonly Listener[];
+  readonly statusListen: readonly Listener[];
   /** Addresses and networks. */
   readonly trustedIps: readonly string[];
   readonly headers: GateHeaders;
 }
 
 export function kongSettings(
-  { proxyListen, adminListen, trustedIps, headers }: RuntimeSettings,
+  { proxyListen, adminListen, statusListen, trustedIps, headers }: RuntimeSettings,
   plugins: readonly PluginDescription[],
 ): JsonObject {
   return {
@@ -37,8 +38,8 @@ export function kongSettings(
     proxy_ssl_enabled: proxyListen.some(({ ssl }) => ssl),
     role: 'traditional',
     router_flavor: 'traditional_compatible',
-    status_listen: ['off'],
-    status_listeners: [],
+    status_listen: listenTexts(statusListen),
+    status_listeners: statusListen.map(kongListener),
     stream_listen: ['off'],
     stream_listeners: [],
     trusted_ips: trustedIps,

@@ -35,6 +35,7 @@ export async function demo({ switches }: CommandLine, terminal: Terminal): Promi
     });
     if (!read.ok) throw new Error('the settings of the demo are wrong');
     const log = checks ? openLog({ level: 'error', to: terminal.err }) : logOn(terminal, read.configuration);
+    if (log === undefined) return 2;
     return await serve(read.configuration, log, terminal, async (gate) => {
       const passed = await show(gate, service, terminal);
       const paint = paintFor(terminal.out, terminal.env);

@@ -10,12 +10,14 @@ import { commands, helpFor, overview } from './help.ts';
 import { protect } from './protect.ts';
 import { reload } from './reload.ts';
 import { settingFlags } from './settings.ts';
+import { operatorSignals } from './signals.ts';
 import { start } from './start.ts';
 import { paintFor, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
 /** Runs the command of this process, then exits. */
 export async function runCommand(): Promise<void> {
+  const runsGate = gateCommands.has(process.argv[2] ?? '');
   const terminal: Terminal = {
     env: process.env,
     out: process.stdout,
@@ -33,8 +35,9 @@ export async function runCommand(): Promise<void> {
         };
         process.on('SIGINT', onSignal);
         process.on('SIGTERM', onSignal);
+        process.on('SIGQUIT', onSignal);
       }),
-    onHangup: (listener) => void process.on('SIGHUP', listener),
+    ...(runsGate ? { onSignal: operatorSignals(process) } : {}),
     onCrash: (report) => {
       process.on('uncaughtException', (error) => {
         report(error).finally(() => process.exit(1));
@@ -42,10 +45,14 @@ export async function runCommand(): Promise<void> {
     },
     gate: async () => (await import('../composition-root.ts')).openGate,
   };
-  // The reader has closed the pipe, as in `portcullis --help | head -1`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // The reader has closed the pipe, as in `portcullis --help | head -1`. A gate continues without it.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!runsGate) process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+  process.stderr.on('error', () => {});
   const status = await main(process.argv.slice(2), terminal);
-  // process.exit discards what a slow reader has not yet taken from the pipe.
+  // process.exit discards what a slow reader has not yet taken from the pipe. A gate does not wait for its reader.
+  if (runsGate) setTimeout(() => process.exit(status), 500);
   for (const stream of [process.stdout, process.stderr]) await new Promise((done) => stream.write('', done));
   process.exit(status);
 }
@@ -84,6 +91,9 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
   }
   return form.run(line, terminal);
 }
+
+/** The commands that run a gate until they are stopped. bin/portcullis.js has the same list. */
+const gateCommands: ReadonlySet<string> = new Set(['start', 'demo', 'protect']);
 
 function unknownCommand(command: string, { err }: Terminal): number {
   const hint = command.startsWith('-')

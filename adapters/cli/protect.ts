@@ -37,6 +37,7 @@ export async function protect({ flags, switches, positionals }: CommandLine, ter
   const directory = join(asSet.stateDirectory, 'protect', nameOf(upstream.url));
   const configuration: Configuration = set.has('store') ? asSet : { ...asSet, store: { kind: 'lmdb', directory } };
   const log = logOn(terminal, configuration);
+  if (log === undefined) return 2;
   for (const warning of warnings) log.warn(warning);
   const whenOpen = async (gate: OpenGate) => {
     const { proxy, admin } = addressesOf(gate);

@@ -6,15 +6,26 @@ import type { Configuration } from '../configuration.ts';
 import { type Log, openLog, textRedactor } from '../logging.ts';
 import { showsColours, type Terminal } from './terminal.ts';
 
-/** A log on the terminal's output: JSON, or readable lines on a terminal. */
-export function logOn({ out, env }: Terminal, configuration: Configuration): Log {
-  return openLog({
-    level: configuration.logLevel,
-    secrets: secretsOf(configuration),
-    readable: out.isTTY === true ? { colours: showsColours(out, env) } : undefined,
-    // On a terminal the log and the output of the command keep their order.
-    ...(out === process.stdout && out.isTTY !== true ? {} : { to: out }),
-  });
+/**
+ * The log of a command: JSON, or readable lines on a terminal. Returns `undefined` after it has written to `err` why the
+ * file of the log cannot be opened.
+ */
+export function logOn({ out, err, env }: Terminal, configuration: Configuration): Log | undefined {
+  const { logLevel: level, logFile: file, logBuffer: buffer } = configuration;
+  const onTerminal = file === undefined && out.isTTY === true;
+  try {
+    return openLog({
+      level,
+      file,
+      buffer,
+      secrets: secretsOf(configuration),
+      readable: onTerminal ? { colours: showsColours(out, env) } : undefined,
+      ...(file !== undefined || out === process.stdout ? {} : { to: out }),
+    });
+  } catch (error) {
+    err.write(`portcullis: log_file: the log cannot be opened: ${(error as Error).message}\n`);
+    return undefined;
+  }
 }
 
 /**
@@ -46,6 +57,7 @@ export async function serve(
     await log.close();
     return 1;
   }
+  respondToSignals(terminal, gate, log);
   try {
     const outcome = await whenOpen(gate);
     if (outcome === 'stay') {
@@ -62,24 +74,49 @@ export async function serve(
   }
 }
 
+/** HUP reads the files again, USR1 opens the log file again, USR2 is for later. None of them ends the process. */
+function respondToSignals({ onSignal }: Terminal, gate: OpenGate, log: Log): void {
+  onSignal?.('SIGHUP', () => {
+    gate.reload().catch((error) => log.error({ err: error }, 'the configuration could not be read again'));
+  });
+  onSignal?.('SIGUSR1', () => {
+    try {
+      if (log.reopen()) log.info('SIGUSR1: the log file was opened again');
+      else log.info('SIGUSR1: there is no log file to open again; set log_file to have one');
+    } catch (error) {
+      log.error({ err: error }, 'SIGUSR1: the log file could not be opened again; the old one stays in use');
+    }
+  });
+  onSignal?.('SIGUSR2', () => log.info('SIGUSR2 has no effect'));
+}
+
 /** The URLs of the gate, in the order of the listeners. */
-export function addressesOf(gate: OpenGate): { readonly proxy: readonly string[]; readonly admin: readonly string[] } {
-  return {
-    proxy: gate.proxy.map((listener) => `${listener.ssl ? 'https' : 'http'}://${printedHostAndPort(listener)}`),
-    admin: gate.admin.map((listener) => `http://${printedHostAndPort(listener)}`),
-  };
+export function addressesOf({
+  proxy,
+  admin,
+  status,
+}: OpenGate): Readonly<Record<'proxy' | 'admin' | 'status', readonly string[]>> {
+  const urls = (listeners: OpenGate['proxy']) =>
+    listeners.map((listener) => `${listener.ssl ? 'https' : 'http'}://${printedHostAndPort(listener)}`);
+  return { proxy: urls(proxy), admin: urls(admin), status: urls(status) };
 }
 
 function reasonOf(
   error: unknown,
-  { proxyListen, adminListen }: Configuration,
+  { proxyListen, adminListen, statusListen }: Configuration,
   set: ReadonlyMap<string, string>,
 ): string {
   if (!(error instanceof Error)) return String(error);
   const { code, address = '', port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (port === undefined) return error.message;
   const at = (listens: Configuration['proxyListen']) => listens.some((listen) => listen.port === port);
-  const setting = at(proxyListen) ? 'proxyListen' : at(adminListen) ? 'adminListen' : undefined;
+  const setting = at(proxyListen)
+    ? 'proxyListen'
+    : at(adminListen)
+      ? 'adminListen'
+      : at(statusListen)
+        ? 'statusListen'
+        : undefined;
   const named = setting === undefined ? '' : ` (${set.get(setting) ?? inEnvironment(setting)})`;
   const place = `${printedHostAndPort({ host: address, port })}${named}`;
   if (code === 'EADDRINUSE') return `${place} is in use by another program`;

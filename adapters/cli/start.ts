@@ -10,19 +10,15 @@ export async function start({ flags }: CommandLine, terminal: Terminal): Promise
   const read = settingsFrom(flags, terminal);
   if (read === undefined) return 2;
   const log = logOn(terminal, read.configuration);
+  if (log === undefined) return 2;
   for (const warning of read.warnings) log.warn(warning);
   const whenOpen = async (gate: OpenGate) => {
-    const { proxy, admin } = addressesOf(gate);
+    const { proxy, admin, status } = addressesOf(gate);
     const proxies = proxy.length === 0 ? 'no proxy' : `proxy on ${proxy.join(', ')}`;
     const admins = admin.length === 0 ? 'no Admin API' : `Admin API on ${admin.join(', ')}`;
-    // Without files there is nothing to read again, and SIGHUP keeps its default effect.
-    const { config, tlsFiles } = read.configuration;
-    if (config !== undefined || tlsFiles !== undefined) {
-      terminal.onHangup?.(() => {
-        gate.reload().catch((error) => log.error({ err: error }, 'the configuration could not be read again'));
-      });
-    }
-    log.announce({ proxy, admin }, `Portcullis ${version()} is ready: ${proxies}; ${admins}`);
+    const statuses = status.length === 0 ? '' : `; status on ${status.join(', ')}`;
+    const fields = status.length === 0 ? { proxy, admin } : { proxy, admin, status };
+    log.announce(fields, `Portcullis ${version()} is ready: ${proxies}; ${admins}${statuses}`);
     return 'stay' as const;
   };
   return serve(read.configuration, log, terminal, whenOpen, read.set);

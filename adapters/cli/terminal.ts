@@ -8,15 +8,17 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: Output;
   readonly err: Output;
-  /** Resolves when the command has to stop: Ctrl-C or SIGTERM. */
+  /** Resolves when the command has to stop: Ctrl-C, SIGTERM or SIGQUIT. */
   stopped(): Promise<void>;
-  /** Calls `listener` at each SIGHUP, which asks to read the files of the operator again. */
-  onHangup?(listener: () => void): void;
+  /** Calls `listener` at each such signal, and at once for one that came before. */
+  onSignal?(signal: OperatorSignal, listener: () => void): void;
   /** Passes an error that no code caught to `report`; then the process exits. */
   onCrash(report: (error: unknown) => Promise<void>): void;
   /** The composition root, loaded only when a gate is needed. */
   gate(): Promise<OpensGate>;
 }
+
+export type OperatorSignal = 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
 
 export interface Output {
   readonly isTTY?: boolean | undefined;

@@ -21,7 +21,7 @@ import type { Vault } from '../../src/ports/vault.ts';
 import type { RememberedBearers } from '../../src/records/bearers.ts';
 import type { Budgets } from '../../src/records/budget.ts';
 import type { RememberedRecords } from '../../src/records/plugin-records.ts';
-import type { OpenAdmin } from '../admin/open-admin.ts';
+import type { OpenListeners } from '../admin/listeners.ts';
 import type { Plugins } from '../configuration/plugin-modules.ts';
 import type { Configuration } from '../configuration.ts';
 import type { SecretHashes } from '../crypto/secret-hash.ts';
@@ -53,6 +53,15 @@ export type OpenCounters = PluginTools['counters'] & { readonly close: () => voi
 export interface TlsCertificate {
   readonly renewed: RenewedCertificate | undefined;
   close(): void;
+}
+
+/** How far the gate has come. The status listeners open first, so they ask for parts that may not be there yet. */
+export interface Progress {
+  phase: 'starting' | 'serving' | 'draining';
+  store?: EntityStore;
+  file?: ActiveFile;
+  proxy?: OpenProxy;
+  snapshot?: LiveSnapshot;
 }
 
 /** A symbol that carries the type of its part, which inversify's own identifiers do not. */
@@ -90,8 +99,11 @@ export const tokens = {
   snapshot: token<LiveSnapshot>('Snapshot'),
   certificates: token<LiveCertificates>('Certificates'),
   tlsCertificate: token<TlsCertificate>('TlsCertificate'),
+  adminCertificate: token<TlsCertificate>('AdminCertificate'),
+  progress: token<Progress>('Progress'),
+  status: token<OpenListeners>('Status'),
   proxy: token<OpenProxy>('Proxy'),
-  admin: token<OpenAdmin>('Admin'),
+  admin: token<OpenListeners>('Admin'),
 } as const;
 
 /** What a part is made of: for each name in `needs`, the part of that token. */

@@ -9,7 +9,7 @@ import type { Certificate } from '../proxy/listener/listen.ts';
 import { openProxy } from '../proxy/open-proxy.ts';
 import { liveCertificates } from '../tls/live-certificates.ts';
 import { renewedCertificate } from '../tls/renewed-certificate.ts';
-import { type ServerCertificate, serverCertificate } from '../tls/server-certificate.ts';
+import { type CertificateSource, type ServerCertificate, serverCertificate } from '../tls/server-certificate.ts';
 import { kindIn } from './kinds.ts';
 import { partsOf, type TlsCertificate, tokens as t } from './parts.ts';
 
@@ -77,13 +77,20 @@ export const proxy = partsOf((provide) => {
         ...(realIpHeader === undefined && {
           forwardedForIgnored: () => log.warn({ setting: 'real_ip_header' }, forwardedForIgnored),
         }),
-        serveEndpoint: handedOverEndpoints(server, (error) => log.error({ err: error }, 'a token request failed')),
+        serveEndpoint: handedOverEndpoints(
+          server,
+          (error) => log.error({ err: error }, 'a token request failed'),
+          metrics.countTokens,
+        ),
         log(entry) {
           metrics.count(entry);
           log.request(entry);
         },
         failed: (error, about) => log.error({ err: error, ...about }, 'a request failed'),
-        upstreamFailed: (problem) => log.warn(problem, 'an upstream could not be reached'),
+        upstreamFailed(problem) {
+          metrics.countUpstreamError(problem);
+          log.warn(problem, 'an upstream could not be reached');
+        },
         targetHealthChanged: (change) => logHealthChange(log, change, 'passive'),
       });
       renewed?.onRenewed((certificate) => opened.setCertificate(asServed(certificate)));
@@ -102,16 +109,29 @@ export function logHealthChange(log: Log, change: TargetHealthChange, by: 'activ
   else log.warn({ ...change, by }, 'a target became unhealthy');
 }
 
-async function tlsCertificate(configuration: Configuration, log: Log): Promise<TlsCertificate> {
-  if (!configuration.proxyListen.some(({ ssl }) => ssl)) return { renewed: undefined, close() {} };
-  const renewed = await renewedCertificate(
-    () => serverCertificate(configuration, { now: new Date(), name: hostname() }),
-    {
-      warned: (warning) => log.warn(warning),
-      renewed: ({ path, expiresAt }) => log.info({ file: path, expiresAt }, 'TLS listeners use a new certificate'),
-      failed: (error) => log.error({ err: error }, 'the certificate could not be renewed; the old one stays in use'),
-    },
-  );
+/** The certificate of the proxy, which the other listeners have as well unless they have one of their own. */
+function tlsCertificate(configuration: Configuration, log: Log): Promise<TlsCertificate> {
+  const { proxyListen, adminListen, statusListen, adminTlsFiles } = configuration;
+  const others = adminTlsFiles === undefined ? [...adminListen, ...statusListen] : statusListen;
+  if (![...proxyListen, ...others].some(({ ssl }) => ssl)) return Promise.resolve({ renewed: undefined, close() {} });
+  return renewedDaily(configuration, log);
+}
+
+/** That of the Admin API, where it has one of its own. */
+export function adminCertificate(configuration: Configuration, log: Log): Promise<TlsCertificate> {
+  const { adminTlsFiles: tlsFiles, adminListen, stateDirectory } = configuration;
+  if (tlsFiles === undefined || !adminListen.some(({ ssl }) => ssl)) {
+    return Promise.resolve({ renewed: undefined, close() {} });
+  }
+  return renewedDaily({ tlsFiles, stateDirectory, setting: 'admin_ssl_cert' }, log);
+}
+
+async function renewedDaily(source: CertificateSource, log: Log): Promise<TlsCertificate> {
+  const renewed = await renewedCertificate(() => serverCertificate(source, { now: new Date(), name: hostname() }), {
+    warned: (warning) => log.warn(warning),
+    renewed: ({ path, expiresAt }) => log.info({ file: path, expiresAt }, 'TLS listeners use a new certificate'),
+    failed: (error) => log.error({ err: error }, 'the certificate could not be renewed; the old one stays in use'),
+  });
   const timer = setInterval(() => void renewed.reload(), 24 * 60 * 60 * 1000).unref();
   return { renewed, close: () => clearInterval(timer) };
 }

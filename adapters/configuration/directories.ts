@@ -12,20 +12,23 @@ export interface Directories {
 
 export function directoriesOf(user: {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
+  /** `undefined`: the user has none. */
+  readonly home: string | undefined;
   readonly isRoot: boolean;
   readonly platform: NodeJS.Platform;
-}): Directories {
+}): Directories | undefined {
   const { env, home, isRoot, platform } = user;
   if (platform === 'win32') {
-    const local = join(env['LOCALAPPDATA'] || join(home, 'AppData', 'Local'), 'portcullis');
+    const data = env['LOCALAPPDATA'] || (home && join(home, 'AppData', 'Local'));
+    if (!data) return undefined;
+    const local = join(data, 'portcullis');
     return { state: join(local, 'state'), settings: join(local, 'settings') };
   }
   if (isRoot) return { state: '/var/lib/portcullis', settings: '/etc/portcullis' };
-  return {
-    state: join(absolute(env['XDG_STATE_HOME']) ?? join(home, '.local', 'state'), 'portcullis'),
-    settings: join(absolute(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'portcullis'),
-  };
+  const state = absolute(env['XDG_STATE_HOME']) ?? (home && join(home, '.local', 'state'));
+  const settings = absolute(env['XDG_CONFIG_HOME']) ?? (home && join(home, '.config'));
+  if (!state || !settings) return undefined;
+  return { state: join(state, 'portcullis'), settings: join(settings, 'portcullis') };
 }
 
 /** "If an implementation encounters a relative path in any of these variables it should [...] ignore it." (XDG basedir) */

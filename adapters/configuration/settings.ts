@@ -55,8 +55,9 @@ export const settings = {
   },
   adminListen: {
     title: 'Admin listeners',
-    form: 'host:port, …; or off',
-    description: 'Addresses of the Admin API, over plain HTTP. An address off loopback needs `admin_token`.',
+    form: 'host:port [ssl], …; or off',
+    description:
+      'Addresses of the Admin API, in the grammar of `proxy_listen`. `ssl` serves it over TLS, with the certificate of the proxy or with `admin_ssl_cert`. HTTP/2 is not served here; `http2` has no effect. An address off loopback needs `admin_token`.',
     recommendation:
       'Keep it on loopback and reach it through SSH or a sidecar. A caller of the Admin API controls the whole gate.',
     default: '127.0.0.1:8001',
@@ -72,6 +73,35 @@ export const settings = {
     otherwise: 'no token on loopback; off loopback the gate does not start',
     secret: true,
     read: readAdminToken,
+  },
+  adminSslCert: {
+    title: 'TLS certificate of the Admin API',
+    form: 'path of a PEM file',
+    description:
+      'The certificate of Admin listeners with `ssl`, followed by its chain. Read again each day and on SIGHUP, as `ssl_cert`.',
+    recommendation: 'Leave it out, unless the Admin API has a name of its own.',
+    otherwise: 'the certificate of the proxy',
+    kong: 'ADMIN_SSL_CERT',
+    read: readPath,
+  },
+  adminSslCertKey: {
+    title: 'TLS certificate key of the Admin API',
+    form: 'path of a PEM file',
+    description: 'The private key of `admin_ssl_cert`, without a passphrase.',
+    recommendation: 'Readable only by the gate.',
+    otherwise: 'the key of the proxy',
+    kong: 'ADMIN_SSL_CERT_KEY',
+    read: readPath,
+  },
+  statusListen: {
+    title: 'Status listeners',
+    form: 'host:port [ssl], …; or off',
+    description:
+      'Addresses for load balancers and Prometheus, without a token: `/status`, `/status/live`, `/status/ready` and `/metrics`, and nothing else. `/status/ready` is 200 when the gate serves and its store responds, and 503 while it starts or drains. It opens before the proxy and closes after it.',
+    recommendation: 'An address that only your balancer and your monitoring reach, as in `0.0.0.0:8100`.',
+    default: 'off',
+    kong: 'STATUS_LISTEN',
+    read: readListens,
   },
   adminHosts: {
     title: 'Names of the Admin API',
@@ -359,11 +389,29 @@ export const settings = {
     kong: 'LOG_LEVEL',
     read: readLogLevel,
   },
+  logFile: {
+    title: 'Log file',
+    form: 'path of a file',
+    description:
+      'The gate appends its log to this file instead of standard output. SIGUSR1 opens the file again, after a rotation.',
+    recommendation: 'Leave it out where a supervisor or a container runtime collects standard output.',
+    otherwise: 'standard output',
+    read: readPath,
+  },
+  logBuffer: {
+    title: 'Log buffer',
+    form: 'bytes, 65536 to 268435456',
+    description:
+      'How many bytes of the log wait in memory while its reader is slow or its disk is full. Lines beyond it are lost. `portcullis_log_lines_lost_total` counts them, and the log names their number when it can be written again. Calls never wait for the log.',
+    recommendation: 'The default.',
+    default: '4194304',
+    read: wholeNumber('bytes', 65_536, 268_435_456),
+  },
   drainLimit: {
     title: 'Drain limit',
     form: 'seconds, 0 to 3600',
     description:
-      'After SIGTERM or SIGINT the gate accepts no new connections and finishes the requests in flight. After this time it closes the connections that are left.',
+      'After SIGTERM, SIGINT or SIGQUIT the gate accepts no new connections, finishes the requests in flight and exits. After this time it closes the connections that are left.',
     recommendation:
       'A little less than the time after which your orchestrator kills (docker stop: 10 s, Kubernetes: 30 s).',
     default: '10',

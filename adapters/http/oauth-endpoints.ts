@@ -61,6 +61,7 @@ function literal(path: string): string {
 export function handedOverEndpoints(
   server: AuthorizationServer,
   failed: (error: unknown) => void,
+  issued: (grantType: NonNullable<OAuthResponse['issued']>) => void = () => {},
 ): (handover: Handover, exchange: Exchange, req: IncomingMessage, res: ServerResponse) => Promise<void> {
   const handedOver = new WeakMap<IncomingMessage, { readonly handover: Handover; readonly exchange: Exchange }>();
   const app = new Koa();
@@ -79,7 +80,8 @@ export function handedOverEndpoints(
         const { issuer, request } = handover.to as EndpointHandover;
         return { issuer, request: { ...request, body: exchange.request.wholeBody } };
       },
-      responded(ctx, { refusal, clientId }) {
+      responded(ctx, { refusal, clientId, issued: grantType }) {
+        if (grantType !== undefined) issued(grantType);
         const { exchange } = handedOver.get(ctx.req)!;
         exchange.refusal = refusal?.reason;
         exchange.clientId = clientId;

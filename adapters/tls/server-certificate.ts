@@ -30,16 +30,18 @@ export class UnusableCertificate extends Error {
 export interface CertificateSource {
   readonly tlsFiles: { readonly certificate: string; readonly key: string } | undefined;
   readonly stateDirectory: string;
+  /** The setting that names the certificate, for messages; that of the key has `_key` after it. */
+  readonly setting?: string;
 }
 
 /** Returns the same certificate at each call, until it has to be replaced. */
 export async function serverCertificate(
-  { tlsFiles, stateDirectory }: CertificateSource,
+  { tlsFiles, stateDirectory, setting = 'ssl_cert' }: CertificateSource,
   host: { readonly now: Date; readonly name: string },
 ): Promise<ServerCertificate> {
   return tlsFiles === undefined
     ? ownCertificate(join(stateDirectory, 'tls'), host)
-    : givenCertificate(tlsFiles, host.now);
+    : givenCertificate(tlsFiles, setting, host.now);
 }
 
 const days = 24 * 60 * 60 * 1000;
@@ -91,28 +93,29 @@ function parse(certificate: string, key: string): { certificate: X509Certificate
 
 async function givenCertificate(
   files: { readonly certificate: string; readonly key: string },
+  setting: string,
   now: Date,
 ): Promise<ServerCertificate> {
   const [certificate, key] = await Promise.all([
-    readGiven('ssl_cert', files.certificate),
-    readGiven('ssl_cert_key', files.key),
+    readGiven(setting, files.certificate),
+    readGiven(`${setting}_key`, files.key),
   ]);
-  const chain = certificatesIn(certificate, files.certificate);
-  const privateKey = privateKeyIn(key, files.key);
+  const chain = certificatesIn(certificate, files.certificate, setting);
+  const privateKey = privateKeyIn(key, files.key, setting);
   const leaf = chain[0]!;
   if (!leaf.checkPrivateKey(privateKey)) {
     const later = chain.some((other) => other.checkPrivateKey(privateKey));
     throw new UnusableCertificate(
       later
-        ? `ssl_cert: ${files.certificate} does not begin with the certificate of the key; put that one first, then those of its issuers`
-        : `ssl_cert_key: the key in ${files.key} does not belong to the certificate in ${files.certificate}`,
+        ? `${setting}: ${files.certificate} does not begin with the certificate of the key; put that one first, then those of its issuers`
+        : `${setting}_key: the key in ${files.key} does not belong to the certificate in ${files.certificate}`,
     );
   }
   try {
     createSecureContext({ cert: certificate, key });
   } catch (error) {
     throw new UnusableCertificate(
-      `ssl_cert: ${files.certificate} cannot be used for TLS (${(error as Error).message})`,
+      `${setting}: ${files.certificate} cannot be used for TLS (${(error as Error).message})`,
     );
   }
   const warnings: string[] = [];
@@ -124,27 +127,27 @@ async function givenCertificate(
   return { certificate, key, path: files.certificate, expiresAt: leaf.validToDate, origin: 'given', warnings };
 }
 
-function certificatesIn(text: string, path: string): X509Certificate[] {
+function certificatesIn(text: string, path: string, setting: string): X509Certificate[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new UnusableCertificate(`ssl_cert: ${path} holds no certificate in PEM form`);
+  if (blocks.length === 0) throw new UnusableCertificate(`${setting}: ${path} holds no certificate in PEM form`);
   return blocks.map((block, at) => {
     try {
       return new X509Certificate(block);
     } catch {
-      throw new UnusableCertificate(`ssl_cert: certificate ${at + 1} of ${path} cannot be read`);
+      throw new UnusableCertificate(`${setting}: certificate ${at + 1} of ${path} cannot be read`);
     }
   });
 }
 
-function privateKeyIn(text: string, path: string): KeyObject {
+function privateKeyIn(text: string, path: string, setting: string): KeyObject {
   try {
     return createPrivateKey(text);
   } catch (error) {
     const locked = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE' || /ENCRYPTED/.test(text);
     throw new UnusableCertificate(
       locked
-        ? `ssl_cert_key: ${path} is locked by a passphrase; write one without: openssl pkey -in ${path} -out unlocked.key`
-        : `ssl_cert_key: ${path} holds no private key in PEM form`,
+        ? `${setting}_key: ${path} is locked by a passphrase; write one without: openssl pkey -in ${path} -out unlocked.key`
+        : `${setting}_key: ${path} holds no private key in PEM form`,
     );
   }
 }

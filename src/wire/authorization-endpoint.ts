@@ -100,6 +100,7 @@ export function authorizationResponse(
     status: 200,
     headers: notStored,
     body: { redirect_uri: `${outcome.redirectUri}#${fragment}` },
+    issued: 'implicit',
     ...clientId,
   };
 }

@@ -9,6 +9,8 @@ export interface OAuthResponse {
   /** For the log: why the request was refused, and the client. */
   readonly refusal?: Refusal;
   readonly clientId?: string;
+  /** For metrics: the response has an access token of this grant type. */
+  readonly issued?: 'authorization_code' | 'client_credentials' | 'implicit' | 'password' | 'refresh_token';
 }
 
 /** A request to an OAuth endpoint. */

@@ -126,7 +126,8 @@ export function tokenResponse({ call, echo }: ReadTokenCall, outcome: GrantOutco
     body['scope'] = grant.accessScope.join(' ');
   }
   if (issuer.profile.parameters === 'lenient' && echo.has('state')) body['state'] = echo.get('state');
-  const response: OAuthResponse = { status: 200, headers: notStored, body };
+  const issued = call.grant === 'unsupported' ? {} : { issued: call.grant };
+  const response: OAuthResponse = { status: 200, headers: notStored, body, ...issued };
   return clientId === undefined ? response : { ...response, clientId };
 }
 

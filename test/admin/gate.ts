@@ -58,7 +58,7 @@ export async function gate(given: Partial<AdminApiOptions> = {}): Promise<Gate> 
     },
     allowedHosts: [],
     version: '0.0.0',
-    settings: { proxyListen: [], adminListen: [], trustedIps: [], headers: gateHeaders() },
+    settings: { proxyListen: [], adminListen: [], statusListen: [], trustedIps: [], headers: gateHeaders() },
     nodeId: 'node',
     balancerOf: () => undefined,
     file: {

@@ -268,7 +268,8 @@ describe('portcullis protect', () => {
     const at = { host: '127.0.0.1', port: (admin.address() as AddressInfo).port };
     const troubled = {
       proxy: [{ ...at, ssl: false }],
-      admin: [at],
+      admin: [{ ...at, ssl: false }],
+      status: [],
       async reload() {},
       close: async () => void (terminal.closed += 1),
     };

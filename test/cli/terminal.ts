@@ -27,7 +27,8 @@ export function testTerminal(how: {
       { host: '0.0.0.0', port: 8000, ssl: false },
       { host: '::1', port: 8443, ssl: true },
     ],
-    admin: [{ host: '127.0.0.1', port: 8001 }],
+    admin: [{ host: '127.0.0.1', port: 8001, ssl: false }],
+    status: [],
     async reload() {},
     async close() {
       terminal.closed += 1;

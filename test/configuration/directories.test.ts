@@ -28,9 +28,20 @@ describe('The default directories', () => {
   it('never have the master key next to the store', () => {
     for (const platform of ['linux', 'darwin', 'win32'] as const) {
       for (const isRoot of [true, false]) {
-        const { state, settings } = directoriesOf({ ...ada, platform, isRoot });
+        const { state, settings } = directoriesOf({ ...ada, platform, isRoot })!;
         expect(settings.startsWith(state) || state.startsWith(settings)).to.equal(false);
       }
     }
+  });
+
+  it('without a home are those that the environment names, or none', () => {
+    const nobody = { ...ada, home: undefined };
+    expect(directoriesOf({ ...nobody, env: {} })).to.equal(undefined);
+    expect(directoriesOf({ ...nobody, env: { XDG_STATE_HOME: '/s' } })).to.equal(undefined);
+    expect(directoriesOf({ ...nobody, env: { XDG_STATE_HOME: '/s', XDG_CONFIG_HOME: '/c' } })).to.deep.equal({
+      state: '/s/portcullis',
+      settings: '/c/portcullis',
+    });
+    expect(directoriesOf({ ...nobody, env: {}, isRoot: true })).to.have.property('state', '/var/lib/portcullis');
   });
 });

@@ -100,14 +100,14 @@ ${plugins
 }
 
 function metricsAndLogsPage(): string {
-  const printed = metrics().print({ active: 0, accepted: 0 });
+  const printed = metrics().print({ connections: { active: 0, accepted: 0 }, lostLogLines: 0, names: () => undefined });
   const families = [...printed.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)];
   return `# Metrics and log fields
 
 ${written('adapters/metrics.ts and adapters/proxy/access-log.ts')}
 
-This page lists the metrics of \`GET /metrics\` (Prometheus text format, on the Admin listener) and the fields of the access
-log. No label and no field holds a token, a secret or a query string.
+This page lists the metrics of \`GET /metrics\` (Prometheus text format, on the Admin listener and, without a token, on
+\`status_listen\`) and the fields of the access log. No label and no field holds a token, a secret or a query string.
 
 ## Metrics
 

@@ -104,6 +104,10 @@ export class ClientConnection implements Limited {
     whenIdle?.();
   }
 
+  endIfIdle(): void {
+    if (this.#queue.length === 0 && !this.closing && !this.socket.destroyed) this.linger();
+  }
+
   #becomeIdle(): void {
     if (this.#idle === undefined) return;
     this.#bytesReadWhenIdle = this.socket.bytesRead;

@@ -158,6 +158,8 @@ export class NodeIncoming implements Incoming, QueuedRequest {
     this.#observer?.closed();
     reading?.reject(new ClientGone());
     this.#connection.completed(this);
+    // A response that had begun before the gate began to stop could not announce the end of its connection.
+    if (this.#environment.isDraining() && !('stream' in this.#response)) this.#connection.endIfIdle();
   }
 
   /** The rest of this request cannot be parsed. */
