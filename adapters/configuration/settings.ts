@@ -4,8 +4,9 @@
  *
  *   proxy_listen (file)  =  PORTCULLIS_PROXY_LISTEN (environment)  =  --proxy-listen (command line)
  */
+import { limitSettings } from './limit-settings.ts';
 import { readListens } from './listen.ts';
-import type { Reading } from './reading.ts';
+import type { Setting } from './setting.ts';
 import {
   oneOf,
   readAddresses,
@@ -24,23 +25,6 @@ import {
   secondsFrom,
   wholeNumber,
 } from './values.ts';
-
-interface Setting {
-  readonly title: string;
-  /** What may be written. */
-  readonly form: string;
-  readonly description: string;
-  readonly recommendation: string;
-  /** The text that is read when the setting is not given … */
-  readonly default?: string;
-  /** … or, without such a text, what the gate does then. */
-  readonly otherwise?: string;
-  /** Kong's name in the environment, without `KONG_`. */
-  readonly kong?: string;
-  /** The value never appears in a message. */
-  readonly secret?: true;
-  readonly read: (text: string) => Reading<unknown>;
-}
 
 export const settings = {
   proxyListen: {
@@ -307,78 +291,7 @@ export const settings = {
     kong: 'NGINX_WORKER_PROCESSES',
     read: readWorkers,
   },
-  limitBodyTime: {
-    title: 'Time limit of bodies',
-    form: 'seconds, 1 to 3600',
-    description:
-      'How long the gate waits for the next piece of a request body, at every listener and every endpoint, also of the Admin API. After that the response is 408 and the connection is closed.',
-    recommendation: 'The default. Less only if all your clients have good connections.',
-    default: '60',
-    read: secondsFrom(1, 3600),
-  },
-  limitBodyMemory: {
-    title: 'Memory for bodies',
-    form: 'MiB, 1 to 65536',
-    description:
-      'How many bytes of request bodies the gate holds in memory for all callers together. It holds a body where a plugin or an OAuth endpoint reads it as a whole. A body beyond the limit gets 503 with Retry-After.',
-    recommendation: 'An eighth of the memory of the process.',
-    default: '64',
-    read: wholeNumber('MiB', 1, 65_536),
-  },
-  limitConnections: {
-    title: 'Client connections',
-    form: 'number, 1 to 1000000',
-    description:
-      'How many connections of clients the proxy listeners hold open together. A connection beyond the limit gets 503 with Retry-After and is closed.',
-    recommendation:
-      'Below the number of file descriptors of the process (`ulimit -n`), with room for connections to upstreams.',
-    default: '16384',
-    read: wholeNumber('connections', 1, 1_000_000),
-  },
-  limitConnectionsPerAddress: {
-    title: 'Client connections from one address',
-    form: 'number, 1 to 1000000',
-    description:
-      'How many connections one address may hold open; of IPv6, one /64 network. Peers in `trusted_ips` have no such limit, because they carry the calls of many clients.',
-    recommendation: 'More than your largest client needs. Name load balancers in `trusted_ips`.',
-    default: '2048',
-    read: wholeNumber('connections', 1, 1_000_000),
-  },
-  limitStreams: {
-    title: 'HTTP/2 streams',
-    form: 'number, 1 to 1000000',
-    description:
-      'How many requests on HTTP/2 connections are in progress together. A request beyond the limit gets 503 with Retry-After. One connection has at most 128.',
-    recommendation: 'The default; more if many long calls (event streams) are in progress together.',
-    default: '10000',
-    read: wholeNumber('streams', 1, 1_000_000),
-  },
-  limitHashes: {
-    title: 'Waiting hashes',
-    form: 'number, 8 to 100000',
-    description:
-      'How many hashed secrets and passwords of known clients and users may wait to be checked. Two are checked at the same time, and at most 8 wait for one client. More get 503 with Retry-After. Unknown clients use no place.',
-    recommendation: 'The default. A place is a wait of some milliseconds.',
-    default: '256',
-    read: wholeNumber('hashes', 8, 100_000),
-  },
-  limitFailureCounts: {
-    title: 'Counts of failed attempts',
-    form: 'number, 1000 to 10000000',
-    description:
-      'For how many pairs of an address and a client the gate counts failed attempts to authenticate. If more fail, the counts with the fewest failures are dropped first.',
-    recommendation: 'The default, about 20 MB if all are in use.',
-    default: '100000',
-    read: wholeNumber('counts', 1_000, 10_000_000),
-  },
-  limitTokens: {
-    title: 'Remembered tokens',
-    form: 'number, 100 to 10000000',
-    description: 'How many access tokens and credentials the gate remembers, each. Others are read from the store.',
-    recommendation: 'The number of tokens in use at the same time; about 1 KB each.',
-    default: '100000',
-    read: wholeNumber('tokens', 100, 10_000_000),
-  },
+  ...limitSettings,
   logLevel: {
     title: 'Log level',
     form: 'trace, debug, info, warn, error, fatal or silent',
