@@ -23,7 +23,7 @@ export interface DurableOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** A store for `createGate` that outlives the process. */
+/** A store for `createGate` whose rows are there when the program starts again. */
 export interface DurableStore extends Store {
   /** Clients and their owners. A change that is written through this port is announced. */
   readonly entities: EntityStore;

@@ -2,14 +2,21 @@ import type { EpochMilliseconds } from '../oauth/client.ts';
 import type { AuthorizationCode } from '../oauth/tokens.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
-/** Authorization codes (RFC 6749 §4.1.2). Every method is one atomic operation that says what happened. */
+/**
+ * Authorization codes (RFC 6749 §4.1.2). Every method is one atomic operation that says what happened. Codes and the values
+ * of records may be any text, and are compared exactly.
+ */
 export interface AuthorizationCodes {
+  /** Saves a code, unused. A code that is there already stays as it is: repeating a save does not make a used code valid. */
   save(code: string, record: AuthorizationCode): MaybePromise<void>;
   /**
    * Of any number of attempts for one code, in any order, on any node, exactly one returns `redeemed` (repeating that same
    * attempt returns `redeemed` again). An attempt whose bindings differ returns `mismatched`; an attempt of another client
-   * does not change the code. A redeemed code stays until it expires, marked as used, so that a replay is detected. An
-   * expired code is `unknown`.
+   * does not change the code. A redeemed code stays until it expires, marked as used, so that a replay is detected. The same
+   * holds for a code that a mismatch of its own client used up, where the attempt says so. `decideRedemption` has all rules.
+   *
+   * A code is `unknown` from the instant `expiresAt` on, and stays so: an attempt with an earlier `at`, after a clock was set
+   * back, does not find it. The record returns as it was saved, with its members that are undefined.
    */
   redeem(code: string, by: RedemptionAttempt): MaybePromise<Redemption>;
 }

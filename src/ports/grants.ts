@@ -5,15 +5,21 @@ import type { MaybePromise } from './maybe-promise.ts';
 
 /**
  * Grants, each with its current tokens. A store has one record per grant. Every method is one atomic operation that says
- * what happened.
+ * what happened. Tokens and the members of a grant may be any text, and are compared exactly; a grant returns as it was
+ * written, with its members that are undefined. An access token is never found as a refresh token, nor the reverse.
  *
  * An access token is valid only while it is the current one of a grant that is not revoked. A revocation is remembered
  * until every token of the grant has expired (src/oauth/revocation.ts), so tokens that are saved late are refused.
+ *
+ * A record expires at `recordExpiry` of its current grant and tokens, by the clock of the store: from that instant on no
+ * method finds it, and another grant may have its tokens. A record that had expired at the time of a write is deleted: it
+ * stays so if the clock is set back afterwards.
  */
 export interface Grants {
   /**
-   * Records a new grant with its first tokens. `revoked`: the grant was revoked before it was opened; nothing was saved.
-   * `taken`: another grant has one of the tokens (only possible for tokens that an operator chose).
+   * Records a new grant with its first tokens. Repeating the same call returns `opened` again. `revoked`: the grant was
+   * revoked before it was opened; nothing was saved. `taken`: another grant has one of the tokens, current or used, or this
+   * grant has other tokens (only possible for tokens that an operator chose); nothing was saved.
    */
   open(grant: Grant, tokens: TokenPair): MaybePromise<'opened' | 'revoked' | 'taken'>;
 
@@ -26,23 +32,36 @@ export interface Grants {
   /**
    * Replaces the current pair by the next one, if `refreshToken` is the current refresh token of a grant of this client
    * that is not revoked and has not expired. Of any number of attempts with one token exactly one returns `rotated`
-   * (repeating that same attempt returns `rotated` again), unless the pair keeps the same refresh token. The previous
-   * access token becomes invalid in the same operation.
+   * (repeating that same attempt returns `rotated` again, with the grant as it is then), unless the pair keeps the same
+   * refresh token: then each attempt rotates once. The previous access token becomes invalid in the same operation.
+   *
+   * The replaced refresh token is remembered as used, with its attempt; the last `rememberedRefreshTokens` of a grant, and
+   * older ones are unknown. The pair may be without a refresh token. `decideRotation` has all rules, also for used tokens,
+   * and `afterRotation` the next grant. An attempt that does not rotate changes nothing.
    */
   rotate(refreshToken: string, by: RotationAttempt): MaybePromise<Rotation>;
 
-  /** From now on no token of the grant is found. Until `until` none is saved either; `undefined`: never. */
+  /**
+   * From now on the grant and its tokens, current and used, are not found. Until `until` (exclusive) none is saved either;
+   * `undefined`: never. The grant may not exist yet. A second revocation never shortens the first.
+   */
   revoke(grantId: string, until: EpochMilliseconds | undefined): MaybePromise<void>;
 
   // For operators: /oauth2_tokens of the Admin API ----------------------------------------------------------------
 
-  /** A grant by its id, with its tokens if they are stored encrypted. */
+  /** A grant by its id, with its tokens if `tokenStorage` is `encrypted`; with the hint of `hintOf` otherwise. */
   get(grantId: string): MaybePromise<KeptGrant | undefined>;
-  /** Writes over a grant and its tokens. `missing`: there is no such grant. */
+  /**
+   * Writes over a grant and its tokens. The earlier current tokens are unknown then, not used; a used refresh token may become
+   * the current one. `missing`: there is no such grant. `taken`: another grant has one of the tokens; nothing was changed.
+   */
   replace(grant: Grant, tokens: TokenPair): MaybePromise<'replaced' | 'missing' | 'taken'>;
-  /** In the order of their ids, after `after`; `next` is absent on the last page. */
+  /**
+   * In the order of the UTF-16 code units of their ids, after `after`; `next`, the id of the last row, is absent on the last
+   * page, also if that page is full. Grants that are opened or revoked between two pages neither repeat nor hide another.
+   */
   page(query: GrantQuery): MaybePromise<GrantPage>;
-  /** Deletes every grant of these clients and services, some at a time, and returns their ids. */
+  /** Deletes every grant of these clients and services, however many, some at a time, and returns their ids, each once. */
   removeOf(owners: readonly GrantOwner[]): MaybePromise<readonly string[]>;
 }
 

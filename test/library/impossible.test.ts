@@ -113,7 +113,7 @@ const calls: readonly (readonly [title: string, call: () => unknown, says: strin
   ['testGate with clients that are no list', () => testGate({ clients: wrong(null) }), 'must be a list'],
   ['tokenFor(undefined)', () => tokenFor(wrong(undefined)), 'made with createGate'],
   ['tokenFor with null', () => tokenFor(gate, wrong(null)), 'must be an object'],
-  ['tokenFor of an unknown client', () => tokenFor(gate, { client: 'nobody' }), 'nobody'],
+  ['tokenFor of an unknown client', () => tokenFor(gate, { client: 'unknown' }), 'unknown'],
   ['storageContract of nothing', () => storageContract('mine', {}), 'codes, grants or entities'],
   ['storageContract of null', () => storageContract('mine', wrong(null)), 'must be an object'],
 ];
