@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
+import { gatekeeper } from '../../adapters/admin/gatekeeping.ts';
 import { type Gate, gate } from './gate.ts';
 
 describe('The Admin API: admitted requests', () => {
@@ -99,5 +101,20 @@ describe('The Admin API: admitted requests', () => {
       expect([status, body.message ?? ''], line).to.deep.equal([401, 'Unauthorized']);
       expect(headers['www-authenticate']).to.match(/^Bearer /);
     }
+  });
+});
+
+describe('The gatekeeper of the Admin API', () => {
+  it('SE-13: an origin without a port has the port of its scheme (RFC 6454 §4)', () => {
+    const statusOn = (localPort: number, origin: string) =>
+      gatekeeper({ token: undefined, allowedHosts: [] })({
+        headers: { host: 'localhost', origin },
+        rawHeaders: [],
+        socket: { localPort },
+      } as unknown as IncomingMessage)?.status;
+    expect(statusOn(80, 'http://localhost')).to.equal(undefined);
+    expect(statusOn(443, 'https://localhost')).to.equal(undefined);
+    expect(statusOn(443, 'http://localhost')).to.equal(403);
+    expect(statusOn(80, 'https://localhost')).to.equal(403);
   });
 });

@@ -97,6 +97,21 @@ describe('Multipart (RFC 7578)', () => {
     expect(multipart.closed).to.equal(true);
   });
 
+  it('a name after a parameter that cannot be read does not count: it may be part of a value', () => {
+    const escaped = 'Content-Disposition: form-data; filename="a\\"b; name=c"; name="d"';
+    expect(read([escaped, 'Content-Disposition: form-data; x; name="d"'])).to.deep.equal([undefined, undefined]);
+  });
+
+  it('a quotation mark and a line break in a name are encoded, so that a name cannot add a field', () => {
+    const { octets } = part('a"\r\nX-Evil: 1\r\n\r\nb', 'value');
+    expect(octets.split('\r\n')).to.deep.equal([
+      '',
+      'Content-Disposition: form-data; name="a%22%0D%0AX-Evil: 1%0D%0A%0D%0Ab"',
+      '',
+      'value',
+    ]);
+  });
+
   it('a new part can be read', () => {
     const made = part('größe', 'a\r\nb');
     const body = printMultipart({ delimiter: '--b', parts: [], closed: true }, [made]);

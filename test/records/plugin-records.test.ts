@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { memoryEntityStore } from '../../adapters/store-memory/entity-store.ts';
 import type { Entity, EntityKind } from '../../src/ports/entity-store.ts';
-import { rememberedRecords } from '../../src/records/plugin-records.ts';
+import { findConsumer, rememberedRecords } from '../../src/records/plugin-records.ts';
 
 const kinds: Record<string, EntityKind> = {
   consumers: { name: 'consumers', unique: ['username'], uniqueTogether: [], foreign: [], encrypted: () => [] },
@@ -16,7 +16,7 @@ const kinds: Record<string, EntityKind> = {
 };
 const kindOf = (name: string) => kinds[name]!;
 
-function world(limit?: number) {
+function world(limit?: number, isFresh?: () => boolean) {
   const store = memoryEntityStore();
   let reads = 0;
   const counted = <A extends unknown[], R>(read: (...args: A) => R) => {
@@ -26,7 +26,7 @@ function world(limit?: number) {
     };
   };
   const counting = { get: counted(store.get), getBy: counted(store.getBy), page: counted(store.page) };
-  return { store, records: rememberedRecords(counting, kindOf, limit), reads: () => reads };
+  return { store, records: rememberedRecords(counting, kindOf, limit, isFresh), reads: () => reads };
 }
 
 const alice = { id: 'a', username: 'alice' };
@@ -40,6 +40,31 @@ describe('Rows that plugins look up', () => {
       expect(records.findBy('consumers', 'id', 'a')).to.deep.equal(alice);
     }
     expect(reads()).to.equal(2);
+  });
+
+  it('are read from the store while announcements of other nodes may be missing', () => {
+    let isFresh = true;
+    const { store, records, reads } = world(undefined, () => isFresh);
+    store.insert(kindOf('consumers'), alice);
+    const find = () => records.findBy('consumers', 'id', 'a');
+    find();
+    isFresh = false;
+    store.replace(kindOf('consumers'), { ...alice, username: 'alicia' });
+    expect(find()).to.include({ username: 'alicia' });
+    expect(find()).to.include({ username: 'alicia' });
+    expect(reads()).to.equal(3);
+    isFresh = true;
+    expect(find()).to.include({ username: 'alicia' });
+    expect(reads()).to.equal(3);
+  });
+
+  it('a consumer is found by its id before another one whose username is this id', () => {
+    const { store, records } = world();
+    store.insert(kindOf('consumers'), alice);
+    store.insert(kindOf('consumers'), { id: 'b', username: 'a' });
+    expect(findConsumer(records, 'a')).to.include({ id: 'a' });
+    expect(findConsumer(records, 'alice')).to.include({ id: 'a' });
+    expect(findConsumer(records, 'unknown')).to.equal(undefined);
   });
 
   it('are looked up each time while they are unknown', () => {

@@ -252,6 +252,18 @@ describe('A regular expression of a route', () => {
     );
   });
 
+  it('finds only the part that matches, where $ is a character, the end of a line or of a branch', () => {
+    for (const [source, text, part] of [
+      ['^/a\\$', '/a$/b', '/a$'],
+      ['^(?m)/a$', '/a\n/b', '/a'],
+      ['^(?im)/A$', '/a\n/b', '/a'],
+      ['^/a|/b$', '/a/c', '/a'],
+      ['^/a$', '/a', '/a'],
+    ] as const) {
+      expect(compiled(source).find(text), source).to.equal(part);
+    }
+  });
+
   it('is compiled or refused, whatever it is, and never throws', () => {
     const piece = fc.constantFrom(
       ...[
