@@ -5,7 +5,7 @@ import { expect } from 'chai';
 
 /**
  * What a room may import besides itself. `src` and `adapters` alone mean everything in them; adapters may use Node's own
- * modules. The rooms of `src` stand in their order: each imports only rooms below it in this table.
+ * modules. The rooms of `src` are in their order: each imports only rooms below it in this table.
  */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/index': ['src'],

@@ -33,7 +33,7 @@ describe('A machine', () => {
     expect(reached(oneQuestion, '?', yes)).to.deep.equal({ state: 'done', said: true });
   });
 
-  it('gives the same answer for the same state and event, as often as it is asked', () => {
+  it('returns the same result for the same state and event, each time', () => {
     const state = oneQuestion.start('?') as Ask;
     expect(transition(oneQuestion, state, yes)).to.deep.equal(transition(oneQuestion, state, yes));
   });

@@ -122,7 +122,7 @@ export function adminApi(options: AdminApiOptions): Koa {
   return app;
 }
 
-/** Of two endpoints that match a path, the first one handles it: a fixed segment stands before a key. */
+/** Of two endpoints that match a path, the first one handles it: a fixed segment comes before a key. */
 function routerOf(endpoints: readonly Endpoint[], bodyTime: number | undefined): Router {
   const router = new Router({ sensitive: true });
   for (const endpoint of endpoints) {

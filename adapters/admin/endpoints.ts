@@ -41,7 +41,7 @@ export function allowedMethods({ methods }: Endpoint): string {
   return allowed.sort().join(', ');
 }
 
-/** Sorted by segments: a path stands before those below it. */
+/** Sorted by segments: a path comes before those below it. */
 export function sortedPaths(endpoints: readonly Endpoint[]): readonly string[] {
   const key = (path: string): string => path.replaceAll('/', '\0');
   return [...new Set(endpoints.map(({ path }) => path))].sort((one, other) => (key(one) < key(other) ? -1 : 1));

@@ -1,4 +1,4 @@
-/** What everything else stands on: the log, metrics, the clock, randomness, keys, and the kinds of entities. */
+/** The parts that all others need: the log, metrics, the clock, randomness, keys, and the kinds of entities. */
 import { describeEntities } from '../../src/entities/entities.ts';
 import type { Vault } from '../../src/ports/vault.ts';
 import { budgetsOf } from '../../src/records/budget.ts';

@@ -1,5 +1,5 @@
 /**
- * Hosts, as they stand in Host fields, URLs, TLS server names and settings, in one normal form.
+ * Hosts in Host fields, URLs, TLS server names and settings, in one normal form.
  *
  * "The scheme and host are case-insensitive and normally provided in lowercase" (RFC 9110 §4.2.3). The normal form: a name
  * in lower case without the final dot, which names the same host (RFC 1034 §3.1); an address as `parseIpAddress` writes it,
@@ -32,7 +32,7 @@ export function parseHostAndPort(text: string): HostAndPort | undefined {
 // "reg-name = *( unreserved / pct-encoded / sub-delims )" (RFC 3986 §3.2.2)
 const hostAndPort = /^(?:\[([^\]]*:[^\]]*)\]|([\w.~!$&'()*+,;=%-]+))(?::(\d{0,5}))?$/;
 
-/** Reads a host without a port; an IPv6 address may stand with or without brackets. `undefined` if the text is no host. */
+/** Reads a host without a port; an IPv6 address may have brackets or not. `undefined` if the text is no host. */
 export function parseHost(text: string): string | undefined {
   const address = parseIpAddress(text);
   if (address !== undefined) return address;
@@ -46,7 +46,7 @@ export function normalHostName(name: string): string {
   return lower.length > 1 && lower.endsWith('.') ? lower.slice(0, -1) : lower;
 }
 
-/** A host in normal form as it stands in a URL or a Host field: an IPv6 address in brackets. */
+/** A host in normal form as URLs and Host fields have it: an IPv6 address in brackets. */
 export function printedHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
@@ -57,7 +57,7 @@ export function printedHostAndPort({ host, port }: { readonly host: string; read
 
 /**
  * Whether a text can be the name of a host in DNS: labels of letters, digits and hyphens (RFC 1123 §2.1). A name whose
- * last label is a number is none, since some resolvers take it for an address.
+ * last label is a number does not count, since some resolvers read it as an address.
  */
 export function isHostName(text: string): boolean {
   return text.length <= 253 && ldhName.test(text) && !/(^|\.)\d+$/.test(text);
@@ -87,7 +87,7 @@ export interface HostPattern {
   readonly port: number | undefined;
 }
 
-/** The pattern that a text means. An address may stand without brackets. */
+/** The pattern that a text means. An IPv6 address needs no brackets. */
 export function hostPattern(text: string): HostPattern {
   const address = parseIpAddress(text);
   if (address !== undefined) return { match: 'exact', text: address, port: undefined };

@@ -1,6 +1,6 @@
 /**
  * What each field of an entity means, for `/schemas` and the reference page of the Admin API. The settings of a plugin
- * have their descriptions next to their rules; the rules of entities are Kong's and stand without prose.
+ * have their descriptions next to their rules; the rules of entities are Kong's and have no descriptions.
  */
 import type { Description, Field, Fields } from '../schema/description.ts';
 

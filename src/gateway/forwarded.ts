@@ -56,8 +56,8 @@ export function forwardedScheme(request: ProxiedRequest): string {
 }
 
 /**
- * The host that the client asked for, in normal form, without port, an IPv6 address in brackets; by X-Forwarded-Host where
- * the peer is trusted. Empty if the request names none.
+ * The host that the client asked for, in normal form, without port, an IPv6 address in brackets. Empty if the request names
+ * none. X-Forwarded-Host of a trusted peer is taken as it is (Kong).
  */
 export function forwardedHost(request: ProxiedRequest): string {
   const forwarded = request.peerTrusted ? request.header('x-forwarded-host') : undefined;

@@ -41,7 +41,7 @@ describe('A host', () => {
     });
   }
 
-  it('may stand without a port, an IPv6 address then without brackets', () => {
+  it('needs no port, and without a port an IPv6 address needs no brackets', () => {
     for (const [text, host] of [
       ['Gate.Example.', 'gate.example'],
       ['0::1', '::1'],

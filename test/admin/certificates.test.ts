@@ -98,8 +98,8 @@ describe('The Admin API: certificates, their SNIs, and CA certificates', () => {
       [`PATCH /certificates/${other.id}`, { snis: ['z.example', 'z.example'] }, 'z.example is duplicated'],
       [`PATCH /certificates/${other.id}`, 'snis[]=z.example&snis[]=z.example', 'z.example is duplicated'],
     ] as const) {
-      const answer = await admin.call(line, body);
-      expect([answer.status, answer.body], `${line} ${JSON.stringify(body)}`).to.deep.equal([
+      const response = await admin.call(line, body);
+      expect([response.status, response.body], `${line} ${JSON.stringify(body)}`).to.deep.equal([
         400,
         { code: 2, name: 'schema violation', message: `schema violation (snis: ${why})`, fields: { snis: why } },
       ]);

@@ -105,11 +105,11 @@ describe('The Admin API: entities', () => {
     it('SE-06: is not changed by __proto__ and constructor', async () => {
       await admin.make('POST /services', { name: 'a', host: 'h' });
       const body = '{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}';
-      const { status, body: answer } = await admin.call('PATCH /services/a', body, {
+      const { status, body: response } = await admin.call('PATCH /services/a', body, {
         'content-type': 'application/json',
       });
       expect(status).to.equal(400);
-      expect(answer.message).to.equal('2 schema violations (__proto__: unknown field; constructor: unknown field)');
+      expect(response.message).to.equal('2 schema violations (__proto__: unknown field; constructor: unknown field)');
       const form = await admin.call('PATCH /services/a', '__proto__[polluted]=1&constructor.prototype.polluted=1');
       expect(form.status).to.equal(400);
       expect(({} as { polluted?: number }).polluted).to.equal(undefined);

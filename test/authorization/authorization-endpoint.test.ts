@@ -131,7 +131,7 @@ for (const profile of bothProfiles) {
       expect(state).to.have.nested.property('awaits.record.redirectUriSent', false);
     });
 
-    it('AZ-07: refuses a redirect URI that is not registered, and never sends anybody there', () => {
+    it('AZ-07: refuses a redirect URI that is not registered, and never sends a browser there', () => {
       const state = walkWith({ redirectUri: 'https://evil.example/' }, found(printer));
       expect(state).to.include({
         reason: 'redirect_uri_unregistered',

@@ -44,15 +44,15 @@ for (const profile of profileNames) {
     });
 
     it('PK-06: a code with a challenge is not redeemed without its verifier', async () => {
-      const { token_type: _, ...answer } = (
+      const { token_type: _, ...response } = (
         await there.token(profile, {
           grant_type: 'authorization_code',
           ...phone,
           code: await there.code(profile, phone),
         })
       ).body;
-      expect(answer).not.to.have.property('access_token');
-      expect(answer.error).to.be.oneOf(['invalid_grant', 'invalid_request']);
+      expect(response).not.to.have.property('access_token');
+      expect(response.error).to.be.oneOf(['invalid_grant', 'invalid_request']);
     });
 
     it('PK-12: a challenge that a client uses again is detected, and gets the usual response', async () => {
@@ -87,9 +87,11 @@ for (const profile of profileNames) {
       await fc.assert(
         fc.asyncProperty(unreserved, async (guess) => {
           fc.pre(guess !== verifier);
-          const answer = await there.redeem(profile, phone, await there.code(profile, phone), { code_verifier: guess });
-          expect(answer.status).to.equal(400);
-          expect(answer.body.error).to.equal('invalid_grant');
+          const response = await there.redeem(profile, phone, await there.code(profile, phone), {
+            code_verifier: guess,
+          });
+          expect(response.status).to.equal(400);
+          expect(response.body.error).to.equal('invalid_grant');
         }),
         { numRuns: 10 },
       );
@@ -102,8 +104,8 @@ for (const profile of profileNames) {
         return;
       }
       const code = new URL(asked.body.redirect_uri).searchParams.get('code')!;
-      const answer = await there.redeem(profile, app, code, { redirect_uri: 'https://app.example/second' });
-      expect(answer.status).to.equal(200);
+      const response = await there.redeem(profile, app, code, { redirect_uri: 'https://app.example/second' });
+      expect(response.status).to.equal(200);
     });
 
     for (const [length, fits] of [
@@ -117,8 +119,8 @@ for (const profile of profileNames) {
         const long = 'v'.repeat(length);
         const code_challenge = createHash('sha256').update(long).digest('base64url');
         const code = await there.code(profile, phone, { ...s256, code_challenge });
-        const answer = await there.redeem(profile, phone, code, { code_verifier: long });
-        expect(answer.status).to.equal(fits ? 200 : 400);
+        const response = await there.redeem(profile, phone, code, { code_verifier: long });
+        expect(response.status).to.equal(fits ? 200 : 400);
       });
     }
 

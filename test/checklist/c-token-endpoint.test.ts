@@ -26,10 +26,10 @@ for (const profile of profileNames) {
 
     it('TK-01: takes POST and nothing else', async () => {
       for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD']) {
-        const answer = await fetch(url(), { method });
-        expect(answer.status, method).to.equal(405);
-        if (!kong) expect(answer.headers.get('allow')).to.equal('POST');
-        await answer.body?.cancel();
+        const response = await fetch(url(), { method });
+        expect(response.status, method).to.equal(405);
+        if (!kong) expect(response.headers.get('allow')).to.equal('POST');
+        await response.body?.cancel();
       }
     });
 
@@ -84,7 +84,7 @@ for (const profile of profileNames) {
       expect((await there.refresh(profile, app, body.refresh_token)).status).to.equal(kong ? 200 : 400);
     });
 
-    it('TK-12, TK-13: the answer is JSON with token, type and lifetime, and no cache may keep it; nor a refusal', async () => {
+    it('TK-12, TK-13: the response is JSON with token, type and lifetime, and no cache may keep it; nor a refusal', async () => {
       const granted = await there.token(profile, clientCredentials);
       expect(granted.headers.get('content-type')).to.match(/^application\/json/);
       expect(granted.body).to.include({ token_type: 'bearer', expires_in: 7200 });
@@ -97,14 +97,14 @@ for (const profile of profileNames) {
     });
 
     it('TK-15: failed authentication by header is 401 with a challenge', async () => {
-      const answer = await there.token(
+      const response = await there.token(
         profile,
         { grant_type: 'authorization_code', code: 'x' },
         basic({ ...app, client_secret: 'wrong' }),
       );
-      expect(answer.status).to.equal(401);
-      expect(answer.headers.get('www-authenticate')).to.match(/^Basic /);
-      expect(answer.body.error).to.equal('invalid_client');
+      expect(response.status).to.equal(401);
+      expect(response.headers.get('www-authenticate')).to.match(/^Basic /);
+      expect(response.body.error).to.equal('invalid_client');
     });
 
     it('TK-14, TK-16, TK-19: a grant that is not offered is unsupported; errors are those of the RFC', async () => {
@@ -129,8 +129,8 @@ for (const profile of profileNames) {
     it('TK-20: of two hundred tokens no two are equal, and no place of them is always the same', async () => {
       const tokens: string[] = [];
       for (let n = 0; n < 10; n++) {
-        const answers = await Promise.all(Array.from({ length: 20 }, () => there.token(profile, clientCredentials)));
-        tokens.push(...answers.map(({ body }) => body.access_token));
+        const responses = await Promise.all(Array.from({ length: 20 }, () => there.token(profile, clientCredentials)));
+        tokens.push(...responses.map(({ body }) => body.access_token));
       }
       expect(new Set(tokens).size).to.equal(tokens.length);
       // 32 characters out of 62 are 190 bits; of 200 draws at one place about 60 different ones are seen.
@@ -146,13 +146,13 @@ for (const profile of profileNames) {
     });
 
     it('TK-23: no page of another site may read a response', async () => {
-      const answer = await there.token(profile, clientCredentials, { Origin: 'https://evil.example' });
-      expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control'))).to.deep.equal([]);
+      const response = await there.token(profile, clientCredentials, { Origin: 'https://evil.example' });
+      expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).to.deep.equal([]);
     });
 
     it('TK-24: secrets in the query prove nothing in rfc9700; in kong they count as if they were in the body', async () => {
-      const answer = await there.gate.post(`/${profile}/oauth2/token?${new URLSearchParams(clientCredentials)}`, {});
-      expect(answer.status).to.equal(kong ? 200 : 400);
+      const response = await there.gate.post(`/${profile}/oauth2/token?${new URLSearchParams(clientCredentials)}`, {});
+      expect(response.status).to.equal(kong ? 200 : 400);
     });
 
     it('TK-25: plain HTTP is refused unless the client is on this machine, whatever an untrusted peer claims', async () => {
@@ -176,9 +176,9 @@ for (const profile of profileNames) {
         ['Host: 127.0.0.1', 'X-Forwarded-For: 203.0.113.7'],
         ['Host: 127.0.0.1', 'Forwarded: for=203.0.113.7;proto=https'],
       ]) {
-        const answer = await call(lines);
-        expect(statusOf(answer), lines.join(', ')).to.equal(400);
-        expect(answer).to.include('HTTPS').and.not.include('access_token');
+        const response = await call(lines);
+        expect(statusOf(response), lines.join(', ')).to.equal(400);
+        expect(response).to.include('HTTPS').and.not.include('access_token');
       }
       expect(statusOf(await call(['Host: 127.0.0.1']))).to.equal(200);
     });

@@ -36,7 +36,7 @@ async function afterStepBack(seconds: number) {
   await gate.setUp('POST', '/services/orders/plugins', { name: 'oauth2', config: { enable_client_credentials: true } });
   await gate.setUp('PUT', `/consumers/${ids.consumer}`, { username: 'ada' });
   await gate.setUp('PUT', `/consumers/ada/oauth2/${ids.client}`, { name: 'printer', client_id: 'printer' });
-  /** What a call with a token is answered that was issued an hour before now, and lived for so long. */
+  /** The response to a call with a token that was issued an hour ago with this lifetime. */
   const withToken = async (access_token: string, expires_in: number) => {
     await gate.setUp('POST', '/oauth2_tokens', {
       access_token,

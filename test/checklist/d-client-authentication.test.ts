@@ -31,14 +31,14 @@ for (const profile of profileNames) {
 
     if (!kong) {
       it('CA-03: a secret in the URL is ignored', async () => {
-        const answer = await there.gate.post(`/rfc9700/oauth2/token?${new URLSearchParams({ ...app })}`, grant);
-        expect(answer.status).to.equal(400);
+        const response = await there.gate.post(`/rfc9700/oauth2/token?${new URLSearchParams({ ...app })}`, grant);
+        expect(response.status).to.equal(400);
       });
 
       it('CA-04: two ways at once are refused, also with the same secret', async () => {
-        const answer = await there.token(profile, { ...grant, ...app }, basic(app));
-        expect(answer.status).to.equal(400);
-        expect(answer.body.error).to.equal('invalid_request');
+        const response = await there.token(profile, { ...grant, ...app }, basic(app));
+        expect(response.status).to.equal(400);
+        expect(response.body.error).to.equal('invalid_request');
       });
     }
 

@@ -60,11 +60,11 @@ for (const profile of profileNames) {
       const { data } = await there.gate.setUp('GET', `/services/${profile}/plugins`);
       await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { refresh_token_grace: 60 } });
       const first = await there.granted(profile, phone);
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         Array.from({ length: 4 }, () => there.refresh(profile, phone, first.refresh_token)),
       );
       await there.gate.setUp('PATCH', `/plugins/${data[0].id}`, { config: { refresh_token_grace: null } });
-      const good = answers.filter(({ status }) => status === 200);
+      const good = responses.filter(({ status }) => status === 200);
       expect(good.length).to.be.greaterThan(0);
       if (!kong) expect(good).to.have.length(4);
       expect(new Set(good.map(({ body }) => body.refresh_token)).size).to.equal(1);

@@ -34,7 +34,7 @@ describe('J. Storage, secrets, logs', () => {
       });
     const all = readdirSync(there.gate.directory);
     expect(all).to.include.members(['store']);
-    // A certificate is what everybody is shown.
+    // A certificate is public.
     expect(
       openToOthers(there.gate.directory).filter((name) => !/cert|\.crt|\.pem/.test(name) || /key/.test(name)),
     ).to.deep.equal([]);
@@ -63,14 +63,14 @@ describe('J. Storage, secrets, logs', () => {
       await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
       const address = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/x`;
       for (const name of ['request_uri', 'request', 'jwks_uri', 'redirect_uri', 'sector_identifier_uri']) {
-        const answer = await there.authorize(profile, {
+        const response = await there.authorize(profile, {
           response_type: 'code',
           client_id: 'phone',
           ...s256,
           [name]: address,
         });
-        expect(answer.status).to.be.below(500);
-        if (profile === 'rfc9700' && /^request/.test(name)) expect(errorOf(answer)).to.be.a('string');
+        expect(response.status).to.be.below(500);
+        if (profile === 'rfc9700' && /^request/.test(name)) expect(errorOf(response)).to.be.a('string');
       }
       listener.close();
       expect(calls).to.equal(0);

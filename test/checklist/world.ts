@@ -25,13 +25,13 @@ export interface ChecklistGate {
   readonly gate: TestGate;
   token(profile: ProfileName | 'other', form: Form, headers?: Record<string, string>): Promise<DirectResponse>;
   authorize(profile: ProfileName, form: Form): Promise<DirectResponse>;
-  /** A code for `client`, with the challenge that `verifier` answers. */
+  /** A code for `client`, with the challenge of `verifier`. */
   code(profile: ProfileName, client: { readonly client_id: string }, more?: Form): Promise<string>;
   redeem(profile: ProfileName, client: Form, code: string, more?: Form): Promise<DirectResponse>;
   /** Tokens that a resource owner has granted to `client`. */
   granted(profile: ProfileName, client: Form, more?: Form): Promise<{ access_token: string; refresh_token: string }>;
   refresh(profile: ProfileName, client: Form, refreshToken: string, more?: Form): Promise<DirectResponse>;
-  /** The status with which the guarded route answers. */
+  /** The status of the response of the guarded route. */
   use(profile: ProfileName | 'other', accessToken: string): Promise<number>;
 }
 

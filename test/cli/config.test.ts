@@ -84,14 +84,14 @@ describe('The commands around a configuration file', () => {
   describe('portcullis reload and portcullis export call the running gate', () => {
     let server: Server;
     let asked: string[];
-    let reply: { status: number; body: object };
+    let response: { status: number; body: object };
 
     beforeEach(async () => {
       asked = [];
       server = createServer((req, res) => {
         asked.push(`${req.method} ${req.url} ${req.headers.authorization ?? ''}`.trim());
-        res.writeHead(reply.status, { 'Content-Type': 'application/json' });
-        res.end(JSON.stringify(reply.body));
+        res.writeHead(response.status, { 'Content-Type': 'application/json' });
+        res.end(JSON.stringify(response.body));
       });
       await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     });
@@ -108,7 +108,7 @@ describe('The commands around a configuration file', () => {
     };
 
     it('reload prints the outcome', async () => {
-      reply = { status: 200, body: { added: 1, changed: 2, removed: 3 } };
+      response = { status: 200, body: { added: 1, changed: 2, removed: 3 } };
       const env = { PORTCULLIS_ADMIN_TOKEN: 'a-token-of-enough-letters' };
       expect(await run(['reload'], env)).to.deep.equal({
         code: 0,
@@ -123,20 +123,20 @@ describe('The commands around a configuration file', () => {
         { line: 3, field: 'services[1].host', message: 'required field missing' },
         { field: '', message: 'x' },
       ];
-      reply = { status: 400, body: { message: 'm', problems } };
+      response = { status: 400, body: { message: 'm', problems } };
       expect(await run(['reload'])).to.deep.include({
         code: 1,
         err: 'portcullis reload: nothing was changed, because the file has problems:\n  line 3: services[1].host: required field missing\n  x\n',
       });
-      reply = { status: 400, body: { message: 'no file' } };
+      response = { status: 400, body: { message: 'no file' } };
       expect((await run(['reload'])).err).to.equal('portcullis reload: the gate responded with 400: no file\n');
     });
 
     it('export prints the file and nothing else', async () => {
-      reply = { status: 200, body: { config: '_format_version: "3.0"\n' } };
+      response = { status: 200, body: { config: '_format_version: "3.0"\n' } };
       expect(await run(['export'])).to.deep.equal({ code: 0, out: '_format_version: "3.0"\n', err: '' });
       expect(asked).to.deep.equal(['GET /config']);
-      reply = { status: 401, body: { message: 'Unauthorized' } };
+      response = { status: 401, body: { message: 'Unauthorized' } };
       expect(await run(['export'])).to.include({ code: 1, out: '' });
     });
 

@@ -69,15 +69,15 @@ export function deck(gate: Gate, adminToken?: string): Deck {
   const headers = adminToken === undefined ? {} : { 'kong-admin-token': adminToken };
 
   async function call(line: string, body?: unknown): Promise<DirectResponse> {
-    const answer = await gate.call(line, body, { ...headers, accept: 'application/json' });
-    calls.push(`${line} ${answer.status}`);
-    return answer;
+    const response = await gate.call(line, body, { ...headers, accept: 'application/json' });
+    calls.push(`${line} ${response.status}`);
+    return response;
   }
 
   async function expected(line: string, status: number, body?: unknown): Promise<Row> {
-    const answer = await call(line, body);
-    if (answer.status !== status) throw new Error(`${line}: ${answer.status} ${JSON.stringify(answer.body)}`);
-    return answer.body as Row;
+    const response = await call(line, body);
+    if (response.status !== status) throw new Error(`${line}: ${response.status} ${JSON.stringify(response.body)}`);
+    return response.body as Row;
   }
 
   async function ping(): Promise<string> {
@@ -91,11 +91,11 @@ export function deck(gate: Gate, adminToken?: string): Deck {
     const rows: Row[] = [];
     let next: string | null = `${path}?size=1000${tags.length === 0 ? '' : `&tags=${tags.join()}`}`;
     while (next !== null) {
-      const answer = await call(`GET ${next}`);
-      if (answer.status === 404 && forgiven) return [];
-      if (answer.status !== 200) throw new Error(`GET ${next}: ${answer.status}`);
-      rows.push(...answer.body.data);
-      next = answer.body.next;
+      const response = await call(`GET ${next}`);
+      if (response.status === 404 && forgiven) return [];
+      if (response.status !== 200) throw new Error(`GET ${next}: ${response.status}`);
+      rows.push(...response.body.data);
+      next = response.body.next;
     }
     return rows;
   }

@@ -85,7 +85,7 @@ describe('The driver', () => {
     expect(() => drive(adder, 1, { add: throwing })).to.throw(error);
   });
 
-  it('throws when a performer answers with what its effect does not allow: a bug, never input', async () => {
+  it('throws when a performer returns an event that its effect does not allow: a bug, never input', async () => {
     const wrong = () => ({ event: 'subtracted', sum: 0 }) as unknown as Added;
     expect(() => drive(adder, 1, { add: wrong })).to.throw(IllegalTransition);
     const later = Promise.resolve(drive(adder, 1, { add: async () => wrong() }));

@@ -245,7 +245,7 @@ describe('A client', () => {
 });
 
 describe('The kinds of the entities', () => {
-  it('each kind stands after the kinds that it refers to', () => {
+  it('each kind comes after the kinds that it refers to', () => {
     const order = [...entities.keys()];
     for (const description of entities.values()) {
       for (const { kind } of kindOf(description).foreign) {

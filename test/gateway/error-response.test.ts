@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { errorResponse } from '../../src/gateway/error-response.ts';
 
 describe('The error response of the gate itself', () => {
-  const answer = (accept: string | undefined, otherwise?: 'json' | 'text') => {
+  const responseFor = (accept: string | undefined, otherwise?: 'json' | 'text') => {
     const also = otherwise === undefined ? {} : { otherwise };
     const header = (name: string) => (name === 'accept' ? accept : undefined);
     const { headers, body } = errorResponse({ requestId: 'r1', header }, 502, 'a <b> & c', also);
@@ -32,7 +32,7 @@ describe('The error response of the gate itself', () => {
     [',;q=1,', undefined, 'application/json; charset=utf-8'],
   ] as const) {
     it(`is ${type} where ${accept ?? 'nothing'} is accepted${otherwise === undefined ? '' : `, ${otherwise} otherwise`}`, () => {
-      expect(answer(accept, otherwise).type).to.equal(type);
+      expect(responseFor(accept, otherwise).type).to.equal(type);
     });
   }
 
@@ -49,12 +49,12 @@ describe('The error response of the gate itself', () => {
   });
 
   it('routing/upstream-failures:5-8: has the message and the id of the request in each form', () => {
-    expect(answer(undefined).body).to.equal('{"message":"a <b> & c","request_id":"r1"}');
-    expect(answer('text/plain').body).to.equal('a <b> & c\nrequest_id: r1\n');
-    expect(answer('application/xml').body).to.equal(
+    expect(responseFor(undefined).body).to.equal('{"message":"a <b> & c","request_id":"r1"}');
+    expect(responseFor('text/plain').body).to.equal('a <b> & c\nrequest_id: r1\n');
+    expect(responseFor('application/xml').body).to.equal(
       '<?xml version="1.0" encoding="UTF-8"?>\n<error>\n  <message>a &lt;b&gt; &amp; c</message>\n  <requestid>r1</requestid>\n</error>\n',
     );
-    expect(answer('text/html').body).to.equal(
+    expect(responseFor('text/html').body).to.equal(
       '<!doctype html>\n<html>\n  <head>\n    <meta charset="utf-8">\n    <title>Error</title>\n  </head>\n  <body>\n' +
         '    <h1>Error</h1>\n    <p>a &lt;b&gt; &amp; c.</p>\n    <p>request_id: r1</p>\n  </body>\n</html>\n',
     );

@@ -132,18 +132,18 @@ class Redeem implements Command {
     const form = { redirect_uri: code.owner.redirectUris?.[0], code_verifier: this.verifier };
     const own = as === code.owner;
     // Kong lets a client name only a redirect URI that it registered.
-    const reply = now(
+    const response = now(
       real.redeem(issuer, real.handles.codes[n]!, as, own ? form : { ...form, redirect_uri: undefined }),
     );
     const known = model.now < code.expiresAt && own;
     if (known && !code.used && this.verifier === verifier) {
-      expect(reply.status).to.equal(200);
+      expect(response.status).to.equal(200);
       code.used = true;
       code.grant = newGrant(model, code.owner, code.scope, true);
-      issue(model, real, code.grant, reply);
+      issue(model, real, code.grant, response);
       return;
     }
-    expect(reply.status).to.equal(400);
+    expect(response.status).to.equal(400);
     if (!known || issuer.profile.name === 'kong') return;
     if (code.used && code.grant !== undefined) code.grant.ended = true;
     code.used = true;
@@ -162,10 +162,10 @@ class ClientCredentials implements Command {
   check = () => true;
   async run(model: Model, real: Real) {
     const form = { grant_type: 'client_credentials', scope: this.scope.join(' ') };
-    const reply = now(real.token(model.issuer, form, this.owner));
-    expect(reply.status).to.equal(200);
-    expect(reply.body).to.not.have.property('refresh_token');
-    issue(model, real, newGrant(model, this.owner, this.scope, false), reply);
+    const response = now(real.token(model.issuer, form, this.owner));
+    expect(response.status).to.equal(200);
+    expect(response.body).to.not.have.property('refresh_token');
+    issue(model, real, newGrant(model, this.owner, this.scope, false), response);
   }
   toString = () => `clientCredentials(${this.owner.clientId}, "${this.scope.join(' ')}")`;
 }
@@ -186,35 +186,35 @@ class Refresh implements Command {
     const { grant, generation } = model.refreshTokens[n]!;
     const as = this.as === 'owner' ? grant.owner : this.as;
     const presented = real.handles.refreshTokens[n]!;
-    const reply = now(real.refresh(issuer, presented, as, { scope: this.scope?.join(' ') }));
+    const response = now(real.refresh(issuer, presented, as, { scope: this.scope?.join(' ') }));
 
     const narrows = issuer.profile.refreshScope === 'narrows' && this.scope !== undefined && this.scope.length > 0;
     const known = !grant.ended && model.now < grant.refreshExpiresAt && as === grant.owner;
     if (!known || (narrows && !this.scope!.every((token) => grant.scope.includes(token)))) {
-      expect(reply.status).to.equal(400);
+      expect(response.status).to.equal(400);
       return;
     }
     const kept = issuer.reusesRefreshToken;
     const current = kept || generation === grant.generation;
     if (current) {
-      expect(reply.status).to.equal(200);
-      expect(reply.body['refresh_token'] === presented).to.equal(kept);
+      expect(response.status).to.equal(200);
+      expect(response.body['refresh_token'] === presented).to.equal(kept);
       grant.generation++;
       grant.accessScope = narrows ? this.scope! : grant.scope;
       grant.expiresAt = model.now + issuer.accessTokenLifetime;
       grant.refreshExpiresAt = model.now + issuer.refreshTokenLifetime;
       grant.rotatedAt = model.now;
-      issue(model, real, grant, reply);
+      issue(model, real, grant, response);
       return;
     }
     const isSuccessorCurrent = generation === grant.generation - 1;
     if (isSuccessorCurrent && model.now < grant.rotatedAt + issuer.refreshTokenGrace) {
-      expect(reply.status).to.equal(200);
+      expect(response.status).to.equal(200);
       const place = model.refreshTokens.findIndex((one) => one.grant === grant && one.generation === grant.generation);
-      expect(reply.body['refresh_token']).to.equal(real.handles.refreshTokens[place]);
+      expect(response.body['refresh_token']).to.equal(real.handles.refreshTokens[place]);
       return;
     }
-    expect(reply.status).to.equal(400);
+    expect(response.status).to.equal(400);
     if (issuer.profile.name === 'rfc9700') grant.ended = true;
   }
   toString = () =>

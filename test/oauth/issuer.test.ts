@@ -58,7 +58,7 @@ for (const profile of bothProfiles) {
 }
 
 describe('Who needs a challenge', () => {
-  it('PK-05: everybody in rfc9700, whatever the plugin says', () => {
+  it('PK-05: all clients in rfc9700, whatever the plugin says', () => {
     for (const pkce of ['none', 'lax', 'strict'] as const) {
       expect(needsChallenge({ ...issuers.rfc9700, pkce }, 'public')).to.equal(true);
       expect(needsChallenge({ ...issuers.rfc9700, pkce }, 'confidential')).to.equal(true);

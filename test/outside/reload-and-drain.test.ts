@@ -28,11 +28,11 @@ describe('Reload', function () {
     const token: string = body.access_token;
     let changing = true;
     const failures: string[] = [];
-    let answered = 0;
+    let responded = 0;
     const caller = async () => {
       while (changing) {
         const { status } = await gate.get('/api/x', token);
-        answered++;
+        responded++;
         if (status !== 200) failures.push(`${status}`);
       }
     };
@@ -56,7 +56,7 @@ describe('Reload', function () {
       await callers;
     }
     expect(failures).to.deep.equal([]);
-    expect(answered).to.be.greaterThan(changes);
+    expect(responded).to.be.greaterThan(changes);
   });
 });
 

@@ -89,7 +89,7 @@ describe('jwt', () => {
     expect(await messageFor(hooks, hmacToken({ iss: ['issuer'] }))).to.deep.equal({
       message: "Invalid 'iss' in claims",
     });
-    const unknown = await messageFor(hooks, hmacToken({ iss: 'stranger' }));
+    const unknown = await messageFor(hooks, hmacToken({ iss: 'unknown' }));
     expect(unknown).to.deep.equal({ message: "No credentials found for given 'iss'" });
     for (const name of Object.getOwnPropertyNames(Object.prototype)) {
       const { hooks } = world({ key_claim_name: name });

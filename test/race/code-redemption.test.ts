@@ -15,12 +15,12 @@ interface Stores {
 }
 const clock = clockAt(beginning);
 
-/** One code, redeemed from `times` sides at once, by strangers as well. What was granted, and what of it still passes. */
+/** One code, redeemed by its client `times` times at once, and by other clients. Returns what was granted and is still valid. */
 async function redeemedAtOnce(
   s: fc.Scheduler,
   profile: (typeof bothProfiles)[number],
   times: number,
-  strangers: number,
+  others: number,
   { codes = memoryAuthorizationCodes(clock), grants = memoryGrants(clock) }: Stores = {},
 ) {
   const issuer = issuers[profile];
@@ -42,15 +42,15 @@ async function redeemedAtOnce(
     grants: scheduled(s, 'grants', grants),
   });
   const attempt = (client: typeof printer) => Promise.resolve(far.redeem(issuer, code, client));
-  const replies = await s.waitFor(
+  const responses = await s.waitFor(
     Promise.all([
       ...Array.from({ length: times }, () => attempt(printer)),
-      ...Array.from({ length: strangers }, () => attempt(till)),
+      ...Array.from({ length: others }, () => attempt(till)),
     ]),
   );
-  const granted = replies.filter(({ status }) => status === 200).map(({ body }) => String(body['access_token']));
+  const granted = responses.filter(({ status }) => status === 200).map(({ body }) => String(body['access_token']));
   const valid = granted.filter((token) => now(near.check(token, issuer.audience)).state === 'admitted');
-  const refreshed = replies.filter(
+  const refreshed = responses.filter(
     ({ status, body }) =>
       status === 200 && now(near.refresh(issuer, String(body['refresh_token']), printer)).status === 200,
   );
@@ -58,14 +58,14 @@ async function redeemedAtOnce(
 }
 
 const times = fc.integer({ min: 2, max: 4 });
-const strangers = fc.integer({ min: 0, max: 2 });
+const others = fc.integer({ min: 0, max: 2 });
 
 describe('Redeeming one authorization code concurrently (RFC 6749 §4.1.2)', () => {
   for (const profile of bothProfiles) {
     it(`TK-08: redeems exactly once, profile ${profile}`, () =>
       fc.assert(
-        fc.asyncProperty(fc.scheduler(), times, strangers, async (s, times, strangers) => {
-          const { redeemed, granted } = await redeemedAtOnce(s, profile, times, strangers);
+        fc.asyncProperty(fc.scheduler(), times, others, async (s, times, others) => {
+          const { redeemed, granted } = await redeemedAtOnce(s, profile, times, others);
           expect(redeemed).to.equal(1);
           // In rfc9700 a replay may have ended the grant before it was opened.
           expect(granted.length).to.be.within(profile === 'kong' ? 1 : 0, 1);
@@ -74,8 +74,8 @@ describe('Redeeming one authorization code concurrently (RFC 6749 §4.1.2)', () 
 
     it(`TK-11: attempts of other clients do not change it, profile ${profile}`, () =>
       fc.assert(
-        fc.asyncProperty(fc.scheduler(), times, async (s, strangers) => {
-          const { granted, valid } = await redeemedAtOnce(s, profile, 1, strangers);
+        fc.asyncProperty(fc.scheduler(), times, async (s, others) => {
+          const { granted, valid } = await redeemedAtOnce(s, profile, 1, others);
           expect([granted.length, valid.length]).to.deep.equal([1, 1]);
         }),
       ));
@@ -83,8 +83,8 @@ describe('Redeeming one authorization code concurrently (RFC 6749 §4.1.2)', () 
 
   it('TK-09: no token of it is valid after the replay, not even one that is saved late, profile rfc9700', () =>
     fc.assert(
-      fc.asyncProperty(fc.scheduler(), times, strangers, async (s, times, strangers) => {
-        const { valid, refreshed } = await redeemedAtOnce(s, 'rfc9700', times, strangers);
+      fc.asyncProperty(fc.scheduler(), times, others, async (s, times, others) => {
+        const { valid, refreshed } = await redeemedAtOnce(s, 'rfc9700', times, others);
         expect([valid, refreshed]).to.deep.equal([[], []]);
       }),
     ));

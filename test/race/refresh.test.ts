@@ -9,12 +9,12 @@ import { grantsRotatedLater } from '../support/wrong-stores.ts';
 
 const clock = clockAt(beginning);
 
-/** One refresh token, used from `times` sides at once, by strangers as well. */
+/** One refresh token, used by its client `times` times at once, and by other clients. */
 async function refreshedAtOnce(
   s: fc.Scheduler,
   issuer: Issuer,
   times: number,
-  strangers: number,
+  others: number,
   grants: Grants = memoryGrants(clock),
 ) {
   const near = makeWorld({ clock, grants });
@@ -22,28 +22,28 @@ async function refreshedAtOnce(
   const far = makeWorld({ clock, ...near.ports, grants: scheduled(s, 'grants', grants) });
   const attempt = (client: typeof printer) =>
     Promise.resolve(far.refresh(issuer, String(first['refresh_token']), client));
-  const replies = await s.waitFor(
+  const responses = await s.waitFor(
     Promise.all([
       ...Array.from({ length: times }, () => attempt(printer)),
-      ...Array.from({ length: strangers }, () => attempt(till)),
+      ...Array.from({ length: others }, () => attempt(till)),
     ]),
   );
   const passes = (token: unknown) => now(near.check(token, issuer.audience)).state === 'admitted';
-  const granted = replies.filter(({ status }) => status === 200).map(({ body }) => body);
+  const granted = responses.filter(({ status }) => status === 200).map(({ body }) => body);
   const pairs = new Set(granted.map((body) => `${body['access_token']} ${body['refresh_token']}`));
   const valid = [...new Set(granted.map((body) => body['access_token']))].filter(passes);
   return { granted, pairs, valid, firstPasses: passes(first['access_token']) };
 }
 
 const times = fc.integer({ min: 2, max: 4 });
-const strangers = fc.integer({ min: 0, max: 2 });
+const others = fc.integer({ min: 0, max: 2 });
 
 describe('Refreshing with one token concurrently (RFC 9700 §4.14.2)', () => {
   for (const profile of bothProfiles) {
     it(`RF-05: exactly one wins, profile ${profile}`, () =>
       fc.assert(
-        fc.asyncProperty(fc.scheduler(), times, strangers, async (s, times, strangers) => {
-          const { granted, firstPasses } = await refreshedAtOnce(s, issuers[profile], times, strangers);
+        fc.asyncProperty(fc.scheduler(), times, others, async (s, times, others) => {
+          const { granted, firstPasses } = await refreshedAtOnce(s, issuers[profile], times, others);
           expect(granted).to.have.length(1);
           expect(firstPasses).to.equal(false);
         }),
@@ -51,8 +51,8 @@ describe('Refreshing with one token concurrently (RFC 9700 §4.14.2)', () => {
 
     it(`RF-01: attempts of other clients do not change it, profile ${profile}`, () =>
       fc.assert(
-        fc.asyncProperty(fc.scheduler(), times, async (s, strangers) => {
-          const { granted, valid } = await refreshedAtOnce(s, issuers[profile], 1, strangers);
+        fc.asyncProperty(fc.scheduler(), times, async (s, others) => {
+          const { granted, valid } = await refreshedAtOnce(s, issuers[profile], 1, others);
           expect([granted.length, valid.length]).to.deep.equal([1, 1]);
         }),
       ));
@@ -69,8 +69,8 @@ describe('Refreshing with one token concurrently (RFC 9700 §4.14.2)', () => {
 
   it('RF-04, RF-05: no token of the grant is valid after the reuse, profile rfc9700', () =>
     fc.assert(
-      fc.asyncProperty(fc.scheduler(), times, strangers, async (s, times, strangers) => {
-        const { valid } = await refreshedAtOnce(s, issuers.rfc9700, times, strangers);
+      fc.asyncProperty(fc.scheduler(), times, others, async (s, times, others) => {
+        const { valid } = await refreshedAtOnce(s, issuers.rfc9700, times, others);
         expect(valid).to.deep.equal([]);
       }),
     ));

@@ -337,7 +337,7 @@ describe('Bearers of a store that other nodes write to', () => {
     return { clock, state, bearers, find, reads: () => reads };
   }
 
-  it('RS-22: are returned from memory while the store does not answer, if what is remembered is fresh', async () => {
+  it('RS-22: are returned from memory while the store does not respond, if the memory is fresh', async () => {
     const { state, find, reads, clock } = shared();
     await find();
     Object.assign(state, { isGone: true, isCurrent: false });

@@ -271,8 +271,8 @@ describe('The router', () => {
     const tls = { scheme: 'https' as const };
 
     it('routing/protocols:1: to plain HTTP on a route for https with 426', () => {
-      const answer = snapshot.match(request('GET /s/x?q=1'));
-      expect(answer).to.deep.equal({
+      const response = snapshot.match(request('GET /s/x?q=1'));
+      expect(response).to.deep.equal({
         status: 426,
         headers: [
           ['Content-Type', 'application/json; charset=utf-8'],

@@ -14,7 +14,7 @@ export const canaries = {
   verifier: 'canary.code-verifier.43-characters-at-least.46e8',
 } as const;
 
-/** Those that stand in `text`, in whatever spelling. */
+/** The canaries that `text` contains, in any spelling. */
 export function canariesIn(text: string, secrets: Iterable<string> = Object.values(canaries)): readonly string[] {
   return [...secrets].filter((secret) => text.includes(secret) || text.includes(encodeURIComponent(secret)));
 }
@@ -36,16 +36,16 @@ const said: readonly string[] = ['/', '/status', '/metrics', '/endpoints', '/plu
 /** Every list of the Admin API that has no key in its path, and what the gate says of itself. */
 export async function listings(gate: TestGate, without: readonly string[] = []): Promise<ReadonlyMap<string, string>> {
   const { data } = (await gate.setUp('GET', '/endpoints')) as { readonly data: readonly string[] };
-  const answers = new Map<string, string>();
+  const responses = new Map<string, string>();
   for (const path of data.filter((path) => !path.includes('{') && !without.includes(path))) {
     const response = await fetch(`${gate.admin}${path}?size=1000`);
-    if (response.ok) answers.set(path, await response.text());
+    if (response.ok) responses.set(path, await response.text());
     else await response.body?.cancel();
   }
-  return answers;
+  return responses;
 }
 
-/** Where canaries stand that should not: in the log, and in lists of other things. */
+/** Places where no canary may be: the log, and lists of other rows. */
 export async function strays(gate: TestGate, secrets: Iterable<string> = []): Promise<readonly string[]> {
   const all = [...Object.values(canaries), ...secrets];
   // The whole configuration.

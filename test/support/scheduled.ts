@@ -1,7 +1,7 @@
 import type fc from 'fast-check';
 
 /**
- * A port that is far away: fast-check chooses when each call arrives there and when its answer comes back. What the port
+ * A port that is far away: fast-check chooses when each call arrives there and when its response comes back. What the port
  * does in between is its own, and indivisible or not as it is.
  */
 export function scheduled<P extends object>(s: fc.Scheduler, name: string, port: P): P {
@@ -9,8 +9,8 @@ export function scheduled<P extends object>(s: fc.Scheduler, name: string, port:
     (method: string, call: (...args: never[]) => unknown) =>
     async (...args: never[]) => {
       await s.schedule(Promise.resolve(), `${name}.${method} arrives`);
-      const answer = await call.apply(port, args);
-      return s.schedule(Promise.resolve(answer), `${name}.${method} answers`);
+      const response = await call.apply(port, args);
+      return s.schedule(Promise.resolve(response), `${name}.${method} responses`);
     };
   return Object.fromEntries(
     Object.entries(port).map(([method, call]) => [method, far(method, call as (...args: never[]) => unknown)]),

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 
 /**
- * `wait`: until the other side has ended the connection. `end`: no more octets will come, the answer is still wanted.
+ * `wait`: until the other side has ended the connection. `end`: the client sends no more octets and waits for the response.
  * `break`: the connection is cut off.
  */
 export type Then = 'wait' | 'end' | 'break';
@@ -12,13 +12,13 @@ export type Then = 'wait' | 'end' | 'break';
 export function rawCall(port: number, octets: string, then: Then = 'wait'): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-    let answer = '';
+    let response = '';
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => {
-      answer += text;
+      response += text;
     });
     socket.on('end', () => socket.end());
-    socket.on('close', () => resolve(answer));
+    socket.on('close', () => resolve(response));
     // A gate may close the connection of a client that still sends too much.
     socket.on('error', () => {});
     socket.write(octets, 'latin1', () => {
@@ -28,8 +28,8 @@ export function rawCall(port: number, octets: string, then: Then = 'wait'): Prom
   });
 }
 
-/** The status in a raw answer; 0: there was none. */
-export const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0);
+/** The status in a raw response; 0: there was none. */
+export const statusOf = (response: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec(response)?.[1] ?? 0);
 
 export interface Sent {
   readonly method: string;

@@ -155,9 +155,9 @@ export function makeWorld(replace: Partial<Ports> & { readonly clock?: World['cl
   return world;
 }
 
-/** What is there without waiting. Memory answers at once; a promise here is a mistake of the test. */
+/** The value of a port that returns without a promise. The stores in memory do; a promise is a mistake of the test. */
 export function now<T>(value: MaybePromise<T>): T {
-  if (isPending(value)) throw new Error('memory did not answer at once');
+  if (isPending(value)) throw new Error('a store in memory returned a promise');
   return value;
 }
 
@@ -181,9 +181,9 @@ export function answeredIn({ body }: OAuthResponse): URLSearchParams {
   return new URL(uri.replace('#', uri.includes('?') ? '&' : '?')).searchParams;
 }
 
-export function codeIn(reply: OAuthResponse): string {
-  const code = reply.status === 200 ? answeredIn(reply).get('code') : null;
-  if (code === null) throw new Error(`no code: ${JSON.stringify(reply.body)}`);
+export function codeIn(response: OAuthResponse): string {
+  const code = response.status === 200 ? answeredIn(response).get('code') : null;
+  if (code === null) throw new Error(`no code: ${JSON.stringify(response.body)}`);
   return code;
 }
 

@@ -28,23 +28,23 @@ describe('docs/upstreams.md', () => {
   });
 
   const here = (text: string) => text.replaceAll('10.0.0.1:8080', one.target).replaceAll('10.0.0.2:8080', other.target);
-  async function answers(times: number): Promise<string[]> {
+  async function bodies(times: number): Promise<string[]> {
     const all: string[] = [];
     for (let i = 0; i < times; i++) all.push((await gate!.get('/orders')).body);
     return all.sort();
   }
 
   it('shows a file that loads, and balances by its weights', async () => {
-    expect(await answers(6)).to.deep.equal(['one', 'one', 'one', 'one', 'other', 'other']);
+    expect(await bodies(6)).to.deep.equal(['one', 'one', 'one', 'one', 'other', 'other']);
   });
 
   it('shows calls of the Admin API that do what the page says', async () => {
     const lines = [...page.matchAll(/^curl (?:-X (\w+) )?"?localhost:8001([^\s"]+)"? +#/gm)];
     expect(lines).to.have.length(3);
-    const replies = [];
-    for (const [, method = 'GET', path] of lines) replies.push(await gate!.setUp(method, here(path!)));
-    expect(replies[0].data.map(({ health }: { health: string }) => health)).to.deep.equal(['HEALTHY', 'HEALTHY']);
-    expect(replies[1].data).to.include({ health: 'HEALTHY' });
-    expect(await answers(3)).to.deep.equal(['one', 'one', 'one']);
+    const responses = [];
+    for (const [, method = 'GET', path] of lines) responses.push(await gate!.setUp(method, here(path!)));
+    expect(responses[0].data.map(({ health }: { health: string }) => health)).to.deep.equal(['HEALTHY', 'HEALTHY']);
+    expect(responses[1].data).to.include({ health: 'HEALTHY' });
+    expect(await bodies(3)).to.deep.equal(['one', 'one', 'one']);
   });
 });

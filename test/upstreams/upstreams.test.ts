@@ -38,12 +38,12 @@ describe('A service whose host is the name of an upstream', () => {
   }
 
   async function calls(times: number, headers: Record<string, string> = {}): Promise<Record<string, number>> {
-    const answers: Record<string, number> = {};
+    const responses: Record<string, number> = {};
     for (let i = 0; i < times; i++) {
-      const answer = await call(headers);
-      answers[answer] = (answers[answer] ?? 0) + 1;
+      const response = await call(headers);
+      responses[response] = (responses[response] ?? 0) + 1;
     }
-    return answers;
+    return responses;
   }
 
   const health = async (): Promise<Record<string, string>> => {
@@ -97,9 +97,9 @@ describe('A service whose host is the name of an upstream', () => {
       const tenants = Array.from({ length: 24 }, (_, i) => `tenant-${i}`);
       const at = new Map<string, string>();
       for (const tenant of tenants) {
-        const answers = Object.keys(await calls(3, { 'x-tenant': tenant }));
-        expect(answers).to.have.length(1);
-        at.set(tenant, answers[0]!);
+        const responses = Object.keys(await calls(3, { 'x-tenant': tenant }));
+        expect(responses).to.have.length(1);
+        at.set(tenant, responses[0]!);
       }
       expect(new Set(at.values()).size).to.equal(3);
       await gate.setUp('DELETE', `/upstreams/orders.upstream/targets/${c!.target}`);
@@ -124,9 +124,9 @@ describe('A service whose host is the name of an upstream', () => {
           const { id } = await gate.setUp('POST', '/consumers', { username: `consumer-${i}` });
           for (const key of ['one', 'two'])
             await gate.setUp('POST', `/consumers/${id}/key-auth`, { key: `${key}-${i}` });
-          const answers = new Set([await call({ apikey: `one-${i}` }), await call({ apikey: `two-${i}` })]);
-          expect(answers.size).to.equal(1);
-          for (const answer of answers) seen.add(answer);
+          const responses = new Set([await call({ apikey: `one-${i}` }), await call({ apikey: `two-${i}` })]);
+          expect(responses.size).to.equal(1);
+          for (const response of responses) seen.add(response);
         }
         expect([...seen].sort()).to.deep.equal(['a', 'b', 'c']);
       } finally {
@@ -200,8 +200,8 @@ describe('A service whose host is the name of an upstream', () => {
     it('no request fails without checks either', async () => {
       await upstream();
       await b!.stop();
-      const answers = await calls(12);
-      expect(Object.keys(answers).sort()).to.deep.equal(['a', 'c']);
+      const responses = await calls(12);
+      expect(Object.keys(responses).sort()).to.deep.equal(['a', 'c']);
     });
 
     it('no request fails that hashing sends to the stopped one, with checks or without', async () => {
@@ -216,8 +216,8 @@ describe('A service whose host is the name of an upstream', () => {
       const failures: string[] = [];
       const caller = async () => {
         while (going) {
-          const answer = await call();
-          if (answer.length > 1) failures.push(answer);
+          const response = await call();
+          if (response.length > 1) failures.push(response);
         }
       };
       const callers = Array.from({ length: 8 }, caller);
@@ -256,8 +256,8 @@ describe('A service whose host is the name of an upstream', () => {
       try {
         await upstream({ healthchecks: { passive: { unhealthy: { timeouts: 1 } } } });
         b!.serve = () => {};
-        const answers = await calls(9);
-        expect(Object.keys(answers).sort()).to.deep.equal(['a', 'c']);
+        const responses = await calls(9);
+        expect(Object.keys(responses).sort()).to.deep.equal(['a', 'c']);
         expect(b!.count).to.equal(1);
         expect((await health())['b']).to.equal('UNHEALTHY');
       } finally {
@@ -292,16 +292,16 @@ describe('A service whose host is the name of an upstream', () => {
     it('a request in flight to a removed target gets its response', async () => {
       await gate.setUp('POST', '/upstreams', { name: 'orders.upstream' });
       await target(a!);
-      let answer = () => {};
+      let respond = () => {};
       a!.serve = (_, response) => {
-        answer = () => response.end('at last');
+        respond = () => response.end('at last');
       };
       const slow = call();
       await eventually(async () => a!.count === 1);
       await target(b!);
       await gate.setUp('DELETE', `/upstreams/orders.upstream/targets/${a!.target}`);
       expect(await calls(4)).to.deep.equal({ b: 4 });
-      answer();
+      respond();
       expect(await slow).to.equal('at last');
     });
 
@@ -311,8 +311,8 @@ describe('A service whose host is the name of an upstream', () => {
       const failures: string[] = [];
       const caller = async () => {
         while (going) {
-          const answer = await call();
-          if (answer.length > 1) failures.push(answer);
+          const response = await call();
+          if (response.length > 1) failures.push(response);
         }
       };
       const callers = Array.from({ length: 8 }, caller);

@@ -76,14 +76,14 @@ for (const profile of bothProfiles) {
 
     describe(`The ${endpoint} endpoint, whatever it is sent, profile ${profile}`, () => {
       it(
-        'TK-14, TK-22: answers with a status of its table, never 5xx, and never throws',
+        'TK-14, TK-22: responds with a status of its table, never 5xx, and never throws',
         forAll(({ status }) => {
           expect(endpoint === 'token' ? [200, 400, 401, 405, 413] : [200, 400, 405, 413]).to.include(status);
         }),
       );
 
       it(
-        'TK-12: answers with JSON that can be printed',
+        'TK-12: responds with JSON that can be printed',
         forAll(({ body }) => {
           expect(JSON.parse(JSON.stringify(body))).to.be.an('object');
         }),
@@ -178,7 +178,7 @@ for (const profile of bothProfiles) {
     // Where anything took the square of the length, each of these would take minutes.
     for (const character of ['%', '[', '=', 'é']) {
       const long = `${character.repeat(1_000_000)}x`;
-      const answers = (endpoint: Endpoint, form: Form, more: string) => {
+      const statusFor = (endpoint: Endpoint, form: Form, more: string) => {
         const body = Buffer.from(`${Buffer.from(encoded(form)).toString()}&${more}`);
         const world = makeWorld();
         return now(
@@ -190,21 +190,21 @@ for (const profile of bothProfiles) {
 
       it(`SE-09, TK-22: of ${JSON.stringify(character)}, wherever a caller may put them`, () => {
         const { code_challenge: _, ...authorization } = authorizationForm(printer);
-        expect([200, 400]).to.include(answers('authorize', authorizationForm(printer), `state=${long}`));
-        expect([200, 400]).to.include(answers('authorize', authorization, `code_challenge=${long}`));
+        expect([200, 400]).to.include(statusFor('authorize', authorizationForm(printer), `state=${long}`));
+        expect([200, 400]).to.include(statusFor('authorize', authorization, `code_challenge=${long}`));
         const forms = { scope: 'client_credentials', code: 'authorization_code', refresh_token: 'refresh_token' };
         for (const [name, grantType] of Object.entries(forms)) {
-          expect(answers('token', { grant_type: grantType }, `${name}=${long}`)).to.equal(400);
+          expect(statusFor('token', { grant_type: grantType }, `${name}=${long}`)).to.equal(400);
         }
-        expect(answers('token', { client_id: '', grant_type: 'foo' }, `client_secret=${long}`)).to.equal(400);
-        expect(answers('token', { grant_type: 'client_credentials' }, `${long}=1`)).to.equal(200);
+        expect(statusFor('token', { client_id: '', grant_type: 'foo' }, `client_secret=${long}`)).to.equal(400);
+        expect(statusFor('token', { grant_type: 'client_credentials' }, `${long}=1`)).to.equal(200);
       });
     }
   });
 }
 
 describe('Whatever is sent, profile rfc9700', () => {
-  it('TK-14: the token endpoint answers 400 or 401 with an error code of the list', () =>
+  it('TK-14: the token endpoint responds with 400 or 401 with an error code of the list', () =>
     forAny(
       'token',
       'rfc9700',
@@ -243,7 +243,7 @@ describe('Whatever is sent, profile rfc9700', () => {
       if (status === 200) expect(body['scope'] ?? 'email').to.match(/^((email|profile|address)( |$))+$/);
     }));
 
-  it('RS-24: no code and no token ever stands in the answer to a request that was not well-formed', () => {
+  it('RS-24: the response to a malformed request contains no code and no token', () => {
     // A body of another type, and parameters that are repeated.
     const world = makeWorld();
     const form = { grant_type: 'client_credentials' };

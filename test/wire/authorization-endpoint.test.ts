@@ -114,7 +114,7 @@ for (const profile of bothProfiles) {
       );
     });
 
-    it('AZ-13: in an answer to the caller as well', () => {
+    it('AZ-13: in a response to the caller as well', () => {
       expect(endpoint(profile).ask({ client_id: 'unknown', state: 's+%&=é' }).body['state']).to.equal('s+%&=é');
     });
 
@@ -144,7 +144,7 @@ for (const profile of bothProfiles) {
       expect([grantOf('email profile'), grantOf('profile email')]).to.deep.equal(['admitted', 'admitted']);
     });
 
-    it('AZ-19: iss tells who answers', () => {
+    it('AZ-19: iss names the server of the response', () => {
       for (const form of [{}, { scope: 'admin' }, { state: 's' }]) {
         const parameters = answeredIn(endpoint(profile).ask(form));
         expect(parameters.getAll('iss')).to.deep.equal(profile === 'kong' ? [] : ['https://gate.example']);
@@ -202,13 +202,13 @@ describe('The authorization endpoint, profile rfc9700', () => {
   it('AZ-04: a parameter that is repeated is an error, in body, query or both, in whatever spelling', () => {
     for (const name of parameters) {
       const twice = { [name]: ['a', 'a'] };
-      const replies = [
+      const responses = [
         ask(twice),
         ask({ [name]: 'a', [`${name}[]`]: 'a' }),
         ask({ [`${name}[0]`]: 'a' }),
         ask({ [name]: 'a' }, { query: `${name}=a` }),
       ];
-      for (const response of replies) {
+      for (const response of responses) {
         expect([errorOf(response), isForCaller(response)], name).to.deep.equal([[400, 'invalid_request'], true]);
       }
     }
@@ -299,7 +299,7 @@ describe('The authorization endpoint in profile kong', () => {
     expect(ask({ redirect_uri: otherCallback }).body['redirect_uri']).to.match(/^https:\/\/printer\.example\/other\?/);
   });
 
-  it('the implicit grant: the token stands in the fragment, the query stays', () => {
+  it('the implicit grant: the token is in the fragment, the query stays', () => {
     const queried = client('queried', 'confidential', ['https://q.example/cb?x=1']);
     const world = makeWorld({ clients: clientsOf([queried]) });
     const form = { ...authorizationForm(queried), response_type: 'token', state: 's' };

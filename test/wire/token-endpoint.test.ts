@@ -84,7 +84,7 @@ for (const profile of bothProfiles) {
       expect(response.body['access_token']).to.be.a('string');
     });
 
-    it('TK-13: nor does anybody store an error', () => {
+    it('TK-13: no cache may store an error', () => {
       const response = endpoint(profile).ask({ grant_type: 'foo' }, printer);
       expect(header(response, 'Cache-Control')).to.equal('no-store');
     });
@@ -134,18 +134,18 @@ for (const profile of bothProfiles) {
       }
     });
 
-    it('TK-05: a code of one client is no code for another, and costs the first nothing', () => {
+    it('TK-05: another client cannot use the code of a client, and the code stays valid', () => {
       for (const owner of [printer, till, phone]) {
-        for (const stranger of [printer, till, phone].filter((client) => client !== owner)) {
+        for (const another of [printer, till, phone].filter((client) => client !== owner)) {
           const { code, redeem } = endpoint(profile);
           const asked = code(owner);
-          expect(errorOf(redeem(asked, stranger))).to.deep.equal([400, invalidGrant]);
-          expect(redeem(asked, owner).status, `${stranger.clientId} burnt it`).to.equal(200);
+          expect(errorOf(redeem(asked, another))).to.deep.equal([400, invalidGrant]);
+          expect(redeem(asked, owner).status, `after ${another.clientId}`).to.equal(200);
         }
       }
     });
 
-    it('TK-11: nor does a stranger with the wrong verifier or redirect URI burn it', () => {
+    it('TK-11: the code stays valid after another client sent it with a wrong verifier or redirect URI', () => {
       const { code, redeem } = endpoint(profile);
       const asked = code(printer);
       redeem(asked, till, { code_verifier: 'v'.repeat(43), redirect_uri: undefined });
@@ -286,10 +286,10 @@ for (const profile of bothProfiles) {
 
     it('RF-01: a refresh token of one client is none for another, and costs the first nothing', () => {
       for (const owner of [printer, till, phone]) {
-        for (const stranger of [printer, till, phone].filter((client) => client !== owner)) {
+        for (const another of [printer, till, phone].filter((client) => client !== owner)) {
           const { pair, refresh, passes } = endpoint(profile);
           const { access_token: access, refresh_token: token } = pair(owner);
-          const response = refresh(token, stranger);
+          const response = refresh(token, another);
           expect(errorOf(response)).to.deep.equal([400, profile === 'kong' ? 'invalid_client' : 'invalid_grant']);
           expect([passes(access), refresh(token, owner).status]).to.deep.equal([true, 200]);
         }
@@ -435,7 +435,7 @@ describe('The token endpoint, profile rfc9700', () => {
     expect(errorOf(response)).to.deep.equal([400, 'invalid_request']);
   });
 
-  it('TK-03: a repeated parameter is refused, before anybody is authenticated', () => {
+  it('TK-03: a repeated parameter is refused before the client is authenticated', () => {
     const response = endpoint('rfc9700').ask({ grant_type: ['client_credentials', 'client_credentials'] }, undefined);
     expect(errorOf(response)).to.deep.equal([400, 'invalid_request']);
   });
@@ -591,7 +591,7 @@ describe('The token endpoint, profile rfc9700', () => {
     expect(refresh(token, printer).status).to.equal(200);
   });
 
-  it('AZ-16: the scope stands in every token response that has one (RFC 6749 §3.3 has no empty scope)', () => {
+  it('AZ-16: every token response with a scope contains it (RFC 6749 §3.3 has no empty scope)', () => {
     expect(endpoint('rfc9700').ask(clientCredentials, printer).body).to.not.have.property('scope');
     expect(endpoint('rfc9700').ask({ ...clientCredentials, scope: 'email' }, printer).body).to.include({
       scope: 'email',
@@ -625,7 +625,7 @@ describe('The token endpoint, profile rfc9700', () => {
   });
 });
 
-describe('The token endpoint, as Kong answers', () => {
+describe('The token endpoint, as Kong responds', () => {
   it('takes JSON, multipart and the query', () => {
     const parameters = { ...clientCredentials, client_id: 'printer', client_secret: secretOf(printer) };
     const ask = (request: Partial<EndpointRequest>) => endpoint('kong').ask({}, undefined, request).status;

@@ -1,7 +1,7 @@
 /** A description of settings (src/schema) as a table for people. */
 import type { Field, Fields } from '../../src/schema/description.ts';
 
-/** One row for each setting; those of a record stand below it, as `record.setting`. */
+/** One row for each setting; those of a record are below it, as `record.setting`. */
 export function settingsTable(fields: Fields): string {
   return ['| setting | type | default | meaning |', '|---|---|---|---|', ...rows(fields, '')].join('\n');
 }

@@ -43,7 +43,7 @@ const groups = [
 
 interface Equivalent {
   readonly path: string;
-  /** The changed line as it stands, without its indent. */
+  /** The changed line without its indent. */
   readonly line: string;
   readonly replacement: string;
   readonly reason: string;

@@ -10,7 +10,7 @@ export interface TranslatedRegex {
   readonly text: string;
   /** How many parts it has when repetitions are written out: matching costs at most this times the length of the text. */
   readonly size: number;
-  /** Whether a `|` stands outside of all groups. */
+  /** Whether a `|` is outside of all groups. */
   readonly hasBranches: boolean;
   /** Whether it begins with `^`, ends with `$` and has no branches, so that a match takes the whole text. */
   readonly takesWholeText: boolean;
