@@ -92,9 +92,10 @@ describe('Certificates that an operator wrote', () => {
       await gate.setUp('PATCH', '/services/s', { ca_certificates: [id] });
       expect((await gate.get('/s')).status).to.equal(200);
       upstream.closeAllConnections();
-      await gate.setUp('DELETE', `/ca_certificates/${id}`);
+      await gate.setUp('PATCH', '/services/s', { ca_certificates: null });
       expect((await gate.get('/s')).status).to.equal(502);
-      await gate.setUp('PATCH', '/services/s', { tls_verify: null, ca_certificates: null });
+      await gate.setUp('DELETE', `/ca_certificates/${id}`);
+      await gate.setUp('PATCH', '/services/s', { tls_verify: null });
     });
 
     it('authenticate the gate with the client certificate of the service', async () => {
