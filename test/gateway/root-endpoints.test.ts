@@ -90,7 +90,7 @@ describe('The OAuth endpoints at the root', () => {
     expect(ask('POST /oauth2/token')).to.equal(404);
   });
 
-  it('of several servers that are possible none responds, and a stranger does not learn hosts or paths', () => {
+  it('of several servers that are possible none responds, and the response names no hosts or paths', () => {
     const routes = { one: { paths: ['/secret-a'], hosts: ['internal.example'] }, two: { paths: ['/secret-b'] } };
     const services = ['one', 'two'];
     expect(gate(routes)('GET /oauth2/token', internal)).to.equal(400);

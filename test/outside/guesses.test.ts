@@ -1,9 +1,9 @@
-/** Guesses of strangers: at client ids, and at the provision key. */
+/** Guesses of attackers: at client ids, and at the provision key. */
 import { request } from 'node:http';
 import { expect } from 'chai';
 import { type Body, guardedApi, openTestGate, type TestGate } from '../support/open-test-gate.ts';
 
-describe('Guesses of strangers', () => {
+describe('Guesses of attackers', () => {
   let gate: TestGate;
 
   beforeEach(async () => {

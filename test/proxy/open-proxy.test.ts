@@ -55,11 +55,11 @@ describe('The proxy', () => {
         await ask(gate.port, get('/', ...fields));
         expect(reported, fields.join()).to.equal(expected);
       }
-      const stranger = await openGate(1, {
+      const untrusted = await openGate(1, {
         forwardedForIgnored: () => reported++,
         match: () => ({ status: 200, headers: [], body: '' }),
       });
-      await ask(stranger.port, get('/', 'X-Forwarded-For: 1.2.3.4'));
+      await ask(untrusted.port, get('/', 'X-Forwarded-For: 1.2.3.4'));
       expect(reported).to.equal(1);
     });
 
