@@ -16,7 +16,7 @@ export const limitSettings = {
     title: 'Memory for bodies',
     form: 'MiB, 1 to 65536',
     description:
-      'How many bytes of request bodies the gate holds in memory for all callers together. It holds a body where a plugin or an OAuth endpoint reads it as a whole. A body beyond the limit gets 503 with Retry-After.',
+      'How many bytes of request bodies the gate holds in memory for all callers together. It holds a body where a plugin or an OAuth endpoint reads it as a whole. A body beyond the limit gets 503 with Retry-After. A quarter as much again holds bodies that were sent to an upstream, until its response begins; beyond that, such a request is not retried.',
     recommendation: 'An eighth of the memory of the process.',
     default: '64',
     read: wholeNumber('MiB', 1, 65_536),

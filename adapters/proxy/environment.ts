@@ -4,6 +4,7 @@ import type { Networks } from '../../src/address/ip-address.ts';
 import type { RealIp } from '../../src/gateway/forwarded.ts';
 import type { GateHeaders } from '../../src/gateway/gate-headers.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
+import type { Budget } from '../../src/records/budget.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
 import type { AccessLogEntry } from './access-log.ts';
 
@@ -15,6 +16,8 @@ export interface ExchangeEnvironment {
   /** A trusted proxy names its client only in X-Forwarded-For. */
   readonly forwardedForIgnored: () => void;
   readonly pool: UpstreamPool;
+  /** For request bodies that are kept after they were sent, for a retry. Beyond it, requests are not sent again. */
+  readonly sentBodies: Budget;
   readonly limits: ForwardLimits;
   /** The value of `Server` in responses of the gate itself. */
   readonly serverName: string;

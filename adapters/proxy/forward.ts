@@ -7,7 +7,7 @@
  *
  * With a balanced service, each attempt goes to a target that has not been tried yet, while there is one.
  */
-import { parseHostAndPort, printedHost } from '../../src/address/host.ts';
+import { parseHostAndPort } from '../../src/address/host.ts';
 import type { Outcome } from '../../src/balancer/health.ts';
 import { forwardedFields, viaName } from '../../src/gateway/forwarded.ts';
 import { hashInput } from '../../src/gateway/hash-input.ts';
@@ -17,10 +17,11 @@ import type { RefusalCode } from '../../src/gateway/refusal-codes.ts';
 import type { Match, UpstreamService } from '../../src/gateway/snapshot.ts';
 import type { Origin, ResponseReceiver, UpstreamConnection, UpstreamFailure } from '../upstream/connection.ts';
 import type { UpstreamHead } from '../upstream/head.ts';
+import { authority } from './authority.ts';
 import { BalancedCall } from './balanced-call.ts';
 import type { ExchangeEnvironment } from './environment.ts';
 import type { BodyReceiver, Incoming } from './incoming.ts';
-import { isIdempotent, isRepeatableBody, SentBody } from './repeat.ts';
+import { isIdempotent, mayFit, SentBody } from './repeat.ts';
 import { FieldList } from './response-head.ts';
 
 /** What forwarding uses of the exchange. */
@@ -74,7 +75,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#service = service;
     this.#method = request.upstreamMethod ?? request.method;
     this.toHead = this.#method === 'HEAD';
-    this.isRepeatable = isIdempotent(this.#method) && isRepeatableBody(request);
+    this.isRepeatable = isIdempotent(this.#method) && request.upstreamBody !== 'chunked' && mayFit(request);
     this.#preservedHost = match.preserveHost ? request.header('host') : undefined;
     const { balancing } = service;
     if (balancing !== undefined) {
@@ -114,8 +115,13 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     this.#startAttempt(false);
   }
 
-  /** Closes the upstream connection, if there is one. Returns whether there was. */
+  /** Ends all attempts. Returns whether there was an upstream connection. */
   cancel(): boolean {
+    this.#sentBody?.release();
+    return this.#endAttempt();
+  }
+
+  #endAttempt(): boolean {
     const connection = this.#connection;
     this.#connection = undefined;
     connection?.destroy();
@@ -175,13 +181,15 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
     // A request body can be read only once, so reading starts when the upstream connection is ready.
     if (this.requestSent || this.#bodyStarted) return;
     this.#bodyStarted = true;
-    if (isIdempotent(this.#method)) this.#sentBody = new SentBody();
+    const { sentBodies } = this.#exchange.environment;
+    if (isIdempotent(this.#method) && mayFit(this.#request)) this.#sentBody = new SentBody(sentBodies);
     this.#request.sendBody(this);
     this.#connection?.flushSoon();
   }
 
   #sendBodyAgain(connection: UpstreamConnection): void {
-    for (const piece of this.#sentBody!.pieces) this.#upstreamFull = !this.#writePiece(connection, piece);
+    const { bytes } = this.#sentBody!;
+    if (bytes.length > 0) this.#upstreamFull = !this.#writePiece(connection, bytes);
     if (this.#bodyEnded) this.#endBody(connection);
     else if (this.#upstreamFull) this.#request.pauseBody();
     else this.#request.resumeBody();
@@ -233,7 +241,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
 
   responseHeadReceived(head: UpstreamHead, whole: string | undefined): void {
     if (whole !== undefined) this.#connection = undefined;
-    this.#sentBody = undefined;
+    this.#sentBody = this.#sentBody?.release();
     const exchange = this.#exchange;
     const request = this.#request;
     const now = performance.now();
@@ -365,7 +373,7 @@ export class Forwarding implements ResponseReceiver, BodyReceiver {
   #timedOut(sent: boolean): void {
     const responseStarted = this.#connection!.responseStarted;
     this.#report({ outcome: 'timeout' });
-    this.cancel();
+    this.#endAttempt();
     if (this.#request.hasResponded) {
       this.#exchange.refusal = 'upstream_timeout';
       this.#request.abort();
@@ -438,11 +446,3 @@ interface BufferedResponse {
 
 /** Bytes of a response body that plugins may change. */
 const largestBuffered = 8 * 1_048_576;
-
-/** The value of Host: with the port only where it is not the default of the scheme. */
-function authority({ host, port, protocol }: UpstreamService, hostHeader: string | undefined): string {
-  if (hostHeader !== undefined && parseHostAndPort(hostHeader)?.port !== undefined) return hostHeader;
-  const called = hostHeader ?? host;
-  const name = called.startsWith('[') ? called : printedHost(called);
-  return port === (protocol === 'https' ? 443 : 80) ? name : `${name}:${port}`;
-}

@@ -8,7 +8,7 @@ import type { ConnectionCounts } from '../../src/gateway/connection-counts.ts';
 import { defaultRealIp, type RealIp } from '../../src/gateway/forwarded.ts';
 import { type GateHeaders, gateHeaders } from '../../src/gateway/gate-headers.ts';
 import type { Snapshot } from '../../src/gateway/snapshot.ts';
-import { type Budgets, budgetsOf } from '../../src/records/budget.ts';
+import { Budget, type Budgets, budgetsOf } from '../../src/records/budget.ts';
 import { Deadlines } from '../deadlines.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import type { UpstreamCertificates } from '../upstream/socket.ts';
@@ -145,6 +145,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     options.log?.(entry);
   };
   let { forwardedForIgnored } = options;
+  const budgets = options.budgets ?? budgetsOf();
   const environment: ExchangeEnvironment = {
     snapshot: options.snapshot,
     trusted,
@@ -154,6 +155,7 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
       forwardedForIgnored = undefined;
     },
     pool,
+    sentBodies: new Budget(Math.floor(budgets.bodyBytes.limit / 4)),
     limits,
     serverName,
     headers,
@@ -163,7 +165,6 @@ export async function openProxy(options: ProxyOptions): Promise<OpenProxy> {
     targetHealthChanged: options.targetHealthChanged ?? (() => {}),
   };
   let draining = false;
-  const budgets = options.budgets ?? budgetsOf();
   const common = {
     certificate: options.certificate,
     contextFor: options.contextFor,

@@ -1,4 +1,6 @@
-/** Which requests can be sent to an upstream again, and what is kept of their bodies for that. */
+/** Which requests can be sent to an upstream again. */
+import type { Budget } from '../../src/records/budget.ts';
+import { HeldBody } from './held-body.ts';
 import type { Incoming } from './incoming.ts';
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -8,24 +10,34 @@ export function isIdempotent(method: string): boolean {
   return idempotent.has(method);
 }
 
-/** Whether the whole body can be sent again, however much of it was sent. */
-export function isRepeatableBody({ wholeBody, upstreamBody }: Incoming): boolean {
-  return wholeBody !== undefined || upstreamBody === 'none' || (upstreamBody !== 'chunked' && upstreamBody <= longest);
+/** Bytes of a body that are kept until the response begins, so that a retry can send them again. */
+const longestRepeated = 65_536;
+
+/** False: the body is too long to be sent again. */
+export function mayFit({ wholeBody, upstreamBody }: Incoming): boolean {
+  return wholeBody !== undefined || typeof upstreamBody === 'string' || upstreamBody <= longestRepeated;
 }
 
-/** Bytes of a body that are kept until the response begins. */
-const longest = 65_536;
-
-/** The pieces of a body that were sent. */
+/** The body of a request as far as it was sent. */
 export class SentBody {
-  readonly pieces: Buffer[] = [];
-  #length = 0;
+  readonly #held: HeldBody;
 
-  /** False: the body is too long to be kept. */
+  constructor(budget: Budget) {
+    this.#held = new HeldBody(budget);
+  }
+
+  get bytes(): Buffer {
+    return this.#held.bytes;
+  }
+
+  /** False: the body is too long, or there is no memory left for it. Nothing is kept then. */
   add(piece: Buffer): boolean {
-    this.#length += piece.length;
-    if (this.#length > longest) return false;
-    this.pieces.push(piece);
-    return true;
+    if (this.#held.length + piece.length <= longestRepeated && this.#held.add(piece)) return true;
+    this.#held.release();
+    return false;
+  }
+
+  release(): undefined {
+    this.#held.release();
   }
 }

@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { expect } from 'chai';
+import { budgetsOf } from '../../src/records/budget.ts';
 import {
   ask,
   client,
@@ -439,6 +440,21 @@ describe('Forwarding a request', () => {
         expect(bodies).to.deep.equal([body]);
       });
     }
+
+    it('not when there is no memory left to keep its body, and what is kept is released', async () => {
+      const upstream = await scriptedUpstream((socket) => socket.destroy());
+      // A quarter of it: room for one body.
+      const gate = await openGate(upstream.port, {
+        service: { retries: 1 },
+        budgets: budgetsOf({ bodyBytes: 4 * 1024 }),
+      });
+      const put = (length: number) =>
+        `PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(length)}`;
+      for (let i = 0; i < 3; i++) expect((await ask(gate.port, put(1024))).status).to.equal(502);
+      expect(upstream.seen).to.have.length(6);
+      expect((await ask(gate.port, put(1025))).status).to.equal(502);
+      expect(upstream.seen).to.have.length(7);
+    });
 
     it('KD-21: not when the body is too long to be kept', async () => {
       const upstream = await scriptedUpstream((socket) => socket.destroy());

@@ -12,6 +12,7 @@ import {
 import type { Exchange, Handover, ResponseHead } from '../../../src/gateway/plugin.ts';
 import type { MaybePromise } from '../../../src/ports/maybe-promise.ts';
 import type { Budget } from '../../../src/records/budget.ts';
+import { HeldBody } from '../held-body.ts';
 import {
   type BodyReceiver,
   BodyUnread,
@@ -22,7 +23,6 @@ import {
 } from '../incoming.ts';
 import { newRequestId } from '../request-id.ts';
 import type { ClientConnection, QueuedRequest } from './connection.ts';
-import { HeldBody } from './held-body.ts';
 import { badRequest, examineHttp1, examineHttp2 } from './message.ts';
 import type { GateHttp2Response, GateResponse } from './responses.ts';
 

@@ -2,7 +2,7 @@
  * The bytes of a request body that are held in memory, within the budget of all bodies. Small pieces are copied together: a
  * client may send a body octet by octet, and an object for each octet takes a hundred times its size.
  */
-import type { Budget } from '../../../src/records/budget.ts';
+import type { Budget } from '../../src/records/budget.ts';
 
 export class HeldBody {
   length = 0;
