@@ -7,6 +7,10 @@
  *
  * A node that could not read for longer than the window, or could not apply what it read, clears all its caches.
  * `isFresh` says for how long it may use its caches meanwhile.
+ *
+ * A process that was stopped for a while (SIGSTOP, a suspended machine) notices it by a timer that is due all the time, and
+ * uses its caches again only after a read that began later. Requests may be handled before that timer, so `isFresh` looks at
+ * the clock as well.
  */
 import { randomUUID } from 'node:crypto';
 import type { Announcement, Announcements } from '../../src/ports/announcements.ts';
@@ -36,9 +40,28 @@ export interface SharedOptions {
   /** Milliseconds over which each read looks back. */
   readonly window?: number;
   readonly interval?: number;
+  /** Timers of the process. */
+  readonly timers?: Timers;
   /** Called when the log cannot be read, and when it can be read again. */
   readonly onChange?: (state: 'stale' | 'current', error?: unknown) => void;
 }
+
+export interface Timers {
+  /** Each returns a function that stops the timer. */
+  every(milliseconds: number, run: () => void): () => void;
+  after(milliseconds: number, run: () => void): () => void;
+}
+
+const processTimers: Timers = {
+  every(milliseconds, run) {
+    const timer = setInterval(run, milliseconds).unref();
+    return () => clearInterval(timer);
+  },
+  after(milliseconds, run) {
+    const timer = setTimeout(run, milliseconds).unref();
+    return () => clearTimeout(timer);
+  },
+};
 
 /** An announcement that is not yet in the log. */
 interface Unwritten {
@@ -60,6 +83,7 @@ export async function sharedAnnouncements({
   now = () => performance.now(),
   window = 5_000,
   interval = 100,
+  timers = processTimers,
   onChange = () => undefined,
 }: SharedOptions): Promise<SharedAnnouncements> {
   const node = randomUUID();
@@ -70,8 +94,24 @@ export async function sharedAnnouncements({
   let missed = false;
   let failures = 0;
   let isClosed = false;
-  let timer: NodeJS.Timeout | undefined;
+  let stopTimer = (): void => undefined;
+  let stopBeat = (): void => undefined;
   let polling: Promise<void> = Promise.resolve();
+
+  /** When this process was last seen running. Before `start` that is not observed. */
+  let seenAt: number | undefined;
+  /** Reads that began earlier say nothing about the time in which this process was stopped. */
+  let trustedFrom = Number.NEGATIVE_INFINITY;
+  const longestGap = Math.max(1_000, 10 * interval);
+
+  /** The time. Notices if the process was stopped before. */
+  function observedNow(): number {
+    const at = now();
+    if (seenAt === undefined) return at;
+    if (at - seenAt > longestGap) trustedFrom = at;
+    seenAt = at;
+    return at;
+  }
 
   let unwritten: Unwritten[] = [];
   let writing: Promise<void> | undefined;
@@ -124,7 +164,7 @@ export async function sharedAnnouncements({
   }
 
   async function read(): Promise<void> {
-    const began = now();
+    const began = observedNow();
     // Events of the other nodes may have left the window since the last read.
     if (began - readAt > window) missed = true;
     const isOwn = (id: string) => id.startsWith(`${node}/`);
@@ -155,13 +195,19 @@ export async function sharedAnnouncements({
     failures = 0;
   }
 
-  function start(): void {
+  function pollLater(): void {
     if (isClosed) return;
-    timer = setTimeout(() => {
+    stopTimer = timers.after(interval, () => {
       polling = poll()
         .catch(() => undefined)
-        .then(start);
-    }, interval).unref();
+        .then(pollLater);
+    });
+  }
+
+  function start(): void {
+    seenAt = now();
+    stopBeat = timers.every(interval, observedNow);
+    pollLater();
   }
 
   return {
@@ -171,13 +217,17 @@ export async function sharedAnnouncements({
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     },
     subscribe: (listener) => local.subscribe(listener),
-    isFresh: () => now() - readAt <= stalenessLimit,
+    isFresh() {
+      const at = observedNow();
+      return readAt >= trustedFrom && at - readAt <= stalenessLimit;
+    },
     isCurrent: () => now() - readAt <= Math.max(1_000, 3 * interval),
     poll,
     start,
     async close() {
       isClosed = true;
-      clearTimeout(timer);
+      stopTimer();
+      stopBeat();
       await polling;
       // One last attempt to write what could not be written before.
       if (unwritten.length > 0) flush();

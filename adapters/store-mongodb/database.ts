@@ -177,10 +177,22 @@ async function within<T>(timeout: number, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether an error comes from the database, and not from our own code. */
+/** Whether an error comes from the database or the connection to it, and not from our own code. */
 function isDatabaseError(error: unknown): error is Error {
-  return error instanceof MongoError || error instanceof TooSlow;
+  return error instanceof MongoError || error instanceof TooSlow || isSocketError(error);
 }
+
+/** The driver passes some errors of Node's sockets and streams on as they are, without a class of its own. */
+function isSocketError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('syscall' in error) return true;
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code === 'string') return socketCodes.test(code);
+  return error.cause !== undefined && isSocketError(error.cause);
+}
+
+const socketCodes =
+  /^(?:E(?:CONN(?:RESET|REFUSED|ABORTED)|PIPE|TIMEDOUT|NETUNREACH|NETDOWN|HOSTUNREACH|HOSTDOWN|NOTFOUND|AI_AGAIN|NOTCONN|BADF)|ERR_(?:STREAM|SOCKET|SSL|TLS)_\w+)$/;
 
 /** Another document has a value that must be unique, or the document exists already. */
 function isTaken(error: unknown): boolean {

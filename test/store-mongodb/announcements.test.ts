@@ -52,6 +52,46 @@ async function node(events: EventLog, options: Partial<SharedOptions> = {}) {
   };
 }
 
+/** A process with its clock and its timers, which stand still while it is stopped. */
+function stoppableProcess() {
+  let at = 0;
+  const timers = new Set<{ due: number; readonly every: number | undefined; readonly run: () => void }>();
+  const add = (milliseconds: number, every: number | undefined, run: () => void) => {
+    const timer = { due: at + milliseconds, every, run };
+    timers.add(timer);
+    return () => void timers.delete(timer);
+  };
+  const runDue = async () => {
+    for (const timer of [...timers]) {
+      if (timer.due > at) continue;
+      if (timer.every === undefined) timers.delete(timer);
+      else timer.due = at + timer.every;
+      timer.run();
+      for (let n = 0; n < 5; n++) await new Promise(setImmediate);
+    }
+  };
+  return {
+    options: {
+      now: () => at,
+      timers: {
+        every: (milliseconds: number, run: () => void) => add(milliseconds, milliseconds, run),
+        after: (milliseconds: number, run: () => void) => add(milliseconds, undefined, run),
+      },
+    },
+    runDue,
+    async runs(milliseconds: number) {
+      for (const end = at + milliseconds; at < end; ) {
+        at += 50;
+        await runDue();
+      }
+    },
+    /** No timer runs meanwhile; afterwards, what is due runs only with `runDue`. */
+    isStopped(milliseconds: number) {
+      at += milliseconds;
+    },
+  };
+}
+
 describe('Announcements among nodes', () => {
   it('applies its own announcement at once; the other nodes receive it once', async () => {
     const events = eventLog();
@@ -273,5 +313,110 @@ describe('These tests of announcements would catch', () => {
       expect(await admittedAfterwards(s, careless)).to.equal(false);
     });
     expect((await fc.check(property)).failed).to.equal(true);
+  });
+});
+
+describe('A node that was stopped for a while', () => {
+  async function world() {
+    const events = eventLog();
+    const stopped = stoppableProcess();
+    const other = await node(events);
+    const here = await node(events, stopped.options);
+    here.start();
+    await stopped.runs(1_000);
+    return { events, stopped, other, here };
+  }
+
+  it('does not use its caches until it has read what was announced meanwhile', async () => {
+    const { stopped, other, here } = await world();
+    expect(here.isFresh()).to.equal(true);
+    stopped.isStopped(10_000);
+    await other.publish(changed('revoked'));
+    expect(here.isFresh(), 'for a request that is handled before any timer').to.equal(false);
+    await stopped.runDue();
+    expect(here.received).to.deep.include(changed('revoked'));
+    expect(here.isFresh(), 'after the read').to.equal(true);
+  });
+
+  it('notices it by the timer as well, if the timer runs before the first request', async () => {
+    const { events, stopped, here } = await world();
+    stopped.isStopped(10_000);
+    events.state = 'gone';
+    await stopped.runDue();
+    expect(here.isFresh()).to.equal(false);
+    await stopped.runs(500);
+    expect(here.isFresh(), 'the store cannot be read').to.equal(false);
+    events.state = 'there';
+    await stopped.runs(500);
+    expect(here.isFresh()).to.equal(true);
+  });
+
+  it('does not trust a read that began before', async () => {
+    let release = (): void => undefined;
+    const events = eventLog();
+    let isHeld = false;
+    const held: EventLog = {
+      ...events,
+      async read(since, known) {
+        const found = await events.read(since, known);
+        if (isHeld) await new Promise<void>((resolve) => (release = resolve));
+        return found;
+      },
+    };
+    const stopped = stoppableProcess();
+    const other = await node(events);
+    const here = await node(held, stopped.options);
+    here.start();
+    await stopped.runs(1_000);
+    isHeld = true;
+    await stopped.runs(200);
+    stopped.isStopped(10_000);
+    await other.publish(changed('revoked'));
+    isHeld = false;
+    release();
+    for (let n = 0; n < 5; n++) await new Promise(setImmediate);
+    expect(here.isFresh()).to.equal(false);
+    await stopped.runs(500);
+    expect(here.isFresh()).to.equal(true);
+    expect(here.received).to.deep.include(everything);
+  });
+
+  it('reads the store for each of 20 calls with a remembered token that waited', async () => {
+    const { stopped, here } = await world();
+    let isRevoked = false;
+    let reads = 0;
+    const grant = { grantId: 'g', credentialId: 'c', expiresAt: undefined } as unknown as Grant;
+    const bearers = rememberedBearers(
+      {
+        grants: {
+          byAccessToken: () => {
+            reads++;
+            return isRevoked ? undefined : grant;
+          },
+        },
+        store: { get: (_kind, id) => ({ id, consumer: { id: 'owner' } }) as never },
+        clock: { now: () => 0 },
+      },
+      { clients: { name: 'clients' } as never, consumers: { name: 'consumers' } as never },
+      100,
+      { ...here, readAgainAfter: 60_000 },
+    );
+    here.local.subscribe(bearers.apply);
+    expect(await bearers.find('token')).to.not.equal(undefined);
+    expect(await bearers.find('token')).to.not.equal(undefined);
+    expect(reads).to.equal(1);
+    stopped.isStopped(10_000);
+    isRevoked = true;
+    const waiting = await Promise.all(Array.from({ length: 20 }, () => bearers.find('token')));
+    expect(waiting).to.deep.equal(Array(20).fill(undefined));
+  });
+
+  it('uses its caches on through an outage of the store, up to the staleness limit', async () => {
+    const { events, stopped, here } = await world();
+    events.state = 'gone';
+    await stopped.runs(29_000);
+    expect(here.isFresh()).to.equal(true);
+    await stopped.runs(2_000);
+    expect(here.isFresh()).to.equal(false);
   });
 });
