@@ -50,8 +50,16 @@ async function openStores({ configuration, vault, clock, log }: StoreNeeds): Pro
       return openMemoryStores(clock);
     }
     case 'lmdb': {
+      const { lockStore } = await import('../store-lmdb/lock.ts');
       const { openLmdbStore } = await import('../store-lmdb/store.ts');
-      const opened = openLmdbStore({ directory: store.directory, vault, clock });
+      const lock = await lockStore(store.directory);
+      let opened: ReturnType<typeof openLmdbStore>;
+      try {
+        opened = openLmdbStore({ directory: store.directory, vault, clock });
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
       continueFrom(opened.lastSweepAt(), clock, log);
       inBackground(opened.reencrypt, notReencrypted)();
       // Each write deletes a few expired rows; the timer is for a store without writes.
@@ -60,9 +68,11 @@ async function openStores({ configuration, vault, clock, log }: StoreNeeds): Pro
         entities: opened.entityStore,
         codes: opened.authorizationCodes,
         grants: opened.grants,
-        close() {
+        async close() {
           clearInterval(timer);
-          return opened.close();
+          await opened.close();
+          // Last: the next gate may use the store from now on.
+          await lock.release();
         },
       };
     }

@@ -4,8 +4,6 @@
  * Only one process writes at a time. A transaction resolves when it is on the disk; transactions that are requested
  * together share one commit. Reads see everything that any process has committed: nothing is cached here.
  */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { type Database, type Key, open, type RootDatabase } from 'lmdb';
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import { type Clock, farthestSetBack } from '../../src/ports/clock.ts';
@@ -14,6 +12,7 @@ import { StoreUnusable, Unavailable } from '../../src/ports/unavailable.ts';
 import type { Vault } from '../../src/ports/vault.ts';
 import { checkMasterKeys, checkSchema, schemaVersion } from '../../src/records/store-format.ts';
 import { sweepSchedule } from '../../src/records/sweep-schedule.ts';
+import { usableDirectory } from './directory.ts';
 import { examine } from './examination.ts';
 
 export interface Environment {
@@ -160,12 +159,7 @@ export function openEnvironment(directory: string, vault: Vault, clock: Clock): 
 }
 
 function openRoot(directory: string): RootDatabase {
-  try {
-    makeDirectory(resolve(directory));
-    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new StoreUnusable(`the store directory ${directory} cannot be used: ${messageOf(error)}`, { cause: error });
-  }
+  usableDirectory(directory);
   const damage = examine(directory);
   if (damage !== undefined) {
     throw new StoreUnusable(
@@ -186,19 +180,6 @@ function openRoot(directory: string): RootDatabase {
     });
   } catch (error) {
     throw new StoreUnusable(`the store in ${directory} cannot be opened: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-/** Level by level: below /proc, where no directory can be created, Node's own `recursive` never returns. */
-function makeDirectory(directory: string): void {
-  const isThere = () => statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (isThere()) return;
-  makeDirectory(dirname(directory));
-  try {
-    mkdirSync(directory, { mode: 0o700 });
-  } catch (error) {
-    // Another process may have created it first.
-    if (!isThere()) throw error;
   }
 }
 
