@@ -13,7 +13,7 @@ export interface AuthorizationCodes {
    * Of any number of attempts for one code, in any order, on any node, exactly one returns `redeemed` (repeating that same
    * attempt returns `redeemed` again). An attempt whose bindings differ returns `mismatched`; an attempt of another client
    * does not change the code. A redeemed code stays until it expires, marked as used, so that a replay is detected. The same
-   * holds for a code that a mismatch of its own client used up, where the attempt says so. `decideRedemption` has all rules.
+   * holds for a code that its client used up by a mismatch, where the attempt says so. `decideRedemption` has all rules.
    *
    * A code is `unknown` from the instant `expiresAt` on, and stays so: an attempt with an earlier `at`, after a clock was set
    * back, does not find it. The record returns as it was saved, with its members that are undefined.

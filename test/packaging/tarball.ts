@@ -3,7 +3,9 @@
  * it supports. It installs that Node from the registry and is therefore a separate suite: `npm run test:package`.
  */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -63,6 +65,30 @@ await kept.close();
 if (durable.length > 0) open();
 console.log(admitted?.grant.subject, [server, guard, ofCall, ofHandshake, tokenRoute(gate)].length);
 `;
+
+/** Gets a token from the server of an example, and calls it without and with the token. */
+const clientOf = (port: number) => `
+const at = 'http://127.0.0.1:${port}';
+const form = { grant_type: 'client_credentials', client_id: 'printer', client_secret: 'correct horse battery staple', scope: 'read' };
+for (let n = 0; n < 100; n++) {
+  if (await fetch(at).then(() => true, () => false)) break;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+const issued = await fetch(at + '/oauth2/token', { method: 'POST', body: new URLSearchParams(form) });
+const { access_token } = (await issued.json()) as { access_token: string };
+const refused = await fetch(at + '/orders/7');
+const passed = await fetch(at + '/orders/7', { headers: { authorization: 'Bearer ' + access_token } });
+console.log(issued.status, refused.status, refused.headers.get('www-authenticate'), passed.status, await passed.text());
+process.exit();
+`;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await once(server.close(), 'close');
+  return port;
+}
 
 /** Refuses to load native modules, and prints at the end which files were loaded. */
 const witness = `
@@ -171,6 +197,54 @@ describe('The packed package', () => {
     const { stdout } = await inFolder(node, join('node_modules', '.bin', 'portcullis'), '--version');
     expect(stdout).to.include(manifest.version);
   });
+
+  it('can be required by a CommonJS program, in JavaScript and in TypeScript', async () => {
+    const program = tenLines
+      .replace("import { createGate } from 'portcullis';", "const { createGate } = require('portcullis');")
+      .replace(": 'admitted' | 'denied'", '');
+    writeFileSync(join(folder, 'required.cjs'), `(async () => {${program}})();`);
+    expect((await inFolder(node, 'required.cjs')).stdout.trim()).to.equal('admitted denied 600');
+
+    const typed =
+      "import { createGate } from 'portcullis';\nconst gate = createGate();\nconsole.log(gate.issuer.profile.name);\n";
+    writeFileSync(join(folder, 'typed.cts'), typed);
+    const tsc = join(folder, 'node_modules', '.bin', 'tsc');
+    for (const module of [['nodenext'], ['node20'], ['commonjs', '--moduleResolution', 'bundler']]) {
+      rmSync(join(folder, 'typed.cjs'), { force: true });
+      const compiled = await inFolder(
+        tsc,
+        '--strict',
+        '--target',
+        'es2024',
+        '--types',
+        'node',
+        '--module',
+        ...module,
+        'typed.cts',
+      ).catch((failure) => failure);
+      expect(compiled.stdout, module[0]).to.equal('');
+      expect(readFileSync(join(folder, 'typed.cjs'), 'utf8'), module[0]).to.include('require("portcullis")');
+      expect((await inFolder(node, 'typed.cjs')).stdout.trim(), module[0]).to.equal('rfc9700');
+    }
+  });
+
+  for (const [framework, packages] of [
+    ['hono', ['hono@4', '@hono/node-server@1']],
+    ['express', ['express@5']],
+    ['fastify', ['fastify@5']],
+  ] as const) {
+    it(`works with ${framework}, as docs/library.md shows`, async () => {
+      const page = readFileSync(join(root, 'docs', 'library.md'), 'utf8');
+      const code = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)]
+        .map(([, example = '']) => example)
+        .find((example) => example.includes(`from '${framework}'`))!;
+      const port = await freePort();
+      writeFileSync(join(folder, `${framework}.ts`), code.replace('3002', String(port)) + clientOf(port));
+      await npm('install', '--prefer-offline', '--no-audit', '--no-fund', ...packages);
+      const { stdout } = await inFolder(node, `${framework}.ts`);
+      expect(stdout.trim()).to.equal('200 401 Bearer scope="read" 200 order 7');
+    });
+  }
 
   it('has an entry for each transport, with types, when the package that it needs is installed', async () => {
     writeFileSync(join(folder, 'all.ts'), allEntries);

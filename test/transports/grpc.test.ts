@@ -6,6 +6,8 @@ import {
   type InterceptorOptions,
   Metadata,
   type NextCall,
+  Server,
+  ServerCredentials,
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
@@ -128,6 +130,26 @@ describe('the gate in a gRPC server', () => {
   it('RS-02, RS-19: two tokens in one field are denied', async () => {
     const metadata = metadataOf(`${await good()}, ${await good()}`);
     expect(outcomeOf(await failureOf(fromServer(world, metadata)))).to.include({ outcome: 'unauthenticated' });
+  });
+
+  it('guards a server that a framework makes of channelOptions, as NestJS does', async () => {
+    // The server of a NestJS microservice receives `options.channelOptions`, and nothing else of `options`.
+    const started = async (options: { interceptors?: unknown[]; channelOptions?: Record<string, unknown> }) => {
+      const server = new Server({ ...options.channelOptions });
+      server.addService(
+        { one: orders.one },
+        { one: (_call: unknown, respond: (e: null, m: Message) => void) => respond(null, {}) },
+      );
+      const port = await new Promise<number>((resolve) =>
+        server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_error, bound) => resolve(bound)),
+      );
+      const { headers } = await rawCall(port, {});
+      server.forceShutdown();
+      return headers['grpc-status'];
+    };
+    const interceptors = [bearerInterceptor(gate)];
+    expect(await started({ channelOptions: { interceptors } })).to.equal('16');
+    expect(await started({ interceptors }), 'in the wrong place').not.to.equal('16');
   });
 
   it('RS-02, RS-19: two fields are denied, from the first call of a server on', async () => {
