@@ -1,5 +1,5 @@
 /** What operators use: the configuration file and the Admin API. */
-import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
+import { compileSteps } from '../../src/gateway/compile-snapshot.ts';
 import { gateStatus, storeResponds } from '../admin/gate-status.ts';
 import { openAdmin } from '../admin/open-admin.ts';
 import { openStatus } from '../admin/open-status.ts';
@@ -8,6 +8,7 @@ import { openFile } from '../declarative/active-file.ts';
 import { declarativeConfiguration } from '../declarative/declarative-configuration.ts';
 import type { Log } from '../logging.ts';
 import type { CurrentFigures } from '../metrics.ts';
+import { inTurns } from '../turns.ts';
 import { type Progress, partsOf, tokens as t } from './parts.ts';
 import { adminCertificate } from './proxy.ts';
 
@@ -60,19 +61,18 @@ export const operations = partsOf((provide) => {
         store: stores.entities,
         grants: stores.grants,
         skipPlugins: configuration.skipPlugins,
-        trial(kinds) {
+        async trial(kinds) {
           const rowsOf = (name: string) => kinds.find(({ description }) => description.name === name)?.rows ?? [];
           const unusable: { id: string; why: string }[] = [];
-          compileSnapshot({
+          const rows = {
             services: rowsOf('services'),
             routes: rowsOf('routes'),
             plugins: rowsOf('plugins'),
             upstreams: rowsOf('upstreams'),
             targets: rowsOf('targets'),
-            definitions: plugins.definitions,
-            tools,
-            refused: (_, id, why) => unusable.push({ id, why }),
-          });
+          };
+          const refused = (_: string, id: string, why: string) => unusable.push({ id, why });
+          await inTurns(compileSteps(rows, { definitions: plugins.definitions, tools, refused }));
           return unusable;
         },
       });

@@ -9,22 +9,23 @@
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
-import { configurationKinds } from '../../src/declarative/document.ts';
+import { type ConfigurationDocument, configurationKinds } from '../../src/declarative/document.ts';
 import type { Loaded } from '../../src/declarative/loaded.ts';
-import { type Change, type KindRows, planChanges } from '../../src/declarative/plan-changes.ts';
+import { type Change, type KindRows, planSteps } from '../../src/declarative/plan-changes.ts';
 import { printedDocument } from '../../src/declarative/print-document.ts';
-import { documentSteps } from '../../src/declarative/read-document.ts';
+import { type DocumentRead, documentSteps } from '../../src/declarative/read-document.ts';
 import type { DeclaredRow } from '../../src/declarative/rows.ts';
 import { grantsRemovedWith } from '../../src/entities/oauth2-tokens.ts';
 import type { Announcements } from '../../src/ports/announcements.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entity, EntityKind, EntityStore } from '../../src/ports/entity-store.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
-import type { Grants } from '../../src/ports/grants.ts';
+import type { GrantOwner, Grants } from '../../src/ports/grants.ts';
 import type { MaybePromise } from '../../src/ports/maybe-promise.ts';
-import { allRows } from '../../src/records/pages.ts';
+import { eachPage } from '../../src/records/pages.ts';
 import type { Description } from '../../src/schema/description.ts';
 import { kindOf } from '../../src/schema/kind.ts';
+import { inTurns, turns } from '../turns.ts';
 import { documentOf } from './read-text.ts';
 import { readTextAside } from './read-text-aside.ts';
 
@@ -44,6 +45,15 @@ export interface LoadOptions {
   readonly checkHash?: boolean;
   /** The first file of a store may change and remove rows that the Admin API wrote. */
   readonly takesOver?: boolean;
+  /** Called again and again while a file is loaded. */
+  readonly progress?: ((progress: Progress) => void) | undefined;
+}
+
+/** How many rows were checked or written, of how many. */
+export interface Progress {
+  readonly act: 'checked' | 'written';
+  readonly done: number;
+  readonly of: number;
 }
 
 export interface DeclarativeOptions {
@@ -59,7 +69,7 @@ export interface DeclarativeOptions {
     verify(id: string, phc: string | undefined, secret: string): MaybePromise<string>;
   };
   /** Returns the rows that cannot be compiled. Runs before the first write. */
-  readonly trial: (rows: readonly KindRows[]) => readonly { readonly id: string; readonly why: string }[];
+  readonly trial: (rows: readonly KindRows[]) => MaybePromise<readonly { readonly id: string; readonly why: string }[]>;
   readonly skipPlugins: readonly string[];
 }
 
@@ -84,54 +94,51 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
 
   const storedRows = (): Promise<readonly KindRows[]> => readAll(store, kinds);
 
-  async function load(text: string, { checkHash = false, takesOver = false }: LoadOptions): Promise<Loaded> {
+  async function load(text: string, { checkHash = false, takesOver = false, progress }: LoadOptions): Promise<Loaded> {
     const digest = createHash('sha256').update(text, 'utf8').digest('hex');
     if (checkHash && digest === active) return { outcome: 'unchanged' };
-    const syntax = await readTextAside(text);
+    const syntax = await readTextAside(text, false);
     if (syntax.problems !== undefined) return { outcome: 'refused', problems: syntax.problems };
-    const document = documentOf(syntax);
 
     const before = await storedRows();
     const byId = new Map(
       before.map(({ description, rows }) => [description.name, new Map(rows.map((row) => [row.id, row]))]),
     );
-    const read = await inSteps(
-      documentSteps(document, {
-        entities,
-        skipPlugins: options.skipPlugins,
-        stored: (kind, id) => byId.get(kind)?.get(id),
-        now: clock.now(),
-        token: () => entropy.token(),
-      }),
-    );
+    const rowsOf = (document: ConfigurationDocument) =>
+      inTurns(
+        documentSteps(document, {
+          entities,
+          skipPlugins: options.skipPlugins,
+          stored: (kind, id) => byId.get(kind)?.get(id),
+          now: clock.now(),
+          token: () => entropy.token(),
+        }),
+      );
+    let read = await rowsOf(documentOf(syntax));
+    // Only messages need lines, and reading them takes as much time and memory as reading the file.
+    const withLines = async () => documentOf((await readTextAside(text, true)) as typeof syntax);
+    if (read.problems !== undefined || read.warnings.length > 0) read = await rowsOf(await withLines());
     if (read.problems !== undefined) return { outcome: 'refused', problems: read.problems };
+    progress?.({ act: 'checked', done: read.rows.length, of: read.rows.length });
 
-    const wanted: KindRows[] = [];
-    for (const description of kinds) {
-      const rows: Entity[] = [];
-      for (const declared of read.rows) {
-        if (declared.description.name !== description.name) continue;
-        const stored = byId.get(description.name)?.get(declared.row.id);
-        rows.push(read.transform ? await hashed(declared, stored, options, proven) : declared.row);
-      }
-      wanted.push({ description, rows });
-    }
-    const unusable = options.trial(wanted);
+    const wanted = await hashedRows(read, byId);
+    const unusable = await options.trial(wanted);
     if (unusable.length > 0) {
+      const { lineOf } = await withLines();
       const places = new Map(read.rows.map(({ row, place }) => [row.id, place]));
       const problems = unusable.map(({ id, why }) => {
         const place = places.get(id) ?? [];
-        return { place, line: document.lineOf(place), message: why };
+        return { place, line: lineOf(place), message: why };
       });
       return { outcome: 'refused', problems };
     }
 
-    const changes = planChanges(before, wanted);
+    const changes = await inTurns(planSteps(before, wanted));
     const counted = countsOf(changes, byId);
     if (!isOwner && !takesOver && counted.removed + counted.changed > 0) {
       return { outcome: 'refused', problems: [{ place: [], message: foreignRows(counted) }] };
     }
-    await become(wanted, before);
+    await become(wanted, before, changes, progress);
     await store.replace(ownershipKind, { id: ownershipId, digest }, { orInsert: true });
     isOwner = true;
     const switched = active !== digest;
@@ -145,14 +152,20 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
    * Makes all changes or none: after a failure the rows before are restored. If another gate on the same store loads its
    * file at the same time, their writes can conflict; then the remaining changes are planned again.
    */
-  async function become(wanted: readonly KindRows[], before: readonly KindRows[]): Promise<void> {
+  async function become(
+    wanted: readonly KindRows[],
+    before: readonly KindRows[],
+    planned: readonly Change[],
+    progress: LoadOptions['progress'],
+  ): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await makeAll(planChanges(attempt === 1 ? before : await storedRows(), wanted));
+        const changes = attempt === 1 ? planned : await inTurns(planSteps(await storedRows(), wanted));
+        return await makeAll(changes, progress);
       } catch (error) {
         if (error instanceof Conflict && attempt < attempts) continue;
         try {
-          await makeAll(planChanges(await storedRows(), before));
+          await makeAll(await inTurns(planSteps(await storedRows(), before)));
         } finally {
           await announcements.publish({ announces: 'everythingChanged' });
         }
@@ -161,31 +174,65 @@ export async function declarativeConfiguration(options: DeclarativeOptions): Pro
     }
   }
 
-  async function makeAll(changes: readonly Change[]): Promise<void> {
-    // A row that frees a unique value is removed at once. All other rows are removed after the last write, which can fail.
-    const removals: Change[] = [];
-    let hasWritten = false;
-    for (const [at, change] of changes.entries()) {
-      if (at % changesInTurn === changesInTurn - 1) await othersTurn();
-      if (change.act === 'remove' && hasWritten) removals.push(change);
-      else await make(change);
-      hasWritten ||= change.act === 'write';
+  /** The rows of the file by kind, with their secrets as they are stored. */
+  async function hashedRows(
+    { rows, transform }: Extract<DocumentRead, { transform: boolean }>,
+    byId: ReadonlyMap<string, ReadonlyMap<string, Entity>>,
+  ): Promise<readonly KindRows[]> {
+    const declared = Map.groupBy(rows, ({ description }) => description.name);
+    const wanted: KindRows[] = [];
+    const turn = turns();
+    for (const description of kinds) {
+      const found: Entity[] = [];
+      for (const one of declared.get(description.name) ?? []) {
+        const stored = byId.get(description.name)?.get(one.row.id);
+        const isPlain = !transform || description.transformations === undefined;
+        found.push(isPlain ? one.row : await hashed(one, stored, options, proven));
+        await turn();
+      }
+      wanted.push({ description, rows: found });
     }
-    for (const change of removals) await make(change);
+    return wanted;
   }
 
-  async function make(change: Change): Promise<void> {
+  async function makeAll(changes: readonly Change[], progress?: LoadOptions['progress']): Promise<void> {
+    // A row that frees a unique value is removed at once. All other rows are removed after the last write, which can fail.
+    const lastWrite = changes.findLastIndex(({ act }) => act === 'write');
+    const firstWrite = changes.findIndex(({ act }) => act === 'write');
+    const early = changes.slice(0, lastWrite + 1);
+    const isLate = ({ act }: Change, at: number) => act === 'remove' && firstWrite !== -1 && at > firstWrite;
+    const ordered = [
+      ...early.filter((change, at) => !isLate(change, at)),
+      ...early.filter((change, at) => isLate(change, at)),
+      ...changes.slice(lastWrite + 1),
+    ];
+    const turn = turns();
+    let done = 0;
+    for (const together of batches(ordered)) {
+      // Writes that are requested together share one commit of the store.
+      const results = await Promise.allSettled(together.map(make));
+      const failed = results.find(({ status }) => status === 'rejected');
+      if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+      const owners = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+      if (owners.length > 0) await grants.removeOf(owners);
+      done += together.length;
+      progress?.({ act: 'written', done, of: ordered.length });
+      await turn();
+    }
+  }
+
+  /** Returns whose grants have to be removed. */
+  async function make(change: Change): Promise<readonly GrantOwner[]> {
     const kind = kindOf(change.description);
     if (change.act === 'remove') {
       const removed = await store.remove(kind, change.id);
       if (removed.outcome === 'restricted') throw new Conflict(`${kind.name} ${change.id}: in use by ${removed.by}`);
       const gone = removed.outcome === 'removed' ? removed.rows : [];
-      const owners = gone.map((row) => grantsRemovedWith(row.kind, row.id)).filter((owner) => owner !== undefined);
-      if (owners.length > 0) await grants.removeOf(owners);
-      return;
+      return gone.map((row) => grantsRemovedWith(row.kind, row.id)).filter((owner) => owner !== undefined);
     }
     const written = await store.replace(kind, change.row, { orInsert: true });
     if (written.outcome !== 'written') throw new Conflict(`${kind.name} ${change.row.id}: ${JSON.stringify(written)}`);
+    return [];
   }
 
   const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
@@ -234,23 +281,33 @@ function provenSecrets(): ProvenSecrets {
   };
 }
 
-/** After this many changes the gate serves requests. */
-const changesInTurn = 50;
+/** How many changes are made together. */
+const batchSize = 100;
 
-const othersTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-async function inSteps<T>(steps: Generator<undefined, T>): Promise<T> {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-    await othersTurn();
+/** Changes of one kind and act, which do not depend on each other. */
+function* batches(changes: readonly Change[]): Iterable<readonly Change[]> {
+  let start = 0;
+  for (const [at, { act, description }] of changes.entries()) {
+    const first = changes[start]!;
+    if (act === first.act && description === first.description && at - start < batchSize) continue;
+    yield changes.slice(start, at);
+    start = at;
   }
+  if (start < changes.length) yield changes.slice(start);
 }
+
+const rowsInPage = 200;
 
 async function readAll(store: EntityStore, kinds: readonly Description[]): Promise<readonly KindRows[]> {
   const all: KindRows[] = [];
+  const turn = turns();
   for (const description of kinds) {
-    all.push({ description, rows: await allRows(store, kindOf(description)) });
+    const rows: Entity[] = [];
+    await eachPage(store, kindOf(description), { size: rowsInPage }, (page) => {
+      rows.push(...page);
+      return turn();
+    });
+    all.push({ description, rows });
   }
   return all;
 }

@@ -20,7 +20,7 @@ import type { ConfigurationDocument, DocumentProblem, Place } from '../../src/de
 import type { Json } from '../../src/ports/entity-store.ts';
 
 export type TextRead =
-  | { readonly value: Json; readonly lines: Lines; readonly problems?: undefined }
+  | { readonly value: Json; readonly lines?: Lines | undefined; readonly problems?: undefined }
   | { readonly problems: readonly DocumentProblem[] };
 
 /** The line of a value, and of those in it. */
@@ -34,7 +34,8 @@ const aliasedLimit = 1_000_000;
 const depthLimit = 64;
 const tooDeep = `nested more than ${depthLimit} deep`;
 
-export function readText(text: string): TextRead {
+/** `withLines`: records the line of each value, which takes as much memory as the values. */
+export function readText(text: string, withLines = true): TextRead {
   const lines = new LineCounter();
   let document: Document.Parsed;
   try {
@@ -58,6 +59,7 @@ export function readText(text: string): TextRead {
   const reader = nodeReader(document, (node) => lineAt(node.range?.[0] ?? 0));
   const { value } = reader.read(document.contents, []);
   if (reader.problems.length > 0) return { problems: reader.problems };
+  if (!withLines) return { value };
   return { value, lines: reader.lines(document.contents, lineAt(document.contents?.range?.[0] ?? 0)) };
 }
 
@@ -243,10 +245,11 @@ function measured(value: Json, parts: Iterable<Measured>): Measured {
 
 const inItself = (anchor: string): string => `the alias *${anchor} is inside the value that it refers to`;
 
-export function documentOf({ value, lines }: { readonly value: Json; readonly lines: Lines }): ConfigurationDocument {
+export function documentOf({ value, lines }: Extract<TextRead, { value: Json }>): ConfigurationDocument {
   return {
     value,
     lineOf(place) {
+      if (lines === undefined) return undefined;
       let { line, within } = lines;
       for (const part of place) {
         const next = within !== undefined && Object.hasOwn(within, part) ? Reflect.get(within, part) : undefined;

@@ -7,21 +7,30 @@ import { type ConfigurationDocument, type Place, placeText, type Report } from '
 import type { Item } from './items.ts';
 import type { DeclaredRow } from './rows.ts';
 
-export function checkRows(
+/** How many rows make one step. */
+const rowsInStep = 100;
+
+/** In steps of about equal length. */
+export function* checkRows(
   rows: readonly DeclaredRow[],
   items: readonly Item[],
   document: ConfigurationDocument,
   report: Report,
-): void {
-  findDuplicates(rows, document, report);
+): Generator<undefined, void> {
+  yield* findDuplicates(rows, document, report);
   findProtocolViolations(rows, items, report);
   findMissingCaCertificates(rows, items, report);
 }
 
 /** Reports rows that share an id or a unique value. */
-function findDuplicates(rows: readonly DeclaredRow[], document: ConfigurationDocument, report: Report): void {
+function* findDuplicates(
+  rows: readonly DeclaredRow[],
+  document: ConfigurationDocument,
+  report: Report,
+): Generator<undefined, void> {
   const first = new Map<string, Place>();
-  for (const { description, row, place } of rows) {
+  for (const [at, { description, row, place }] of rows.entries()) {
+    if (at % rowsInStep === rowsInStep - 1) yield undefined;
     const keys = [
       { fields: ['id'], key: `id ${row.id}` },
       ...uniqueKeys(kindOf(description), row).map(({ fields, key }) => ({ fields, key })),
@@ -31,11 +40,11 @@ function findDuplicates(rows: readonly DeclaredRow[], document: ConfigurationDoc
     if (taken !== undefined) {
       const before = first.get(`${description.name} ${taken.key}`)!;
       const line = document.lineOf(before);
-      const at = `${placeText(before)}${line === undefined ? '' : ` on line ${line}`}`;
+      const where = `${placeText(before)}${line === undefined ? '' : ` on line ${line}`}`;
       const [field] = taken.fields;
       report(
         taken.fields.length === 1 ? [...place, field!] : place,
-        `${taken.fields.join(', ')}: the same as of ${at}`,
+        `${taken.fields.join(', ')}: the same as of ${where}`,
       );
     }
     for (const { key } of keys)

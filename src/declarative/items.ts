@@ -23,8 +23,11 @@ export interface Item {
 
 const remarks = ['_comment', '_ignore'];
 
-/** All items of a document, in its order. */
-export function itemsOf(
+/** How many items make one step. */
+const itemsInStep = 50;
+
+/** All items of a document, in its order, in steps of about equal length. */
+export function* itemsOf(
   document: JsonObject,
   options: {
     readonly entities: ReadonlyMap<string, Description>;
@@ -33,7 +36,7 @@ export function itemsOf(
     readonly report: Report;
     readonly warn: Report;
   },
-): { readonly items: readonly Item[]; readonly skipped: readonly { readonly name: string; readonly place: Place }[] } {
+): Generator<undefined, Items> {
   const { entities, skipPlugins, oldPaths, report, warn } = options;
   const metadata = readMetadata(document, report);
   const kinds = configurationKinds(entities);
@@ -42,16 +45,27 @@ export function itemsOf(
   const skipped: { name: string; place: Place }[] = [];
   const counts = new Map<string, number>();
 
-  function list(description: Description, value: Json, place: Place, parent: Parent | undefined): void {
+  function* list(
+    description: Description,
+    value: Json,
+    place: Place,
+    parent: Parent | undefined,
+  ): Generator<undefined, void> {
     if (value === null || (isObject(value) && Object.keys(value).length === 0)) return;
     if (!Array.isArray(value)) return void report(place, 'expected an array');
     for (const [at, item] of value.entries()) {
-      if (isObject(item)) visit(description, item, [...place, at], parent);
+      if (at % itemsInStep === itemsInStep - 1) yield undefined;
+      if (isObject(item)) yield* visit(description, item, [...place, at], parent);
       else report([...place, at], 'expected an object');
     }
   }
 
-  function visit(description: Description, written: JsonObject, place: Place, parent: Parent | undefined): void {
+  function* visit(
+    description: Description,
+    written: JsonObject,
+    place: Place,
+    parent: Parent | undefined,
+  ): Generator<undefined, void> {
     const pluginName = description.name === 'plugins' ? own(written, 'name') : undefined;
     if (typeof pluginName === 'string' && skipPlugins.includes(pluginName)) {
       return void skipped.push({ name: pluginName, place });
@@ -91,7 +105,7 @@ export function itemsOf(
       const key = description.endpointKey;
       const isMeant = (given: Json) =>
         key !== undefined && isObject(given) && own(given, key) !== undefined && own(given, key) === own(sent, key);
-      list(child, value, at, { kind: description.name, field, id: found, isMeant });
+      yield* list(child, value, at, { kind: description.name, field, id: found, isMeant });
     }
   }
 
@@ -125,13 +139,18 @@ export function itemsOf(
     if (['_format_version', '_transform', ...metadataFields, ...remarks].includes(name)) continue;
     if (!byName.has(name) && isForeign(fieldOfDocument(name, value), [name])) continue;
     const description = byName.get(name);
-    if (description !== undefined) list(description, value, [name], undefined);
+    if (description !== undefined) yield* list(description, value, [name], undefined);
     else if (name === 'oauth2_tokens') {
       report([name], 'tokens are in the store only, and no file changes them; remove them from the file');
     } else if (name.startsWith('_')) report([name], 'unknown field');
     else report([name], `unknown entity; this gate has ${kinds.map((kind) => kind.name).join(', ')}`);
   }
   return { items, skipped };
+}
+
+export interface Items {
+  readonly items: readonly Item[];
+  readonly skipped: readonly { readonly name: string; readonly place: Place }[];
 }
 
 /** The item in which another one is nested. */

@@ -18,8 +18,23 @@ export type Change =
   | { readonly act: 'yield'; readonly description: Description; readonly row: Entity }
   | { readonly act: 'remove'; readonly description: Description; readonly id: string };
 
+/** How many rows make one step. */
+const rowsInStep = 200;
+
 /** `wanted` and `stored` by kind, each kind after the kinds that it refers to. */
 export function planChanges(stored: readonly KindRows[], wanted: readonly KindRows[]): readonly Change[] {
+  const steps = planSteps(stored, wanted);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same in steps of about equal length. */
+export function* planSteps(
+  stored: readonly KindRows[],
+  wanted: readonly KindRows[],
+): Generator<undefined, readonly Change[]> {
   const before = new Map(stored.map(({ description, rows }) => [description.name, rows]));
   const yields: Change[] = [];
   const writes: Change[] = [];
@@ -27,13 +42,23 @@ export function planChanges(stored: readonly KindRows[], wanted: readonly KindRo
   const removals: Change[][] = [];
   for (const { description, rows } of wanted) {
     const there = new Map((before.get(description.name) ?? []).map((row) => [row.id, row]));
-    const changed = rows.filter((row) => !isEqualRow(there.get(row.id), row));
+    const changed: Entity[] = [];
+    for (const [at, row] of rows.entries()) {
+      if (at % rowsInStep === rowsInStep - 1) yield undefined;
+      if (!isEqualRow(there.get(row.id), row)) changed.push(row);
+    }
     const kept = new Set(rows.map(({ id }) => id));
     const kind = kindOf(description);
     const holders = new Map<string, Entity>();
-    for (const row of there.values()) for (const { key } of uniqueKeys(kind, row)) holders.set(key, row);
+    let held = 0;
+    // Without changed rows no unique value moves.
+    for (const row of changed.length === 0 ? [] : there.values()) {
+      if (++held % rowsInStep === 0) yield undefined;
+      for (const { key } of uniqueKeys(kind, row)) holders.set(key, row);
+    }
     const yielding = new Map<string, Entity>();
-    for (const row of changed) {
+    for (const [at, row] of changed.entries()) {
+      if (at % rowsInStep === rowsInStep - 1) yield undefined;
       for (const { key, fields, together } of uniqueKeys(kind, row)) {
         const holder = holders.get(key);
         if (holder === undefined || holder.id === row.id) continue;

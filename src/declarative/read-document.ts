@@ -64,14 +64,14 @@ export function* documentSteps(document: ConfigurationDocument, reading: Reading
   const transform = own(value, '_transform') ?? true;
   if (typeof transform !== 'boolean') report(['_transform'], 'expected a boolean');
 
-  const walk = itemsOf(value, { entities, skipPlugins, oldPaths: version !== '3.0', report, warn });
+  const walk = yield* itemsOf(value, { entities, skipPlugins, oldPaths: version !== '3.0', report, warn });
   yield undefined;
   // A value with a placeholder is often invalid too; one message is enough.
   const reported = new Set(problems.map(({ place }) => placeText(place)));
   const rows = yield* rowsOf(walk.items, reading, (place, message) => {
     if (!reported.has(placeText(place))) report(place, message);
   });
-  checkRows(rows, walk.items, document, report);
+  yield* checkRows(rows, walk.items, document, report);
   for (const { description, row, place } of rows) {
     for (const { field, message } of withoutEffect(description.name, row)) warn([...place, field], message);
   }

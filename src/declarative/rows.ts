@@ -37,7 +37,7 @@ export function* rowsOf(
   report: Report,
 ): Generator<undefined, readonly DeclaredRow[]> {
   const { entities } = reading;
-  const named = idsByValue(items);
+  const named = yield* idsByValue(items);
   const rows: DeclaredRow[] = [];
   for (const [at, item] of items.entries()) {
     if (at % rowsInStep === rowsInStep - 1) yield undefined;
@@ -63,9 +63,10 @@ function autoFor(description: Description, sent: JsonObject, id: string, { now, 
 }
 
 /** The id of the item with each unique value, by kind. */
-function idsByValue(items: readonly Item[]): ReadonlyMap<string, string> {
+function* idsByValue(items: readonly Item[]): Generator<undefined, ReadonlyMap<string, string>> {
   const named = new Map<string, string>();
-  for (const { description, sent, id } of items) {
+  for (const [at, { description, sent, id }] of items.entries()) {
+    if (at % rowsInStep === rowsInStep - 1) yield undefined;
     named.set(JSON.stringify([description.name, 'id', id]), id);
     for (const [name, field] of Object.entries(description.fields)) {
       const value = own(sent, name);
