@@ -55,7 +55,7 @@ async function measureStore(store: string): Promise<void> {
     console.log(
       `| ${store} | ${work} | ${cpu.toFixed(2)} | ${turn.cpu.toFixed(0)} | ${turn.wall.toFixed(0)} | ${peakOf(gate.child).toFixed(0)} |`,
     );
-  const where = store === 'memory' ? 'memory' : join(directory, store);
+  const where = placeOf(store, 'file');
   const routes = count(10_000);
   const file = join(directory, 'routes.yaml');
   writeFileSync(file, routesFile(routes));
@@ -80,7 +80,7 @@ async function measureStore(store: string): Promise<void> {
   }
 
   grown = 0;
-  const { gate } = await start(store === 'memory' ? 'memory' : join(directory, `${store}-api`), undefined);
+  const { gate } = await start(placeOf(store, 'api'), undefined);
   for (const size of [10, 1_000, 10_000].map(count)) {
     await growRoutes(gate, size);
     const changes = 5;
@@ -241,4 +241,8 @@ async function inParallel(total: number, act: (n: number) => Promise<unknown>): 
       while (next < total) await act(next++);
     }),
   );
+}
+
+function placeOf(store: string, name: string): string {
+  return store === 'memory' ? 'memory:' : `${store}:${join(directory, name)}`;
 }

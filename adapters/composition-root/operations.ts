@@ -76,7 +76,11 @@ export const operations = partsOf((provide) => {
           return unusable;
         },
       });
-      return openFile(declarative, configuration.config, { takesOver: configuration.configTakesOver, log });
+      return openFile(declarative, configuration.config, {
+        takesOver: configuration.configTakesOver,
+        log,
+        now: parts.clock.now,
+      });
     },
   );
   provide(

@@ -1,13 +1,13 @@
 /** The configuration file of the settings: read at the start, and again on SIGHUP and `portcullis reload`. */
 import { readFile } from 'node:fs/promises';
 import type { Loaded } from '../../src/declarative/loaded.ts';
-import type { DeclarativeConfiguration, LoadOptions } from './declarative-configuration.ts';
+import type { DeclarativeConfiguration, LoadOptions, Progress } from './declarative-configuration.ts';
 import { problemLines } from './problem-lines.ts';
 
 export interface ActiveFile {
   activeDigest(): string | undefined;
   load(text: string, how?: LoadOptions): Promise<Loaded>;
-  /** `undefined`: the settings name no file. */
+  /** Reloads that are requested while one runs are joined into one. `undefined`: the settings name no file. */
   reload(): Promise<Loaded | undefined>;
   print(): Promise<string>;
 }
@@ -24,13 +24,19 @@ export class UnusableFile extends Error {
 }
 
 const sizeLimit = 64 * 1024 * 1024;
+/** In milliseconds. */
+const progressInterval = 3_000;
 
 /** Rejects with `UnusableFile` if the file cannot be loaded: a gate does not start with half of its configuration. */
 export async function openFile(
   declarative: DeclarativeConfiguration,
   path: string | undefined,
-  { takesOver, log }: { readonly takesOver: boolean; readonly log: FileLog },
+  { takesOver, log, now }: { readonly takesOver: boolean; readonly log: FileLog; readonly now: () => number },
 ): Promise<ActiveFile> {
+  /** The reload that waits for the current one: it reads the file when it starts, so one is enough for all who ask. */
+  let waiting: Promise<Loaded | undefined> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
   if (path === undefined) {
     if (declarative.activeDigest() !== undefined) await declarative.handOver();
   } else {
@@ -51,7 +57,23 @@ export async function openFile(
     if (text.length > sizeLimit) {
       return { outcome: 'refused', problems: [{ place: [], message: `larger than ${sizeLimit} characters` }] };
     }
-    return declarative.load(text, how);
+    return declarative.load(text, { ...how, progress: logProgress(file) });
+  }
+
+  /** A line every few seconds, so that a long load is not taken for one that stopped. */
+  function logProgress(file: string): (progress: Progress) => void {
+    let next = now() + progressInterval;
+    return ({ act, done, of }) => {
+      if (now() < next) return;
+      next = now() + progressInterval;
+      log.info({ file, done, of }, `loading the configuration file: ${done} of ${of} rows ${act}`);
+    };
+  }
+
+  async function reload(file: string): Promise<Loaded> {
+    const loaded = await loadFile(file, { takesOver: true });
+    logLoaded(loaded, file);
+    return loaded;
   }
 
   function logLoaded(loaded: Loaded, from: string): void {
@@ -79,11 +101,16 @@ export async function openFile(
       logLoaded(loaded, 'the Admin API');
       return loaded;
     },
-    async reload() {
-      if (path === undefined) return undefined;
-      const loaded = await loadFile(path, { takesOver: true });
-      logLoaded(loaded, path);
-      return loaded;
+    reload() {
+      if (path === undefined) return Promise.resolve(undefined);
+      if (waiting === undefined) {
+        waiting = last.then(() => {
+          waiting = undefined;
+          return reload(path);
+        });
+        last = waiting.catch(() => undefined);
+      }
+      return waiting;
     },
   };
 }

@@ -51,13 +51,15 @@ export function* planSteps(
     const kind = kindOf(description);
     const holders = new Map<string, Entity>();
     let held = 0;
-    // Without changed rows no unique value moves.
-    for (const row of changed.length === 0 ? [] : there.values()) {
+    for (const row of there.values()) {
+      // Without changed rows no unique value moves.
+      if (changed.length === 0) break;
       if (++held % rowsInStep === 0) yield undefined;
       for (const { key } of uniqueKeys(kind, row)) holders.set(key, row);
     }
     const yielding = new Map<string, Entity>();
     for (const [at, row] of changed.entries()) {
+      if (holders.size === 0) break;
       if (at % rowsInStep === rowsInStep - 1) yield undefined;
       for (const { key, fields, together } of uniqueKeys(kind, row)) {
         const holder = holders.get(key);
