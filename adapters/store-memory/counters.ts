@@ -4,8 +4,14 @@
  * A client that calls under many names (addresses, mostly) must not fill the memory, so at most `limit` counters are
  * kept. Each call checks a few of the oldest, deletes the expired ones, and moves the others to the end.
  */
+import { createHash } from 'node:crypto';
 import type { Clock } from '../../src/ports/clock.ts';
 import { type Counters, type Counts, countsExpiry, decideCount } from '../../src/ports/counters.ts';
+
+export interface MemoryCounters extends Counters {
+  /** How many counters are kept at present. */
+  readonly size: number;
+}
 
 interface CounterRow {
   counts: Counts;
@@ -14,7 +20,7 @@ interface CounterRow {
   inUse: boolean;
 }
 
-export function memoryCounters(clock: Clock, limit = 200_000): Counters {
+export function memoryCounters(clock: Clock, limit = 200_000): MemoryCounters {
   const rows = new Map<string, CounterRow>();
 
   function makeRoom(): void {
@@ -35,7 +41,8 @@ export function memoryCounters(clock: Clock, limit = 200_000): Counters {
   }
 
   return {
-    count(key, windows) {
+    count(given, windows) {
+      const key = shortened(given);
       const row = rows.get(key);
       const { before, counts } = decideCount(row?.counts ?? {}, windows);
       if (row !== undefined) row.inUse = true;
@@ -50,5 +57,13 @@ export function memoryCounters(clock: Clock, limit = 200_000): Counters {
       }
       return before;
     },
+    get size() {
+      return rows.size;
+    },
   };
+}
+
+/** A caller may choose a part of its key, so a long one is kept as its digest. */
+function shortened(key: string): string {
+  return key.length <= 64 ? key : createHash('sha256').update(key, 'utf8').digest('base64url');
 }

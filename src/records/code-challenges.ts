@@ -19,7 +19,7 @@ export function noticedChallenges(
   codes: AuthorizationCodes,
   reused: (who: ReusedChallenge) => void,
   most = remembered,
-): AuthorizationCodes {
+): AuthorizationCodes & { readonly remembered: number } {
   /** Digests, so that a long challenge takes no more memory than a short one. */
   const seen = new Set<string>();
   return {
@@ -34,5 +34,8 @@ export function noticedChallenges(
       return codes.save(code, record);
     },
     redeem: (code, by) => codes.redeem(code, by),
+    get remembered() {
+      return seen.size;
+    },
   };
 }

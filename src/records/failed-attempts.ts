@@ -122,7 +122,7 @@ interface FailureCount {
 
 /**
  * Counts by key, at most `most` of them. They are kept in levels by the number of failures, up to `top`. The oldest of the
- * lowest level is evicted first, so that nobody loses a high count by failing with many other keys.
+ * lowest level is evicted first, so that failures with many other keys do not remove a high count.
  */
 function failureCounts(most: number, top: number, window: number) {
   const counts = new Map<string, FailureCount>();
