@@ -182,7 +182,7 @@ function isDatabaseError(error: unknown): error is Error {
   return error instanceof MongoError || error instanceof TooSlow || isSocketError(error);
 }
 
-/** The driver passes some errors of Node's sockets and streams on as they are, without a class of its own. */
+/** The driver passes some errors of Node's sockets and streams on as they are, not as a `MongoError`. */
 function isSocketError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('syscall' in error) return true;

@@ -9,7 +9,7 @@ import type { RequestProblem } from '../incoming.ts';
 
 export class ConnectionLimits {
   readonly #budgets: Pick<Budgets, 'connections' | 'connectionsPerAddress'>;
-  /** A trusted proxy has the connections of many clients, and no limit of its own. */
+  /** A trusted proxy carries the connections of many clients, so it has no limit per address. */
   readonly #trusts: (address: string) => boolean;
   /** Connections that only get a 503. */
   readonly #refused = new Map<string, RequestProblem>();
