@@ -97,6 +97,12 @@ export const authorizationEndpoint: Machine<
   },
 };
 
+const redirectUriRefusals = {
+  missing: { reason: 'redirect_uri_missing' },
+  unregistered: { reason: 'redirect_uri_unregistered' },
+  insecure: { reason: 'redirect_uri_insecure' },
+} as const;
+
 /** Of several errors of a request one is reported (`Profile.reportsRefusal`). The checks run in Kong's order. */
 function decide(
   { request, subject }: AwaitingClient,
@@ -126,7 +132,7 @@ function decide(
       redirectUri = effective.uri;
       refusalUri = effective.uri;
     } else {
-      note({ reason: `redirect_uri_${effective.refused}` });
+      note(redirectUriRefusals[effective.refused]);
       // "If the request fails due to a missing, invalid, or mismatching redirection URI [...] the authorization server
       // [...] MUST NOT automatically redirect the user-agent to the invalid redirection URI." (RFC 6749 §4.1.2.1)
       if (profile.wrongRedirectUri === 'redirect to the first registered') refusalUri = effective.fallback;

@@ -177,16 +177,16 @@ function bearerCheck(
     }
     const contentType = request.header('content-type');
     const isForm = mediaType(contentType) === urlencoded;
-    // Kong encodes a form again that came with a token in the query. A caller without a valid token may have one in a body
+    // Kong encodes a form again unless the token came after its scheme in the header. A caller without a valid token may have one in a body
     // that this profile does not read.
-    const looks = came === 'body' || (came === 'query' && isForm) || (isAnonymous && hasFields(contentType));
+    const isRewritten = typeof read !== 'string' && !read.scheme;
+    const looks = came === 'body' || (isRewritten && isForm) || (isAnonymous && hasFields(contentType));
     if (!looks || request.method === 'GET') return undefined;
     return whenThere(request.readBody(largestBody), (body) => {
       if (body === undefined || body.length === 0) return undefined;
       if (isForm) {
         const form = Buffer.from(body).toString('utf8');
-        if (came === 'query' || came === 'body' || namesToken(form))
-          request.replaceBody(Buffer.from(withoutToken(form)));
+        if (isRewritten || namesToken(form)) request.replaceBody(Buffer.from(withoutToken(form)));
         return undefined;
       }
       const fields = bodyFields(contentType, body, 'all bodies');
