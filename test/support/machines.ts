@@ -90,6 +90,7 @@ export const anyClient: fc.Arbitrary<Client> = fc.constantFrom(
   robot,
   { ...printer, redirectUris: [] },
   { ...phone, redirectUris: [callback] },
+  { ...phone, redirectUris: ['http://plain.example/cb'] },
 );
 
 const scope = fc.subarray([...offered, 'admin']);
