@@ -1,8 +1,8 @@
 #!/bin/sh
-//usr/bin/env true; flag=; case $(node --version) in v22.1[89].* | v22.[2-9]?.* | v2[4-9].* | v[3-9]?.*) flag=--disable-sigusr1 ;; esac
-//usr/bin/env true; exec node $flag "$0" "$@"
-// A shell runs the two lines above, for JavaScript they are comments. SIGUSR1 would open Node's debugger, which shows the
-// master key to everyone who can connect to it.
+//usr/bin/env true; exec node --inspect-port=192.0.2.1:9229 "$0" "$@"
+// A shell runs the line above, for JavaScript it is a comment. SIGUSR1 would open Node's debugger, which shows the master
+// key to everyone who can connect to it. At an address that no machine has (RFC 5737) it cannot open. With
+// --disable-sigusr1 instead, Node would never deliver the signal, and the log file could not be opened again.
 
 /*
  * The command `portcullis`. Uses only syntax of old Node versions, to report that Node 22.18 is needed, the first version
@@ -18,16 +18,19 @@ if (/^(start|demo|protect)$/.test(process.argv[2] || '')) {
   });
 }
 
-// Started as `node bin/portcullis.js`: the same process begins again with the flag.
-var flag = '--disable-sigusr1';
+// Started as `node bin/portcullis.js`: the same process begins again with the option, unless somebody debugs it.
+var options = process.execArgv.concat((process.env.NODE_OPTIONS || '').split(' '));
 if (
-  process.allowedNodeEnvironmentFlags.has(flag) &&
-  process.execArgv.concat((process.env.NODE_OPTIONS || '').split(' ')).indexOf(flag) === -1 &&
+  !options.some((option) => /^--(inspect|disable-sigusr1)/.test(option)) &&
   process.execve !== undefined &&
   process.channel === undefined &&
   process.platform !== 'win32'
 ) {
-  process.execve(process.execPath, [process.argv0, flag].concat(process.execArgv, process.argv.slice(1)), process.env);
+  process.execve(
+    process.execPath,
+    [process.argv0, '--inspect-port=192.0.2.1:9229'].concat(process.execArgv, process.argv.slice(1)),
+    process.env,
+  );
 }
 
 var version = process.versions.node.split('.').map(Number);

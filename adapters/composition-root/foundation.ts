@@ -51,5 +51,6 @@ function vault({ masterKey, store }: Configuration, log: Log): Vault {
   if (keys.made !== undefined) {
     log.warn({ file: keys.made }, 'made a master key; keep a copy of it away from the store');
   }
+  if (keys.warning !== undefined) log.warn(keys.warning);
   return openVault(keys);
 }

@@ -1,5 +1,7 @@
 /** The store that the settings name, and its ports as the rest of the gate sees them: each change is announced. */
 
+import { isPending } from '../../src/ports/maybe-promise.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import type { Vault } from '../../src/ports/vault.ts';
 import { announcingEntityStore, announcingGrants } from '../../src/records/announcing.ts';
 import { noticedChallenges } from '../../src/records/code-challenges.ts';
@@ -12,8 +14,16 @@ import { partsOf, type Stores, tokens as t } from './parts.ts';
 export const stores = partsOf((provide) => {
   provide(
     t.stores,
-    { configuration: t.configuration, vault: t.vault, clock: t.nodeClock, log: t.log },
-    openStores,
+    { configuration: t.configuration, vault: t.vault, clock: t.nodeClock, metrics: t.metrics, log: t.log },
+    async ({ metrics, ...needs }) => {
+      const stores = await openStores(needs);
+      return {
+        ...stores,
+        entities: counted(stores.entities, metrics.countStoreError),
+        codes: counted(stores.codes, metrics.countStoreError),
+        grants: counted(stores.grants, metrics.countStoreError),
+      };
+    },
     (opened) => opened.close(),
   );
   provide(t.announcements, { stores: t.stores }, ({ stores }) => stores.announcements ?? inProcessAnnouncements());
@@ -30,6 +40,28 @@ export const stores = partsOf((provide) => {
     }),
   );
 });
+
+/** The same port, whose failures are counted. */
+export function counted<Port extends object>(port: Port, failed: () => void): Port {
+  const watched = (method: (...args: unknown[]) => unknown) =>
+    function (this: unknown, ...args: unknown[]): unknown {
+      const count = (error: unknown): never => {
+        if (error instanceof Unavailable) failed();
+        throw error;
+      };
+      try {
+        const result = method.apply(port, args);
+        return isPending(result) ? result.then(undefined, count) : result;
+      } catch (error) {
+        return count(error);
+      }
+    };
+  const methods = Object.entries(port).map(([name, value]) => [
+    name,
+    typeof value === 'function' ? watched(value) : value,
+  ]);
+  return Object.fromEntries(methods) as Port;
+}
 
 interface StoreNeeds {
   readonly configuration: Configuration;

@@ -7,13 +7,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import {
+  accessSync,
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
   readFileSync,
+  realpathSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -30,6 +33,8 @@ export interface MasterKeys {
   readonly previous: readonly Uint8Array[];
   /** The path of the file if it was made just now, for the log. */
   readonly made: string | undefined;
+  /** For the log: the file can be read by others, but its mount is read-only. */
+  readonly warning?: string;
 }
 
 /** There is no usable master key. The message names the setting and contains no part of a key. */
@@ -37,15 +42,16 @@ export class MasterKeyUnusable extends Error {
   override readonly name = 'MasterKeyUnusable';
 }
 
-export function masterKeys(source: MasterKeySource): MasterKeys {
+export function masterKeys(source: MasterKeySource, isReadOnly = onReadOnlyMount): MasterKeys {
   if (source.from === 'bytes') {
     if (source.bytes.length < shortest) throw new MasterKeyUnusable(`PORTCULLIS_KEY is shorter than ${shortest} bytes`);
     return { current: source.bytes, previous: [], made: undefined };
   }
   const { path, make } = source;
   const made = make && makeFile(path);
-  const [current, ...previous] = readFile(path);
-  return { current: current!, previous, made: made ? path : undefined };
+  const { text, warning } = textOf(path, isReadOnly);
+  const [current, ...previous] = keysIn(path, text);
+  return { current: current!, previous, made: made ? path : undefined, ...(warning === undefined ? {} : { warning }) };
 }
 
 const shortest = 32;
@@ -93,8 +99,8 @@ function syncDirectory(path: string): void {
   closeSync(directory);
 }
 
-function readFile(path: string): readonly Uint8Array[] {
-  const lines = textOf(path)
+function keysIn(path: string, text: string): readonly Uint8Array[] {
+  const lines = text
     .split(/\r?\n/)
     .map((line, at) => ({ text: line.trim(), number: at + 1 }))
     .filter(({ text }) => text !== '' && !text.startsWith('#'));
@@ -107,7 +113,10 @@ function readFile(path: string): readonly Uint8Array[] {
   });
 }
 
-function textOf(path: string): string {
+function textOf(
+  path: string,
+  isReadOnly: (path: string) => boolean,
+): { readonly text: string; readonly warning: string | undefined } {
   let file: number;
   try {
     file = openSync(path, 'r');
@@ -117,16 +126,56 @@ function textOf(path: string): string {
   }
   try {
     const { mode } = fstatSync(file);
+    let warning: string | undefined;
     if (process.platform !== 'win32' && (mode & 0o007) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, '0');
-      throw unusable(path, `can be read by every user of this machine (mode ${octal}); run chmod 600 on it`);
+      // An orchestrator mounts secrets like this, and its owner is the only one who can change the mode.
+      if (!isReadOnly(path)) {
+        throw unusable(path, `can be read by every user of this machine (mode ${octal}); run chmod 600 on it`);
+      }
+      warning =
+        `the master key file ${path} can be read by every user that sees it (mode ${octal}). It is accepted, because its ` +
+        'mount is read-only; have the orchestrator mount it with mode 0400';
     }
-    return readFileSync(file, 'utf8');
+    return { text: readFileSync(file, 'utf8'), warning };
   } catch (error) {
     throw error instanceof MasterKeyUnusable ? error : unusable(path, `cannot be read (${codeOf(error)})`);
   } finally {
     closeSync(file);
   }
+}
+
+/** Whether no process that sees this mount can write to the file or change its mode, not even root. */
+function onReadOnlyMount(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    // EACCES only means that this user may not write to it.
+    return codeOf(error) === 'EROFS' || isOnReadOnlyMount(realpathSync(path));
+  }
+}
+
+/** By the mounts that the kernel lists; the last one whose directory contains the file is the one in use. */
+function isOnReadOnlyMount(path: string): boolean {
+  let mounts: string;
+  try {
+    mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+  } catch {
+    return false;
+  }
+  let best = '';
+  let readOnly = false;
+  for (const line of mounts.split('\n')) {
+    const [, , , , at = '', options = ''] = line.split(' ');
+    // The kernel writes a space as \\040.
+    const directory = at.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+    const contains = directory === '/' || path === directory || path.startsWith(`${directory}/`);
+    if (at === '' || !contains || directory.length < best.length) continue;
+    best = directory;
+    readOnly = options.split(',').includes('ro');
+  }
+  return readOnly;
 }
 
 function decoded(text: string): Uint8Array | undefined {

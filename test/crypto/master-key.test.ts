@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -139,6 +139,41 @@ describe('The master key', () => {
       );
     }
     for (const mode of [0o600, 0o400, 0o440, 0o640]) expect(masterKeys(fileOf(good, mode)).current).to.have.length(32);
+  });
+
+  it('is accepted, with a warning, where others can read the file but its mount is read-only', function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const { path } = fileOf('11'.repeat(32), 0o444);
+    const module = new URL('../../adapters/crypto/master-key.ts', import.meta.url).href;
+    const reader = join(directory, 'reader.mjs');
+    writeFileSync(
+      reader,
+      `import { masterKeys } from ${JSON.stringify(module)};
+       process.setuid(Number(process.argv[2]));
+       const { warning } = masterKeys({ from: 'file', path: ${JSON.stringify(path)}, make: true });
+       process.stdout.write(String(warning));`,
+    );
+    chmodSync(directory, 0o755);
+    const readBy = (uid: number) =>
+      execFileSync(
+        'unshare',
+        [
+          '-m',
+          'sh',
+          '-c',
+          'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" "$3" "$4"',
+          'sh',
+          path,
+          process.execPath,
+          reader,
+          String(uid),
+        ],
+        { encoding: 'utf8' },
+      );
+    for (const uid of [0, 54_321])
+      expect(readBy(uid)).to.match(/can be read by every user .*mode 0444.* mount is read-only/);
+    // Another user cannot write to it either, but its mount is writable.
+    expect(() => masterKeys({ from: 'file', path, make: true })).to.throw(MasterKeyUnusable, /chmod 600/);
   });
 
   it('is refused when the path is a directory, or leads through a file', () => {

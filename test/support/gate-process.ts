@@ -1,8 +1,8 @@
 /** A gate as an operator starts it: a process with known ports, whatever happens to its output. */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -107,15 +107,22 @@ export async function startGate({
 
 export const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
-/** Ports that were free a moment ago. */
+/** Ports that were free a moment ago, below those that the system gives to connections. */
 export async function freePorts(): Promise<[number, number, number]> {
-  const servers = [createServer(), createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      await once(server.listen(0, '127.0.0.1'), 'listening');
-      return (server.address() as AddressInfo).port;
-    }),
-  );
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  const ports: number[] = [];
+  while (ports.length < 3) {
+    const port = 10_240 + randomInt(22_000);
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((done) => server.close(done));
+    ports.push(port);
+  }
   return ports as [number, number, number];
 }
+
+const given = new Set<number>();
