@@ -126,8 +126,11 @@ interface FailureCount {
  */
 function failureCounts(most: number, top: number, window: number) {
   const counts = new Map<string, FailureCount>();
-  const levels = Array.from({ length: top + 1 }, () => new Set<string>());
-  const levelOf = ({ failures }: FailureCount) => levels[Math.min(failures, top)]!;
+  const levels = Array.from({ length: top + 1 }, () => {
+    const keys = new Set<string>();
+    return { keys, inOrder: keys.values() };
+  });
+  const levelOf = ({ failures }: FailureCount) => levels[Math.min(failures, top)]!.keys;
 
   function remove(key: string): void {
     const count = counts.get(key);
@@ -149,8 +152,14 @@ function failureCounts(most: number, top: number, window: number) {
       const before = get(key, now);
       remove(key);
       if (counts.size >= most) {
-        const [oldest] = levels.find((level) => level.size > 0) ?? [];
-        if (oldest !== undefined) remove(oldest);
+        const lowest = levels.find(({ keys }) => keys.size > 0)!;
+        // One iterator goes on: a new one would pass all deleted places at the beginning of the set, each time.
+        let oldest = lowest.inOrder.next();
+        if (oldest.done) {
+          lowest.inOrder = lowest.keys.values();
+          oldest = lowest.inOrder.next();
+        }
+        remove(oldest.value!);
       }
       const count = { failures: (before?.failures ?? 0) + 1, until: before?.until ?? now + window };
       counts.set(key, count);

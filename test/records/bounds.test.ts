@@ -5,7 +5,7 @@ const long = process.env['PORTCULLIS_FLOOD'];
 const count = Number(long ?? 20_000);
 const limit = long === undefined ? 1_000 : 100_000;
 
-describe('Tables that strangers can fill', () => {
+describe('Tables that any caller can fill', () => {
   it(`keep to their limits after ${count} different tokens, client ids and addresses`, async function () {
     this.timeout(long === undefined ? 60_000 : 1_200_000);
     const all: Filled[] = [];

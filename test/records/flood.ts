@@ -1,4 +1,4 @@
-/** Fills every table that strangers can fill with a number of different tokens, client ids and addresses. */
+/** Fills every table that any caller can fill with a number of different tokens, client ids and addresses. */
 import { secretHashes } from '../../adapters/crypto/secret-hash.ts';
 import { memoryCounters } from '../../adapters/store-memory/counters.ts';
 import { rememberedBearers } from '../../src/records/bearers.ts';
