@@ -60,7 +60,7 @@ export function authorizationServer(ports: Ports & { readonly attempts: Attempts
   };
 
   /**
-   * Provision keys are guessed like secrets, and limited like them. The login page has an address of its own, so that guesses
+   * Provision keys are guessed like secrets, and limited like them. The login page has another address, so guesses
    * of others do not limit it.
    */
   function limitGuesses<T extends GrantOutcome | AuthorizationOutcome>(

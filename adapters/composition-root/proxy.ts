@@ -117,7 +117,7 @@ function tlsCertificate(configuration: Configuration, log: Log): Promise<TlsCert
   return renewedDaily(configuration, log);
 }
 
-/** That of the Admin API, where it has one of its own. */
+/** The certificate of the Admin API; the certificate of the proxy where none is configured. */
 export function adminCertificate(configuration: Configuration, log: Log): Promise<TlsCertificate> {
   const { adminTlsFiles: tlsFiles, adminListen, stateDirectory } = configuration;
   if (tlsFiles === undefined || !adminListen.some(({ ssl }) => ssl)) {

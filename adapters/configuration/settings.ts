@@ -63,7 +63,7 @@ export const settings = {
     form: 'path of a PEM file',
     description:
       'The certificate of Admin listeners with `ssl`, followed by its chain. Read again each day and on SIGHUP, as `ssl_cert`.',
-    recommendation: 'Leave it out, unless the Admin API has a name of its own.',
+    recommendation: 'Leave it out, unless the Admin API has another name.',
     otherwise: 'the certificate of the proxy',
     kong: 'ADMIN_SSL_CERT',
     read: readPath,

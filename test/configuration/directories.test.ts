@@ -35,13 +35,13 @@ describe('The default directories', () => {
   });
 
   it('without a home are those that the environment names, or none', () => {
-    const nobody = { ...ada, home: undefined };
-    expect(directoriesOf({ ...nobody, env: {} })).to.equal(undefined);
-    expect(directoriesOf({ ...nobody, env: { XDG_STATE_HOME: '/s' } })).to.equal(undefined);
-    expect(directoriesOf({ ...nobody, env: { XDG_STATE_HOME: '/s', XDG_CONFIG_HOME: '/c' } })).to.deep.equal({
+    const homeless = { ...ada, home: undefined };
+    expect(directoriesOf({ ...homeless, env: {} })).to.equal(undefined);
+    expect(directoriesOf({ ...homeless, env: { XDG_STATE_HOME: '/s' } })).to.equal(undefined);
+    expect(directoriesOf({ ...homeless, env: { XDG_STATE_HOME: '/s', XDG_CONFIG_HOME: '/c' } })).to.deep.equal({
       state: '/s/portcullis',
       settings: '/c/portcullis',
     });
-    expect(directoriesOf({ ...nobody, env: {}, isRoot: true })).to.have.property('state', '/var/lib/portcullis');
+    expect(directoriesOf({ ...homeless, env: {}, isRoot: true })).to.have.property('state', '/var/lib/portcullis');
   });
 });

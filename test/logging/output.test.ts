@@ -47,7 +47,7 @@ describe('The output of the log', () => {
   }
   const line = `${'x'.repeat(9)}\n`;
 
-  it('keeps lines up to its limit in bytes while nobody reads, loses the others, and reports them once', () => {
+  it('keeps lines up to its limit in bytes while they are not read, loses the others, and reports them once', () => {
     const { to, recovered, output } = opened();
     for (let n = 0; n < 25; n++) output.write(line);
     expect(output.lost()).to.equal(15);

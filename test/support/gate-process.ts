@@ -41,7 +41,7 @@ export async function startGate({
   /** Words before those of the gate. */
   readonly before?: readonly string[];
   readonly uid?: number;
-  /** `false`: nobody reads its standard output. */
+  /** `false`: its standard output is not read. */
   readonly reads?: boolean;
 } = {}): Promise<GateProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'portcullis-gate-'));
