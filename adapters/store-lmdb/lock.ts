@@ -5,12 +5,12 @@
  * The sockets are called `lock-1.sock`, `lock-2.sock` and so on. The holder is the process that serves the highest number.
  *
  *   1. If a process serves one of the sockets, it holds the lock: the start is refused with its process id.
- *   2. Otherwise a gate listens on a socket with a name of its own, and links it to the next number. Of several gates, one
+ *   2. Otherwise a gate listens on a socket with a random name, and links it to the next number. Of several gates, one
  *      succeeds, because a link never replaces a file.
  *   3. It reads the directory again. If there is a higher number, another gate was faster: it removes its own and begins
- *      again. Otherwise it holds the lock, and deletes the lower numbers: nobody serves them any more.
+ *      again. Otherwise it holds the lock, and deletes the lower numbers, which no process serves any more.
  *
- * A name is only ever deleted by its own process or when nobody serves it, and a socket that nobody serves is never served
+ * A name is only ever deleted by its own process or when no process serves it, and a socket without a server is never served
  * again. So no two processes hold the lock.
  *
  * The protocol is one line of JSON in each direction. `{"request":"holder"}` returns `{"pid":…,"host":…}`. For an upgrade,
