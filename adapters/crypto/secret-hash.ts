@@ -15,6 +15,7 @@ import { promisify } from 'node:util';
 import type { Announcement } from '../../src/ports/announcements.ts';
 import type { Proof, SecretVerifier } from '../../src/ports/secret-verifier.ts';
 import { type Budget, budgetsOf } from '../../src/records/budget.ts';
+import { oldestKey, orderedMap } from '../../src/records/ordered-map.ts';
 
 export interface SecretHashes extends SecretVerifier {
   /** The PHC string of a secret. Waits for its turn, whatever the length of the queue. */
@@ -59,7 +60,7 @@ export function secretHashes(
   const turns = turnTaking(atOnce, budget);
   const { slow, takeTime } = measured(slowHash, timing);
   /** The secret that each client proved last, as a digest with a key that only this process knows. */
-  const proven = new Map<string, Buffer>();
+  const proven = orderedMap<string, Buffer>();
   const memoryKey = randomBytes(32);
 
   const imprint = (phc: string, secret: string): Buffer =>
@@ -71,9 +72,8 @@ export function secretHashes(
   }
 
   function remember(clientRecordId: string, print: Buffer): void {
-    proven.delete(clientRecordId);
     proven.set(clientRecordId, print);
-    if (proven.size > remembered) proven.delete(proven.keys().next().value!);
+    if (proven.size > remembered) proven.delete(oldestKey(proven)!);
   }
 
   return {

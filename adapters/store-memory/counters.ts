@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../src/ports/clock.ts';
 import { type Counters, type Counts, countsExpiry, decideCount } from '../../src/ports/counters.ts';
+import { orderedMap } from '../../src/records/ordered-map.ts';
 
 export interface MemoryCounters extends Counters {
   /** How many counters are kept at present. */
@@ -21,7 +22,7 @@ interface CounterRow {
 }
 
 export function memoryCounters(clock: Clock, limit = 200_000): MemoryCounters {
-  const rows = new Map<string, CounterRow>();
+  const rows = orderedMap<string, CounterRow>();
 
   function makeRoom(): void {
     const now = clock.now();
@@ -31,8 +32,8 @@ export function memoryCounters(clock: Clock, limit = 200_000): MemoryCounters {
       if (!isFull && checked >= 2) return;
       // Where every counter is in use, the 33rd one is evicted all the same.
       const isEvicted = row.deleteAt <= now || (isFull && (!row.inUse || checked >= 32));
-      rows.delete(key);
-      if (!isEvicted) {
+      if (isEvicted) rows.delete(key);
+      else {
         row.inUse = false;
         rows.set(key, row);
       }

@@ -3,6 +3,7 @@
  * at once. What was being read while anything was announced may be out of date, so it is not kept.
  */
 import { type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
+import { orderedMap } from './ordered-map.ts';
 
 export interface CacheEntry<K> {
   readonly key: K;
@@ -34,7 +35,7 @@ export function boundedCache<K, E extends CacheEntry<K>, Index extends string>(
   isExpired?: (entry: E) => boolean,
 ): BoundedCache<K, E, Index> {
   /** In the order they were added. An entry that was used since goes to the end once before it is evicted. */
-  const entries = new Map<K, E>();
+  const entries = orderedMap<K, E>();
   const parts = Object.entries<(entry: E) => readonly string[]>(indexes).map(([name, idsOf]) => ({
     name,
     idsOf,
@@ -57,14 +58,13 @@ export function boundedCache<K, E extends CacheEntry<K>, Index extends string>(
   /** Evicts expired entries among the oldest, and one more if the cache is full. */
   function makeRoom(): void {
     let looks = 0;
-    for (const entry of entries.values()) {
+    for (const [, entry] of entries) {
       const isFull = entries.size >= limit;
       if (!isFull && (isExpired === undefined || looks >= 2)) return;
       // Where all entries are in use, one has to be evicted in the end.
       if (isExpired?.(entry) || (isFull && (!entry.wasUsed || looks >= 32))) remove(entry);
       else if (entry.wasUsed) {
         entry.wasUsed = false;
-        entries.delete(entry.key);
         entries.set(entry.key, entry);
       }
       looks++;

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { AuthorizationCodes } from '../ports/authorization-codes.ts';
+import { oldestKey, orderedMap } from './ordered-map.ts';
 
 export interface ReusedChallenge {
   readonly credentialId: string;
@@ -21,15 +22,15 @@ export function noticedChallenges(
   most = remembered,
 ): AuthorizationCodes & { readonly remembered: number } {
   /** Digests, so that a long challenge takes no more memory than a short one. */
-  const seen = new Set<string>();
+  const seen = orderedMap<string, true>();
   return {
     save(code, record) {
       const { credentialId, serviceId, codeChallenge } = record;
       if (codeChallenge !== undefined) {
         const digest = createHash('sha256').update(`${credentialId} ${codeChallenge}`).digest('base64url');
         if (seen.delete(digest)) reused({ credentialId, serviceId });
-        else if (seen.size >= most) seen.delete(seen.values().next().value!);
-        seen.add(digest);
+        else if (seen.size >= most) seen.delete(oldestKey(seen)!);
+        seen.set(digest, true);
       }
       return codes.save(code, record);
     },

@@ -14,6 +14,7 @@ import { type AttemptRefused, type Attempts, isRefused } from '../ports/attempts
 import type { Clients } from '../ports/clients.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isPending, type MaybePromise, whenThere } from '../ports/maybe-promise.ts';
+import { oldestKey, orderedMap } from './ordered-map.ts';
 
 export interface FailureLimits {
   /** Failures of one client from one address before it is rate limited. */
@@ -126,11 +127,8 @@ interface FailureCount {
  */
 function failureCounts(most: number, top: number, window: number) {
   const counts = new Map<string, FailureCount>();
-  const levels = Array.from({ length: top + 1 }, () => {
-    const keys = new Set<string>();
-    return { keys, inOrder: keys.values() };
-  });
-  const levelOf = ({ failures }: FailureCount) => levels[Math.min(failures, top)]!.keys;
+  const levels = Array.from({ length: top + 1 }, () => orderedMap<string, true>());
+  const levelOf = ({ failures }: FailureCount) => levels[Math.min(failures, top)]!;
 
   function remove(key: string): void {
     const count = counts.get(key);
@@ -151,19 +149,10 @@ function failureCounts(most: number, top: number, window: number) {
     add(key: string, now: EpochMilliseconds): void {
       const before = get(key, now);
       remove(key);
-      if (counts.size >= most) {
-        const lowest = levels.find(({ keys }) => keys.size > 0)!;
-        // One iterator goes on: a new one would pass all deleted places at the beginning of the set, each time.
-        let oldest = lowest.inOrder.next();
-        if (oldest.done) {
-          lowest.inOrder = lowest.keys.values();
-          oldest = lowest.inOrder.next();
-        }
-        remove(oldest.value!);
-      }
+      if (counts.size >= most) remove(oldestKey(levels.find(({ size }) => size > 0)!)!);
       const count = { failures: (before?.failures ?? 0) + 1, until: before?.until ?? now + window };
       counts.set(key, count);
-      levelOf(count).add(key);
+      levelOf(count).set(key, true);
     },
     delete: remove,
     get size() {
