@@ -16,7 +16,7 @@ export interface Multipart {
 
 /** `undefined`: the Content-Type has no boundary. */
 export function readMultipart(contentType: string, body: Uint8Array): Multipart | undefined {
-  const found = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
+  const found = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
   if (found === null) return undefined;
   const delimiter = `--${found[1] ?? found[2]}`;
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');

@@ -1,6 +1,7 @@
 /** Finds the value of a request that is hashed: by the upstream's `hash_on`, else by its `hash_fallback` (Kong). */
 
 import type { HashSource, Upstream } from '../balancer/upstream.ts';
+import { queryOf } from '../content/form.ts';
 import type { Exchange } from './plugin.ts';
 
 export interface HashInput {
@@ -58,10 +59,6 @@ function cookieOf(header: string | undefined, name: string): string | undefined 
 }
 
 /** The order of several values does not matter (Kong). */
-function argumentOf(target: string, name: string): string | undefined {
-  const at = target.indexOf('?');
-  if (at === -1) return undefined;
-  const values = new URLSearchParams(target.slice(at + 1)).getAll(name);
-  if (values.length === 0) return undefined;
-  return values.sort().join(',');
+function argumentOf(target: string, name: string): string {
+  return new URLSearchParams(queryOf(target)).getAll(name).sort().join(',');
 }

@@ -119,6 +119,23 @@ describe('Multipart (RFC 7578)', () => {
     expect([again!.name, contentOf(again!)]).to.deep.equal(['größe', 'a\r\nb']);
   });
 
+  it('has the whole boundary of its Content-Type, also if it is longer than the 70 characters of RFC 2046 §5.1.1', () => {
+    for (const length of [1, 70, 71, 200]) {
+      const boundary = 'b'.repeat(length);
+      const body = Buffer.from(
+        `--${boundary}\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--${boundary}--\r\n`,
+      );
+      for (const written of [boundary, `"${boundary}"`]) {
+        const whole = readMultipart(`multipart/form-data; boundary=${written}; charset=x`, body)!;
+        expect(
+          whole.parts.map(({ name }) => name),
+          written,
+        ).to.deep.equal(['a']);
+        expect(Buffer.from(printMultipart(whole, whole.parts)).equals(body), written).to.equal(true);
+      }
+    }
+  });
+
   it('without its closing delimiter it is not closed, and the last part is left out', () => {
     const head = 'Content-Disposition: form-data; name=';
     const cut = readMultipart(type, Buffer.from(`--b\r\n${head}a\r\n\r\n1\r\n--b\r\n${head}c\r\n\r\n2`))!;
@@ -146,6 +163,10 @@ describe('JSON', () => {
     expect(readJson('['.repeat(5_000_000))).to.equal(undefined);
     expect(readJson(JSON.stringify(`\\"${'['.repeat(2000)}`))).to.have.property('value');
     expect(readJson(`[${'[],'.repeat(2000)}[]]`)).to.have.property('value');
+    const objects = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+    expect(readJson(objects(1000))).to.have.property('value');
+    expect(readJson(objects(1001))).to.equal(undefined);
+    expect(readJson(`[${'{},'.repeat(2000)}{}]`)).to.have.property('value');
   });
 
   it('SE-06: members are those of the text', () => {

@@ -59,6 +59,22 @@ describe('A service', () => {
     });
   }
 
+  const routeHosts: readonly (readonly [host: string, wrong: string | undefined])[] = [
+    ['*.example', undefined],
+    ['shop.*', undefined],
+    ['*', 'invalid wildcard: must be placed at leftmost or rightmost label'],
+    ['a.*.example', 'invalid wildcard: must be placed at leftmost or rightmost label'],
+    ['*a.example', 'invalid wildcard: must be placed at leftmost or rightmost label'],
+    ['*.shop.*', 'invalid wildcard: must have at most one wildcard'],
+    ['*.*.example', 'invalid wildcard: must have at most one wildcard'],
+    ['shop.*.*', 'invalid wildcard: must have at most one wildcard'],
+  ];
+  for (const [host, said] of routeHosts) {
+    it(`a route ${said === undefined ? 'can' : 'cannot'} have the host ${host}`, () => {
+      expect(wrong('routes', { hosts: [host] })).to.deep.equal(said === undefined ? undefined : { hosts: [said] });
+    });
+  }
+
   const paths: readonly (readonly [path: string, wrong: string | undefined])[] = [
     ['/', undefined],
     ['/a-b_c.d~e/%2F', undefined],

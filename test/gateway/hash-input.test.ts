@@ -64,8 +64,10 @@ describe('The value that is hashed', () => {
     const by = { hash_on: 'query_arg', hash_on_query_arg: 'u' };
     expect(key(by, exchange('GET /?x=1&u=alice'))).to.equal('alice');
     expect(key(by, exchange('GET /?u=b&u=a'))).to.equal(key(by, exchange('GET /?u=a&u=b')));
+    expect(key(by, exchange('GET /?u=a&u=b')), 'each value counts').to.not.equal(key(by, exchange('GET /?u=a&u=c')));
     expect(key(by, exchange('GET /?x=1'))).to.equal(undefined);
     expect(key(by, exchange('GET /'))).to.equal(undefined);
+    expect(key(by, exchange('GET /u=alice&u=bob')), 'not in the path').to.equal(undefined);
   });
 
   it('uri_capture: the text of the group, by name or number', () => {

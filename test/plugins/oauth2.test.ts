@@ -22,4 +22,33 @@ describe('oauth2', () => {
     }
     expect(await endpoint('/aoauth2/token')).to.equal(undefined);
   });
+
+  describe('with anonymous', () => {
+    const guarded = () => {
+      const world = pluginWorld();
+      world.insert('consumers', { username: 'anon' });
+      const alice = world.insert('consumers', { username: 'alice' });
+      world.insert('keyauth_credentials', { consumer: { id: alice.id }, key: 'K1' });
+      return [
+        compiled('key-auth', { anonymous: 'anon' }, world),
+        compiled('oauth2', { anonymous: 'anon', enable_client_credentials: true, hide_credentials: true }, world),
+      ];
+    };
+
+    it('checks no token of a caller that another plugin authenticated', async () => {
+      const headers = { apikey: 'K1', Authorization: 'Bearer of the upstream' };
+      const { upstream } = await call(guarded(), 'GET /a', { headers });
+      expect(upstream.headers).to.include({ 'x-consumer-username': 'alice', authorization: 'Bearer of the upstream' });
+    });
+
+    it('hides a token in the query or in a form: the other fields are sorted by name and encoded again', async () => {
+      const sent = 'b=2&e=1=2&&a=1+x%2fy&access_token=t&c&d=%zz&%61ccess_token=u';
+      const hidden = 'a=1%20x%2Fy&b=2&c&d=%zz&e=1%3D2';
+      expect((await call(guarded(), `GET /a?${sent}`)).upstream.target).to.equal(`/a?${hidden}`);
+      const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+      expect((await call(guarded(), 'POST /a', { headers, body: sent })).upstream.body).to.equal(hidden);
+      const kept = 'b=2&&a=1+x%2fy';
+      expect((await call(guarded(), `GET /a?${kept}`)).upstream.target, 'without a token').to.equal(`/a?${kept}`);
+    });
+  });
 });

@@ -286,6 +286,20 @@ describe('A template', () => {
     }
   });
 
+  it('is refused where its terms are not joined by the word or', () => {
+    for (const text of [
+      "$(headers.h 'x')",
+      "$(headers.h and 'x')",
+      '$(headers.h ORheaders.h)',
+      '$(headers.h orheaders.h)',
+      "$(headers.h or_ 'x')",
+      '$(headers.h or)',
+      '$()',
+    ]) {
+      expect(compileTemplate(text), text).to.have.property('refused');
+    }
+  });
+
   it('never throws, whatever the text', () => {
     const pieces = fc.constantFrom(
       '$(',

@@ -232,6 +232,39 @@ describe('An exchange', () => {
     });
   });
 
+  it('shows the response hooks each value of a repeated header of an OAuth endpoint', async () => {
+    const seen: unknown[] = [];
+    for (const http2 of [false, true]) {
+      const gate = await openGate(1, {
+        listen: [{ host: '127.0.0.1', port: 0, ssl: false, http2 }],
+        hooks: [
+          { respond: (_exchange, head) => void seen.push(head.header('x-up'), head.header('content-length')) },
+          { access: () => ({ handover: 'token', largestBody: 100, to: undefined }) },
+        ],
+        serveEndpoint: (_handover, _exchange, _request, response) =>
+          void response.setHeader('X-Up', ['a', 'b']).setHeader('Content-Length', 2).end('ok'),
+      });
+      expect((await ask(gate.port, get('/oauth2/token'))).fields.get('x-up')).to.deep.equal(['a', 'b']);
+    }
+    expect(seen).to.deep.equal(['a, b', '2', 'a, b', '2']);
+  });
+
+  it('logs the octets of the body that an OAuth endpoint sent: none for HEAD', async () => {
+    const gate = await openGate(1, {
+      hooks: [{ access: () => ({ handover: 'token', largestBody: 100, to: undefined }) }],
+      serveEndpoint: (_handover, _exchange, _request, response) =>
+        void response.setHeader('Content-Length', 12).end('not for HEAD'),
+    });
+    for (const [method, bytesSent] of [
+      ['GET', 12],
+      ['HEAD', 0],
+    ] as const) {
+      await ask(gate.port, `${method} /oauth2/token HTTP/1.1\r\nHost: a\r\n\r\n`);
+      await eventually(() => gate.entries.some((entry) => entry.method === method));
+      expect(gate.entries.at(-1)).to.include({ method, status: 200, bytesSent });
+    }
+  });
+
   it('hands a request over to an OAuth endpoint with all its headers', async () => {
     const gate = await openGate(1, {
       hooks: [{ access: () => ({ handover: 'token', largestBody: 100, to: undefined }) }],

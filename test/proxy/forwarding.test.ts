@@ -262,7 +262,7 @@ describe('Forwarding a request', () => {
         ],
       });
       const asking = await client(gate.port);
-      asking.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n');
+      asking.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-Continue\r\n\r\n');
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
       expect(asking.text).to.equal('');
       letIn();

@@ -1,7 +1,15 @@
 import { once } from 'node:events';
-import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  constants,
+  type Http2Session,
+  performServerHandshake,
+} from 'node:http2';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { Duplex } from 'node:stream';
 import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { makeCertificate } from '../../adapters/tls/own-certificate.ts';
@@ -255,6 +263,33 @@ describe('HTTP/2', () => {
     const { code } = await responseOf(shared.request({ ':path': '/' }));
     expect(code).to.equal(constants.NGHTTP2_INTERNAL_ERROR);
     expect((await responseOf(shared.request({ ':path': '/' }))).body).to.equal('ok');
+  });
+
+  it('that was closed is not kept: only the open ones are ended when the gate stops', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    for (const stays of [false, false, true]) {
+      const shared = session(gate.port);
+      expect((await responseOf(shared.request({ ':path': '/' }))).body).to.equal('ok');
+      if (!stays) shared.close();
+    }
+    await eventually(() => gate.proxy.connections().active === 1);
+
+    const another = performServerHandshake(new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }));
+    const sessions = Object.getPrototypeOf(Object.getPrototypeOf(another)) as Http2Session;
+    another.destroy();
+    const { destroy } = sessions;
+    const ended = new Set<Http2Session>();
+    sessions.destroy = function (...reason) {
+      ended.add(this);
+      destroy.apply(this, reason);
+    };
+    try {
+      await gate.proxy.close();
+    } finally {
+      sessions.destroy = destroy;
+    }
+    expect(ended.size).to.equal(1);
   });
 
   it('serves streams concurrently', async () => {

@@ -132,6 +132,14 @@ describe('A request to the proxy', () => {
     expect(upstream.seen).to.deep.equal([]);
   });
 
+  it('has codings in any letter case', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const gate = await openGate(upstream.port);
+    const chunked = 'POST / HTTP/1.1\r\nHost: a\r\nTRANSFER-ENCODING: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n';
+    expect((await ask(gate.port, chunked)).status).to.equal(200);
+    expect(upstream.seen[0]!.body).to.equal('hi');
+  });
+
   it('with an unknown expectation is refused with 417', async () => {
     const gate = await openGate(1);
     expect((await ask(gate.port, get('/', 'Expect: miracles'))).status).to.equal(417);
@@ -140,10 +148,15 @@ describe('A request to the proxy', () => {
   it('to upgrade to WebSocket is refused before anything goes upstream', async () => {
     const upstream = await scriptedUpstream(ok);
     const gate = await openGate(upstream.port);
-    const fields = ['Connection: keep-alive, Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
-    const response = await ask(gate.port, get('/', ...fields));
-    expect(response.status).to.equal(400);
-    expect(JSON.parse(response.body)).to.include({ message: 'Upgrading to websocket is not possible here' });
+    // "implementations SHOULD use case-insensitive comparison when matching each protocol-name" (RFC 9110 §7.8)
+    for (const [connection, upgrade] of [
+      ['Connection: keep-alive, Upgrade', 'Upgrade: websocket'],
+      ['connection: UPGRADE', 'UPGRADE: WebSocket'],
+    ] as const) {
+      const response = await ask(gate.port, get('/', connection, upgrade, 'Sec-WebSocket-Version: 13'));
+      expect(response.status, upgrade).to.equal(400);
+      expect(JSON.parse(response.body)).to.include({ message: 'Upgrading to websocket is not possible here' });
+    }
     expect(upstream.seen).to.deep.equal([]);
   });
 

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { open } from 'lmdb';
@@ -151,6 +151,12 @@ describe('Opening an lmdb store', () => {
     expect(statSync(file).size).to.be.below((lastPageNumber + 1) * pageSize);
     const again = openTestStore(directory, clock);
     expect(again.entityStore.get(consumers, 'last')).to.deep.equal({ id: 'last' });
+  });
+
+  it('rejects a path where data.mdb is no file that can be read', () => {
+    const directory = newDirectory();
+    symlinkSync('data.mdb', join(directory, 'data.mdb'));
+    expect(opening(directory)).to.throw(/ELOOP/);
   });
 
   it('accepts an empty file as a new store', async () => {

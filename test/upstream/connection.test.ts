@@ -35,6 +35,52 @@ describe('A connection to an upstream', () => {
     });
   }
 
+  for (const size of [16_000, 17_000, 60_000]) {
+    it(`reads a response head of ${size} octets, also if it comes after another response head, or in pieces`, async () => {
+      const response = `HTTP/1.1 200 OK\r\nX-Long: ${'x'.repeat(size)}\r\nContent-Length: 2\r\n\r\nok`;
+      const cut = size - 500;
+      for (const pieces of [
+        [response],
+        [`HTTP/1.1 103 Early Hints\r\n\r\n${response}`],
+        [response.slice(0, cut), response.slice(cut)],
+      ]) {
+        const upstream = await scriptedUpstream((socket) => {
+          for (const [at, piece] of pieces.entries()) setTimeout(() => socket.write(piece), at * 5);
+        });
+        const { pool, origin } = poolOf(upstream.port);
+        const receiver = new Receiver();
+        pool.acquire(origin, receiver, false).send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        await eventually(() => receiver.calls.length > 0);
+        expect(receiver.calls[0]).to.equal('200');
+        await eventually(() => receiver.calls.includes('finished'));
+      }
+    });
+  }
+
+  it('refuses a response head that does not end within 64 KiB', async () => {
+    const upstream = await scriptedUpstream(`HTTP/1.1 200 OK\r\nX-Long: ${'x'.repeat(70_000)}`);
+    const { pool, origin } = poolOf(upstream.port);
+    const receiver = new Receiver();
+    pool.acquire(origin, receiver, false).send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => receiver.failure !== undefined);
+    expect(receiver.failure).to.deep.include({ kind: 'malformed', cause: 'the response head is too long' });
+  });
+
+  it('refuses more interim responses than any upstream needs', async () => {
+    const interim = 'HTTP/1.1 102 Processing\r\n\r\n';
+    for (const [count, calls] of [
+      [32, ['200', 'ok', 'finished']],
+      [33, ['failed']],
+    ] as const) {
+      const upstream = await scriptedUpstream(`${interim.repeat(count)}${whole}`);
+      const { pool, origin } = poolOf(upstream.port);
+      const receiver = new Receiver();
+      pool.acquire(origin, receiver, false).send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await eventually(() => receiver.calls.length > 0);
+      expect(receiver.calls, `${count}`).to.deep.equal([...calls]);
+    }
+  });
+
   it('paused when its response ended still notices that the upstream closes it', async () => {
     const upstream = await scriptedUpstream(responses['a length'][0]);
     const { pool, origin } = poolOf(upstream.port);

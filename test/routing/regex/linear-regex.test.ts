@@ -226,7 +226,10 @@ describe('A regular expression of a route', () => {
         fc.tuple(tie('pattern'), tie('pattern')).map(([one, other]) => `${one}${other}`),
         fc.tuple(tie('pattern'), tie('pattern')).map(([one, other]) => `(?:${one}|${other})`),
         fc
-          .tuple(tie('pattern'), fc.constantFrom('*', '+', '?', '*?', '+?', '??', '{2}', '{1,2}'))
+          .tuple(
+            tie('pattern'),
+            fc.constantFrom('*', '+', '?', '*?', '+?', '??', '{2}', '{2,}', '{2,}?', '{0,}', '{1,2}'),
+          )
           .map(([of, times]) => {
             // The two differ in repetitions of the empty text.
             return new RegExp(`^(?:${inJavaScript(of)})$`, 'u').test('') ? `(?:${of})` : `(?:${of})${times}`;
