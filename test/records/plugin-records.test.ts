@@ -104,6 +104,23 @@ describe('Rows that plugins look up', () => {
     expect(await records.allOf('acls', 'consumer', 'b')).to.deep.equal([]);
   });
 
+  it('a list is read again when one of its rows changes or is deleted, and not when a row of another kind does', async () => {
+    const { store, records, reads } = world();
+    store.insert(kindOf('consumers'), alice);
+    store.insert(kindOf('acls'), { id: 'g', consumer: { id: 'a' }, group: 'red' });
+    const groups = async () => (await records.allOf('acls', 'consumer', 'a')).map((row) => row['group']);
+    expect(await groups()).to.deep.equal(['red']);
+    records.apply({ announces: 'entityChanged', kind: 'consumers', id: 'a' });
+    expect(await groups()).to.deep.equal(['red']);
+    expect(reads()).to.equal(1);
+    store.replace(kindOf('acls'), { id: 'g', consumer: { id: 'a' }, group: 'blue' });
+    records.apply({ announces: 'entityChanged', kind: 'acls', id: 'g' });
+    expect(await groups()).to.deep.equal(['blue']);
+    store.remove(kindOf('acls'), 'g');
+    records.apply({ announces: 'entityChanged', kind: 'acls', id: 'g' });
+    expect(await groups()).to.deep.equal([]);
+  });
+
   it('stay within the limit; those in use are kept', () => {
     const { store, records, reads } = world(10);
     for (let i = 0; i < 100; i++) store.insert(kindOf('consumers'), { id: `${i}`, username: `user ${i}` });

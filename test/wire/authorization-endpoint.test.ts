@@ -131,6 +131,7 @@ for (const profile of bothProfiles) {
       ] as const) {
         const response = endpoint(profile).ask(form);
         expect([response.status, answeredIn(response).get('error')]).to.deep.equal([400, error]);
+        expect(response).to.deep.include({ clientId: 'printer', headers: endpoint(profile).ask({}).headers });
       }
     });
 
