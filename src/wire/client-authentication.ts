@@ -67,14 +67,12 @@ function halves(pair: string): readonly ClientCredentials[] {
 }
 
 function basicAuthentication(readings: readonly ClientCredentials[], from: string | undefined): ClientAuthentication {
-  const [first = unreadable, ...others] = readings.filter((one, at) => readings.findIndex(sameAs(one)) === at);
+  const distinct = new Map(readings.map((one) => [JSON.stringify([one.clientId, one.clientSecret]), one]));
+  const [first = unreadable, ...others] = distinct.values();
   const read = { method: 'client_secret_basic', ...first, from } as const;
   return others.length === 0 ? read : { ...read, otherReadings: others };
 }
 
 const unreadable: ClientCredentials = { clientId: undefined, clientSecret: undefined };
-
-const sameAs = (one: ClientCredentials) => (other: ClientCredentials) =>
-  one.clientId === other.clientId && one.clientSecret === other.clientSecret;
 
 const string = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -32,7 +32,8 @@ describe('docs/plugins.md', () => {
       .filter((file) => file !== 'oauth2.ts')
       .flatMap((file) => {
         const code = readFileSync(join(folder, file), 'utf8');
-        const ways = /(?:refusal = |refusal: |refused?\((?:exchange, )?|challenge, )'([a-z]+_[a-z_]+|terminated)'/g;
+        const ways =
+          /(?:refusal = |refusal: |refused?\((?:exchange, )?|challenge, |exchange, \d{3}, )'([a-z]+_[a-z_]+|terminated)'/g;
         return [...code.matchAll(ways)].map(([, refusal]) => refusal!);
       });
     const section = page.slice(page.indexOf('## Refusal codes in the log'), page.indexOf('## A plugin of your own'));

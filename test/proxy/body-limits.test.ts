@@ -29,7 +29,7 @@ const head = (...fields: string[]) =>
 describe('A request body', () => {
   closesEverything();
 
-  describe('that stops to arrive is refused with 408', () => {
+  describe('SE-09: that stops to arrive is refused with 408', () => {
     const beginnings = {
       'none of it': head('Content-Length: 10'),
       'half of it': `${head('Content-Length: 10')}half`,

@@ -264,7 +264,7 @@ describe('A request to the proxy', () => {
     });
   });
 
-  describe('that is incomplete', () => {
+  describe('SE-09: that is incomplete', () => {
     async function waits(bytes: string, limits: { head?: number; clientBody?: number }): Promise<[Client, number]> {
       const upstream = await scriptedUpstream(ok);
       const gate = await openGate(upstream.port, { limits });
