@@ -1,7 +1,6 @@
 /** Finds the value of a request that is hashed: by the upstream's `hash_on`, else by its `hash_fallback` (Kong). */
 
 import type { HashSource, Upstream } from '../balancer/upstream.ts';
-import { queryOf } from '../content/form.ts';
 import type { Exchange } from './plugin.ts';
 
 export interface HashInput {
@@ -60,5 +59,6 @@ function cookieOf(header: string | undefined, name: string): string | undefined 
 
 /** The order of several values does not matter (Kong). */
 function argumentOf(target: string, name: string): string {
-  return new URLSearchParams(queryOf(target)).getAll(name).sort().join(',');
+  const mark = target.indexOf('?');
+  return mark < 0 ? '' : new URLSearchParams(target.slice(mark + 1)).getAll(name).sort().join(',');
 }
