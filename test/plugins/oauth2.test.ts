@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { call, compiled, pluginWorld } from './world.ts';
+import type { JsonObject } from '../../src/schema/description.ts';
+import { type Call, call, compiled, pluginWorld } from './world.ts';
 
 describe('oauth2', () => {
   it('has its endpoints at every path with that ending, with or without a final slash', async () => {
@@ -21,6 +22,53 @@ describe('oauth2', () => {
       }
     }
     expect(await endpoint('/aoauth2/token')).to.equal(undefined);
+  });
+
+  describe('TK-25: plain HTTP counts as secure', () => {
+    const local = { Host: 'localhost' };
+    const forwarded = { 'X-Forwarded-Proto': 'https' };
+    const terminated = { accept_http_if_already_terminated: true };
+    const cases: readonly (readonly [string, string, JsonObject, Call & { readonly plain?: 'never' }])[] = [
+      ['from loopback', 'secure', {}, { headers: local }],
+      ['from loopback, where that is switched off: not', 'plain', {}, { headers: local, plain: 'never' }],
+      ['from a trusted proxy on loopback: not', 'plain', {}, { headers: local, peerTrusted: true }],
+      ['for another host: not', 'plain', {}, {}],
+      ['from a trusted proxy that says https', 'secure', terminated, { headers: forwarded, peerTrusted: true }],
+      ['from a trusted proxy, without the setting: not', 'plain', {}, { headers: forwarded, peerTrusted: true }],
+      ['from an untrusted peer that says https: not', 'plain', terminated, { headers: forwarded }],
+      [
+        'from a trusted proxy that says http: not',
+        'plain',
+        terminated,
+        { headers: { 'X-Forwarded-Proto': 'http' }, peerTrusted: true },
+      ],
+      [
+        'in any letter case, with blanks',
+        'secure',
+        terminated,
+        { headers: { 'X-Forwarded-Proto': ' HTTPS ' }, peerTrusted: true },
+      ],
+      [
+        'from a trusted proxy that says two things in one field: not',
+        'ambiguous',
+        terminated,
+        { headers: { 'X-Forwarded-Proto': 'https, http' }, peerTrusted: true },
+      ],
+      [
+        'from a trusted proxy that says two things in two fields: not',
+        'ambiguous',
+        terminated,
+        { headers: { 'X-Forwarded-Proto': ['https', 'https'] }, peerTrusted: true },
+      ],
+    ];
+    for (const [what, transport, config, { plain, ...sent }] of cases) {
+      it(what, async () => {
+        const world = pluginWorld({ plainHttpTokens: plain ?? 'loopback' });
+        const hooks = [compiled('oauth2', { enable_client_credentials: true, ...config }, world)];
+        const { handover } = await call(hooks, 'POST /oauth2/token', { scheme: 'http', ...sent });
+        expect(handover?.to).to.have.nested.property('request.transport', transport);
+      });
+    }
   });
 
   describe('with anonymous', () => {

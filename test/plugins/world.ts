@@ -173,6 +173,7 @@ export interface Call {
   readonly body?: string | Uint8Array;
   readonly from?: string;
   readonly peerTrusted?: boolean;
+  readonly scheme?: 'http' | 'https';
   readonly serviceId?: string | undefined;
   readonly path?: string;
   /** The head of the upstream's response. */
@@ -262,7 +263,7 @@ function requestOf(line: string, given: Call, sent: Sent): ProxiedRequest {
     requestId: '0123456789abcdef0123456789abcdef',
     method,
     target,
-    scheme: 'https',
+    scheme: given.scheme ?? 'https',
     httpVersion: '1.1',
     localPort: 8443,
     peer: '127.0.0.1',

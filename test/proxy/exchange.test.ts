@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { AccessLogEntry } from '../../adapters/proxy/access-log.ts';
 import type { Exchange, PluginHooks } from '../../src/gateway/plugin.ts';
+import { Unavailable } from '../../src/ports/unavailable.ts';
 import {
   ask,
   client,
@@ -230,6 +231,28 @@ describe('An exchange', () => {
         expect(await gate.logged()).to.include({ status: 200 });
       }
     });
+  });
+
+  it('RS-22: is refused with 503, never 401, while the store cannot be reached, and nothing goes upstream', async () => {
+    const upstream = await scriptedUpstream(ok);
+    const unavailable = new Unavailable('the disk is gone');
+    const ways: readonly PluginHooks[] = [
+      { access: () => Promise.reject(unavailable) },
+      {
+        access() {
+          throw unavailable;
+        },
+      },
+    ];
+    for (const hooks of ways) {
+      const gate = await openGate(upstream.port, { hooks: [hooks] });
+      const { status, fields, body } = await ask(gate.port, get());
+      expect([status, fields.get('retry-after'), fields.has('www-authenticate')]).to.deep.equal([503, ['1'], false]);
+      expect(body).to.include('The gate cannot reach its store; try again').and.not.include('disk');
+      expect(await gate.logged()).to.include({ status: 503, refusal: 'store_unavailable' });
+      expect(gate.failures).to.deep.equal([unavailable]);
+    }
+    expect(upstream.seen).to.deep.equal([]);
   });
 
   it('shows the response hooks each value of a repeated header of an OAuth endpoint', async () => {
