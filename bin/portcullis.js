@@ -18,7 +18,7 @@ if (/^(start|demo|protect)$/.test(process.argv[2] || '')) {
   });
 }
 
-// Started as `node bin/portcullis.js`: the same process begins again with the option, unless somebody debugs it.
+// Started as `node bin/portcullis.js`: the same process begins again with the option, unless a debugger is wanted.
 var options = process.execArgv.concat((process.env.NODE_OPTIONS || '').split(' '));
 if (
   !options.some((option) => /^--(inspect|disable-sigusr1)/.test(option)) &&

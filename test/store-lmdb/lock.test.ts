@@ -184,12 +184,12 @@ describe('The lock of a store directory', function () {
     const directory = newDirectory();
     const lock = await lockStore(directory);
     const path = join(directory, 'lock-1.sock');
-    const told = await new Promise<string>((resolve) => {
+    const received = await new Promise<string>((resolve) => {
       let text = '';
       const socket = connect(path, () => socket.write('nonsense\n'));
       socket.on('data', (part) => (text += part)).on('close', () => resolve(text));
     });
-    expect(told).to.equal('{"handedOver":false}\n');
+    expect(received).to.equal('{"handedOver":false}\n');
     const silent = connect(path);
     await once(silent, 'connect');
     silent.on('error', () => {});
