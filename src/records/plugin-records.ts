@@ -25,7 +25,7 @@ export function rememberedRecords(
   isFresh: () => boolean = () => true,
 ): RememberedRecords {
   const cache = boundedCache<string, Entry, 'row' | 'list'>(limit, {
-    row: ({ found }) => (isList(found) ? found.map(({ id }) => id) : [found.id]),
+    row: ({ found }) => (isList(found) ? [] : [found.id]),
     // By the kind of their rows: a new row may belong to any list.
     list: ({ kind, found }) => (isList(found) ? [kind] : []),
   });

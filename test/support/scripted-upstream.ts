@@ -5,10 +5,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { UpstreamService } from '../../src/gateway/snapshot.ts';
 
 const closing: (() => unknown)[] = [];
+let testsEnded = 0;
 
 /** Call it in each suite: closes everything after each test. */
 export function closesEverything(): void {
   afterEach(async () => {
+    testsEnded++;
     for (const close of closing.splice(0).reverse()) await close();
   });
 }
@@ -111,5 +113,10 @@ export const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** Waits until a condition holds: turns of the event loop, no clock. */
 export async function eventually(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  const before = testsEnded;
+  while (!condition()) {
+    // A test that timed out is over. Its condition must not be tried for ever, which would keep the process running.
+    if (testsEnded > before) throw new Error('the test ended before the condition was true');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
