@@ -115,7 +115,7 @@ export const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 export async function eventually(condition: () => boolean): Promise<void> {
   const before = testsEnded;
   while (!condition()) {
-    // A test that timed out is over. Its condition must not be tried for ever, which would keep the process running.
+    // A test that timed out is over. Waiting further would keep the process running.
     if (testsEnded > before) throw new Error('the test ended before the condition was true');
     await new Promise((resolve) => setImmediate(resolve));
   }
