@@ -49,7 +49,7 @@ export function usableServices(
   balancers: ReadonlyMap<string, Balancer>,
   previous: { readonly usable: ReadonlyMap<string, UsableService>; readonly balancers: ReadonlyMap<string, Balancer> },
 ): { readonly usable: ReadonlyMap<string, UsableService>; readonly changed: readonly string[] } {
-  const byName = new Map([...balancers.values()].map((balancer) => [balancer.upstream.name, balancer]));
+  const byName = balancersByName(balancers);
   const ids = balancers === previous.balancers ? new Set(changed) : new Set([...services.keys(), ...changed]);
   const differing: string[] = [];
   const next = new Map<string, UsableService | undefined>();
@@ -71,6 +71,16 @@ export function usableServices(
     else usable.set(id, one);
   }
   return { usable, changed: differing };
+}
+
+/** A store has each name once. While rows that exchange their names arrive, the lowest id decides. */
+function balancersByName(balancers: ReadonlyMap<string, Balancer>): ReadonlyMap<string, Balancer> {
+  const found = new Map<string, { readonly id: string; readonly balancer: Balancer }>();
+  for (const [id, balancer] of balancers) {
+    const other = found.get(balancer.upstream.name);
+    if (other === undefined || id < other.id) found.set(balancer.upstream.name, { id, balancer });
+  }
+  return new Map([...found].map(([name, { balancer }]) => [name, balancer]));
 }
 
 function balanced(service: CompiledService, balancer: Balancer): CompiledService {

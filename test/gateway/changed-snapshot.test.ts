@@ -171,6 +171,21 @@ describe('A snapshot after changes', () => {
     );
   });
 
+  it('of two upstreams with one name the lower id decides, in any order', () => {
+    const service = { id: 's', protocol: 'http', host: 'up', port: 80 } as Entity;
+    const route = { id: 'r', paths: ['/a'], service: { id: 's' } } as Entity;
+    const upstreams = ['u1', 'u2'].map((id) => ({ id, name: 'up', slots: 100 }) as Entity);
+    const targets = ['u1', 'u2'].map(
+      (id) => ({ id: `t ${id}`, upstream: { id }, target: `${id}.example:80`, weight: 100 }) as Entity,
+    );
+    for (const order of [upstreams, upstreams.toReversed()]) {
+      const rows = { services: [service], routes: [route], plugins: [], upstreams: order, targets };
+      const found = compileSnapshot({ ...rows, definitions, tools }).match(request('GET /a'));
+      const targetsOf = 'hooks' in found ? found.service?.balancing?.balancer.targets : undefined;
+      expect(targetsOf?.map(({ host }) => host)).to.deep.equal(['u1.example']);
+    }
+  });
+
   it('compiles only what changed, and takes over what other routes use', () => {
     let compiled = 0;
     const counted = new Map([
