@@ -69,6 +69,15 @@ function bodyFor(description: Description): fc.Arbitrary<JsonObject> {
     .chain((value) => sent(shapeFor(description, { [key]: value }).fields).map((body) => ({ [key]: value, ...body })));
 }
 
+/**
+ * Kong's rule of a transformation: its input and the field that it needs are set together, or neither is. A default fills
+ * the input in, so a row whose needed field was sent as null (`client_secret`) is printed, but is not valid when sent again.
+ */
+function isIncomplete({ transformations = [] }: Description, row: JsonObject): boolean {
+  const isSet = (name: string): boolean => (row[name] ?? null) !== null;
+  return transformations.some(({ input, needs }) => input.some(isSet) && !needs.every(isSet));
+}
+
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     Object.values(value).forEach(deepFreeze);
@@ -105,6 +114,10 @@ for (const description of entities.values()) {
           const row = finished(draft);
           expect(Object.keys(shapeFor(description, row).fields)).to.include.members(Object.keys(row));
           const again = draftInsert(description, row as JsonObject, auto);
+          if (isIncomplete(description, row as JsonObject)) {
+            expect(violationsOf(again)).to.have.property('@entity');
+            return;
+          }
           expect(violationsOf(again)).to.equal(undefined);
           expect({ ...finished(again), updated_at: 0 }).to.deep.equal({ ...row, updated_at: 0 });
           const unchanged = draftChange(description, {}, row, auto.now);
