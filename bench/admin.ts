@@ -214,13 +214,11 @@ function peakOf({ pid }: ChildProcess): number {
 
 // biome-ignore lint/suspicious/noExplicitAny: the rows of the Admin API
 async function call(gate: Gate, method: string, path: string, body?: unknown): Promise<any> {
-  const request = {
+  const response = await fetch(gate.admin + path, {
     method,
     headers: { 'Content-Type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  };
-  // The gate may close an idle connection just when it is used again.
-  const response = await fetch(gate.admin + path, request).catch(() => fetch(gate.admin + path, request));
+  });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`);
   return text === '' ? undefined : JSON.parse(text);

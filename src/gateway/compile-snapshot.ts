@@ -139,8 +139,7 @@ export function* changeSteps(changes: SnapshotChanges, compiling: Compiling): Ge
     [...allRouted(all, ownCriteria, changedRoutes)],
   );
   const anyCase = yield* anyCaseRouter(before, all, changedRoutes);
-  const atRoot = rootEndpoints(() => allRouted(all, ownCriteria));
-  const snapshot = snapshotOf({ router, anyCase, balancers }, atRoot);
+  const snapshot = snapshotOf({ router, anyCase, balancers }, all);
   compilations.set(snapshot, {
     ...{ definitions, tools, services: services.rows, upstreams: upstreams.rows, targets: targets.rows },
     ...{ routes: routes.rows, plugins: plugins.rows, balancers, usable, selection },
@@ -149,10 +148,12 @@ export function* changeSteps(changes: SnapshotChanges, compiling: Compiling): Ge
   return snapshot;
 }
 
+/** Outside of the compilation: a function made there would keep its variables, so each snapshot would keep the one before. */
 function snapshotOf(
   { router: { find }, anyCase, balancers }: Pick<Compilation, 'router' | 'anyCase' | 'balancers'>,
-  atRoot: ReturnType<typeof rootEndpoints>,
+  routes: Routes,
 ): Snapshot {
+  const atRoot = rootEndpoints(() => allRouted(routes, ownCriteria));
   return {
     match(request) {
       const sent = pathOf(request.target);
