@@ -82,16 +82,8 @@ async function openStores({ configuration, vault, clock, log }: StoreNeeds): Pro
       return openMemoryStores(clock);
     }
     case 'lmdb': {
-      const { lockStore } = await import('../store-lmdb/lock.ts');
-      const { openLmdbStore } = await import('../store-lmdb/store.ts');
-      const lock = await lockStore(store.directory);
-      let opened: ReturnType<typeof openLmdbStore>;
-      try {
-        opened = openLmdbStore({ directory: store.directory, vault, clock });
-      } catch (error) {
-        await lock.release();
-        throw error;
-      }
+      const { lockAndOpenLmdbStore } = await import('../store-lmdb/store.ts');
+      const opened = await lockAndOpenLmdbStore({ directory: store.directory, vault, clock });
       continueFrom(opened.lastSweepAt(), clock, log);
       inBackground(opened.reencrypt, notReencrypted)();
       // Each write deletes a few expired rows; the timer is for a store without writes.
@@ -103,8 +95,6 @@ async function openStores({ configuration, vault, clock, log }: StoreNeeds): Pro
         async close() {
           clearInterval(timer);
           await opened.close();
-          // Last: the next gate may use the store from now on.
-          await lock.release();
         },
       };
     }

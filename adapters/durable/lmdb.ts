@@ -2,7 +2,7 @@
 import { inProcessAnnouncements } from '../announcements/in-process.ts';
 import { clockFor } from '../crypto/system-clock.ts';
 import { InvalidOption, knownOptions } from '../library/options.ts';
-import { openLmdbStore } from '../store-lmdb/store.ts';
+import { lockAndOpenLmdbStore } from '../store-lmdb/store.ts';
 import {
   background,
   type DurableOptions,
@@ -19,14 +19,17 @@ export interface LmdbStoreOptions extends DurableOptions {
   readonly directory: string;
 }
 
-/** Opens the store in a directory. Throws `StoreUnusable` if it cannot be used, for example with another key. */
-export function lmdbStore(options: LmdbStoreOptions): DurableStore {
+/**
+ * Opens the store in a directory, for this process alone. Rejects with `StoreUnusable` if it cannot be used: with another
+ * key, or while another process or another store of this one uses it.
+ */
+export async function lmdbStore(options: LmdbStoreOptions): Promise<DurableStore> {
   knownOptions('lmdbStore', options, ['directory', ...durableOptions]);
   const { directory } = options;
   if (typeof directory !== 'string' || directory === '') throw new InvalidOption('directory', 'must be a path');
   const { run, stop } = background(options);
   const clock = clockFor({ isShared: false });
-  const opened = openLmdbStore({ directory, vault: vaultOption(options), clock });
+  const opened = await lockAndOpenLmdbStore({ directory, vault: vaultOption(options), clock });
   // A clock that was set back while the program did not run must not make expired tokens valid again.
   const lastSweepAt = opened.lastSweepAt();
   if (lastSweepAt !== undefined) clock.notBefore(lastSweepAt);

@@ -1,4 +1,4 @@
-/** The store of a single machine: all three ports on one lmdb environment, for one process or several. */
+/** The store of a single machine: all three ports on one lmdb environment. */
 import type { EpochMilliseconds } from '../../src/oauth/client.ts';
 import type { AuthorizationCodes } from '../../src/ports/authorization-codes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -10,6 +10,7 @@ import { lmdbAuthorizationCodes } from './authorization-codes.ts';
 import { lmdbEntityStore } from './entity-store.ts';
 import { openEnvironment } from './environment.ts';
 import { lmdbGrants } from './grants.ts';
+import { lockStore } from './lock.ts';
 
 export interface LmdbStore {
   readonly authorizationCodes: AuthorizationCodes;
@@ -25,16 +26,36 @@ export interface LmdbStore {
   close(): Promise<void>;
 }
 
-/** Opens the store in `directory`, or creates one. Throws `StoreUnusable` if it cannot be used. */
-export function openLmdbStore({
-  directory,
-  vault,
-  clock,
-}: {
+export interface LmdbStoreNeeds {
   readonly directory: string;
   readonly vault: Vault;
   readonly clock: Clock;
-}): LmdbStore {
+}
+
+/**
+ * Opens the store in `directory` for this process alone, or creates one. Throws `StoreUnusable` if it cannot be used, or if
+ * another process uses it.
+ */
+export async function lockAndOpenLmdbStore(needs: LmdbStoreNeeds): Promise<LmdbStore> {
+  const lock = await lockStore(needs.directory);
+  try {
+    const opened = openLmdbStore(needs);
+    return {
+      ...opened,
+      async close() {
+        await opened.close();
+        // Last: the next process may use the store from now on.
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** The same without the lock, for tests of what several processes write. */
+export function openLmdbStore({ directory, vault, clock }: LmdbStoreNeeds): LmdbStore {
   const environment = openEnvironment(directory, vault, clock);
   const authorizationCodes = lmdbAuthorizationCodes(environment);
   const grants = lmdbGrants(environment);

@@ -25,11 +25,12 @@ const examples = pages
   .filter(({ code }) => !/from '(hono|express|fastify)'/.test(code))
   .map((example, n) => ({ ...example, file: `example-${n}.ts` }));
 
-/** Servers use any free port, and do not keep the process running. */
+/** Servers use any free port instead of theirs, and do not keep the process running. */
 const preload = `
 import { Server } from 'node:net';
 const { listen } = Server.prototype;
 Server.prototype.listen = function (port, ...rest) {
+  if (typeof port === 'string') return listen.call(this, port, ...rest); // the lock of a store
   const free = typeof port === 'object' ? { ...port, port: 0 } : 0;
   return listen.call(this, free, ...rest.filter((one) => typeof one === 'function')).unref();
 };

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type LmdbStoreOptions, lmdbStore } from '../../adapters/durable/lmdb.ts';
+import { type DurableStore, type LmdbStoreOptions, lmdbStore } from '../../adapters/durable/lmdb.ts';
 import { mongodbStore } from '../../adapters/durable/mongodb.ts';
 import { createGate, InvalidOption } from '../../adapters/library/portcullis.ts';
 import { consumersKind } from '../../adapters/library/records.ts';
@@ -24,7 +24,8 @@ describe('portcullis/lmdb', () => {
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
   const open = (options: Partial<LmdbStoreOptions> = {}) => lmdbStore({ directory, key, ...options });
-  const gateWith = (store: ReturnType<typeof open>) => createGate({ store, clients: [testClient] });
+  const failure = (options?: Partial<LmdbStoreOptions>) => open(options).catch((error: unknown) => error);
+  const gateWith = (store: DurableStore) => createGate({ store, clients: [testClient] });
   const issuedBy = async (gate: ReturnType<typeof gateWith>) => {
     const issued = await gate.exchange(asClient);
     if (issued.state === 'refused') throw new Error(issued.description);
@@ -32,13 +33,13 @@ describe('portcullis/lmdb', () => {
   };
 
   it('keeps tokens and revocations when the program starts again', async () => {
-    const first = open();
+    const first = await open();
     const before = gateWith(first);
     const [kept, revoked] = [await issuedBy(before), await issuedBy(before)];
     await before.revoke(revoked);
     await first.close();
 
-    const second = open();
+    const second = await open();
     const after = gateWith(second);
     expect(await after.check(kept)).to.include({ state: 'admitted' });
     expect(await after.check(revoked)).to.include({ state: 'denied' });
@@ -46,7 +47,7 @@ describe('portcullis/lmdb', () => {
   });
 
   it('announces revocations to every gate with the store, and changes of its rows', async () => {
-    const store = open();
+    const store = await open();
     const [one, other] = [gateWith(store), gateWith(store)];
     const token = await issuedBy(one);
     await other.check(token);
@@ -62,18 +63,28 @@ describe('portcullis/lmdb', () => {
   });
 
   it('cannot be opened with another key, but with the new key and the previous one', async () => {
-    const first = open();
+    const first = await open();
     const token = await issuedBy(gateWith(first));
     await first.close();
     const newKey = new Uint8Array(32).fill(8);
-    expect(() => open({ key: newKey })).to.throw(StoreUnusable);
-    const rotated = open({ key: newKey, previousKeys: [key] });
+    expect(await failure({ key: newKey })).to.be.instanceOf(StoreUnusable);
+    const rotated = await open({ key: newKey, previousKeys: [key] });
     expect(await gateWith(rotated).check(token)).to.include({ state: 'admitted' });
     await rotated.close();
   });
 
+  it('a directory in use is refused with the process id, and can be opened after that or after a failure', async () => {
+    const first = await open();
+    const refused = await failure();
+    expect(refused).to.be.instanceOf(StoreUnusable);
+    expect(String(refused)).to.include(`process ${process.pid}`);
+    await first.close();
+    expect(await failure({ key: new Uint8Array(32).fill(8) })).to.be.instanceOf(StoreUnusable);
+    await (await open()).close();
+  });
+
   it('the gate uses the clock of the store', async () => {
-    const store = open();
+    const store = await open();
     expect(gateWith(store).clock).to.equal(store.clock);
     await store.close();
   });

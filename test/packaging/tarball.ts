@@ -60,7 +60,7 @@ const wrong = () => bearer(gate, { scopes: 'read' });
 try { wrong(); } catch (error) { if (!(error instanceof InvalidOption)) throw error; }
 const durable: Promise<DurableStore>[] = [];
 const open = () => { durable.push(mongodbStore({ url: 'mongodb://127.0.0.1/orders', key: new Uint8Array(32) })); };
-const kept: DurableStore = lmdbStore({ directory: 'orders.lmdb', key: new Uint8Array(32) });
+const kept: DurableStore = await lmdbStore({ directory: 'orders.lmdb', key: new Uint8Array(32) });
 await kept.close();
 if (durable.length > 0) open();
 console.log(admitted?.grant.subject, [server, guard, ofCall, ofHandshake, tokenRoute(gate)].length);
