@@ -7,7 +7,6 @@ import { authorizationCodeGrant } from './grants/authorization-code.ts';
 import { clientCredentialsGrant } from './grants/client-credentials.ts';
 import { passwordGrant } from './grants/password.ts';
 import { refreshTokenGrant } from './grants/refresh-token.ts';
-import { isProvisionKey } from './grants/resource-owner.ts';
 import { unsupportedGrant } from './grants/unsupported.ts';
 import type { GrantOutcome } from './grants/vocabulary.ts';
 import type { Issuer } from './oauth/issuer.ts';
@@ -61,20 +60,18 @@ export function authorizationServer(ports: Ports & { readonly attempts: Attempts
 
   /**
    * Provision keys are guessed like secrets, and limited like them. The login page has another address, so guesses
-   * of others do not limit it.
+   * of others do not limit it. The right key does not reset the count: the token endpoint does not compare every key that it
+   * receives, and an attacker would see by the count that one of many was right.
    */
   function limitGuesses<T extends GrantOutcome | AuthorizationOutcome>(
     issuer: Issuer,
     { from }: EndpointRequest,
-    provisionKey: unknown,
     run: () => MaybePromise<T>,
   ): MaybePromise<T | AttemptRefused> {
     const limited = issuer.limitsFailures ? from : undefined;
-    return ports.attempts.limit<T>(limited, `provision key of ${issuer.id}`, run, (outcome) => {
-      if (outcome.state === 'refused' && outcome.reason === 'provision_key_wrong') return 'failed';
-      // Not every request that has a key has it compared.
-      return isProvisionKey(provisionKey, issuer) ? 'proven' : 'undecided';
-    });
+    return ports.attempts.limit<T>(limited, `provision key of ${issuer.id}`, run, (outcome) =>
+      outcome.state === 'refused' && outcome.reason === 'provision_key_wrong' ? 'failed' : 'undecided',
+    );
   }
 
   return {
@@ -82,9 +79,7 @@ export function authorizationServer(ports: Ports & { readonly attempts: Attempts
       const read = readTokenCall(issuer, request, draw());
       if ('status' in read) return read;
       const { echo, call } = read;
-      const outcome = echo.has('provision_key')
-        ? limitGuesses(issuer, request, echo.get('provision_key'), () => run(call))
-        : run(call);
+      const outcome = echo.has('provision_key') ? limitGuesses(issuer, request, () => run(call)) : run(call);
       return whenThere(outcome, (outcome) =>
         isRefused(outcome) ? refusalResponse(issuer, rateLimited(outcome), echo) : tokenResponse(read, outcome),
       );
@@ -93,7 +88,7 @@ export function authorizationServer(ports: Ports & { readonly attempts: Attempts
       const read = readAuthorizationCall(issuer, request, draw());
       if ('status' in read) return read;
       const authorizes = () => drive(authorizationEndpoint, read.request, authorizing);
-      return whenThere(limitGuesses(issuer, request, read.request.provisionKey, authorizes), (outcome) =>
+      return whenThere(limitGuesses(issuer, request, authorizes), (outcome) =>
         isRefused(outcome)
           ? directRefusal(issuer, rateLimited(outcome), read.echo)
           : authorizationResponse(read, outcome),
